@@ -1,0 +1,139 @@
+"""Registries: the words that a config may use after `type=`, and what they build.
+
+A registry imports its own folder when it is first asked, so a part is added by adding a file.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from segbox.errors import ConfigError, UserError, did_you_mean
+
+
+class Registry:
+    """Names to builders (classes or functions). `home` is the package or module that registers them."""
+
+    def __init__(self, kind: str, home: str) -> None:
+        self.kind = kind
+        self.home = home
+        self._builders: dict[str, Callable] = {}
+        self._is_loaded = False
+
+    def register(self, builder: Callable | None = None, *, name: str | None = None) -> Callable:
+        """Decorator for a class or a function; `name` where the config's word is not the builder's own."""
+        if builder is None:
+            return lambda builder: self.register(builder, name=name)
+        name = name or builder.__name__
+        other = self._builders.get(name)
+        if other is not None and (other.__module__, other.__qualname__) != (builder.__module__, builder.__qualname__):
+            raise ConfigError(f"{self.kind} {name!r} is registered twice: in {other.__module__} and {builder.__module__}")
+        self._builders[name] = builder
+        return builder
+
+    def build(self, config: Mapping, path: str = "", **context: Any) -> Any:
+        """Build what `config["type"]` names.
+
+        The other entries are its arguments. `context` is offered: a builder gets what its signature names, and
+        a config that gives the same argument is refused. `path` is where the config stands, for messages.
+        """
+        place = path or self.kind
+        if not isinstance(config, Mapping):
+            raise ConfigError(f"{place}: expected dict(type=..., ...), got {config!r}")
+        if "type" not in config:
+            raise ConfigError(f"{place}: has no `type`. A {self.kind} is one of: {', '.join(self)}")
+        builder = self.get(config["type"], place)
+        given = {key: value for key, value in config.items() if key != "type"}
+        arguments = given | self._offer(builder, given, place, context)
+        self._check(builder, config["type"], arguments, set(context), place)
+        try:
+            return builder(**arguments)
+        except ConfigError:
+            raise
+        except UserError as error:
+            raise type(error)(f"{place}: {error}") from error
+        except ValueError as error:
+            raise ConfigError(f"{place}: {error}") from error
+
+    def get(self, name: str, place: str = "") -> Callable:
+        self._load()
+        if name not in self._builders:
+            raise ConfigError(
+                f"{place or self.kind}: there is no {self.kind} {name!r}.{did_you_mean(name, self._builders)}"
+                f" Known: {', '.join(sorted(self._builders))}"
+            )
+        return self._builders[name]
+
+    def __getitem__(self, name: str) -> Callable:
+        return self.get(name)
+
+    def __contains__(self, name: str) -> bool:
+        self._load()
+        return name in self._builders
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(sorted(self._builders))
+
+    def __len__(self) -> int:
+        self._load()
+        return len(self._builders)
+
+    @staticmethod
+    def _offer(builder: Callable, given: Mapping, place: str, context: Mapping) -> dict[str, Any]:
+        named = inspect.signature(builder).parameters
+        offered = {key: value for key, value in context.items() if key in named}
+        for key in offered:
+            if key in given:
+                raise ConfigError(f"{place}.{key}: is worked out by the program ({offered[key]!r}); take it out of the config")
+        return offered
+
+    @staticmethod
+    def _check(builder: Callable, name: str, arguments: Mapping, derived: set[str], place: str) -> None:
+        signature = inspect.signature(builder)
+        takes = [p.name for p in signature.parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        for key in arguments:
+            if key not in takes:
+                settable = [t for t in takes if t not in derived]
+                raise ConfigError(
+                    f"{place}.{key}: {name} takes no argument {key!r}.{did_you_mean(key, settable)}"
+                    f" It takes: {', '.join(settable) or 'none'}"
+                )
+        for parameter in signature.parameters.values():
+            if parameter.name in takes and parameter.default is parameter.empty and parameter.name not in arguments:
+                raise ConfigError(f"{place}: {name} needs the argument {parameter.name!r}")
+
+    def _load(self) -> None:
+        if self._is_loaded:
+            return
+        self._is_loaded = True  # before the imports: a module may look into its own registry
+        try:
+            home = importlib.import_module(self.home)
+            for module in pkgutil.iter_modules(getattr(home, "__path__", ())):
+                importlib.import_module(f"{self.home}.{module.name}")
+        except BaseException:
+            self._is_loaded = False
+            raise
+
+
+BACKBONES = Registry("backbone", "segbox.models.backbones")
+NECKS = Registry("neck", "segbox.models.necks")
+HEADS = Registry("head", "segbox.models.heads")
+LOSSES = Registry("loss", "segbox.models.losses")
+SEGMENTORS = Registry("segmentor", "segbox.models.segmentors")
+DATASETS = Registry("data set", "segbox.data.datasets")
+TRANSFORMS = Registry("transform", "segbox.data.transforms")
+HOOKS = Registry("hook", "segbox.engine.hooks")
+OPTIMIZERS = Registry("optimizer", "segbox.engine.optim")
+
+
+def import_extensions(modules: list[str] | tuple[str, ...]) -> None:
+    """The config's `imports`: modules outside the package that register parts of their own."""
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not name.startswith(error.name):
+                raise
+            raise ConfigError(f"imports: there is no module {name!r}; is its folder on PYTHONPATH?") from error
