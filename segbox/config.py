@@ -1,0 +1,307 @@
+"""Configs: Python files of plain values, with inheritance, references and overrides.
+
+    _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/ade20k.py"]   # merged in this order
+    crop_size = (473, 473)                        # a name of one's own, used as "${crop_size}"
+    model = dict(decode_head=dict(dropout=0.2))   # dicts merge, everything else is replaced
+
+A child dict of another `type` replaces the one it meets, so arguments of one class never leak into another;
+`_delete_=True` does the same for dicts without a type. References are looked up after merging and overriding.
+"""
+
+import ast
+import builtins
+import copy
+import keyword
+import re
+import traceback
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from addict import Dict
+
+from segbox.errors import ConfigError, did_you_mean
+
+SECTIONS = ("model", "data", "optimizer", "hooks", "train", "test", "metric", "seed", "imports")
+REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+COMMAND_LINE = "command line"
+
+Origins = dict[tuple[str, ...], str]  # the way to a value -> the file that wrote it
+
+
+class Config(Dict):
+    """Nested dicts with attribute access. Unlike addict's own, a name that is not there is an error."""
+
+    def __missing__(self, name: Any) -> Any:
+        raise KeyError(name)
+
+    def dump(self, path: str | Path) -> None:
+        """Write a flat config file that loads back to this config."""
+        Path(path).write_text(format_config(self), encoding="utf-8")
+
+
+def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
+    """The resolved config of a file: bases merged, overrides (`a.b.0.c=value`) made, references looked up."""
+    return load_with_origins(path, overrides)[0]
+
+
+def load_with_origins(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config, Origins]:
+    """The resolved config, and for every value in it the file (or "command line") that set it."""
+    origins: Origins = {}
+    used: set[str] = set()
+    values = _read(Path(path), (), origins, used)
+    for override in overrides:
+        _override(values, override, origins)
+    used |= _references(values)
+    _refuse_unknown_names(values, used, origins)
+    sections = {name: value for name, value in values.items() if name in SECTIONS}
+    resolved = {name: _resolve(value, values, (name,), (), origins) for name, value in sections.items()}
+    return Config(resolved), {way: origin for way, origin in origins.items() if way[0] in sections}
+
+
+def format_config(config: Mapping) -> str:
+    """Python text of a config: `name = dict(...)`, laid out for reading."""
+    from yapf.yapflib.yapf_api import FormatCode  # 0.2 s to import; only wanted here
+
+    style = "{based_on_style: pep8, column_limit: 120, each_dict_entry_on_separate_line: false}"
+    texts = []
+    for name, value in config.items():
+        text = f"{name} = {_source(value)}\n"
+        # Long tables of numbers (palettes) are as readable without yapf, which would take seconds over them.
+        texts.append(FormatCode(text, style_config=style)[0] if len(text) < 20_000 else text)
+    return "".join(texts)
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _read(path: Path, chain: tuple[Path, ...], origins: Origins, used: set[str]) -> dict:
+    """One file with its bases. Fills in who set what, and which names any file of the chain refers to."""
+    path = path.expanduser().resolve()
+    if path in chain:
+        circle = " -> ".join(shorten(p) for p in (*chain[chain.index(path) :], path))
+        raise ConfigError(f"{shorten(path)}: its bases go round in a circle: {circle}")
+    if not path.is_file():
+        by = f" (a base of {shorten(chain[-1])})" if chain else ""
+        raise ConfigError(f"there is no config file {shorten(path)}{by}{_similar_file(path)}")
+    own = _execute(path)
+    bases = own.pop("_base_", [])
+    bases = [bases] if isinstance(bases, str) else bases
+    if not isinstance(bases, list | tuple) or not all(isinstance(base, str) for base in bases):
+        raise ConfigError(f"{shorten(path)}: _base_ is the path of a config, or a list of paths, not {bases!r}")
+    values: dict = {}
+    for base in bases:
+        base_origins: Origins = {}
+        inherited = _read(path.parent / base, (*chain, path), base_origins, used)
+        _merge(values, inherited, (), base_origins, origins)
+    used |= _references(own)
+    own_origins = dict.fromkeys(_ways(own), shorten(path))
+    _merge(values, own, (), own_origins, origins)
+    return values
+
+
+def _execute(path: Path) -> dict:
+    """The names that a config file defines, checked to be plain values."""
+    namespace: dict[str, Any] = {"__file__": str(path), "__builtins__": builtins}
+    try:
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), namespace)
+    except SyntaxError as error:
+        raise ConfigError(f"{shorten(path)}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}") from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{shorten(path)}: cannot be read: {error}") from None
+    except (Exception, SystemExit) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        raise ConfigError(
+            f"{shorten(path)}, line {lines[-1] if lines else '?'}: {type(error).__name__}: {error}"
+        ) from None
+    values = {}
+    for name, value in namespace.items():
+        is_private = name.startswith("_") and name != "_base_"
+        if not is_private and not isinstance(value, ModuleType | FunctionType | type):
+            values[name] = _plain(value, f"{shorten(path)}: {name}")
+    return values
+
+
+def _plain(value: Any, place: str) -> Any:
+    """A copy in plain dicts, lists, tuples and literals; anything else has no place in a config."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item, f"{place}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(item, f"{place}.{i}") for i, item in enumerate(value))
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ConfigError(
+        f"{place}: configs hold plain values (numbers, strings, lists, dicts), not {type(value).__name__}"
+    )
+
+
+# --- merging and overriding ------------------------------------------------------------------------------------------
+
+
+def _merge(into: dict, values: Mapping, way: tuple[str, ...], new: Origins, origins: Origins) -> None:
+    """Merge `values` into `into`; `new` says where they come from, `origins` is kept up to date."""
+    for name, value in values.items():
+        here = (*way, str(name))
+        if isinstance(value, Mapping) and isinstance(into.get(name), dict) and _merges(into[name], value):
+            _merge(into[name], value, here, new, origins)
+            continue
+        _forget(origins, here)
+        into[name] = _without_delete(value)
+        origins.update({w: origin for w, origin in new.items() if w[: len(here)] == here and w[-1] != "_delete_"})
+
+
+def _merges(old: Mapping, new: Mapping) -> bool:
+    other_type = "type" in new and new["type"] != old.get("type", new["type"])
+    return not other_type and not new.get("_delete_", False)
+
+
+def _without_delete(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_delete(item) for name, item in value.items() if name != "_delete_"}
+    if isinstance(value, list | tuple):
+        return type(value)(_without_delete(item) for item in value)
+    return value
+
+
+def _override(values: dict, override: str, origins: Origins) -> None:
+    """Make one `a.b.0.c=value`. It must land on something that is there, or be an argument of a dict with a type."""
+    name, sign, text = override.partition("=")
+    names = name.strip().split(".")
+    if not sign or not all(names):
+        raise ConfigError(f"override {override!r}: expected name.of.the.value=value")
+    place: Any = values
+    for depth, step in enumerate(names[:-1]):
+        place = place[_step(place, step, names[: depth + 1], override)]
+    key = _step(place, names[-1], names, override, may_be_new=True)
+    if isinstance(place, tuple):
+        raise ConfigError(f"override {override!r}: {'.'.join(names[:-1])} is a tuple; give all of it")
+    value = _plain(_literal(text.strip()), f"override {override!r}")
+    place[key] = value
+    way = tuple(map(str, names))
+    _forget(origins, way)
+    origins.update(dict.fromkeys(_ways(value, way), COMMAND_LINE))
+
+
+def _step(place: Any, step: str, names: list[str], override: str, may_be_new: bool = False) -> Any:
+    """The key or index that `step` means in `place`."""
+    parent = ".".join(names[:-1])
+    if isinstance(place, list | tuple):
+        if step.lstrip("-").isdigit() and -len(place) <= int(step) < len(place):
+            return int(step)
+        raise ConfigError(f"override {override!r}: {parent} is a list of {len(place)}, there is no item {step!r} in it")
+    if not isinstance(place, Mapping):
+        raise ConfigError(f"override {override!r}: {parent} is {place!r}, nothing in it can be set")
+    for key in place:  # keys need not be strings: label_map={255: 0}
+        if str(key) == step:
+            return key
+    if may_be_new and (("type" in place) or (len(names) == 1 and step in SECTIONS)):
+        return step  # whoever builds this dict knows its arguments, and refuses the others
+    known = [str(key) for key in place] if parent else [*place, *SECTIONS]
+    where = f"{parent} has" if parent else "the config has"
+    raise ConfigError(
+        f"override {override!r}: {where} no {step!r}.{did_you_mean(step, known)} It has: {', '.join(dict.fromkeys(known))}"
+    )
+
+
+def _literal(text: str) -> Any:
+    """A Python literal (also with dict(...)); what is none is a string."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+# --- references ------------------------------------------------------------------------------------------------------
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return set(REFERENCE.findall(value))
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return set().union(*map(_references, items)) if items else set()
+
+
+def _refuse_unknown_names(values: Mapping, used: set[str], origins: Origins) -> None:
+    for name in values:
+        if name not in SECTIONS and name not in used:
+            file = next((origin for way, origin in origins.items() if way[0] == name), "the config")
+            raise ConfigError(
+                f"{file}: {name!r} is no section of a config, and nothing refers to it as '${{{name}}}'."
+                f"{did_you_mean(name, [*SECTIONS, *used])} Sections: {', '.join(SECTIONS)}"
+            )
+
+
+def _resolve(value: Any, names: Mapping, way: tuple[str, ...], chain: tuple[str, ...], origins: Origins) -> Any:
+    """`value` with its references replaced. `chain` holds the names being looked up, to find circles."""
+    if isinstance(value, Mapping):
+        return {k: _resolve(v, names, (*way, str(k)), chain, origins) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_resolve(v, names, (*way, str(i)), chain, origins) for i, v in enumerate(value))
+    if not isinstance(value, str):
+        return value
+    whole = REFERENCE.fullmatch(value)
+    if whole:
+        found = _look_up(whole[1], names, way, chain, origins)
+        _forget(origins, way, keep_self=True)
+        source = next((origin for w, origin in origins.items() if w[0] == whole[1]), "?")
+        origins.update(dict.fromkeys(_ways(found, way), f"{source} ({value})"))
+        return found
+    return REFERENCE.sub(lambda match: str(_look_up(match[1], names, way, chain, origins)), value)
+
+
+def _look_up(name: str, names: Mapping, way: tuple[str, ...], chain: tuple[str, ...], origins: Origins) -> Any:
+    place = ".".join(way)
+    if name in chain:
+        raise ConfigError(f"{place}: '${{{name}}}' refers to itself: {' -> '.join((*chain, name))}")
+    if name not in names:
+        raise ConfigError(f"{place}: '${{{name}}}' refers to no name of the config.{did_you_mean(name, names)}")
+    return _resolve(copy.deepcopy(names[name]), names, (name,), (*chain, name), dict(origins))
+
+
+# --- small parts -----------------------------------------------------------------------------------------------------
+
+
+def _ways(value: Any, way: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The ways to all values in nested dicts and lists; an empty dict or list is a value itself."""
+    if isinstance(value, Mapping) and value:
+        return [found for key, item in value.items() for found in _ways(item, (*way, str(key)))]
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping | list | tuple) for item in value):
+        return [found for i, item in enumerate(value) for found in _ways(item, (*way, str(i)))]
+    return [way]
+
+
+def _forget(origins: Origins, way: tuple[str, ...], keep_self: bool = False) -> None:
+    for known in [w for w in origins if w[: len(way)] == way or way[: len(w)] == w]:
+        if not (keep_self and known == way):
+            del origins[known]
+
+
+def _source(value: Any) -> str:
+    """Python source of a plain value, with dict(...) where all keys are names."""
+    if isinstance(value, Mapping):
+        if all(isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key) for key in value):
+            return f"dict({', '.join(f'{key}={_source(item)}' for key, item in value.items())})"
+        return f"{{{', '.join(f'{key!r}: {_source(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_source, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_source, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return f'float("{value}")'
+    return repr(value)
+
+
+def shorten(path: Path) -> str:
+    """The path as a reader would write it: relative to the current folder where it lies below it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _similar_file(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f": there is no folder {shorten(folder)}"
+    return f".{did_you_mean(path.name, [p.name for p in folder.glob('*.py')])}"

@@ -1,0 +1,77 @@
+"""The processes of a run, as torchrun starts them. Alone, every function is the obvious no-op."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def is_active() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def rank() -> int:
+    return dist.get_rank() if is_active() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if is_active() else 1
+
+
+def is_main() -> bool:
+    return rank() == 0
+
+
+def local_rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", 0))
+
+
+@contextmanager
+def process_group(device: torch.device, timeout_minutes: float = 30) -> Iterator[None]:
+    """Join the group that torchrun describes in the environment; without one, stay alone."""
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield
+        return
+    # Numbers on the CPU (flags, counts) always go by gloo; tensors on a GPU by NCCL.
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(minutes=timeout_minutes))
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def gather(value: Any) -> list[Any]:
+    """Every process's value, in the order of ranks, on every process."""
+    if world_size() == 1:
+        return [value]
+    values = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def mean(values: Tensor) -> Tensor:
+    """The mean over processes."""
+    if world_size() == 1:
+        return values
+    values = values.clone()
+    dist.all_reduce(values)
+    return values / world_size()
+
+
+def any_says(flag: bool) -> bool:
+    """True on every process if it is true on one."""
+    if world_size() == 1:
+        return flag
+    vote = torch.tensor(int(flag))
+    dist.all_reduce(vote, op=dist.ReduceOp.MAX)
+    return bool(vote)
+
+
+def barrier() -> None:
+    any_says(False)

@@ -1,0 +1,23 @@
+"""The contract of heads."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+Criterion = Callable[[Tensor, Tensor], dict[str, Tensor]]
+
+
+class DecodeHead(nn.Module, ABC):
+    """Feature maps to logits. It owns no layers and no constructor; heads are built with `in_channels`,
+    `in_strides` (of all maps, finest first) and `num_classes` offered, and take what they name."""
+
+    sees_images = False  # True: the normalised images stand before the maps, as a map of stride 1
+
+    @abstractmethod
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        """Logits B K h w, at any scale."""
+
+    def loss(self, features: tuple[Tensor, ...], labels: Tensor, criterion: Criterion) -> dict[str, Tensor]:
+        """Losses by name, to be summed. Heads with several outputs override this."""
+        return criterion(self(features), labels)

@@ -1,0 +1,45 @@
+"""PSPNet's pyramid pooling (https://arxiv.org/abs/1612.01105)."""
+
+import torch
+from torch import Tensor, nn
+
+from segbox.models.layers import ConvNormAct, resize
+from segbox.registry import HEADS
+
+from .head import DecodeHead
+
+
+@HEADS.register
+class PSPHead(DecodeHead):
+    """Averages over grids of 1, 2, 3 and 6 cells join the last map, then 3x3 and the classifier."""
+
+    def __init__(
+        self,
+        in_channels: tuple[int, ...],
+        num_classes: int,
+        channels: int = 512,
+        pool_scales: tuple[int, ...] = (1, 2, 3, 6),
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.pyramid = PyramidPooling(in_channels[-1], in_channels[-1] // len(pool_scales), pool_scales)
+        self.fuse = ConvNormAct(self.pyramid.out_channels, channels, 3)
+        self.dropout = nn.Dropout2d(dropout)
+        self.classify = nn.Conv2d(channels, num_classes, 1)
+
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        return self.classify(self.dropout(self.fuse(self.pyramid(features[-1]))))
+
+
+class PyramidPooling(nn.Module):
+    """The map, and its averages over coarse grids brought back to its size."""
+
+    def __init__(self, in_channels: int, channels: int, pool_scales: tuple[int, ...]) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            nn.Sequential(nn.AdaptiveAvgPool2d(scale), ConvNormAct(in_channels, channels)) for scale in pool_scales
+        )
+        self.out_channels = in_channels + channels * len(pool_scales)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, *(resize(level(x), x.shape[-2:]) for level in self.levels)], dim=1)

@@ -1,0 +1,29 @@
+"""Convolution, batch norm and activation, in this order."""
+
+from torch import Tensor, nn
+
+
+class ConvNormAct(nn.Module):
+    """A convolution that keeps the size (at stride 1), batch norm, ReLU. `act=None` leaves the activation out."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 1,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+        act: type[nn.Module] | None = nn.ReLU,
+    ) -> None:
+        super().__init__()
+        padding = dilation * (kernel // 2)
+        self.conv = nn.Conv2d(
+            in_channels, out_channels, kernel, stride, padding, dilation=dilation, groups=groups, bias=False
+        )
+        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
+        self.norm = nn.BatchNorm2d(out_channels)
+        self.act = nn.Identity() if act is None else act()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.norm(self.conv(x)))

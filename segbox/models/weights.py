@@ -1,0 +1,115 @@
+"""Weight files: read without running any code in them, and a table of what did not fit."""
+
+import logging
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from terminaltables import AsciiTable
+from torch import Tensor, nn
+
+from segbox.errors import CheckpointError
+
+logger = logging.getLogger("segbox")
+
+
+def read_checkpoint(path: str | Path) -> Any:
+    """What `torch.save` wrote: tensors, numbers, strings, lists and dicts. Pickles that run code are refused."""
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {path}")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error)
+        if "Unsupported" in reason or "GLOBAL" in reason:
+            named = reason.split("Unsupported", 1)[-1].split(". ")[0].strip()
+            raise CheckpointError(
+                f"{path}: refused, it is a pickle that wants to run code (unsupported {named[:120]});"
+                " only tensors and plain values are read. Save it again as a plain state dict"
+            ) from None
+        raise CheckpointError(f"{path}: is no checkpoint ({path.stat().st_size} bytes)") from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+        is_zip = path.open("rb").read(2) == b"PK"
+        kind = "a truncated or damaged checkpoint" if is_zip else "no checkpoint"
+        raise CheckpointError(f"{path}: is {kind} ({path.stat().st_size} bytes): {first_line(error)}") from None
+
+
+def read_weights(path: str | Path, prefix: str = "") -> dict[str, Tensor]:
+    """The state dict of a weight file. `prefix` picks a part of a whole model's, if the file holds a whole model."""
+    content = read_checkpoint(path)
+    for key in ("ema", "model", "state_dict"):  # averaged weights are the ones meant for use
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
+        raise CheckpointError(f"{path}: holds no weights (a dict of names and tensors), but {type(content).__name__}")
+    weights = {name.removeprefix("module."): value for name, value in content.items() if isinstance(value, Tensor)}
+    if prefix and any(name.startswith(prefix) for name in weights):
+        return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    return weights
+
+
+@dataclass
+class Fit:
+    """How the tensors of a file fit a model."""
+
+    fitting: list[str] = field(default_factory=list)
+    resized: list[tuple[str, tuple, tuple]] = field(default_factory=list)  # name, shape in the file, in the model
+    missing: list[str] = field(default_factory=list)  # the model has it, the file has not
+    unused: list[str] = field(default_factory=list)  # the file has it, the model has not
+
+    def is_perfect(self) -> bool:
+        return not (self.resized or self.missing or self.unused)
+
+    def table(self, rows: int = 12) -> str:
+        lines = [["tensor", "in the file", "in the model", "why it does not fit"]]
+        lines += [[name, size(a), size(b), "another shape"] for name, a, b in self.resized[:rows]]
+        lines += [[name, "-", "yes", "not in the file"] for name in self.missing[:rows]]
+        lines += [[name, "yes", "-", "not in the model"] for name in self.unused[:rows]]
+        left = sum(max(0, len(group) - rows) for group in (self.resized, self.missing, self.unused))
+        tail = f"\n(and {left} more)" if left else ""
+        return (
+            f"{len(self.fitting)} tensors fit, {len(self.resized)} have another shape, {len(self.missing)} are missing,"
+            f" {len(self.unused)} are not used\n{AsciiTable(lines).table}{tail}"
+        )
+
+
+def compare(model: nn.Module, weights: Mapping[str, Tensor]) -> Fit:
+    fit = Fit()
+    own = model.state_dict()
+    for name, value in weights.items():
+        if name not in own:
+            fit.unused.append(name)
+        elif own[name].shape != value.shape:
+            fit.resized.append((name, tuple(value.shape), tuple(own[name].shape)))
+        else:
+            fit.fitting.append(name)
+    # Files of old PyTorch have no counters; a counter of batches is no weight.
+    fit.missing = [name for name in own if name not in weights and not name.endswith("num_batches_tracked")]
+    return fit
+
+
+def load_weights(
+    model: nn.Module, weights: Mapping[str, Tensor], source: str | Path, skip_unfitting: bool = False
+) -> Fit:
+    """Copy the tensors in. What does not fit is refused with a table, or skipped and told if that was asked for."""
+    fit = compare(model, weights)
+    if not fit.is_perfect():
+        if not skip_unfitting:
+            raise CheckpointError(f"{source}: belongs to another model\n{fit.table()}")
+        if not fit.fitting:
+            raise CheckpointError(f"{source}: nothing in it fits the model\n{fit.table()}")
+        logger.warning("%s: taken in part\n%s", source, fit.table())
+    model.load_state_dict({name: weights[name] for name in fit.fitting}, strict=False)
+    return fit
+
+
+def size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,34 @@
+"""Packaging: version, dependencies and extras. Everything else about the tools is in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+
+
+def requirements(name: str) -> list[str]:
+    lines = (here / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
+
+
+optional = requirements("optional")
+version = re.search(r'__version__ = "(.+)"', (here / "segbox" / "__init__.py").read_text(encoding="utf-8"))[1]
+
+setup(
+    name="segbox",
+    version=version,
+    description="Semantic segmentation in PyTorch, built from declarative configs",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["segbox", "segbox.*"]),
+    install_requires=requirements("runtime"),
+    extras_require={
+        **{re.split(r"[<>=!]", line)[0]: [line] for line in optional},
+        "all": optional,
+        "tests": requirements("tests"),
+    },
+)

@@ -1,0 +1,26 @@
+"""Small models and batches that the tests share."""
+
+import torch
+from torch import Tensor, nn
+
+from segbox import IGNORE_INDEX
+from segbox.models.segmentors import build_segmentor
+
+
+def tiny_model(backbone: str = "ResNet", head: str = "FCNHead", num_classes: int = 5, **model: object) -> nn.Module:
+    config = {
+        "type": "EncoderDecoder",
+        "backbone": {"type": backbone, "variant": "test"},
+        "decode_head": {"type": head},
+    }
+    return build_segmentor({**config, **model}, num_classes)
+
+
+def random_batch(
+    batch: int, height: int, width: int, num_classes: int, ignored_rows: int = 0, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (batch, 3, height, width), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(0, num_classes, (batch, height, width), dtype=torch.uint8, generator=generator)
+    labels[:, :ignored_rows] = IGNORE_INDEX
+    return images, labels
