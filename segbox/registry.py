@@ -28,7 +28,9 @@ class Registry:
         name = name or builder.__name__
         other = self._builders.get(name)
         if other is not None and (other.__module__, other.__qualname__) != (builder.__module__, builder.__qualname__):
-            raise ConfigError(f"{self.kind} {name!r} is registered twice: in {other.__module__} and {builder.__module__}")
+            raise ConfigError(
+                f"{self.kind} {name!r} is registered twice: in {other.__module__} and {builder.__module__}"
+            )
         self._builders[name] = builder
         return builder
 
@@ -86,7 +88,9 @@ class Registry:
         offered = {key: value for key, value in context.items() if key in named}
         for key in offered:
             if key in given:
-                raise ConfigError(f"{place}.{key}: is worked out by the program ({offered[key]!r}); take it out of the config")
+                raise ConfigError(
+                    f"{place}.{key}: is worked out by the program ({offered[key]!r}); take it out of the config"
+                )
         return offered
 
     @staticmethod

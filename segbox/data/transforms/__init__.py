@@ -1,0 +1,1 @@
+"""Transforms: found by the registry, called as `transform(sample, rng)`."""
