@@ -1,0 +1,100 @@
+"""The contract of a data set, and the road from its files to a sample."""
+
+import random
+import warnings
+from abc import ABC, abstractmethod
+
+import cv2
+import numpy as np
+from torch.utils.data import Dataset
+
+from segbox import IGNORE_INDEX
+from segbox.data.sample import Sample
+from segbox.data.sampler import Draw
+from segbox.data.transforms.pipeline import Pipeline
+from segbox.errors import DataError
+
+TRIES = 20  # unreadable files in a row before `skip_unreadable` gives up
+
+Colour = tuple[int, int, int]
+
+
+class SegDataset(Dataset, ABC):
+    """Images with one class id per pixel: a subclass says `classes`, `palette`, `__len__` and `load`.
+
+    `dataset[index, seed]` is loaded, checked, and sent through the pipeline. Without a seed (None) it is evaluation:
+    nothing is drawn, and a file that is skipped gives None. The attributes below are set by a constructor that
+    takes them as arguments.
+    """
+
+    classes: tuple[str, ...]
+    palette: list[Colour]
+    pipeline: Pipeline = Pipeline()
+    transform_labels: bool = True  # False: geometry is for the image only, the label stays as it is in its file
+    skip_unreadable: bool = False  # True: a file that cannot be read is replaced (training) or left out (evaluation)
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def load(self, index: int) -> Sample:
+        """Read the files. DataError, naming the file, where one cannot be read."""
+
+    def __getitem__(self, draw: Draw) -> Sample | None:
+        index, seed = draw
+        rng = random.Random(0 if seed is None else seed)
+        sample = self._load_readable(index, None if seed is None else rng)
+        if sample is None:
+            return None
+        check_label(sample, self.classes)
+        if self.transform_labels:
+            return self.pipeline(sample, rng)
+        label = sample["label"]
+        image_only = {key: value for key, value in sample.items() if key != "label"}
+        return {**self.pipeline(image_only, rng), "label": label}
+
+    def _load_readable(self, index: int, rng: random.Random | None) -> Sample | None:
+        if not self.skip_unreadable:
+            return self.load(index)
+        for _ in range(TRIES):
+            try:
+                return self.load(index)
+            except DataError as error:
+                last = error
+                # The text names the file, so that Python's own filter shows it once per file and process.
+                instead = "left out of the evaluation" if rng is None else "replaced by another image"
+                warnings.warn(f"{error}; {instead} (skip_unreadable=True)", stacklevel=2)
+            if rng is None:
+                return None
+            index = rng.randrange(len(self))
+        raise DataError(
+            f"{TRIES} images drawn in a row cannot be read, although skip_unreadable=True; the last: {last}"
+        )
+
+
+def check_label(sample: Sample, classes: tuple[str, ...]) -> None:
+    """The label lies on the image, and holds only known ids."""
+    image, label = sample["image"].shape[:2], sample["label"].shape
+    if sample["label"].dtype != np.uint8 or len(label) != 2:
+        raise DataError(f"{sample['path']}: its label must be H W of uint8, not {label} of {sample['label'].dtype}")
+    if image != label:
+        turned = " (is the image turned by its EXIF tag?)" if image == label[::-1] else ""
+        raise DataError(f"{sample['path']}: the image is {_size(image)} but its label is {_size(label)}{turned}")
+    counts = cv2.calcHist([sample["label"]], [0], None, [256], [0, 256]).ravel()  # 1 ms for 2 Mpx; bincount takes 10
+    if counts[len(classes) : IGNORE_INDEX].any():
+        raise DataError(_describe_unknown_ids(sample, classes))
+
+
+def _describe_unknown_ids(sample: Sample, classes: tuple[str, ...]) -> str:
+    counts = np.bincount(sample["label"].ravel(), minlength=256)
+    bad = [i for i in range(len(classes), IGNORE_INDEX) if counts[i]]
+    shown = ", ".join(f"{i} ({counts[i]} pixels)" for i in bad[:8]) + (", ..." if len(bad) > 8 else "")
+    known = ", ".join(f"{i} {name}" for i, name in enumerate(classes[:20])) + (", ..." if len(classes) > 20 else "")
+    return (
+        f"{sample['path']}: its label holds ids that are no class: {shown}. Known: {known}, and {IGNORE_INDEX} for"
+        f" ignored. Add the classes, or map the ids (label_map={{{bad[0]}: {IGNORE_INDEX}}} ignores one)"
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]}x{shape[1]} (height x width)"

@@ -1,0 +1,133 @@
+"""From a data set to a stream of batches, with or without worker processes."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from segbox.data.datasets.dataset import SegDataset
+from segbox.data.sample import Batch, Item, Sample, collate, collate_list
+from segbox.data.sampler import Draw, EndlessSampler, ShardSampler
+from segbox.data.transforms.pipeline import build_pipeline
+from segbox.errors import DataError, UserError
+from segbox.registry import DATASETS
+
+
+def build_dataset(config: Mapping, path: str = "data", **context: Any) -> SegDataset:
+    """`context` is offered to the data set, as `Registry.build` does; `path` is where the config stands."""
+    if isinstance(config, Mapping) and "pipeline" in config:  # built here, where its place in the config is known
+        config = {**config, "pipeline": build_pipeline(config["pipeline"], f"{path}.pipeline")}
+    return DATASETS.build(config, path, **context)
+
+
+def train_loader(
+    dataset: SegDataset,
+    batch_size_per_process: int,
+    seed: int,
+    start: int = 0,
+    workers: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    pin_memory: bool = False,
+) -> "Loader[Batch]":
+    """Endless. `start` is the number of samples that all processes together have already seen."""
+    _check_filled(dataset)
+    sampler = EndlessSampler(len(dataset), seed, rank, world_size, start)
+    return Loader(dataset, sampler, batch_size_per_process, collate, workers, pin_memory)
+
+
+def val_loader(
+    dataset: SegDataset, batch_size: int = 1, workers: int = 0, rank: int = 0, world_size: int = 1
+) -> "Loader[list[Item]]":
+    """One pass over this process's share; the images of a batch may differ in size."""
+    _check_filled(dataset)
+    return Loader(dataset, ShardSampler(len(dataset), rank, world_size), batch_size, collate_list, workers, False)
+
+
+class Loader:
+    """Batches in the order of the sampler, the same for any number of workers.
+
+    A user's mistake met in a worker is carried home as an object and raised here: torch would wrap its message in
+    a stack trace. The global random state is left alone.
+    """
+
+    def __init__(
+        self,
+        dataset: SegDataset,
+        sampler: Sampler[Draw],
+        batch_size: int,
+        collate: Callable[[Sequence[Sample]], Any],
+        workers: int,
+        pin_memory: bool,
+    ) -> None:
+        self.batches = DataLoader(
+            _Guarded(dataset),
+            batch_size,
+            sampler=sampler,
+            collate_fn=_GuardedCollate(collate),
+            num_workers=workers,
+            pin_memory=pin_memory,
+            worker_init_fn=_start_worker,
+            persistent_workers=workers > 0,
+            prefetch_factor=2 if workers else None,
+            generator=torch.Generator().manual_seed(0),
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self.batches:
+            if isinstance(batch, _Mistake):
+                raise batch.error
+            if batch:  # empty when nothing of an evaluation batch could be read
+                yield batch
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+class _Mistake:
+    """An error on its way to the main process."""
+
+    def __init__(self, error: UserError) -> None:
+        self.error = error
+
+
+class _Guarded(Dataset):
+    def __init__(self, dataset: SegDataset) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, draw: Draw) -> Sample | _Mistake | None:
+        try:
+            return self.dataset[draw]
+        except UserError as error:
+            return _Mistake(error)
+
+
+class _GuardedCollate:
+    def __init__(self, collate: Callable[[Sequence[Sample]], Any]) -> None:
+        self.collate = collate
+
+    def __call__(self, samples: Sequence[Sample | _Mistake]) -> Any:
+        for sample in samples:
+            if isinstance(sample, _Mistake):
+                return sample
+        try:
+            return self.collate(samples)
+        except UserError as error:
+            return _Mistake(error)
+
+
+def _start_worker(worker: int) -> None:
+    cv2.setNumThreads(0)  # the processes are the parallelism; threads on top of them only wait for each other
+    torch.set_num_threads(1)
+    seed = torch.initial_seed() % 2**32
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def _check_filled(dataset: SegDataset) -> None:
+    if not len(dataset):
+        raise DataError(f"{type(dataset).__name__} holds no images")

@@ -1,0 +1,62 @@
+"""Geometry as arithmetic: where each source pixel is to go, before any pixel is read."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+Size = tuple[int, int]  # height, width
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """An affine map from the source to an output of `size`, not yet carried out.
+
+    Coordinates are continuous, (x, y): pixel i covers [i, i + 1), so flips and resizes need no half pixels.
+    A crop is a window, not scissors: what it hides is still there for a rotation that comes after it.
+    """
+
+    matrix: np.ndarray  # 3 3
+    size: Size
+
+    def then(self, matrix: np.ndarray, size: Size) -> "Placement":
+        """This placement followed by another map."""
+        return Placement(matrix @ self.matrix, size)
+
+    def resized(self, size: Size) -> "Placement":
+        return self.then(np.diag([size[1] / self.size[1], size[0] / self.size[0], 1.0]), size)
+
+    def cropped(self, top: int, left: int, size: Size) -> "Placement":
+        """A window of `size`; where it leaves the image, there will be fill."""
+        return self.then(_shift(-left, -top), size)
+
+    def flipped(self, direction: str) -> "Placement":
+        height, width = self.size
+        if direction == "horizontal":
+            return self.then(_shift(width, 0) @ np.diag([-1.0, 1.0, 1.0]), self.size)
+        return self.then(_shift(0, height) @ np.diag([1.0, -1.0, 1.0]), self.size)
+
+    def rotated(self, degrees: float) -> "Placement":
+        """Counter-clockwise about the centre."""
+        cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        turn = np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
+        x, y = self.size[1] / 2, self.size[0] / 2
+        return self.then(_shift(x, y) @ turn @ _shift(-x, -y), self.size)
+
+    @property
+    def is_upright(self) -> bool:
+        """Rows stay rows: no rotation, no shear."""
+        return abs(self.matrix[0, 1]) < 1e-12 and abs(self.matrix[1, 0]) < 1e-12
+
+    @property
+    def is_identity(self) -> bool:
+        return np.allclose(self.matrix, np.eye(3), rtol=0, atol=1e-9)
+
+
+def whole(size: Size) -> Placement:
+    """The image as it is."""
+    return Placement(np.eye(3), size)
+
+
+def _shift(x: float, y: float) -> np.ndarray:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])

@@ -1,0 +1,182 @@
+"""Carry out a pending placement: pixels are read once, and only those that the output needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from segbox import IGNORE_INDEX
+from segbox.data.placement import Placement, Size, whole
+from segbox.data.sample import Sample
+
+FILL = 0  # the colour outside the image
+CV2_DTYPES = {np.dtype(name) for name in ("uint8", "uint16", "int16", "float32", "float64")}
+
+
+def pending(sample: Sample) -> Placement:
+    """The placement to edit: the one that waits, or the image as it is."""
+    return sample.get("placement") or whole(sample["image"].shape[:2])
+
+
+def place(sample: Sample, placement: Placement) -> Sample:
+    return {**sample, "placement": placement}
+
+
+def render(sample: Sample) -> Sample:
+    """The sample with its pixels where its placement wants them."""
+    if "placement" not in sample:
+        return sample
+    placement = sample["placement"]
+    done = {key: value for key, value in sample.items() if key != "placement"}
+    if placement.is_identity and placement.size == sample["image"].shape[:2]:
+        return done
+    done["image"] = render_image(sample["image"], placement)
+    if "label" in sample:
+        done["label"] = render_label(sample["label"], placement)
+    return done
+
+
+def render_label(label: np.ndarray, placement: Placement) -> np.ndarray:
+    """Nearest neighbour; IGNORE_INDEX outside."""
+    if placement.is_upright:
+        rows, columns = _axes(placement, label.shape)
+        inside = label[rows.nearest][:, columns.nearest]
+        return _on_canvas(inside, rows, columns, placement.size, IGNORE_INDEX)
+    return _warp(label, placement, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, IGNORE_INDEX)
+
+
+def render_image(image: np.ndarray, placement: Placement) -> np.ndarray:
+    """Bilinear, after an integer reduction where it shrinks by more than two; FILL outside."""
+    if not placement.is_upright:
+        return in_cv2(image, lambda part: _warp(part, placement, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT, FILL))
+    rows, columns = _axes(placement, image.shape)
+    if rows.is_empty or columns.is_empty:
+        return np.full((*placement.size, *image.shape[2:]), FILL, image.dtype)
+    if rows.is_copied and columns.is_copied:
+        inside = image[rows.as_slice(), columns.as_slice()]
+    else:
+        # The canvas is cut to where there is image, and the edge repeats there: no dark seam of half-filled pixels.
+        window = placement.cropped(rows.start, columns.start, (rows.stop - rows.start, columns.stop - columns.start))
+        inside = in_cv2(image, lambda part: _resize_or_warp(part, window))
+    return _on_canvas(inside, rows, columns, placement.size, FILL)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Along one side of the output: the range that shows the source, and the source index nearest to each of it."""
+
+    start: int
+    stop: int
+    nearest: np.ndarray
+    is_copied: bool  # pixel by pixel, forward or backward
+
+    @property
+    def is_empty(self) -> bool:
+        return self.start >= self.stop
+
+    def as_slice(self) -> slice:
+        first, last = int(self.nearest[0]), int(self.nearest[-1])
+        if first <= last:
+            return slice(first, last + 1)
+        return slice(first, last - 1 if last else None, -1)
+
+
+def _axes(placement: Placement, shape: tuple[int, ...]) -> tuple[_Axis, _Axis]:
+    matrix, size = placement.matrix, placement.size
+    return (
+        _axis(matrix[1, 1], matrix[1, 2], shape[0], size[0]),
+        _axis(matrix[0, 0], matrix[0, 2], shape[1], size[1]),
+    )
+
+
+def _axis(scale: float, shift: float, source: int, output: int) -> _Axis:
+    centres = (np.arange(output) + 0.5 - shift) / scale
+    inside = np.flatnonzero((centres > -1e-6) & (centres < source + 1e-6))
+    start, stop = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
+    nearest = np.floor(centres[start:stop] + 1e-6).astype(np.intp).clip(0, source - 1)
+    is_copied = abs(abs(scale) - 1) < 1e-9 and abs(shift - round(shift)) < 1e-6
+    return _Axis(start, stop, nearest, is_copied)
+
+
+def _on_canvas(inside: np.ndarray, rows: _Axis, columns: _Axis, size: Size, fill: int) -> np.ndarray:
+    if inside.shape[:2] == size:
+        return np.ascontiguousarray(inside)
+    canvas = np.full((*size, *inside.shape[2:]), fill, inside.dtype)
+    canvas[rows.start : rows.stop, columns.start : columns.stop] = inside
+    return canvas
+
+
+def _resize_or_warp(image: np.ndarray, placement: Placement) -> np.ndarray:
+    """An upright placement whose whole output shows the source."""
+    fits = np.array([[placement.size[1] / image.shape[1], 0, 0], [0, placement.size[0] / image.shape[0], 0]])
+    if np.allclose(placement.matrix[:2], fits, rtol=0, atol=1e-9):
+        image, _ = _reduce(image, placement)
+        return cv2.resize(image, placement.size[::-1], interpolation=cv2.INTER_LINEAR)
+    return _warp(image, placement, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE, FILL)
+
+
+def _warp(image: np.ndarray, placement: Placement, interpolation: int, border: int, fill: int) -> np.ndarray:
+    image, placement = _needed(image, placement)
+    if 0 in image.shape[:2]:
+        return np.full((*placement.size, *image.shape[2:]), fill, image.dtype)
+    if interpolation != cv2.INTER_NEAREST:
+        image, placement = _reduce(image, placement)
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # OpenCV counts from the centre of the first pixel
+    inverse = np.linalg.inv(half) @ np.linalg.inv(placement.matrix) @ half
+    flags = interpolation | cv2.WARP_INVERSE_MAP
+    value = (float(fill),) * 4
+    return cv2.warpAffine(image, inverse[:2], placement.size[::-1], flags=flags, borderMode=border, borderValue=value)
+
+
+def _needed(image: np.ndarray, placement: Placement) -> tuple[np.ndarray, Placement]:
+    """The rectangle of the source that the output shows, and the placement seen from there."""
+    height, width = placement.size
+    corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]])
+    points = np.linalg.solve(placement.matrix, corners)[:2]
+    step_x, step_y = _factors(placement)
+    # Starts are multiples of the reduction, so what a pixel becomes does not depend on the crop it is in.
+    left, right = _span(points[0], step_x, image.shape[1])
+    top, bottom = _span(points[1], step_y, image.shape[0])
+    move = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
+    return image[top:bottom, left:right], Placement(placement.matrix @ move, placement.size)
+
+
+def _span(points: np.ndarray, step: int, length: int) -> tuple[int, int]:
+    margin = 2 * step  # what bilinear reading reaches beyond the last centre
+    start = max(0, int(np.floor(points.min())) - margin) // step * step
+    stop = min(length, (int(np.ceil(points.max())) + margin) // step * step + step)
+    return min(start, length), max(stop, 0)
+
+
+def _reduce(image: np.ndarray, placement: Placement) -> tuple[np.ndarray, Placement]:
+    """Average whole blocks first, where bilinear reading would skip pixels and alias."""
+    step_x, step_y = _factors(placement)
+    if step_x == step_y == 1:
+        return image, placement
+    height, width = image.shape[:2]
+    size = (-(-height // step_y), -(-width // step_x))
+    small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+    grow = np.diag([width / size[1], height / size[0], 1.0])
+    return small, Placement(placement.matrix @ grow, placement.size)
+
+
+def _factors(placement: Placement) -> tuple[int, int]:
+    scale_x, scale_y = np.linalg.norm(placement.matrix[:2, :2], axis=0)
+    return max(1, int(1 / scale_x + 1e-6)), max(1, int(1 / scale_y + 1e-6))
+
+
+def in_cv2(image: np.ndarray, work: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Do `work` in what OpenCV can: its number types, four channels at a time, no last axis of length one."""
+    if image.dtype not in CV2_DTYPES:
+        done = in_cv2(image.astype(np.float64), work)
+        return (done if image.dtype.kind == "f" else np.rint(done)).astype(image.dtype)
+    channels = image.shape[2]
+    if channels <= 4:
+        return _with_channels(work(image))
+    parts = [np.ascontiguousarray(image[:, :, i : i + 4]) for i in range(0, channels, 4)]
+    return np.concatenate([_with_channels(work(part)) for part in parts], axis=2)
+
+
+def _with_channels(image: np.ndarray) -> np.ndarray:
+    return image if image.ndim == 3 else image[:, :, None]

@@ -1,0 +1,46 @@
+"""Transforms one after the other."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+from segbox.data.render import render
+from segbox.data.sample import Sample
+from segbox.data.transforms.transform import Transform
+from segbox.errors import ConfigError
+from segbox.registry import TRANSFORMS
+
+
+class Pipeline:
+    """Calls its transforms in order; what geometry is still pending at the end is carried out once."""
+
+    def __init__(self, transforms: Sequence[Callable[[Sample, random.Random], Sample]] = (), path: str = "pipeline"):
+        self.transforms = tuple(transforms)
+        self.path = path
+
+    def __call__(self, sample: Sample, rng: random.Random) -> Sample:
+        for transform in self.transforms:
+            sample = transform(sample, rng)
+        return render(sample)
+
+    def check_keeps_view(self) -> None:
+        """Refuse transforms after which a label in its own size would no longer lie on the image."""
+        for position, transform in enumerate(self.transforms):
+            if not (isinstance(transform, Transform) and transform.keeps_view):
+                raise ConfigError(
+                    f"{self.path}.{position}: {type(transform).__name__} moves the image under its label, which"
+                    " evaluation keeps at the size of its file; there, only Resize and changes of colour are allowed"
+                )
+
+
+def build_pipeline(configs: Sequence[Mapping], path: str = "pipeline") -> Pipeline:
+    if isinstance(configs, (str, Mapping)) or not isinstance(configs, Sequence):
+        raise ConfigError(f"{path}: expected a list of transforms, [dict(type=..., ...), ...], got {configs!r}")
+    return Pipeline([TRANSFORMS.build(config, f"{path}.{i}") for i, config in enumerate(configs)], path)
+
+
+def as_pipeline(pipeline: Pipeline | Sequence[Mapping], transform_labels: bool) -> Pipeline:
+    """For a data set's argument: the configs of a pipeline or a finished one, fit for how labels are treated."""
+    pipeline = pipeline if isinstance(pipeline, Pipeline) else build_pipeline(pipeline)
+    if not transform_labels:
+        pipeline.check_keeps_view()
+    return pipeline

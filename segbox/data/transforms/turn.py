@@ -1,0 +1,49 @@
+"""Flip and rotate."""
+
+import random
+
+from segbox.data.render import pending, place
+from segbox.data.sample import Sample
+from segbox.data.transforms.transform import Transform
+from segbox.registry import TRANSFORMS
+
+DIRECTIONS = ("horizontal", "vertical")
+
+
+@TRANSFORMS.register
+class RandomFlip(Transform):
+    """Mirror left and right ("horizontal") or above and below ("vertical")."""
+
+    def __init__(self, probability: float = 0.5, direction: str = "horizontal") -> None:
+        if not 0 <= probability <= 1:
+            raise ValueError(f"probability={probability!r}: expected a number from 0 to 1")
+        if direction not in DIRECTIONS:
+            raise ValueError(f"direction={direction!r}: expected one of {', '.join(DIRECTIONS)}")
+        self.probability = probability
+        self.direction = direction
+
+    def __call__(self, sample: Sample, rng: random.Random) -> Sample:
+        if rng.random() >= self.probability:
+            return sample
+        return place(sample, pending(sample).flipped(self.direction))
+
+
+@TRANSFORMS.register
+class RandomRotate(Transform):
+    """By a random angle up to `degrees` either way, about the centre; the size stays.
+
+    The corners show what an earlier crop had cut off, and are filled only where the image itself ends.
+    """
+
+    def __init__(self, degrees: float, probability: float = 0.5) -> None:
+        if not 0 <= probability <= 1:
+            raise ValueError(f"probability={probability!r}: expected a number from 0 to 1")
+        if not 0 <= degrees <= 180:
+            raise ValueError(f"degrees={degrees!r}: expected a number from 0 to 180")
+        self.degrees = degrees
+        self.probability = probability
+
+    def __call__(self, sample: Sample, rng: random.Random) -> Sample:
+        if rng.random() >= self.probability:
+            return sample
+        return place(sample, pending(sample).rotated(rng.uniform(-self.degrees, self.degrees)))
