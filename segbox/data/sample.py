@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -60,7 +59,7 @@ def collate_list(samples: Sequence[Sample | None]) -> list[Item]:
     """For evaluation: images of any size side by side; what could not be read (None) is left out."""
     return [
         {
-            "image": torch.from_numpy(_channels_first(sample["image"])),
+            "image": torch.from_numpy(np.ascontiguousarray(_channels_first(sample["image"]))),
             "label": torch.from_numpy(np.ascontiguousarray(sample["label"])),
             "path": sample["path"],
             "size": sample["size"],
@@ -75,4 +74,4 @@ def _size(sample: Sample) -> str:
 
 
 def _channels_first(image: np.ndarray) -> np.ndarray:
-    return np.stack(cv2.split(image))  # C H W; four times as fast as transpose and copy
+    return image.transpose(2, 0, 1)  # C H W

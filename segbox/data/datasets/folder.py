@@ -1,0 +1,191 @@
+"""A data set that is two folders: images, and masks of the same names."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segbox import IGNORE_INDEX
+from segbox.data.datasets.dataset import Colour, SegDataset
+from segbox.data.files import read_image, read_label
+from segbox.data.palette import default_palette
+from segbox.data.sample import Sample
+from segbox.data.transforms.pipeline import Pipeline, as_pipeline
+from segbox.errors import DataError
+from segbox.registry import DATASETS
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+LOOKED_AT = 8  # masks that are looked at to see a mask of 0 and 255
+
+
+@DATASETS.register
+class FolderDataset(SegDataset):
+    """`root/images/{split}/NAME.jpg` and `root/annotations/{split}/NAME.png`, at any depth.
+
+    Where there is no folder for the split, `root/{split}.txt` or `root/splits/{split}.txt` lists the names.
+    `label_map` changes ids as they are read: {11: 255} ignores class 11.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        split: str | None = None,
+        classes: Sequence[str] | None = None,
+        palette: Sequence[Sequence[int]] | None = None,
+        images: str = "images",
+        annotations: str = "annotations",
+        image_suffix: str | None = None,
+        label_suffix: str = ".png",
+        label_map: Mapping[int, int] | None = None,
+        channels: int = 3,
+        pipeline: Pipeline | Sequence[Mapping] = (),
+        transform_labels: bool = True,
+        skip_unreadable: bool = False,
+    ) -> None:
+        self.root = Path(root).expanduser()
+        self.channels = channels
+        self.label_suffix = label_suffix
+        self.pipeline = as_pipeline(pipeline, transform_labels)
+        self.transform_labels = transform_labels
+        self.skip_unreadable = skip_unreadable
+        self.image_folder, self.label_folder, names = _find_folders(self.root, split, images, annotations)
+        self.classes = _read_classes(self.root, classes)
+        self.palette = _checked_palette(palette, self.classes)
+        self.label_table = _label_table(label_map or {}, len(self.classes))
+        suffixes = IMAGE_SUFFIXES if image_suffix is None else (image_suffix,)
+        pairs = _match(_list(self.image_folder, suffixes), _list(self.label_folder, (label_suffix,)), names, self)
+        # Two arrays of bytes, not a million strings: workers share them without copying.
+        self.image_files = np.array([os.fsencode(image) for image, _ in pairs])
+        self.label_files = np.array([os.fsencode(label) for _, label in pairs])
+        if len(self.classes) == 2 and IGNORE_INDEX not in (label_map or {}):
+            self._refuse_black_and_white()
+
+    def __len__(self) -> int:
+        return len(self.image_files)
+
+    def load(self, index: int) -> Sample:
+        path = self.image_folder / os.fsdecode(self.image_files[index])
+        image = read_image(path, self.channels)
+        label = cv2.LUT(self._read_label(index), self.label_table)
+        return {"image": image, "label": label, "path": str(path), "size": image.shape[:2]}
+
+    def _read_label(self, index: int) -> np.ndarray:
+        return read_label(self.label_folder / os.fsdecode(self.label_files[index]))
+
+    def _refuse_black_and_white(self) -> None:
+        """Two classes drawn as 0 and 255 would train on one class only, without a word: 255 is ignored."""
+        ids: set[int] = set()
+        for index in np.linspace(0, len(self) - 1, min(LOOKED_AT, len(self))).astype(int):
+            try:
+                ids.update(np.flatnonzero(np.bincount(self._read_label(index).ravel())).tolist())
+            except DataError:  # is told when the file's turn comes
+                continue
+        if ids == {0, IGNORE_INDEX}:
+            raise DataError(
+                f"{self.label_folder}: the masks hold only 0 and 255, and 255 is ignored, so {self.classes[1]!r} would"
+                " never be seen; label_map={255: 1} makes it class 1 (and {255: 255} says that ignoring is meant)"
+            )
+
+
+def _find_folders(root: Path, split: str | None, images: str, annotations: str) -> tuple[Path, Path, list[str] | None]:
+    """The two folders, and the names that the split lists (None: all)."""
+    names = None
+    folders = [root / images, root / annotations]
+    if split is not None:
+        lists = [path for path in (root / f"{split}.txt", root / "splits" / f"{split}.txt") if path.is_file()]
+        if (root / images / split).is_dir() or not lists:
+            folders = [folder / split for folder in folders]
+        else:
+            names = _read_lines(lists[0])
+    for folder in (root, *folders):
+        if not folder.is_dir():
+            raise DataError(f"there is no folder {folder.absolute()}. Expected:\n{_tree(root, split, folders)}")
+    return folders[0], folders[1], names
+
+
+def _tree(root: Path, split: str | None, folders: list[Path]) -> str:
+    lines = [f"{folders[0]}/NAME.jpg", f"{folders[1]}/NAME.png", f"{root}/classes.txt (or classes=[...])"]
+    if split is not None:
+        lines.append(f"or, without folders for {split!r}, {root}/{split}.txt with one NAME per line")
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _list(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
+    """Name without suffix -> file, both relative to the folder and sorted."""
+    found: dict[str, str] = {}
+    for place, _, files in os.walk(folder, followlinks=True):
+        inside = os.path.relpath(place, folder)
+        for file in files:
+            suffix = next((s for s in suffixes if file.lower().endswith(s.lower())), None)
+            if suffix is None or file.startswith("."):
+                continue
+            path = os.path.normpath(os.path.join(inside, file))
+            name = path[: -len(suffix)]
+            if name in found:
+                raise DataError(f"{folder}: {found[name]} and {path} have the same name; which of them is meant?")
+            found[name] = path
+    return dict(sorted(found.items()))
+
+
+def _match(
+    images: dict[str, str], labels: dict[str, str], names: list[str] | None, dataset: FolderDataset
+) -> list[tuple[str, str]]:
+    here, there = dataset.image_folder, dataset.label_folder
+    wanted = sorted(set(images) | set(labels)) if names is None else names
+    if not wanted:
+        raise DataError(f"{here}: holds no images" if names is None else f"{dataset.root}: the split lists no names")
+    problems = [
+        f"{len(missing)} {what} ({_first(missing)})"
+        for what, missing in (
+            (f"have no image in {here}", [name for name in wanted if name not in images]),
+            (f"have no mask *{dataset.label_suffix} in {there}", [name for name in wanted if name not in labels]),
+        )
+        if missing
+    ]
+    if problems:
+        raise DataError(f"of {len(wanted)} names, " + ", and ".join(problems))
+    return [(images[name], labels[name]) for name in wanted]
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _read_lines(path: Path) -> list[str]:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    lines = [line for line in lines if line]
+    repeated = sorted({line for line in lines if lines.count(line) > 1}) if len(set(lines)) < len(lines) else []
+    if repeated:
+        raise DataError(f"{path}: lists {len(repeated)} names more than once ({_first(repeated)})")
+    return lines
+
+
+def _read_classes(root: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
+    if classes is None:
+        path = root / "classes.txt"
+        if not path.is_file():
+            raise DataError(f"no class names: give classes=[...], or write them to {path}, one per line in order of id")
+        classes = _read_lines(path)
+    if isinstance(classes, str) or not classes or len(set(classes)) < len(classes) or len(classes) > IGNORE_INDEX:
+        raise ValueError(f"classes={classes!r}: expected 1 to {IGNORE_INDEX} different names")
+    return tuple(classes)
+
+
+def _checked_palette(palette: Sequence[Sequence[int]] | None, classes: tuple[str, ...]) -> list[Colour]:
+    if palette is None:
+        return default_palette(len(classes))
+    if len(palette) != len(classes) or any(len(colour) != 3 for colour in palette):
+        raise ValueError(f"palette: expected {len(classes)} colours (red, green, blue), one per class, got {palette!r}")
+    return [tuple(colour) for colour in palette]
+
+
+def _label_table(label_map: Mapping[int, int], num_classes: int) -> np.ndarray:
+    table = np.arange(256, dtype=np.uint8)
+    for old, new in label_map.items():
+        if not 0 <= old <= 255 or not (0 <= new < num_classes or new == IGNORE_INDEX):
+            allowed = f"a class, 0 to {num_classes - 1}, or {IGNORE_INDEX}"
+            raise ValueError(f"label_map={{{old!r}: {new!r}}}: maps an id from 0 to 255 to {allowed}")
+        table[old] = new
+    return table

@@ -1,0 +1,53 @@
+"""Colours for classes that bring none."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+Colour = tuple[int, int, int]
+
+# Chosen by hand, for the few classes that most people have. Class 0 is often the background: dark, so that the
+# others stand out.
+FIRST = (
+    (64, 68, 78),
+    (230, 75, 60),
+    (245, 190, 50),
+    (90, 190, 95),
+    (60, 175, 215),
+    (90, 95, 210),
+    (205, 90, 185),
+    (150, 100, 60),
+    (170, 220, 60),
+    (40, 130, 130),
+)
+MOST = 255  # more classes than a label byte can name
+
+
+def default_palette(num_classes: int) -> list[Colour]:
+    """Each colour is as far as can be, to the eye, from those before it; a longer palette begins like a shorter one."""
+    if num_classes > MOST:
+        raise ValueError(f"{num_classes} classes: a label byte can tell at most {MOST} apart")
+    return list((FIRST if num_classes <= len(FIRST) else _spread())[:num_classes])
+
+
+@lru_cache(maxsize=1)
+def _spread() -> tuple[Colour, ...]:
+    levels = np.arange(16, 256, 24)
+    colours = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.uint8)
+    lab = _to_lab(colours)
+    readable = (lab[:, 0] > 35) & (lab[:, 0] < 88)  # neither lost in shadow nor on white paper
+    vivid = np.hypot(lab[:, 1], lab[:, 2]) > 25
+    colours, lab = colours[readable & vivid], lab[readable & vivid]
+    chosen = list(FIRST)
+    distance = np.linalg.norm(lab[:, None] - _to_lab(np.array(FIRST, np.uint8)), axis=2).min(axis=1)
+    while len(chosen) < MOST:
+        farthest = distance.argmax()
+        chosen.append(tuple(map(int, colours[farthest])))
+        distance = np.minimum(distance, np.linalg.norm(lab - lab[farthest], axis=1))
+    return tuple(chosen)
+
+
+def _to_lab(colours: np.ndarray) -> np.ndarray:
+    """N 3, in units of just about what an eye can tell apart."""
+    return cv2.cvtColor(colours[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
