@@ -199,9 +199,8 @@ def _step(place: Any, step: str, names: list[str], override: str, may_be_new: bo
         return step  # whoever builds this dict knows its arguments, and refuses the others
     known = [str(key) for key in place] if parent else [*place, *SECTIONS]
     where = f"{parent} has" if parent else "the config has"
-    raise ConfigError(
-        f"override {override!r}: {where} no {step!r}.{did_you_mean(step, known)} It has: {', '.join(dict.fromkeys(known))}"
-    )
+    all_known = ", ".join(dict.fromkeys(known))
+    raise ConfigError(f"override {override!r}: {where} no {step!r}.{did_you_mean(step, known)} It has: {all_known}")
 
 
 def _literal(text: str) -> Any:

@@ -35,28 +35,14 @@ class Registry:
         return builder
 
     def build(self, config: Mapping, path: str = "", **context: Any) -> Any:
-        """Build what `config["type"]` names.
-
-        The other entries are its arguments. `context` is offered: a builder gets what its signature names, and
-        a config that gives the same argument is refused. `path` is where the config stands, for messages.
-        """
+        """Build what `config["type"]` names; the other entries are its arguments. See `call` for the rest."""
         place = path or self.kind
         if not isinstance(config, Mapping):
             raise ConfigError(f"{place}: expected dict(type=..., ...), got {config!r}")
         if "type" not in config:
             raise ConfigError(f"{place}: has no `type`. A {self.kind} is one of: {', '.join(self)}")
         builder = self.get(config["type"], place)
-        given = {key: value for key, value in config.items() if key != "type"}
-        arguments = given | self._offer(builder, given, place, context)
-        self._check(builder, config["type"], arguments, set(context), place)
-        try:
-            return builder(**arguments)
-        except ConfigError:
-            raise
-        except UserError as error:
-            raise type(error)(f"{place}: {error}") from error
-        except ValueError as error:
-            raise ConfigError(f"{place}: {error}") from error
+        return call(builder, {key: value for key, value in config.items() if key != "type"}, place, **context)
 
     def get(self, name: str, place: str = "") -> Callable:
         self._load()
@@ -82,32 +68,6 @@ class Registry:
         self._load()
         return len(self._builders)
 
-    @staticmethod
-    def _offer(builder: Callable, given: Mapping, place: str, context: Mapping) -> dict[str, Any]:
-        named = inspect.signature(builder).parameters
-        offered = {key: value for key, value in context.items() if key in named}
-        for key in offered:
-            if key in given:
-                raise ConfigError(
-                    f"{place}.{key}: is worked out by the program ({offered[key]!r}); take it out of the config"
-                )
-        return offered
-
-    @staticmethod
-    def _check(builder: Callable, name: str, arguments: Mapping, derived: set[str], place: str) -> None:
-        signature = inspect.signature(builder)
-        takes = [p.name for p in signature.parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-        for key in arguments:
-            if key not in takes:
-                settable = [t for t in takes if t not in derived]
-                raise ConfigError(
-                    f"{place}.{key}: {name} takes no argument {key!r}.{did_you_mean(key, settable)}"
-                    f" It takes: {', '.join(settable) or 'none'}"
-                )
-        for parameter in signature.parameters.values():
-            if parameter.name in takes and parameter.default is parameter.empty and parameter.name not in arguments:
-                raise ConfigError(f"{place}: {name} needs the argument {parameter.name!r}")
-
     def _load(self) -> None:
         if self._is_loaded:
             return
@@ -119,6 +79,39 @@ class Registry:
         except BaseException:
             self._is_loaded = False
             raise
+
+
+def call(builder: Callable, arguments: Mapping, path: str, **context: Any) -> Any:
+    """Call `builder` with a config's arguments, refusing those that it does not take.
+
+    `context` is offered: a builder gets what its signature names, and a config that gives the same is refused.
+    `path` is where the config stands, for messages.
+    """
+    if not isinstance(arguments, Mapping):
+        raise ConfigError(f"{path}: expected a dict, got {arguments!r}")
+    parameters = inspect.signature(builder).parameters.values()
+    takes = {p.name: p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    offered = {key: value for key, value in context.items() if key in takes}
+    settable = [name for name in takes if name not in context]
+    for key in arguments:
+        if key in offered:
+            raise ConfigError(f"{path}.{key}: is worked out by the program; take it out of the config")
+        if key not in takes:
+            raise ConfigError(
+                f"{path}.{key}: {builder.__name__} takes no argument {key!r}.{did_you_mean(key, settable)}"
+                f" It takes: {', '.join(settable) or 'none'}"
+            )
+    for name, parameter in takes.items():
+        if parameter.default is parameter.empty and name not in arguments and name not in offered:
+            raise ConfigError(f"{path}: {builder.__name__} needs the argument {name!r}")
+    try:
+        return builder(**arguments, **offered)
+    except ConfigError:
+        raise
+    except UserError as error:
+        raise type(error)(f"{path}: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 BACKBONES = Registry("backbone", "segbox.models.backbones")

@@ -1,0 +1,69 @@
+"""Checkpoints on disk: either the whole new one or the old one, never half of one."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segbox.errors import CheckpointError
+from segbox.models.weights import first_line, read_checkpoint
+
+LAST = "last.pt"
+BEST = "best.pt"
+PARTS = ("step", "model", "optimizer", "hooks")  # what a checkpoint of a run has, and a bare weight file has not
+
+
+def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
+    """Write beside the target, force it to the disk, then take the target's name in one move."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"{path} could not be written: {first_line(error)}. The checkpoints from before are whole;"
+            " make room or choose another --work-dir, then go on with --resume"
+        ) from error
+
+
+def link(path: Path, name: str) -> None:
+    """Give a checkpoint a second name in its folder, without a second copy of its bytes."""
+    partial = path.with_name(f".{name}.partial")
+    partial.unlink(missing_ok=True)
+    os.link(path, partial)
+    os.replace(partial, path.with_name(name))
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """A checkpoint that a run can go on from."""
+    content = read_checkpoint(path)
+    missing = [part for part in PARTS if not isinstance(content, Mapping) or part not in content]
+    if missing:
+        raise CheckpointError(
+            f"{path}: holds weights but no run to go on with (no {', '.join(missing)});"
+            " to begin from its weights use --cfg-options model.weights=PATH"
+        )
+    return dict(content)
+
+
+def numbered(work_dir: Path) -> list[Path]:
+    """The checkpoints of a work dir by step, oldest first."""
+    return sorted(work_dir.glob("step_*.pt"))
+
+
+def newest_whole(work_dir: Path) -> tuple[Path | None, dict[str, Any], list[str]]:
+    """The newest checkpoint that can be read (None: there is none), its content, and why others were passed over."""
+    last = work_dir / LAST
+    refused = []
+    for path in [*([last] if last.exists() else []), *reversed(numbered(work_dir))]:
+        try:
+            return path, read_run(path), refused
+        except CheckpointError as error:
+            refused.append(str(error))
+    return None, {}, refused

@@ -1,0 +1,53 @@
+"""Score the model on the validation set, and keep the best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from segbox.engine.checkpoint import BEST
+from segbox.errors import ConfigError, did_you_mean
+from segbox.registry import HOOKS
+
+from .hook import Hook
+
+if TYPE_CHECKING:
+    from segbox.engine.runner import Runner
+
+
+@HOOKS.register
+class Evaluate(Hook):
+    """Every `interval` steps and after the last one. `best.pt` is the checkpoint with the highest `best` score."""
+
+    def __init__(self, interval: int, best: str | None = "mIoU") -> None:
+        self.interval = interval
+        self.best = best
+        self.highest: float | None = None
+        self.highest_step = 0
+
+    def before_train(self, runner: Runner) -> None:
+        if runner.val_loader is None:
+            raise ConfigError("hooks.evaluate: the config has no data.val to evaluate on; add it, or say evaluate=None")
+
+    def after_step(self, runner: Runner) -> None:
+        if runner.step % self.interval == 0 or runner.step == runner.max_steps:
+            runner.evaluate()
+
+    def after_eval(self, runner: Runner, scores: dict[str, float]) -> None:
+        if self.best is None:
+            return
+        if self.best not in scores:
+            known = ", ".join(name for name in scores if "/" not in name)
+            raise ConfigError(
+                f"hooks.evaluate.best: there is no score {self.best!r}.{did_you_mean(self.best, scores)}"
+                f" Scores: {known}, and each of them of a class, such as IoU/{runner.classes[0]}"
+            )
+        if self.highest is None or scores[self.best] > self.highest:
+            self.highest, self.highest_step = scores[self.best], runner.step
+            runner.save(BEST)
+            runner.log(f"best {self.best} so far: {self.highest:.2f} at step {runner.step}, kept as {BEST}")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"highest": self.highest, "highest_step": self.highest_step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.highest, self.highest_step = state["highest"], state["highest_step"]

@@ -1,0 +1,34 @@
+"""The contract of hooks: what happens around a step.
+
+    before_train
+        before_step -> the step -> after_step        max_steps times, hooks in the order of the config
+                                   after_eval(scores)    whenever somebody evaluated
+    after_train                                      also when a signal ended the run early
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segbox.engine.runner import Runner
+
+
+class Hook:
+    """Every moment is a no-op until a hook says otherwise. `runner.step` counts finished steps."""
+
+    def before_train(self, runner: Runner) -> None: ...
+
+    def before_step(self, runner: Runner) -> None: ...
+
+    def after_step(self, runner: Runner) -> None: ...
+
+    def after_eval(self, runner: Runner, scores: dict[str, float]) -> None: ...
+
+    def after_train(self, runner: Runner) -> None: ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know: tensors, numbers and strings."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...

@@ -1,0 +1,140 @@
+"""What a run says about itself: lines, a live bar on a terminal, log.jsonl, TensorBoard if asked for."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from segbox import distributed
+from segbox.engine.progress import ProgressBar, duration
+from segbox.errors import UserError
+from segbox.registry import HOOKS
+
+from .hook import Hook
+
+if TYPE_CHECKING:
+    from segbox.engine.runner import Runner
+
+
+@HOOKS.register
+class Log(Hook):
+    """One line every `interval` steps: means over these steps and over the processes; images/s of all processes."""
+
+    def __init__(self, interval: int = 50, tensorboard: bool = False) -> None:
+        self.interval = interval
+        self.tensorboard = tensorboard
+
+    def before_train(self, runner: Runner) -> None:
+        self.bar = ProgressBar(runner.max_steps) if distributed.is_main() else None
+        self.rows = JsonLines(runner.work_dir / "log.jsonl") if distributed.is_main() else None
+        self.writer = self._open_tensorboard(runner) if self.tensorboard and distributed.is_main() else None
+        self.first_step, self.begin = runner.step, time.perf_counter()
+        self._start_window(runner)
+
+    def _start_window(self, runner: Runner) -> None:
+        self.window_step, self.window_begin = runner.step, time.perf_counter()
+        self.data_seconds = self.step_seconds = 0.0
+        self.sums: dict[str, torch.Tensor] = {}
+
+    def after_step(self, runner: Runner) -> None:
+        for name, value in runner.losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.data_seconds += runner.data_seconds
+        self.step_seconds += runner.step_seconds
+        if self.bar is not None:
+            self.bar.show(runner.step, f"loss {float(sum(runner.losses.values())):.4f}  ETA {self._eta(runner)}")
+        if (runner.step - self.first_step) % self.interval == 0 or runner.step == runner.max_steps:
+            self._report(runner)
+            self._start_window(runner)
+
+    def _report(self, runner: Runner) -> None:
+        count = runner.step - self.window_step
+        means = distributed.mean(torch.stack([value.detach().float() for value in self.sums.values()]).cpu() / count)
+        losses = dict(zip(self.sums, means.tolist()))
+        if not distributed.is_main():
+            return
+        row = {
+            "step": runner.step,
+            "loss": sum(losses.values()),
+            **losses,
+            "lr": max(group["lr"] for group in runner.optimizer.param_groups),
+            "data_seconds": self.data_seconds / count,
+            "step_seconds": self.step_seconds / count,
+            "images_per_second": count * runner.batch_size / (time.perf_counter() - self.window_begin),
+            "memory_mb": peak_memory_mb(runner.device),
+        }
+        parts = f" ({', '.join(f'{name} {value:.4f}' for name, value in losses.items())})" if len(losses) > 1 else ""
+        self.bar.clear()
+        runner.log(
+            f"step {row['step']}/{runner.max_steps}  loss {row['loss']:.4f}{parts}  lr {row['lr']:.3g}"
+            f"  data {row['data_seconds']:.3f} s  step {row['step_seconds']:.3f} s"
+            f"  {row['images_per_second']:.1f} images/s  {row['memory_mb']:.0f} MB  ETA {self._eta(runner)}"
+        )
+        self._write(row)
+
+    def after_eval(self, runner: Runner, scores: dict[str, float]) -> None:
+        if distributed.is_main():
+            self._write({"step": runner.step, **scores})
+
+    def after_train(self, runner: Runner) -> None:
+        if distributed.is_main():
+            self.bar.clear()
+            self.rows.close()
+            if self.writer is not None:
+                self.writer.close()
+
+    def _write(self, row: dict[str, Any]) -> None:
+        self.rows.write(row)
+        if self.writer is not None:
+            for name, value in row.items():
+                if name != "step" and math.isfinite(value):
+                    group = "eval" if "/" in name or name.startswith(("m", "aAcc")) and name[1:2].isupper() else "train"
+                    self.writer.add_scalar(f"{group}/{name}", value, row["step"])
+
+    def _eta(self, runner: Runner) -> str:
+        seconds = (time.perf_counter() - self.begin) / max(1, runner.step - self.first_step)
+        return duration(seconds * (runner.max_steps - runner.step))
+
+    @staticmethod
+    def _open_tensorboard(runner: Runner) -> Any:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise UserError('hooks.log.tensorboard needs TensorBoard: pip install "segbox[tensorboard]"') from None
+        return SummaryWriter(str(runner.work_dir / "tensorboard"))
+
+
+class JsonLines:
+    """One JSON object a line, each written at once. A line that a kill cut short is ended before the next."""
+
+    def __init__(self, path: Path) -> None:
+        is_cut = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+        self.file = path.open("a", encoding="utf-8")
+        if is_cut:
+            self.file.write("\n")
+
+    def write(self, row: dict[str, Any]) -> None:
+        plain = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        self.file.write(json.dumps(plain) + "\n")
+        self.file.flush()
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Of the device; on a CPU of the process, where the system tells (not on Windows)."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if sys.platform == "win32":
+        return math.nan
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

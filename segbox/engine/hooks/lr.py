@@ -1,0 +1,78 @@
+"""Learning rates as functions of the step, with linear warm-up. There is no state, so nothing to resume."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from segbox.registry import HOOKS
+
+from .hook import Hook
+
+if TYPE_CHECKING:
+    from segbox.engine.runner import Runner
+
+
+class Schedule(Hook):
+    """Sets each group's rate to `rate(its base rate, progress)` before the step.
+
+    Progress runs from 0 at the end of the warm-up to 1 after the last step. During `warmup` steps the rate rises
+    linearly from `warmup_ratio` times the base rate.
+    """
+
+    warmup: int
+    warmup_ratio: float
+
+    @abstractmethod
+    def rate(self, base: float, progress: float) -> float: ...
+
+    def rate_at(self, base: float, step: int, max_steps: int) -> float:
+        if step < self.warmup:
+            return base * (self.warmup_ratio + (1 - self.warmup_ratio) * step / self.warmup)
+        return self.rate(base, (step - self.warmup) / max(1, max_steps - self.warmup))
+
+    def before_step(self, runner: Runner) -> None:
+        for group in runner.optimizer.param_groups:
+            group["lr"] = self.rate_at(group["base_lr"], runner.step, runner.max_steps)
+
+
+@HOOKS.register
+class PolyLR(Schedule):
+    """(base - min_lr) (1 - progress)^power + min_lr."""
+
+    def __init__(self, power: float = 0.9, min_lr: float = 0.0, warmup: int = 0, warmup_ratio: float = 0.01) -> None:
+        self.power, self.min_lr, self.warmup, self.warmup_ratio = power, min_lr, warmup, warmup_ratio
+
+    def rate(self, base: float, progress: float) -> float:
+        return (base - self.min_lr) * (1 - progress) ** self.power + self.min_lr
+
+
+@HOOKS.register
+class CosineLR(Schedule):
+    """Half a cosine from the base rate to min_lr."""
+
+    def __init__(self, min_lr: float = 0.0, warmup: int = 0, warmup_ratio: float = 0.01) -> None:
+        self.min_lr, self.warmup, self.warmup_ratio = min_lr, warmup, warmup_ratio
+
+    def rate(self, base: float, progress: float) -> float:
+        return self.min_lr + (base - self.min_lr) * (1 + math.cos(math.pi * progress)) / 2
+
+
+@HOOKS.register
+class StepLR(Schedule):
+    """Times `factor` at each milestone, given as parts of the run: (0.6, 0.9)."""
+
+    def __init__(
+        self,
+        milestones: tuple[float, ...] = (0.6, 0.9),
+        factor: float = 0.1,
+        warmup: int = 0,
+        warmup_ratio: float = 0.01,
+    ) -> None:
+        if any(not 0 < milestone < 1 for milestone in milestones):
+            raise ValueError(f"milestones {milestones} are parts of the run, between 0 and 1")
+        self.milestones, self.factor, self.warmup, self.warmup_ratio = milestones, factor, warmup, warmup_ratio
+
+    def rate(self, base: float, progress: float) -> float:
+        return base * self.factor ** sum(progress >= milestone for milestone in self.milestones)

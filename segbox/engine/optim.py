@@ -1,0 +1,101 @@
+"""Optimizers, and which parameters get which settings."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import nn
+
+from segbox.errors import CheckpointError, ConfigError, did_you_mean
+from segbox.registry import OPTIMIZERS
+
+OPTIMIZERS.register(torch.optim.SGD)
+OPTIMIZERS.register(torch.optim.Adam)
+OPTIMIZERS.register(torch.optim.AdamW)
+
+
+def build_optimizer(config: Mapping, model: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer of a config. Beside its own arguments a config may say:
+
+    - head_lr_mult: the rate of everything outside the backbone, as a multiple of `lr`
+    - decay_norms, decay_biases: False takes them out of the weight decay
+    - rules: {"pattern of names": dict(lr_mult=..., weight_decay=...)}, `*` standing for anything; later ones win
+    """
+    own = dict(config)
+    if "lr" not in own:
+        raise ConfigError("optimizer.lr: the learning rate is missing")
+    groups = parameter_groups(
+        model,
+        lr=own["lr"],
+        weight_decay=own.get("weight_decay", 0.0),
+        head_lr_mult=own.pop("head_lr_mult", 1.0),
+        decay_norms=own.pop("decay_norms", True),
+        decay_biases=own.pop("decay_biases", True),
+        rules=own.pop("rules", {}),
+    )
+    return OPTIMIZERS.build(own, "optimizer", params=groups)
+
+
+def parameter_groups(
+    model: nn.Module,
+    lr: float,
+    weight_decay: float,
+    head_lr_mult: float = 1.0,
+    decay_norms: bool = True,
+    decay_biases: bool = True,
+    rules: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[dict[str, Any]]:
+    """Parameters that share a rate and a decay share a group; each keeps its `base_lr` for the schedule."""
+    named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    norms = names_in_norms(model)
+    check_rules(rules or {}, named)
+    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    for name, parameter in named.items():
+        rate = lr if name.startswith("backbone.") else lr * head_lr_mult
+        is_spared = (name in norms and not decay_norms) or (name.endswith(".bias") and not decay_biases)
+        decay = 0.0 if is_spared else weight_decay
+        for pattern, settings in (rules or {}).items():
+            if fnmatchcase(name, pattern):
+                rate = lr * settings["lr_mult"] if "lr_mult" in settings else rate
+                decay = settings.get("weight_decay", decay)
+        group = groups.setdefault((rate, decay), {"params": [], "lr": rate, "base_lr": rate, "weight_decay": decay})
+        group["params"].append(parameter)
+    return list(groups.values())
+
+
+def names_in_norms(model: nn.Module) -> set[str]:
+    """The names of parameters that norms own: whatever is called a norm and holds vectors."""
+    names = set()
+    for prefix, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase | nn.GroupNorm | nn.LayerNorm):
+            names |= {f"{prefix}.{name}" for name, _ in module.named_parameters(recurse=False)}
+    return names
+
+
+def check_rules(rules: Mapping[str, Mapping[str, float]], named: Mapping[str, nn.Parameter]) -> None:
+    for pattern, settings in rules.items():
+        place = f"optimizer.rules[{pattern!r}]"
+        if not any(fnmatchcase(name, pattern) for name in named):
+            raise ConfigError(f"{place}: matches no parameter.{did_you_mean(pattern, named)}")
+        for key in settings:
+            if key not in ("lr_mult", "weight_decay"):
+                raise ConfigError(f"{place}: knows lr_mult and weight_decay, not {key!r}")
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, dict]:
+    """What the optimizer remembers, by the parameters' names, so that groups may change between runs."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {names[id(parameter)]: dict(state) for parameter, state in optimizer.state.items()}
+
+
+def load_optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module, state: Mapping[str, dict]) -> None:
+    """Give each parameter its memory back; rates and decays stay those of the config."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    ordered = [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+    strangers = sorted(set(state) - set(ordered))
+    if strangers:
+        raise CheckpointError(f"its optimizer remembers parameters that this run does not train: {strangers[:3]}")
+    groups = optimizer.state_dict()["param_groups"]
+    numbered = {i: state[name] for i, name in enumerate(ordered) if name in state}
+    optimizer.load_state_dict({"state": numbered, "param_groups": groups})

@@ -1,0 +1,238 @@
+"""The run: one loop, and hooks for everything around a step."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from segbox import __version__, distributed
+from segbox.data.sample import Batch
+from segbox.engine.checkpoint import read_run, write_checkpoint
+from segbox.engine.hooks.hook import Hook
+from segbox.engine.optim import load_optimizer_state, optimizer_state
+from segbox.engine.signals import StopRequest, stop_request
+from segbox.errors import CheckpointError, TrainingError
+from segbox.models.weights import load_weights
+
+logger = logging.getLogger("segbox")
+AMP = {"bf16": torch.bfloat16, "fp16": torch.float16, None: None}
+
+
+class Runner:
+    """A model, its data and its hooks, and the step that has been reached.
+
+    `train_batches(draw)` begins the endless stream of batches at a draw; `score(model)` evaluates. `batch_size`
+    counts the images of one step over all processes. `description` (plain values) goes into every checkpoint.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        hooks: Mapping[str, Hook],
+        train_batches: Callable[[int], Iterable[Batch]],
+        val_loader: Iterable | None,
+        score: Callable[[nn.Module], dict[str, float]],
+        *,
+        max_steps: int,
+        batch_size: int,
+        work_dir: Path,
+        device: torch.device,
+        classes: Sequence[str],
+        description: Mapping[str, Any],
+        seed: int = 0,
+        accumulate: int = 1,
+        clip_grad: float | None = None,
+        amp: str | None = None,
+        channels_last: bool = False,
+        compile: bool = False,
+    ) -> None:
+        self.model = model
+        self.averaged_model: nn.Module | None = None  # set by the hook that keeps one
+        self.optimizer = optimizer
+        self.hooks = hooks
+        self.train_batches = train_batches
+        self.val_loader = val_loader
+        self.score = score
+        self.max_steps = max_steps
+        self.batch_size = batch_size
+        self.work_dir = work_dir
+        self.device = device
+        self.classes = tuple(classes)
+        self.description = description
+        self.seed = seed
+        self.accumulate = accumulate
+        self.clip_grad = clip_grad
+        self.amp = AMP[amp]
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
+        self.forward = prepare(model, device, compile)
+        self.step = 0
+        self.losses: dict[str, Tensor] = {}
+        self.data_seconds = self.step_seconds = 0.0
+        self.gradients_are_checked = False
+
+    def train(self) -> StopRequest:
+        """Train up to `max_steps`, or until a signal asks to stop; says which."""
+        with stop_request() as request:
+            self.call("before_train")
+            self.model.train()
+            batches = iter(self.train_batches(self.step * self.batch_size))
+            while self.step < self.max_steps and not distributed.any_says(request.signal is not None):
+                torch.manual_seed(hash((self.seed, distributed.rank(), self.step)))  # resumed or not, the same dropout
+                self.call("before_step")
+                begin = time.perf_counter()
+                self.losses = self.update(batches)
+                self.step += 1
+                self.step_seconds = time.perf_counter() - begin
+                self.call("after_step")
+            self.call("after_train")
+        return request
+
+    def update(self, batches: Iterator[Batch]) -> dict[str, Tensor]:
+        """One step of the optimizer on the mean over `accumulate` batches."""
+        self.data_seconds = 0.0
+        self.optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for part in range(self.accumulate):
+            is_last = part == self.accumulate - 1
+            begin = time.perf_counter()
+            batch = next(batches)
+            self.data_seconds += time.perf_counter() - begin
+            statistics = [buffer.clone() for buffer in self.model.buffers()]
+            with nullcontext() if is_last or distributed.world_size() == 1 else self.forward.no_sync():
+                losses = self.forward_losses(batch)
+                total = sum(losses.values())
+                if not torch.isfinite(total):
+                    self.stop_at_nan(losses, batch, statistics)
+                self.scaler.scale(total / self.accumulate).backward()
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value.detach() / self.accumulate
+        self.check_gradients()
+        if self.clip_grad is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return sums
+
+    def forward_losses(self, batch: Batch) -> dict[str, Tensor]:
+        images = batch["images"].to(self.device, non_blocking=True, memory_format=self.memory_format)
+        labels = batch["labels"].to(self.device, non_blocking=True)
+        with torch.autocast(self.device.type, self.amp or torch.bfloat16, enabled=self.amp is not None):
+            try:
+                return self.forward(images, labels)
+            except ValueError as error:
+                if "more than 1 value per channel" not in str(error):
+                    raise
+                raise TrainingError(
+                    f"batch norm has a single value per channel with {len(images)} image(s) per process; use a larger"
+                    " data.batch_size, fewer processes or less train.accumulate"
+                ) from error
+
+    def stop_at_nan(self, losses: Mapping[str, Tensor], batch: Batch, statistics: Sequence[Tensor]) -> None:
+        """Put the statistics back as they were before this batch, save, and end with its file names."""
+        with torch.no_grad():
+            for buffer, before in zip(self.model.buffers(), statistics, strict=True):
+                buffer.copy_(before)
+        values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
+        message = f"the loss of step {self.step + 1} is not finite ({values}); images: {', '.join(batch['paths'])}"
+        broken = [name for name, p in self.model.named_parameters() if not torch.isfinite(p).all()]
+        if broken:
+            raise TrainingError(
+                f"{message}\n{len(broken)} parameters are not finite either (first: {broken[0]}), so this state was"
+                " not saved; go on from the last checkpoint with a lower optimizer.lr or train.clip_grad=1"
+            )
+        path = self.work_dir / "before_nan.pt"
+        if distributed.is_main():
+            write_checkpoint(self.content(), path)
+        raise TrainingError(
+            f"{message}\nThe state before this step is in {path}. Look at these images and labels, or lower optimizer.lr"
+        )
+
+    def check_gradients(self) -> None:
+        """Once a run: a parameter that no loss reaches is a mistake in the model or its config."""
+        if self.gradients_are_checked:
+            return
+        self.gradients_are_checked = True
+        dead = [name for name, p in self.model.named_parameters() if p.requires_grad and p.grad is None]
+        if dead:
+            shown = ", ".join(dead[:5]) + (f" and {len(dead) - 5} more" if len(dead) > 5 else "")
+            raise TrainingError(f"no loss depends on {shown}; take the part out of the model, or give it a loss")
+
+    def evaluate(self) -> dict[str, float]:
+        """Score the averaged model if a hook keeps one, else the model, and tell the hooks."""
+        scores = self.score(self.averaged_model or self.model)
+        self.call("after_eval", scores)
+        return scores
+
+    def call(self, moment: str, *arguments: Any) -> None:
+        for hook in self.hooks.values():
+            getattr(hook, moment)(self, *arguments)
+
+    def log(self, text: str) -> None:
+        if distributed.is_main():
+            logger.info(text)
+
+    def content(self) -> dict[str, Any]:
+        """All that a resumed run and a later user of the weights need, in tensors and plain values."""
+        averaged = {} if self.averaged_model is None else {"ema": self.averaged_model.state_dict()}
+        return {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            **averaged,
+            "optimizer": optimizer_state(self.optimizer, self.model),
+            "scaler": self.scaler.state_dict(),
+            "hooks": {name: hook.state_dict() for name, hook in self.hooks.items()},
+            "classes": list(self.classes),
+            "segbox": __version__,
+            **self.description,
+        }
+
+    def save(self, name: str) -> Path:
+        """Write a checkpoint into the work dir; the processes wait for it."""
+        path = self.work_dir / name
+        if distributed.is_main():
+            write_checkpoint(self.content(), path)
+        distributed.barrier()
+        return path
+
+    def resume(self, path: Path, content: Mapping[str, Any] | None = None) -> None:
+        """Go on from a checkpoint; what the config says now (rates, steps, hooks) holds from here on."""
+        content = read_run(path) if content is None else content
+        load_weights(self.model, content["model"], path)
+        try:
+            load_optimizer_state(self.optimizer, self.model, content["optimizer"])
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from error
+        if self.scaler.is_enabled() and content["scaler"]:
+            self.scaler.load_state_dict(content["scaler"])
+        for name, state in content["hooks"].items():
+            if name in self.hooks and state:
+                self.hooks[name].load_state_dict(state)
+        self.step = content["step"]
+        self.log(f"resumed from {path} at step {self.step}")
+        if self.step >= self.max_steps:
+            self.log(f"there is nothing left to train: {self.step} of {self.max_steps} steps are done")
+
+
+def prepare(model: nn.Module, device: torch.device, compile: bool) -> nn.Module:
+    """What is called in training: the model, shared between processes, compiled."""
+    forward = model
+    if distributed.world_size() > 1:
+        devices = [device] if device.type == "cuda" else None
+        forward = nn.parallel.DistributedDataParallel(model, device_ids=devices)
+    return torch.compile(forward) if compile else forward
+
+
+def steps_of(max_steps: int | None, max_epochs: float | None, images: int, batch_size: int) -> int:
+    """Epochs are turned into steps once, when the run is built."""
+    if (max_steps is None) == (max_epochs is None):
+        raise ValueError("give either max_steps or max_epochs")
+    return max_steps if max_steps is not None else math.ceil(max_epochs * images / batch_size)
