@@ -1,0 +1,49 @@
+"""Feature pyramid network (https://arxiv.org/abs/1612.03144)."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segbox.registry import NECKS
+
+
+@NECKS.register
+class FPN(nn.Module):
+    """Coarse maps are added to finer ones; every map leaves with the same number of channels.
+
+    `levels` are the positions of the maps to take, finest first; if not given, all of stride 4 and above.
+    """
+
+    def __init__(
+        self,
+        in_channels: tuple[int, ...],
+        in_strides: tuple[int, ...],
+        channels: int = 256,
+        levels: tuple[int, ...] | None = None,
+    ) -> None:
+        super().__init__()
+        taken = (
+            [i for i, stride in enumerate(in_strides) if stride >= 4] if levels is None else chosen(levels, in_strides)
+        )
+        self.levels = tuple(taken)
+        self.laterals = nn.ModuleList(nn.Conv2d(in_channels[i], channels, 1) for i in taken)
+        self.smooth = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in taken)
+        for conv in (*self.laterals, *self.smooth):
+            nn.init.xavier_uniform_(conv.weight)
+            nn.init.zeros_(conv.bias)
+        self.channels = (channels,) * len(taken)
+        self.strides = tuple(in_strides[i] for i in taken)
+
+    def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        pyramid = [lateral(maps[i]) for lateral, i in zip(self.laterals, self.levels)]
+        for i in reversed(range(len(pyramid) - 1)):
+            # The paper repeats cells instead of interpolating, and its weights expect that.
+            pyramid[i] = pyramid[i] + F.interpolate(pyramid[i + 1], pyramid[i].shape[-2:], mode="nearest")
+        return tuple(smooth(x) for smooth, x in zip(self.smooth, pyramid))
+
+
+def chosen(levels: tuple[int, ...], in_strides: tuple[int, ...]) -> list[int]:
+    """The levels as positions from the front, finest first."""
+    count = len(in_strides)
+    if not levels or any(not -count <= level < count for level in levels):
+        raise ValueError(f"levels {tuple(levels)}: expected some of 0..{count - 1}; the maps have strides {in_strides}")
+    return sorted({level % count for level in levels})
