@@ -6,12 +6,25 @@ from torch import Tensor, nn
 from segbox import IGNORE_INDEX
 from segbox.models.segmentors import build_segmentor
 
+# The heads whose paper is wide whatever the backbone gives. The rest follow their backbone.
+SMALL: dict[str, dict[str, object]] = {
+    "DeepLabV3Head": {"channels": 16},
+    "DeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
+    "FCN16sHead": {"channels": 32},
+    "FCN32sHead": {"channels": 32},
+    "FCN8sHead": {"channels": 32},
+    "FPNHead": {"channels": 32},
+    "LinkNetHead": {"channels": 8},
+    "RefineNetHead": {"channels": 16, "deepest_channels": 32},
+    "UNetPlusPlusHead": {"channels": (4, 8, 8, 16)},
+}
+
 
 def tiny_model(backbone: str = "ResNet", head: str = "FCNHead", num_classes: int = 5, **model: object) -> nn.Module:
     config = {
         "type": "EncoderDecoder",
         "backbone": {"type": backbone, "variant": "test"},
-        "decode_head": {"type": head},
+        "decode_head": {"type": head, **SMALL.get(head, {})},
     }
     return build_segmentor({**config, **model}, num_classes)
 
