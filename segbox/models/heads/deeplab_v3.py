@@ -1,0 +1,33 @@
+"""DeepLabV3 (https://arxiv.org/abs/1706.05587)."""
+
+from torch import Tensor, nn
+
+from segbox.models.layers import ConvNormAct
+from segbox.models.layers.aspp import ASPP, atrous_rates
+from segbox.registry import HEADS
+
+from .head import DecodeHead
+
+
+@HEADS.register
+class DeepLabV3Head(DecodeHead):
+    """Atrous spatial pyramid pooling on the last map. `rates` follow its stride: 6, 12, 18 at 16, twice that at 8."""
+
+    def __init__(
+        self,
+        in_channels: tuple[int, ...],
+        in_strides: tuple[int, ...],
+        num_classes: int,
+        channels: int = 256,
+        rates: tuple[int, ...] | None = None,
+        dropout: float = 0.1,
+        pyramid_dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.pyramid = ASPP(in_channels[-1], channels, rates or atrous_rates(in_strides[-1]), pyramid_dropout)
+        self.fuse = ConvNormAct(channels, channels, 3)
+        self.dropout = nn.Dropout(dropout)
+        self.classify = nn.Conv2d(channels, num_classes, 1)
+
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        return self.classify(self.dropout(self.fuse(self.pyramid(features[-1]))))

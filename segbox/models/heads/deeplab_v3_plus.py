@@ -1,0 +1,51 @@
+"""DeepLabV3+ (https://arxiv.org/abs/1802.02611)."""
+
+import torch
+from torch import Tensor, nn
+
+from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers.aspp import ASPP, atrous_rates, dilated_conv3x3, separable_conv3x3
+from segbox.registry import HEADS
+
+from .head import DecodeHead
+
+
+@HEADS.register
+class DeepLabV3PlusHead(DecodeHead):
+    """DeepLabV3's pyramid, brought to a fine map, joined with it and refined.
+
+    The fine map is the coarsest one of stride 4 or less, else the finest; a single map is refined alone. Plain 3x3
+    convolutions are the default; `separable` makes the paper's light ones of them.
+    """
+
+    def __init__(
+        self,
+        in_channels: tuple[int, ...],
+        in_strides: tuple[int, ...],
+        num_classes: int,
+        channels: int = 256,
+        low_channels: int = 48,
+        rates: tuple[int, ...] | None = None,
+        separable: bool = False,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.low_levels = low_levels(in_strides)  # one position, or none
+        conv3x3 = separable_conv3x3 if separable else dilated_conv3x3
+        self.pyramid = ASPP(in_channels[-1], channels, rates or atrous_rates(in_strides[-1]), separable=separable)
+        self.reduce = nn.ModuleList(ConvNormAct(in_channels[i], low_channels) for i in self.low_levels)
+        joined = channels + low_channels * len(self.low_levels)
+        self.refine = nn.Sequential(conv3x3(joined, channels), conv3x3(channels, channels))
+        self.dropout = nn.Dropout(dropout)
+        self.classify = nn.Conv2d(channels, num_classes, 1)
+
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        x = self.pyramid(features[-1])
+        for i, reduce in zip(self.low_levels, self.reduce):
+            x = torch.cat([resize(x, features[i].shape[-2:]), reduce(features[i])], dim=1)
+        return self.classify(self.dropout(self.refine(x)))
+
+
+def low_levels(in_strides: tuple[int, ...]) -> list[int]:
+    fine = [i for i, stride in enumerate(in_strides) if stride <= 4] or [0]
+    return [i for i in fine[-1:] if i < len(in_strides) - 1]

@@ -1,0 +1,40 @@
+"""Atrous spatial pyramid pooling (https://arxiv.org/abs/1706.05587)."""
+
+import torch
+from torch import Tensor, nn
+
+from .conv import ConvNormAct
+from .resize import resize
+
+
+class ASPP(nn.Module):
+    """1x1, three dilated 3x3 and the image's mean, side by side; then one 1x1 mixes them."""
+
+    def __init__(
+        self, in_channels: int, channels: int, rates: tuple[int, ...], dropout: float = 0.0, separable: bool = False
+    ) -> None:
+        super().__init__()
+        conv3x3 = separable_conv3x3 if separable else dilated_conv3x3
+        self.point = ConvNormAct(in_channels, channels)
+        self.atrous = nn.ModuleList(conv3x3(in_channels, channels, rate) for rate in rates)
+        self.image = nn.Sequential(nn.AdaptiveAvgPool2d(1), ConvNormAct(in_channels, channels))
+        self.project = ConvNormAct((2 + len(rates)) * channels, channels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        image = resize(self.image(x), x.shape[-2:])
+        return self.dropout(self.project(torch.cat([self.point(x), *(a(x) for a in self.atrous), image], dim=1)))
+
+
+def atrous_rates(stride: int) -> tuple[int, ...]:
+    """6, 12, 18 at stride 16; the same reach in pixels at others: 12, 24, 36 at stride 8."""
+    return tuple(max(1, rate * 16 // stride) for rate in (6, 12, 18))
+
+
+def dilated_conv3x3(in_channels: int, out_channels: int, dilation: int = 1) -> nn.Module:
+    return ConvNormAct(in_channels, out_channels, 3, dilation=dilation)
+
+
+def separable_conv3x3(in_channels: int, out_channels: int, dilation: int = 1) -> nn.Module:
+    depthwise = ConvNormAct(in_channels, in_channels, 3, dilation=dilation, groups=in_channels)
+    return nn.Sequential(depthwise, ConvNormAct(in_channels, out_channels))
