@@ -1,0 +1,66 @@
+"""Semantic FPN, of the Panoptic FPN paper (https://arxiv.org/abs/1901.02446)."""
+
+from torch import Tensor, nn
+
+from segbox.models.layers import resize
+from segbox.registry import HEADS
+
+from .head import DecodeHead
+
+
+@HEADS.register
+class FPNHead(DecodeHead):
+    """Each map of stride 4 or more climbs to the finest of them by convolutions and doublings; all are summed.
+
+    `norm` is "GN" (groups of channels, 32 groups, the paper's) or "BN".
+    """
+
+    def __init__(
+        self,
+        in_channels: tuple[int, ...],
+        in_strides: tuple[int, ...],
+        num_classes: int,
+        channels: int = 128,
+        norm: str = "GN",
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if norm not in NORMS:
+            raise ValueError(f"there is no norm {norm!r}; norms: {', '.join(NORMS)}")
+        self.levels = [i for i, stride in enumerate(in_strides) if stride >= 4]
+        finest = in_strides[self.levels[0]]
+        self.climbs = nn.ModuleList(
+            Climb(in_channels[i], channels, doublings(in_strides[i] // finest), norm) for i in self.levels
+        )
+        self.dropout = nn.Dropout2d(dropout)
+        self.classify = nn.Conv2d(channels, num_classes, 1)
+
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        size = features[self.levels[0]].shape[-2:]
+        x = sum(climb(features[i], size) for i, climb in zip(self.levels, self.climbs))
+        return self.classify(self.dropout(x))
+
+
+NORMS = {"GN": lambda channels: nn.GroupNorm(32, channels), "BN": nn.BatchNorm2d}
+
+
+class Climb(nn.Module):
+    """3x3, norm, ReLU and a doubling, as often as it takes; without doublings, one convolution."""
+
+    def __init__(self, in_channels: int, channels: int, num_doublings: int, norm: str) -> None:
+        super().__init__()
+        widths = [in_channels, *[channels] * max(1, num_doublings)]
+        self.steps = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), NORMS[norm](b), nn.ReLU(inplace=True))
+            for a, b in zip(widths, widths[1:])
+        )
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        for step in self.steps[:-1]:
+            x = step(x)
+            x = resize(x, (2 * x.shape[-2], 2 * x.shape[-1]))
+        return resize(self.steps[-1](x), size)
+
+
+def doublings(factor: int) -> int:
+    return (factor - 1).bit_length()

@@ -1,0 +1,93 @@
+"""RefineNet (https://arxiv.org/abs/1611.06612), the four-cascaded one."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segbox.models.layers import resize
+from segbox.registry import HEADS
+
+from .head import DecodeHead
+
+
+@HEADS.register
+class RefineNetHead(DecodeHead):
+    """One refinement per map of stride 4 or more, coarse to fine: adapt, fuse, chain of pools, residual units.
+
+    No norms. The coarsest level is `deepest_channels` wide, the others `channels`.
+    """
+
+    def __init__(
+        self,
+        in_channels: tuple[int, ...],
+        in_strides: tuple[int, ...],
+        num_classes: int,
+        channels: int = 256,
+        deepest_channels: int = 512,
+        num_pools: int = 4,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.levels = [i for i, stride in enumerate(in_strides) if stride >= 4][::-1]  # coarse to fine
+        widths = [deepest_channels, *[channels] * (len(self.levels) - 1)]
+        self.dropout = nn.Dropout(dropout)
+        self.adapt = nn.ModuleList(
+            nn.Sequential(conv3x3(in_channels[i], width), ResidualUnit(width), ResidualUnit(width))
+            for i, width in zip(self.levels, widths)
+        )
+        self.fuse = nn.ModuleList(Fusion(a, b) for a, b in zip(widths, widths[1:]))
+        self.refine = nn.ModuleList(
+            nn.Sequential(ChainedPooling(width, num_pools), *(ResidualUnit(width) for _ in range(3)))
+            for width in widths
+        )
+        self.classify = nn.Conv2d(widths[-1], num_classes, 3, padding=1)
+
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        maps = [adapt(self.dropout(features[i])) for i, adapt in zip(self.levels, self.adapt)]
+        x = self.refine[0](maps[0])
+        for fuse, refine, finer in zip(self.fuse, self.refine[1:], maps[1:]):
+            x = refine(fuse(x, finer))
+        return self.classify(self.dropout(x))
+
+
+class ResidualUnit(nn.Module):
+    """ReLU and 3x3, twice, added to the input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = conv3x3(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(torch.relu(self.conv1(torch.relu(x))))
+
+
+class Fusion(nn.Module):
+    """Both maps through 3x3, summed at the finer one's size."""
+
+    def __init__(self, coarse_channels: int, channels: int) -> None:
+        super().__init__()
+        self.coarse = conv3x3(coarse_channels, channels)
+        self.fine = conv3x3(channels, channels)
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        return self.fine(fine) + resize(self.coarse(coarse), fine.shape[-2:])
+
+
+class ChainedPooling(nn.Module):
+    """Pooling after pooling sees ever more background; each step is added."""
+
+    def __init__(self, channels: int, num_pools: int) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(conv3x3(channels, channels) for _ in range(num_pools))
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = step = torch.relu(x)
+        for conv in self.convs:
+            step = conv(F.max_pool2d(step, 5, stride=1, padding=2))
+            total = total + step
+        return total
+
+
+def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
