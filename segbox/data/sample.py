@@ -21,6 +21,7 @@ class Sample(_Always, total=False):
     """One image on its way; without `label` where there is none to move, without `placement` where none is pending."""
 
     label: np.ndarray  # H W, uint8, IGNORE_INDEX where no class
+    label_path: str  # for messages
     placement: Placement
 
 
@@ -59,7 +60,7 @@ def collate_list(samples: Sequence[Sample | None]) -> list[Item]:
     """For evaluation: images of any size side by side; what could not be read (None) is left out."""
     return [
         {
-            "image": torch.from_numpy(np.ascontiguousarray(_channels_first(sample["image"]))),
+            "image": torch.from_numpy(_channels_first(sample["image"])),
             "label": torch.from_numpy(np.ascontiguousarray(sample["label"])),
             "path": sample["path"],
             "size": sample["size"],
@@ -74,4 +75,4 @@ def _size(sample: Sample) -> str:
 
 
 def _channels_first(image: np.ndarray) -> np.ndarray:
-    return image.transpose(2, 0, 1)  # C H W
+    return np.ascontiguousarray(image.transpose(2, 0, 1))  # C H W

@@ -78,8 +78,9 @@ def check_label(sample: Sample, classes: tuple[str, ...]) -> None:
     if sample["label"].dtype != np.uint8 or len(label) != 2:
         raise DataError(f"{sample['path']}: its label must be H W of uint8, not {label} of {sample['label'].dtype}")
     if image != label:
+        where = f"{sample['label_path']} " if "label_path" in sample else ""
         turned = " (is the image turned by its EXIF tag?)" if image == label[::-1] else ""
-        raise DataError(f"{sample['path']}: the image is {_size(image)} but its label is {_size(label)}{turned}")
+        raise DataError(f"{sample['path']}: the image is {_size(image)} but its label {where}is {_size(label)}{turned}")
     counts = cv2.calcHist([sample["label"]], [0], None, [256], [0, 256]).ravel()  # 1 ms for 2 Mpx; bincount takes 10
     if counts[len(classes) : IGNORE_INDEX].any():
         raise DataError(_describe_unknown_ids(sample, classes))
@@ -90,9 +91,10 @@ def _describe_unknown_ids(sample: Sample, classes: tuple[str, ...]) -> str:
     bad = [i for i in range(len(classes), IGNORE_INDEX) if counts[i]]
     shown = ", ".join(f"{i} ({counts[i]} pixels)" for i in bad[:8]) + (", ..." if len(bad) > 8 else "")
     known = ", ".join(f"{i} {name}" for i, name in enumerate(classes[:20])) + (", ..." if len(classes) > 20 else "")
+    path = sample.get("label_path", sample["path"])
     return (
-        f"{sample['path']}: its label holds ids that are no class: {shown}. Known: {known}, and {IGNORE_INDEX} for"
-        f" ignored. Add the classes, or map the ids (label_map={{{bad[0]}: {IGNORE_INDEX}}} ignores one)"
+        f"{path}: the label holds ids that are no class: {shown}. Known: {known}, and {IGNORE_INDEX} for ignored."
+        f" Add the classes, or map the ids (label_map={{{bad[0]}: {IGNORE_INDEX}}} ignores one)"
     )
 
 

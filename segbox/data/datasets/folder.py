@@ -66,20 +66,24 @@ class FolderDataset(SegDataset):
         return len(self.image_files)
 
     def load(self, index: int) -> Sample:
-        path = self.image_folder / os.fsdecode(self.image_files[index])
+        path, label_path = self._path(index), self._label_path(index)
         image = read_image(path, self.channels)
-        label = cv2.LUT(self._read_label(index), self.label_table)
-        return {"image": image, "label": label, "path": str(path), "size": image.shape[:2]}
+        label = cv2.LUT(read_label(label_path), self.label_table)
+        size = image.shape[:2]
+        return {"image": image, "label": label, "path": str(path), "label_path": str(label_path), "size": size}
 
-    def _read_label(self, index: int) -> np.ndarray:
-        return read_label(self.label_folder / os.fsdecode(self.label_files[index]))
+    def _path(self, index: int) -> Path:
+        return self.image_folder / os.fsdecode(self.image_files[index])
+
+    def _label_path(self, index: int) -> Path:
+        return self.label_folder / os.fsdecode(self.label_files[index])
 
     def _refuse_black_and_white(self) -> None:
         """Two classes drawn as 0 and 255 would train on one class only, without a word: 255 is ignored."""
         ids: set[int] = set()
         for index in np.linspace(0, len(self) - 1, min(LOOKED_AT, len(self))).astype(int):
             try:
-                ids.update(np.flatnonzero(np.bincount(self._read_label(index).ravel())).tolist())
+                ids.update(np.flatnonzero(np.bincount(read_label(self._label_path(index)).ravel())).tolist())
             except DataError:  # is told when the file's turn comes
                 continue
         if ids == {0, IGNORE_INDEX}:

@@ -1,0 +1,107 @@
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from segbox.data.files import read_image, read_label
+from segbox.errors import DataError
+from tests.faulty_data import cut, smooth_image, write_image, write_png
+
+
+def message(read, path) -> str:
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_images_are_rgb(tmp_path):
+    image = np.zeros((8, 9, 3), np.uint8)
+    image[:, :, 0] = 200
+    assert (read_image(write_image(tmp_path / "red.png", image)) == image).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("stored", [1, 3])
+def test_images_have_the_channels_asked_for(tmp_path, channels, stored):
+    path = write_image(tmp_path / "a.png", smooth_image(8, 9, stored))
+    assert read_image(path, channels).shape == (8, 9, channels)
+
+
+def test_four_channels_keep_their_order(tmp_path):
+    image = smooth_image(8, 9, 4)
+    cv2.imwrite(str(tmp_path / "a.png"), image[:, :, [2, 1, 0, 3]])
+    assert (read_image(tmp_path / "a.png", 4) == image).all()
+
+
+def test_other_channels_must_be_there(tmp_path):
+    path = write_image(tmp_path / "a.png", smooth_image(8, 9))
+    assert "has 3 channels, channels=4" in message(lambda p: read_image(p, 4), path)
+
+
+@pytest.mark.parametrize("read", [read_image, read_label])
+def test_missing_empty_and_foreign_files(tmp_path, read):
+    assert "no such file" in message(read, tmp_path / "none.png")
+    (tmp_path / "empty.png").write_bytes(b"")
+    assert "empty" in message(read, tmp_path / "empty.png")
+    (tmp_path / "text.png").write_text("not a picture" * 9)
+    assert "not an image" in message(read, tmp_path / "text.png")
+    assert "cannot be read" in message(read, tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_cut_files(tmp_path, suffix, share):
+    path = cut(write_image(tmp_path / f"a{suffix}", smooth_image(90, 120)), share)
+    assert f"cut off after {path.stat().st_size} bytes" in message(read_image, path)
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(tmp_path):
+    path = write_image(tmp_path / "a.jpg", smooth_image(90, 120))
+    thumbnail = b"Exif\0\0" + path.read_bytes()
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail + data[2:])
+    assert read_image(path).shape == (90, 120, 3)
+    assert "cut off" in message(read_image, cut(path, 0.8))
+
+
+def test_a_damaged_png_is_an_error(tmp_path):
+    path = write_image(tmp_path / "a.png", smooth_image(90, 120))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    script = "import sys; from segbox.data.files import read_image; read_image(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True)  # libpng prints
+    assert f"DataError: {path}: is not an image that can be read, or it is damaged" in done.stderr
+
+
+@pytest.mark.parametrize("with_palette", [True, False])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_masks_give_their_ids(tmp_path, bits, with_palette):
+    rows = np.random.default_rng(bits).integers(0, 2**bits, (7, 13))
+    colours = [(i * 7 % 256, i * 31 % 256, 255 - i) for i in range(2**bits)]
+    write_png(tmp_path / "a.png", rows, bits, colours if with_palette else None)
+    label = read_label(tmp_path / "a.png")
+    assert label.dtype == np.uint8
+    assert (label == rows).all()
+
+
+def test_a_colour_mask_is_refused_with_its_colours(tmp_path):
+    mask = np.zeros((6, 8, 3), np.uint8)
+    mask[:, :3] = (128, 64, 32)
+    text = message(read_label, write_image(tmp_path / "a.png", mask))
+    assert "2 colours: (0, 0, 0), (128, 64, 32)." in text
+    assert "one byte per pixel" in text
+
+
+def test_a_grey_mask_in_three_channels_is_refused_with_the_way_out(tmp_path):
+    path = write_image(tmp_path / "a.png", np.repeat(smooth_image(6, 8, 1), 3, axis=2))
+    assert "three channels are equal" in message(read_label, path)
+
+
+def test_a_mask_of_16_bits_is_refused_with_its_largest_id(tmp_path):
+    text = message(read_label, write_image(tmp_path / "a.png", np.full((6, 8), 1234, np.uint16)))
+    assert "uint16" in text
+    assert "up to 1234" in text

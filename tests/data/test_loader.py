@@ -1,0 +1,98 @@
+import random
+import subprocess
+import sys
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from segbox.data.datasets.folder import FolderDataset
+from segbox.data.datasets.shapes import ShapesDataset
+from segbox.data.loader import train_loader, val_loader
+from segbox.errors import DataError
+from tests.faulty_data import cut, write_pairs
+
+PIPELINE = [{"type": "RandomCrop", "size": 24}, {"type": "RandomFlip"}, {"type": "PhotoMetricDistortion"}]
+
+
+def same(batch: dict, other: dict) -> bool:
+    return (
+        torch.equal(batch["images"], other["images"])
+        and torch.equal(batch["labels"], other["labels"])
+        and batch["paths"] == other["paths"]
+    )
+
+
+def train_batches(number: int, **arguments) -> list[dict]:
+    dataset = ShapesDataset(7, size=(32, 32), pipeline=PIPELINE)
+    return list(islice(train_loader(dataset, seed=3, **arguments), number))
+
+
+def test_workers_do_not_change_the_stream():
+    alone, helped = (train_batches(5, batch_size_per_process=4, workers=workers) for workers in (0, 2))
+    assert all(same(*pair) for pair in zip(alone, helped, strict=True))
+
+
+def test_starting_later_is_the_rest_of_the_stream():
+    assert same(train_batches(1, batch_size_per_process=4, start=8)[0], train_batches(3, batch_size_per_process=4)[2])
+
+
+def test_two_processes_share_the_batch_of_one():
+    one = train_batches(2, batch_size_per_process=4)
+    two = [train_batches(2, batch_size_per_process=2, rank=rank, world_size=2) for rank in range(2)]
+    for step in range(2):
+        shared = torch.cat([two[0][step]["images"], two[1][step]["images"]])
+        assert torch.equal(shared[[0, 2, 1, 3]], one[step]["images"])
+
+
+def test_validation_sees_everything_once():
+    dataset = ShapesDataset(7, size=(32, 32), transform_labels=False)
+    for workers, world_size in ((0, 1), (0, 3), (2, 2)):
+        loaders = [val_loader(dataset, 2, workers, rank, world_size) for rank in range(world_size)]
+        for _ in range(2):  # evaluated again
+            paths = [item["path"] for loader in loaders for batch in loader for item in batch]
+            assert sorted(paths) == [f"shapes-0-0000{i}" for i in range(7)]
+        assert sum(map(len, loaders)) == sum(-(-len(range(r, 7, world_size)) // 2) for r in range(world_size))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_mistake_arrives_as_it_was_made(tmp_path, workers):
+    write_pairs(tmp_path, ["a"])
+    cut(tmp_path / "images/train/a.jpg")
+    with pytest.raises(DataError) as caught:
+        next(iter(train_loader(FolderDataset(str(tmp_path), "train"), 1, seed=0, workers=workers)))
+    assert str(caught.value).startswith(f"{tmp_path}/images/train/a.jpg: the file is cut off")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_sizes_that_differ_in_a_batch(tmp_path, workers):
+    write_pairs(tmp_path, ["a"])
+    write_pairs(tmp_path, ["b"], size=(20, 32))
+    with pytest.raises(DataError, match=r"differ in size: .*[ab].jpg.*end the training pipeline with RandomCrop"):
+        next(iter(train_loader(FolderDataset(str(tmp_path), "train"), 2, seed=0, workers=workers)))
+
+
+def test_a_batch_of_unreadable_files_is_left_out_of_evaluation(tmp_path):
+    write_pairs(tmp_path, ["a", "b", "c"])
+    cut(tmp_path / "images/train/b.jpg")
+    dataset = FolderDataset(str(tmp_path), "train", skip_unreadable=True)
+    with pytest.warns(UserWarning, match="left out"):
+        batches = list(val_loader(dataset))
+    assert [[item["path"][-5:] for item in batch] for batch in batches] == [["a.jpg"], ["c.jpg"]]
+
+
+def test_global_randomness_is_left_alone():
+    states = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state())
+    train_batches(2, batch_size_per_process=2)
+    train_batches(1, batch_size_per_process=2, workers=1)
+    assert random.getstate() == states[0]
+    assert np.random.get_state()[1].tolist() == states[1]
+    assert torch.equal(torch.get_rng_state(), states[2])
+
+
+def test_the_data_floor_does_not_import_torchvision():
+    script = "import sys, segbox.data.loader, segbox.registry as r; list(r.DATASETS); list(r.TRANSFORMS)"
+    done = subprocess.run([sys.executable, "-c", f"{script}; print('torchvision' in sys.modules)"], capture_output=True)
+    assert done.stdout.strip() == b"False", done.stderr
