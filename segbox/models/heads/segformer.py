@@ -1,0 +1,38 @@
+"""SegFormer's all-MLP decoder (https://arxiv.org/abs/2105.15203)."""
+
+import torch
+from torch import Tensor, nn
+
+from segbox.models.layers import ConvNormAct, resize
+from segbox.registry import HEADS
+
+from .head import DecodeHead
+
+
+@HEADS.register
+class SegFormerHead(DecodeHead):
+    """Project each map of stride 4 and coarser, bring all to the finest, mix.
+
+    `channels` is 256 in the paper's B0 and B1, 768 in B2 to B5.
+    """
+
+    def __init__(
+        self,
+        in_channels: tuple[int, ...],
+        in_strides: tuple[int, ...],
+        num_classes: int,
+        channels: int = 256,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        used = [c for c, stride in zip(in_channels, in_strides, strict=True) if stride >= 4]
+        self.project = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in used)
+        self.mix = ConvNormAct(len(used) * channels, channels)
+        self.dropout = nn.Dropout2d(dropout)
+        self.classify = nn.Conv2d(channels, num_classes, 1)
+
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        features = features[-len(self.project) :]
+        size = features[0].shape[-2:]
+        levels = [resize(project(f), size) for project, f in zip(self.project, features, strict=True)]
+        return self.classify(self.dropout(self.mix(torch.cat(levels, dim=1))))

@@ -1,0 +1,48 @@
+"""UPerNet (https://arxiv.org/abs/1807.10221), the part that parses objects and stuff."""
+
+import torch
+from torch import Tensor, nn
+
+from segbox.models.layers import ConvNormAct, resize
+from segbox.registry import HEADS
+
+from .head import DecodeHead
+from .psp import PyramidPooling
+
+
+@HEADS.register
+class UPerHead(DecodeHead):
+    """Pyramid pooling on the last map, a feature pyramid down from it, and all levels fused at the finest.
+
+    The levels are the maps of stride 4 and coarser.
+    """
+
+    def __init__(
+        self,
+        in_channels: tuple[int, ...],
+        in_strides: tuple[int, ...],
+        num_classes: int,
+        channels: int = 512,
+        pool_scales: tuple[int, ...] = (1, 2, 3, 6),
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        *finer, last = [c for c, stride in zip(in_channels, in_strides, strict=True) if stride >= 4]
+        pyramid = PyramidPooling(last, channels, pool_scales)
+        self.pool = nn.Sequential(pyramid, ConvNormAct(pyramid.out_channels, channels, 3))
+        self.lateral = nn.ModuleList(ConvNormAct(c, channels) for c in finer)
+        self.smooth = nn.ModuleList(ConvNormAct(channels, channels, 3) for _ in finer)
+        self.fuse = ConvNormAct((len(finer) + 1) * channels, channels, 3)
+        self.dropout = nn.Dropout2d(dropout)
+        self.classify = nn.Conv2d(channels, num_classes, 1)
+
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        *finer, last = features[-len(self.lateral) - 1 :]
+        x = self.pool(last)
+        levels = [x]
+        for lateral, smooth, f in zip(self.lateral[::-1], self.smooth[::-1], finer[::-1], strict=True):
+            x = lateral(f) + resize(x, f.shape[-2:])
+            levels.insert(0, smooth(x))
+        size = levels[0].shape[-2:]
+        x = self.fuse(torch.cat([resize(level, size) for level in levels], dim=1))
+        return self.classify(self.dropout(x))
