@@ -1,0 +1,30 @@
+"""MobileNetV3's segmentation head, lite reduced ASPP (https://arxiv.org/abs/1905.02244)."""
+
+from torch import Tensor, nn
+
+from segbox.models.layers import ConvNormAct, resize
+from segbox.registry import HEADS
+
+from .head import DecodeHead
+
+
+@HEADS.register
+class LRASPPHead(DecodeHead):
+    """The last map gated by its own average, classified; plus the scores of the finest map of stride 8 or coarser."""
+
+    def __init__(
+        self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], num_classes: int, channels: int = 128
+    ) -> None:
+        super().__init__()
+        self.fine_level = next(i for i, stride in enumerate(in_strides) if stride >= 8)
+        self.reduce = ConvNormAct(in_channels[-1], channels)
+        self.gate = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(in_channels[-1], channels, 1, bias=False), nn.Sigmoid()
+        )
+        self.classify = nn.Conv2d(channels, num_classes, 1)
+        self.classify_fine = nn.Conv2d(in_channels[self.fine_level], num_classes, 1)
+
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        fine, last = features[self.fine_level], features[-1]
+        x = resize(self.reduce(last) * self.gate(last), fine.shape[-2:])
+        return self.classify(x) + self.classify_fine(fine)
