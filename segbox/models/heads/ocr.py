@@ -1,0 +1,80 @@
+"""OCRNet's object-contextual representations (https://arxiv.org/abs/1909.11065)."""
+
+import torch
+from torch import Tensor, nn
+
+from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers.pixel_attention import pixel_attention
+from segbox.registry import HEADS
+
+from .fcn import FCNHead
+from .head import Criterion, DecodeHead
+
+
+@HEADS.register
+class OCRHead(DecodeHead):
+    """A coarse prediction says which pixels describe each class; every pixel then attends to these descriptions.
+
+    The coarse prediction is made from the map `coarse_level` and has a loss of its own.
+    """
+
+    def __init__(
+        self,
+        in_channels: tuple[int, ...],
+        num_classes: int,
+        channels: int = 512,
+        key_channels: int = 256,
+        coarse_level: int = -2,
+        coarse_loss_weight: float = 0.4,
+        dropout: float = 0.05,
+    ) -> None:
+        super().__init__()
+        level = max(coarse_level, -len(in_channels))  # a backbone of one map has none before the last
+        self.coarse = FCNHead(in_channels, num_classes, level=level)
+        self.reduce = ConvNormAct(in_channels[-1], channels, 3)
+        self.context = ObjectContext(channels, key_channels)
+        self.fuse = ConvNormAct(2 * channels, channels)
+        self.dropout = nn.Dropout2d(dropout)
+        self.classify = nn.Conv2d(channels, num_classes, 1)
+        self.coarse_loss_weight = coarse_loss_weight
+
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        return self.predict(features, self.coarse(features))
+
+    def predict(self, features: tuple[Tensor, ...], coarse_logits: Tensor) -> Tensor:
+        pixels = self.reduce(features[-1])
+        regions = describe_regions(pixels, resize(coarse_logits, pixels.shape[-2:]))
+        x = self.fuse(torch.cat([self.context(pixels, regions), pixels], dim=1))
+        return self.classify(self.dropout(x))
+
+    def loss(self, features: tuple[Tensor, ...], labels: Tensor, criterion: Criterion) -> dict[str, Tensor]:
+        coarse_logits = self.coarse(features)
+        losses = criterion(self.predict(features, coarse_logits), labels)
+        coarse = criterion(coarse_logits, labels)
+        return losses | {f"coarse.{name}": self.coarse_loss_weight * value for name, value in coarse.items()}
+
+
+class ObjectContext(nn.Module):
+    """Pixels (B C H W) gather from regions (B C K 1) by scaled dot products."""
+
+    def __init__(self, channels: int, key_channels: int) -> None:
+        super().__init__()
+        self.query = project(channels, key_channels)
+        self.key = project(channels, key_channels)
+        self.value = ConvNormAct(channels, key_channels)
+        self.expand = ConvNormAct(key_channels, channels)
+        self.scale = key_channels**-0.5
+
+    def forward(self, pixels: Tensor, regions: Tensor) -> Tensor:
+        return self.expand(pixel_attention(self.query(pixels), self.key(regions), self.value(regions), self.scale))
+
+
+def project(channels: int, key_channels: int) -> nn.Sequential:
+    return nn.Sequential(ConvNormAct(channels, key_channels), ConvNormAct(key_channels, key_channels))
+
+
+def describe_regions(pixels: Tensor, logits: Tensor) -> Tensor:
+    """B C H W, B K H W -> B C K 1: of each class, the pixels' mean weighted by a softmax over the pixels."""
+    weights = torch.softmax(logits.float().flatten(2), dim=-1)  # B K N
+    regions = weights.to(pixels.dtype) @ pixels.flatten(2).mT  # B K C
+    return regions.mT[..., None]
