@@ -1,4 +1,5 @@
-"""ResNet (https://arxiv.org/abs/1512.03385) with the stems and shortcuts that segmentation uses.
+"""ResNet (https://arxiv.org/abs/1512.03385) with the stems and shortcuts that segmentation uses, and SE-ResNet
+(https://arxiv.org/abs/1709.01507).
 
 The names of the parameters are torchvision's; the three-convolution stems go by mmsegmentation's (`stem.0` ...).
 """
@@ -6,27 +7,30 @@ The names of the parameters are torchvision's; the three-convolution stems go by
 import torch
 from torch import Tensor, nn
 
-from segbox.models.layers import initialize_msra
+from segbox.models.layers import ResidualBlock, SqueezeExcitation, initialize, trade_strides
 from segbox.registry import BACKBONES
 
-# variant: (bottleneck?, blocks per stage, width of the first stage)
+# variant: (bottleneck?, blocks per stage, width of the first stage, squeeze and excitation?)
 VARIANTS = {
-    "18": (False, (2, 2, 2, 2), 64),
-    "34": (False, (3, 4, 6, 3), 64),
-    "50": (True, (3, 4, 6, 3), 64),
-    "101": (True, (3, 4, 23, 3), 64),
-    "152": (True, (3, 8, 36, 3), 64),
-    "test": (True, (1, 1, 1, 2), 8),
+    "18": (False, (2, 2, 2, 2), 64, False),
+    "34": (False, (3, 4, 6, 3), 64, False),
+    "50": (True, (3, 4, 6, 3), 64, False),
+    "101": (True, (3, 4, 23, 3), 64, False),
+    "152": (True, (3, 8, 36, 3), 64, False),
+    "se34": (False, (3, 4, 6, 3), 64, True),
+    "se50": (True, (3, 4, 6, 3), 64, True),
+    "test": (True, (1, 1, 1, 2), 8, False),
+    "test-se": (False, (1, 1, 1, 2), 16, True),
 }
 # stem: (widths of its 3x3 convolutions as multiples of the first stage's, or None for one 7x7; shortcut by pooling?)
 STEMS = {
     "plain": (None, False),
     "C": ((0.5, 0.5, 1), False),
     "D": ((0.5, 0.5, 1), True),
+    "E": ((1, 1, 2), True),
     "S": ((1, 1, 2), False),
 }
-# output stride: stride of the four stages
-STAGE_STRIDES = {32: (1, 2, 2, 2), 16: (1, 2, 2, 1), 8: (1, 2, 1, 1)}
+REDUCTION = 16  # of channels in squeeze and excitation
 
 
 @BACKBONES.register
@@ -39,47 +43,34 @@ class ResNet(nn.Module):
             raise ValueError(f"there is no ResNet {variant!r}; variants: {', '.join(VARIANTS)}")
         if stem not in STEMS:
             raise ValueError(f"there is no stem {stem!r}; stems: {', '.join(STEMS)}")
-        if output_stride not in STAGE_STRIDES:
-            raise ValueError(f"output_stride {output_stride!r} is none of 8, 16, 32")
-        is_bottleneck, depths, width = VARIANTS[variant]
+        is_bottleneck, depths, width, has_se = VARIANTS[variant]
         widths, pooled_shortcut = STEMS[stem]
         block = Bottleneck if is_bottleneck else BasicBlock
 
-        if widths is None:
+        self.has_deep_stem = widths is not None
+        if self.has_deep_stem:
+            channels = int(width * widths[-1])
+            self.stem = deep_stem(in_channels, [int(width * w) for w in widths])
+        else:
+            channels = width
             self.conv1 = nn.Conv2d(in_channels, width, 7, 2, 3, bias=False)
             self.bn1 = nn.BatchNorm2d(width)
-            channels = width
-        else:
-            self.stem = deep_stem(in_channels, [int(width * w) for w in widths])
-            channels = int(width * widths[-1])
         self.maxpool = nn.MaxPool2d(3, 2, 1)
 
-        stem_channels, stride, dilation = channels, 4, 1
-        strides, outputs = [2], [stem_channels]
-        for i, (depth, step) in enumerate(zip(depths, STAGE_STRIDES[output_stride])):
-            first_dilation = dilation
-            if i > 0 and step == 1:
-                dilation *= 2  # the stride that this stage does not make
+        steps = [2 if i > 0 and j == 0 else 1 for i, depth in enumerate(depths) for j in range(depth)]
+        plan = iter(trade_strides([4, *steps], output_stride)[1:])  # of the blocks
+        self.channels, self.strides = (channels,), (2,)
+        total = 4
+        for i, depth in enumerate(depths):
             blocks = []
-            for j in range(depth):
-                blocks.append(
-                    block(
-                        channels,
-                        width * 2**i,
-                        stride=step if j == 0 else 1,
-                        dilation=first_dilation if j == 0 else dilation,
-                        pooled_shortcut=pooled_shortcut,
-                    )
-                )
+            for stride, dilation in (next(plan) for _ in range(depth)):
+                blocks.append(block(channels, width * 2**i, stride, dilation, pooled_shortcut, has_se))
                 channels = width * 2**i * block.expansion
+                total *= stride
             setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
-            stride *= step
-            strides.append(stride)
-            outputs.append(channels)
-        self.channels = tuple(outputs)
-        self.strides = tuple(strides)
-        self.has_deep_stem = widths is not None
-        initialize_msra(self)
+            self.channels += (channels,)
+            self.strides += (total,)
+        initialize(self)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         x = self.stem(images) if self.has_deep_stem else torch.relu(self.bn1(self.conv1(images)))
@@ -91,32 +82,41 @@ class ResNet(nn.Module):
         return tuple(maps)
 
 
-class BasicBlock(nn.Module):
+class BasicBlock(ResidualBlock):
     """Two 3x3 convolutions."""
 
     expansion = 1
 
-    def __init__(self, in_channels: int, width: int, stride: int, dilation: int, pooled_shortcut: bool) -> None:
+    def __init__(
+        self, in_channels: int, width: int, stride: int, dilation: int, pooled_shortcut: bool, has_se: bool
+    ) -> None:
         super().__init__()
         self.conv1 = conv3x3(in_channels, width, stride, dilation)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = conv3x3(width, width, 1, dilation)
         self.bn2 = nn.BatchNorm2d(width)
+        self.se = SqueezeExcitation(width, width // REDUCTION, bias=False) if has_se else nn.Identity()
         self.downsample = shortcut(in_channels, width, stride, pooled_shortcut)
+
+    @property
+    def last_norm(self) -> nn.Module:
+        return self.bn2
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
+        y = self.se(self.bn2(self.conv2(y)))
         return self.relu(y + self.downsample(x))
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(ResidualBlock):
     """1x1 down, 3x3 (which carries the stride), 1x1 up."""
 
     expansion = 4
 
-    def __init__(self, in_channels: int, width: int, stride: int, dilation: int, pooled_shortcut: bool) -> None:
+    def __init__(
+        self, in_channels: int, width: int, stride: int, dilation: int, pooled_shortcut: bool, has_se: bool
+    ) -> None:
         super().__init__()
         out_channels = width * self.expansion
         self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
@@ -126,12 +126,17 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
+        self.se = SqueezeExcitation(out_channels, out_channels // REDUCTION, bias=False) if has_se else nn.Identity()
         self.downsample = shortcut(in_channels, out_channels, stride, pooled_shortcut)
+
+    @property
+    def last_norm(self) -> nn.Module:
+        return self.bn3
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
+        y = self.se(self.bn3(self.conv3(y)))
         return self.relu(y + self.downsample(x))
 
 

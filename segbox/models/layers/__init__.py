@@ -1,7 +1,17 @@
 """Layers that two or more parts share, one per file."""
 
 from .conv import ConvNormAct
-from .initialize import initialize_msra
+from .dilation import stage_ends, trade_strides
+from .initialize import ResidualBlock, initialize
 from .resize import resize
+from .squeeze_excitation import SqueezeExcitation
 
-__all__ = ["ConvNormAct", "initialize_msra", "resize"]
+__all__ = [
+    "ConvNormAct",
+    "ResidualBlock",
+    "SqueezeExcitation",
+    "initialize",
+    "resize",
+    "stage_ends",
+    "trade_strides",
+]
