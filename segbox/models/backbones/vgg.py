@@ -1,0 +1,71 @@
+"""VGG (https://arxiv.org/abs/1409.1556), its convolutions only. The names of the parameters are torchvision's."""
+
+from math import prod
+
+from torch import Tensor, nn
+
+from segbox.models.layers import initialize, trade_strides
+from segbox.registry import BACKBONES
+
+# variant: (convolutions per stage, channels of the stages, batch norm?)
+VARIANTS = {
+    "16": ((2, 2, 3, 3, 3), (64, 128, 256, 512, 512), False),
+    "19": ((2, 2, 4, 4, 4), (64, 128, 256, 512, 512), False),
+    "16-bn": ((2, 2, 3, 3, 3), (64, 128, 256, 512, 512), True),
+    "19-bn": ((2, 2, 4, 4, 4), (64, 128, 256, 512, 512), True),
+    "test": ((1, 1, 1, 1, 2), (4, 8, 8, 16, 16), False),
+    "test-bn": ((1, 1, 1, 1, 2), (4, 8, 8, 16, 16), True),
+}
+TAPS = ("pooled", "before_pool")
+
+
+@BACKBONES.register
+class VGG(nn.Module):
+    """Five maps of strides 2, 4, 8, 16, 32: the pooled ends of the stages.
+
+    `taps="before_pool"` gives the maps that go into the pools, of strides 1, 2, 4, 8, 16, and leaves the last pool
+    out; SegNet pools them itself, for the places of the maxima. Pools beyond `output_stride` are left out too, and
+    the convolutions behind them are dilated. Odd sizes are rounded up, where torchvision's pools round down.
+    """
+
+    def __init__(
+        self, variant: str = "16", output_stride: int = 32, in_channels: int = 3, taps: str = "pooled"
+    ) -> None:
+        super().__init__()
+        if variant not in VARIANTS:
+            raise ValueError(f"there is no VGG {variant!r}; variants: {', '.join(VARIANTS)}")
+        if taps not in TAPS:
+            raise ValueError(f"taps {taps!r} is none of: {', '.join(TAPS)}")
+        depths, self.channels, has_norm = VARIANTS[variant]
+        plan = trade_strides([2] * len(depths), output_stride)
+
+        layers: list[nn.Module] = []
+        pools = []  # where they stand
+        for depth, width, (stride, dilation) in zip(depths, self.channels, plan):
+            for _ in range(depth):
+                layers += convolution(in_channels, width, dilation, has_norm)
+                in_channels = width
+            pools.append(len(layers))
+            layers.append(nn.Identity() if stride == 1 else nn.MaxPool2d(2, ceil_mode=True))
+        is_pooled = taps == "pooled"
+        self.features = nn.Sequential(*(layers if is_pooled else layers[:-1]))
+        self.taps = tuple(pools) if is_pooled else tuple(place - 1 for place in pools)
+        self.strides = tuple(prod(stride for stride, _ in plan[: i + is_pooled]) for i in range(len(plan)))
+        initialize(self)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        x, maps = images, []
+        for i, layer in enumerate(self.features):
+            x = layer(x)
+            if i in self.taps:
+                maps.append(x)
+        return tuple(maps)
+
+
+def convolution(in_channels: int, out_channels: int, dilation: int, has_norm: bool) -> list[nn.Module]:
+    norm = [nn.BatchNorm2d(out_channels)] if has_norm else []
+    return [
+        nn.Conv2d(in_channels, out_channels, 3, padding=dilation, dilation=dilation),  # the bias is the paper's
+        *norm,
+        nn.ReLU(inplace=True),
+    ]
