@@ -15,6 +15,7 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
 START_OF_SCAN = 0xDA
+SET_LOG_LEVEL = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4, OpenCV 5
 READ_FLAGS = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}
 
 
@@ -94,12 +95,11 @@ def _decode(data: bytes, path: str | Path, flags: int) -> np.ndarray:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """OpenCV also prints what it thinks of a file; the error that follows says it better."""
-    logging = cv2.utils.logging
-    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    before = SET_LOG_LEVEL(0)
     try:
         yield
     finally:
-        logging.setLogLevel(level)
+        SET_LOG_LEVEL(before)
 
 
 def _as_grey(data: bytes) -> tuple[bytes, int]:

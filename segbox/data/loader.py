@@ -72,7 +72,7 @@ class Loader:
             num_workers=workers,
             pin_memory=pin_memory,
             worker_init_fn=_start_worker,
-            persistent_workers=workers > 0,
+            persistent_workers=workers > 0 and not isinstance(sampler, EndlessSampler),  # that one is passed once
             prefetch_factor=2 if workers else None,
             generator=torch.Generator().manual_seed(0),
         )
@@ -80,7 +80,10 @@ class Loader:
     def __iter__(self) -> Iterator[Any]:
         for batch in self.batches:
             if isinstance(batch, _Mistake):
-                raise batch.error
+                try:
+                    raise batch.error
+                finally:
+                    del batch  # or error, traceback and workers keep each other alive, and ending those takes seconds
             if batch:  # empty when nothing of an evaluation batch could be read
                 yield batch
 
