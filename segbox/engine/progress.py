@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from collections.abc import Iterator, Sized
 from typing import TextIO
 
 
@@ -36,3 +37,12 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def with_progress(batches: Sized) -> Iterator:
+    """The batches, with a bar that moves along."""
+    bar = ProgressBar(len(batches))
+    for done, batch in enumerate(batches, 1):
+        yield batch
+        bar.show(done)
+    bar.clear()

@@ -153,7 +153,7 @@ class Runner:
         if distributed.is_main():
             write_checkpoint(self.content(), path)
         raise TrainingError(
-            f"{message}\nThe state before this step is in {path}. Look at these images and labels, or lower optimizer.lr"
+            f"{message}\nThe state before this step is in {path}. Look at these images, or lower optimizer.lr"
         )
 
     def check_gradients(self) -> None:

@@ -1,9 +1,9 @@
 """The contract of hooks: what happens around a step.
 
-    before_train
-        before_step -> the step -> after_step        max_steps times, hooks in the order of the config
-                                   after_eval(scores)    whenever somebody evaluated
-    after_train                                      also when a signal ended the run early
+before_train
+    before_step -> the step -> after_step        max_steps times, hooks in the order of the config
+                               after_eval(scores)    whenever somebody evaluated
+after_train                                      also when a signal ended the run early
 """
 
 from __future__ import annotations

@@ -1,0 +1,14 @@
+"""The recipe of transformers: AdamW, no decay on norms and biases, warm-up, linear decay."""
+
+_base_ = "runtime.py"
+
+optimizer = dict(
+    type="AdamW",
+    lr=6e-5,
+    weight_decay=0.01,
+    head_lr_mult=10.0,
+    decay_norms=False,
+    decay_biases=False,
+    rules={},
+)
+hooks = dict(lr=dict(type="PolyLR", power=1.0, warmup=1500, warmup_ratio=1e-6))

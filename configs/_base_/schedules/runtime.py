@@ -1,0 +1,23 @@
+"""What every run has: how it reports, evaluates and saves; every setting that the command line may change."""
+
+seed = 0
+imports = []
+train = dict(
+    max_steps=None,
+    max_epochs=None,
+    accumulate=1,
+    clip_grad=None,
+    amp=None,  # "bf16" or "fp16"
+    channels_last=True,
+    compile=False,
+    sync_batch_norm=None,  # None: on several GPUs
+)
+test = dict(mode="whole", window=(512, 512), stride=None, scales=(1.0,), flip=False)
+metric = dict(absent=None)  # 0: classes that do not occur count as zero
+hooks = dict(
+    lr=dict(type="PolyLR", power=0.9, min_lr=0.0, warmup=0),
+    ema=None,
+    log=dict(type="Log", interval=50, tensorboard=False),
+    evaluate=dict(type="Evaluate", interval=4000, best="mIoU"),
+    checkpoint=dict(type="Checkpoint", interval=4000, keep=2),
+)

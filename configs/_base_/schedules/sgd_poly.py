@@ -1,0 +1,14 @@
+"""The classic recipe of convolutional nets: SGD 0.01, momentum 0.9, polynomial decay."""
+
+_base_ = "runtime.py"
+
+optimizer = dict(
+    type="SGD",
+    lr=0.01,
+    momentum=0.9,
+    weight_decay=5e-4,
+    head_lr_mult=1.0,  # 10.0 on small data sets
+    decay_norms=True,
+    decay_biases=True,
+    rules={},
+)

@@ -1,0 +1,258 @@
+"""From a config to a run: the place where models and data meet."""
+
+import logging
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from torch import nn
+
+from segbox import __version__, distributed
+from segbox.config import Config
+from segbox.data.datasets.dataset import SegDataset
+from segbox.data.loader import Loader, build_dataset, train_loader, val_loader
+from segbox.engine.evaluation import Watch, evaluate
+from segbox.engine.metrics import ConfusionMatrix
+from segbox.engine.optim import build_optimizer
+from segbox.engine.progress import with_progress
+from segbox.engine.runner import AMP, Runner, steps_of
+from segbox.engine.tables import score_table
+from segbox.errors import ConfigError, did_you_mean
+from segbox.models.inference import build_predict, pair
+from segbox.models.segmentors import build_segmentor
+from segbox.registry import HOOKS, call, import_extensions
+
+logger = logging.getLogger("segbox")
+
+
+@dataclass
+class TrainSettings:
+    """The section `train`. A step is made of `accumulate` batches; `sync_batch_norm=None` means on several GPUs."""
+
+    max_steps: int | None = None
+    max_epochs: float | None = None
+    accumulate: int = 1
+    clip_grad: float | None = None
+    amp: str | None = None
+    channels_last: bool = False
+    compile: bool = False
+    sync_batch_norm: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.amp not in AMP:
+            raise ValueError(f'amp={self.amp!r}: one of "bf16", "fp16" and None')
+
+
+@dataclass
+class DataSettings:
+    """The section `data`. `batch_size` counts the images of a step over all processes; `workers` is per process."""
+
+    train: Mapping[str, Any] | None = None
+    val: Mapping[str, Any] | None = None
+    batch_size: int = 16
+    val_batch_size: int = 1
+    workers: int = 4
+
+
+class Evaluation:
+    """A validation set, the protocol of the section `test`, and the metric. Calling it scores a model."""
+
+    def __init__(self, config: Config, device: torch.device, amp: str | None = None) -> None:
+        self.test = dict(config.get("test", {}))
+        self.metric = config.get("metric", {})
+        self.device = device
+        self.amp = AMP[amp]
+        data = call(DataSettings, config["data"], "data")
+        if data.val is None:
+            raise ConfigError("data.val: the config has no validation set to score on")
+        self.dataset = build_dataset(*self._val_config(data.val))
+        self.classes = self.dataset.classes
+        call(ConfusionMatrix, self.metric, "metric", classes=self.classes)  # refuse typos before hours of training
+        call(build_predict, self.test, "test", model=nn.Identity())
+        self.loader: Loader = val_loader(
+            self.dataset, data.val_batch_size, data.workers, distributed.rank(), distributed.world_size()
+        )
+
+    def _val_config(self, val: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """Labels keep the size of their files; only the protocol `crop` scores a centre crop of the resized pair."""
+        is_crop = self.test.get("mode") == "crop"
+        if not is_crop:
+            return {**val, "transform_labels": False}, "data.val"
+        height, width = pair(self.test.get("window", (512, 512)))
+        pipeline = [dict(type="Resize", short=min(height, width)), dict(type="CenterCrop", size=(height, width))]
+        return {**val, "transform_labels": True, "pipeline": pipeline}, "data.val"
+
+    def __call__(self, model: nn.Module, watch: Watch | None = None, show_progress: bool = False) -> ConfusionMatrix:
+        predict = call(build_predict, self.test, "test", model=model)
+        metric = call(ConfusionMatrix, self.metric, "metric", classes=self.classes)
+        batches = with_progress(self.loader) if show_progress and distributed.is_main() else self.loader
+        return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
+
+    def protocol(self) -> str:
+        """How the scores came about, for people."""
+        mode = self.test.get("mode", "whole")
+        height, width = pair(self.test.get("window", (512, 512)))
+        size = {"whole": "whole images at the labels' own size"}.get(mode, f"{mode} {height}x{width}")
+        scales = self.test.get("scales", (1.0,))
+        several = f", scales {', '.join(map(str, scales))}" if tuple(scales) != (1.0,) else ""
+        absent = "count as 0" if self.metric.get("absent") == 0 else "are left out of the means"
+        return f"{size}{several}{', flipped too' if self.test.get('flip') else ''}; classes that do not occur {absent}"
+
+
+def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner:
+    """Everything that `tools/train.py` runs. Within `distributed.process_group` for several processes."""
+    require(config, "model", "data", "optimizer", "train")
+    import_extensions(config.get("imports", ()))
+    cv2.setNumThreads(0)
+    settings = call(TrainSettings, config.train, "train")
+    data = call(DataSettings, config.data, "data")
+    seed = config.get("seed", 0)
+    if data.train is None:
+        raise ConfigError("data.train: the config has no training set")
+    dataset = build_dataset(data.train, "data.train")
+    evaluation = None if data.val is None else Evaluation(config, device, settings.amp)
+    if evaluation is not None and evaluation.classes != dataset.classes:
+        raise ConfigError(f"data.val has other classes than data.train: {evaluation.classes} and {dataset.classes}")
+    per_process = share(data.batch_size, settings.accumulate)
+    max_steps = steps_of(settings.max_steps, settings.max_epochs, len(dataset), data.batch_size)
+
+    torch.manual_seed(seed)
+    model = build_segmentor(config.model, len(dataset.classes))
+    model = place(model, device, settings)
+    optimizer = build_optimizer(config.optimizer, model)
+    hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
+
+    def batches(draw: int) -> Loader:
+        rank, world, pin = distributed.rank(), distributed.world_size(), device.type == "cuda"
+        return train_loader(dataset, per_process, seed, draw, data.workers, rank, world, pin)
+
+    def score(model: nn.Module) -> dict[str, float]:
+        scores = evaluation(model).compute()
+        if distributed.is_main():
+            logger.info("%s", score_table(scores, dataset.classes))
+        return scores
+
+    describe(config, dataset, data, settings, max_steps, device)
+    return Runner(
+        model,
+        optimizer,
+        hooks,
+        batches,
+        None if evaluation is None else evaluation.loader,
+        score,
+        max_steps=max_steps,
+        batch_size=data.batch_size,
+        work_dir=work_dir,
+        device=device,
+        classes=dataset.classes,
+        description={"config": config.to_dict(), "palette": [list(map(int, colour)) for colour in dataset.palette]},
+        seed=seed,
+        accumulate=settings.accumulate,
+        clip_grad=settings.clip_grad,
+        amp=settings.amp,
+        channels_last=settings.channels_last,
+        compile=settings.compile,
+    )
+
+
+def require(config: Config, *sections: str) -> None:
+    for section in sections:
+        if section not in config:
+            raise ConfigError(f"the config has no section {section!r}.{did_you_mean(section, config)}")
+
+
+def share(batch_size: int, accumulate: int) -> int:
+    """Images per process and forward pass."""
+    parts = distributed.world_size() * accumulate
+    if batch_size < 1 or accumulate < 1 or batch_size % parts:
+        raise ConfigError(
+            f"data.batch_size={batch_size} is the images of a step over all processes; it must be a multiple of"
+            f" {distributed.world_size()} process(es) x {accumulate} accumulated part(s)"
+        )
+    return batch_size // parts
+
+
+def place(model: nn.Module, device: torch.device, settings: TrainSettings) -> nn.Module:
+    """The model on its device, in its memory format, with its batch norms shared if asked for."""
+    is_synced = settings.sync_batch_norm
+    if is_synced is None:
+        is_synced = device.type == "cuda" and distributed.world_size() > 1
+    if is_synced and device.type != "cuda":
+        raise ConfigError("train.sync_batch_norm: PyTorch synchronises batch norm on GPUs only; leave it None")
+    if is_synced:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return model.to(device, memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format)
+
+
+def choose_device(name: str | None) -> torch.device:
+    """`name`, or the process's own GPU, or the CPU."""
+    if name is None:
+        name = f"cuda:{distributed.local_rank()}" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"--device {name}: {error}") from None
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise ConfigError(f"--device {name}: PyTorch sees no GPU here")
+        torch.cuda.set_device(device)
+    return device
+
+
+def start_logging(work_dir: Path | None = None) -> None:
+    """Lines to the terminal, and with a work dir to its log.txt, from the main process alone."""
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.handlers.clear()
+    if int(os.environ.get("RANK", 0)):
+        logger.addHandler(logging.NullHandler())
+        return
+    terminal = logging.StreamHandler(sys.stdout)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(terminal)
+    if work_dir is not None:
+        file = logging.FileHandler(work_dir / "log.txt", encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        logger.addHandler(file)
+
+
+def describe(
+    config: Config,
+    dataset: SegDataset,
+    data: DataSettings,
+    settings: TrainSettings,
+    max_steps: int,
+    device: torch.device,
+) -> None:
+    """The first lines of a run: what it runs on, and what it will do."""
+    if not distributed.is_main():
+        return
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    processes = distributed.world_size()
+    logger.info(
+        f"segbox {__version__}, PyTorch {torch.__version__}, Python {platform.python_version()},"
+        f" {processes} process(es) on {name}, precision {settings.amp or 'fp32'}"
+    )
+    epochs = max_steps * data.batch_size / max(1, len(dataset))
+    logger.info(
+        f"{len(dataset)} training images, {len(dataset.classes)} classes, {max_steps} steps of {data.batch_size} images"
+        f" ({epochs:.1f} epochs), {config.optimizer.get('type')} with lr {config.optimizer.get('lr')}"
+    )
+
+
+def plain_scores(scores: Mapping[str, float]) -> dict[str, float | None]:
+    """For JSON, which has no NaN: a class that does not occur has None."""
+    return {name: None if value != value else round(value, 4) for name, value in scores.items()}
+
+
+def check_classes(content: Mapping[str, Any], classes: Sequence[str], path: str | Path) -> None:
+    """A checkpoint trained on other classes would be scored against the wrong names."""
+    own = content.get("classes")
+    if own is not None and list(own) != list(classes):
+        raise ConfigError(f"{path} was trained on {', '.join(own)}; the config's data set has {', '.join(classes)}")

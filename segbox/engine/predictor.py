@@ -1,0 +1,73 @@
+"""A trained model, ready for images of one's own."""
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from segbox.config import Config
+from segbox.data.sample import Sample
+from segbox.data.transforms.pipeline import build_pipeline
+from segbox.engine.evaluation import class_map
+from segbox.errors import CheckpointError, ConfigError
+from segbox.models.inference import build_predict
+from segbox.models.layers import resize
+from segbox.models.segmentors import build_segmentor
+from segbox.models.weights import load_weights, read_checkpoint, read_weights
+from segbox.registry import call, import_extensions
+
+
+def load_model(config: Config, path: str | Path, num_classes: int | None = None) -> tuple[torch.nn.Module, Mapping]:
+    """The model of a config with the weights of a checkpoint, and what else the checkpoint says."""
+    import_extensions(config.get("imports", ()))
+    content = read_checkpoint(path)
+    described = content if isinstance(content, Mapping) else {}
+    own = described.get("classes")
+    weights = read_weights(path)
+    model_config = {key: value for key, value in config["model"].items() if key not in ("weights", "backbone_weights")}
+    model = build_segmentor(model_config, num_classes or (len(own) if own else None))
+    load_weights(model, weights, path)
+    return model, described
+
+
+class Predictor:
+    """Images (RGB, H W C) to class maps or probabilities at their own size, by the config's val pipeline."""
+
+    def __init__(self, config: Config, checkpoint: str | Path, device: torch.device) -> None:
+        self.model, content = load_model(config, checkpoint)
+        self.model.eval().to(device)
+        if "classes" not in content:
+            raise CheckpointError(f"{checkpoint}: does not say its classes; use a checkpoint that tools/train.py wrote")
+        self.classes: list[str] = content["classes"]
+        self.palette: list[list[int]] = content["palette"]
+        self.channels = self.model.mean.numel()
+        self.device = device
+        test = dict(config.get("test", {}))
+        if test.get("mode") == "crop":
+            raise ConfigError(
+                "test.mode: crop is a protocol for scores; predictions are of whole images: whole or slide"
+            )
+        self.predict = call(build_predict, test, "test", model=self.model)
+        val: Mapping[str, Any] = config.get("data", {}).get("val") or {}
+        self.pipeline = build_pipeline(val.get("pipeline", ()), "data.val.pipeline")
+        self.pipeline.check_keeps_view()
+
+    @torch.inference_mode()
+    def probabilities(self, image: np.ndarray) -> torch.Tensor:
+        """K H W."""
+        return resize(self._scaled(image)[None], image.shape[:2])[0].cpu()
+
+    @torch.inference_mode()
+    def class_map(self, image: np.ndarray) -> np.ndarray:
+        """H W class ids."""
+        return class_map(self._scaled(image), image.shape[:2]).numpy()
+
+    def _scaled(self, image: np.ndarray) -> torch.Tensor:
+        size = image.shape[0], image.shape[1]
+        sample: Sample = {"image": image, "path": "", "size": size}
+        sample = self.pipeline(sample, random.Random(0))
+        item = torch.from_numpy(np.ascontiguousarray(sample["image"].transpose(2, 0, 1)))
+        return self.predict(item[None].to(self.device))[0].float()

@@ -1,0 +1,33 @@
+"""Scores as tables for people."""
+
+from collections.abc import Mapping, Sequence
+
+from terminaltables import AsciiTable
+
+# metric asked for: (its columns per class, the means that belong to it)
+METRICS = {
+    "mIoU": (("IoU", "Acc"), ("aAcc", "mIoU", "mAcc")),
+    "mDice": (("Dice", "Acc"), ("aAcc", "mDice", "mAcc")),
+    "mFscore": (("Fscore", "Precision", "Recall"), ("aAcc", "mFscore", "mPrecision", "mRecall")),
+}
+
+
+def score_table(scores: Mapping[str, float], classes: Sequence[str], metrics: Sequence[str] = ("mIoU",)) -> str:
+    """A row per class, then the means. A class that does not occur has a dash."""
+    columns = list(dict.fromkeys(column for metric in metrics for column in METRICS[metric][0]))
+    means = list(dict.fromkeys(mean for metric in metrics for mean in METRICS[metric][1]))
+    rows = [["class", *columns]]
+    rows += [[name, *(percent(scores[f"{column}/{name}"]) for column in columns)] for name in classes]
+    summary = [means, [percent(scores[mean]) for mean in means]]
+    return f"{right_aligned(rows)}\n{right_aligned(summary, first=0)}"
+
+
+def percent(value: float) -> str:
+    return "-" if value != value else f"{value:.2f}"
+
+
+def right_aligned(rows: list[list[str]], first: int = 1) -> str:
+    """Numbers right, from column `first` on."""
+    table = AsciiTable(rows)
+    table.justify_columns = dict.fromkeys(range(first, len(rows[0])), "right")
+    return table.table

@@ -1,0 +1,83 @@
+"""Class maps as pictures: in colours, over their image, with a legend. Images are RGB bytes, H W 3."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segbox import IGNORE_INDEX
+from segbox.errors import UserError
+
+Palette = Sequence[Sequence[int]]
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+LINE = 18  # height of a legend row
+
+
+def colour_map(label: np.ndarray, palette: Palette) -> np.ndarray:
+    """Each class in its colour; ignored pixels are black."""
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(palette)] = palette
+    table[IGNORE_INDEX] = 0
+    return table[label]
+
+
+def overlay(image: np.ndarray, label: np.ndarray, palette: Palette, opacity: float = 0.5) -> np.ndarray:
+    """The colours over the image; where a pixel is ignored, the image alone."""
+    image = as_bytes(image)
+    mixed = cv2.addWeighted(image, 1 - opacity, colour_map(label, palette), opacity, 0)
+    return np.where((label == IGNORE_INDEX)[..., None], image, mixed)
+
+
+def as_bytes(image: np.ndarray) -> np.ndarray:
+    """Any image to look at: its first three channels (or its one), other types stretched to bytes."""
+    image = image[..., None] if image.ndim == 2 else image
+    image = image[..., :3] if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1)
+    if image.dtype == np.uint8:
+        return np.ascontiguousarray(image)
+    return cv2.normalize(image.astype(np.float32), None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+
+
+def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndarray:
+    """Pictures of one height in a row, each under its title."""
+    height = max(picture.shape[0] for picture in pictures)
+    columns = []
+    for picture, title in zip(pictures, titles, strict=True):
+        column = np.full((height + LINE + 2, picture.shape[1] + 4, 3), 255, np.uint8)
+        column[LINE : LINE + picture.shape[0], 2 : 2 + picture.shape[1]] = picture
+        cv2.putText(column, title, (4, LINE - 5), FONT, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
+        columns.append(column)
+    return np.hstack(columns)
+
+
+def with_legend(picture: np.ndarray, classes: Sequence[str], palette: Palette, present: Sequence[int]) -> np.ndarray:
+    """The picture with the names and colours of the classes in it underneath."""
+    names = [classes[i] for i in present]
+    width = max([60] + [cv2.getTextSize(name, FONT, 0.42, 1)[0][0] + 28 for name in names])
+    per_row = max(1, picture.shape[1] // width)
+    rows = -(-len(names) // per_row)
+    strip = np.full((rows * LINE + 4, picture.shape[1], 3), 255, np.uint8)
+    for k, (i, name) in enumerate(zip(present, names)):
+        x, y = k % per_row * width, k // per_row * LINE
+        cv2.rectangle(strip, (x + 4, y + 4), (x + 16, y + 16), tuple(map(int, palette[i])), -1)
+        cv2.putText(strip, name, (x + 21, y + 14), FONT, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.vstack([picture, strip])
+
+
+def comparison(
+    image: np.ndarray, truth: np.ndarray, guess: np.ndarray, classes: Sequence[str], palette: Palette
+) -> np.ndarray:
+    """Image, truth and guess in a row; small images are enlarged to be seen."""
+    factor = max(1, 256 // max(image.shape[:2]))
+    pictures = [as_bytes(image), overlay(image, truth, palette), overlay(image, guess, palette)]
+    pictures = [cv2.resize(p, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST) for p in pictures]
+    row = side_by_side(pictures, ("image", "truth", "prediction"))
+    present = [int(i) for i in np.unique(np.concatenate([truth.ravel(), guess.ravel()])) if i < len(classes)]
+    return with_legend(row, classes, palette, present)
+
+
+def write_image(path: Path, picture: np.ndarray) -> None:
+    """RGB or single-channel bytes to a file, by its suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture):
+        raise UserError(f"{path} could not be written")

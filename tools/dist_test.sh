@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Score on several GPUs, or in several processes:  tools/dist_test.sh CONFIG CHECKPOINT GPUS [options of test.py]
+set -euo pipefail
+if [ $# -lt 3 ]; then sed -n '2s/^# //p' "$0" >&2; exit 2; fi
+exec "$(dirname "$0")/dist_run.sh" test.py 2 "$@"

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Train the model of a config.
+
+tools/train.py configs/pspnet/pspnet_r50_ade20k.py
+tools/train.py CONFIG --resume                          # go on from the newest whole checkpoint of the work dir
+tools/train.py CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
+"""
+
+import argparse
+from pathlib import Path
+
+from segbox.config import load_config
+from segbox.errors import ends_with_a_message
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="a config file")
+    parser.add_argument("--work-dir", help="where checkpoints and logs go (default: work_dirs/<name of the config>)")
+    parser.add_argument(
+        "--resume", nargs="?", const="", metavar="PATH", help="go on from PATH; alone, from the work dir's newest"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="discard the run that the work dir already holds")
+    parser.add_argument("--seed", type=int, help="replaces the config's seed")
+    parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse()
+    config = load_config(args.config, args.cfg_options)
+    if args.seed is not None:
+        config.seed = args.seed
+    if args.amp is not None:
+        config.setdefault("train", {})["amp"] = args.amp
+    work_dir = Path(args.work_dir or Path("work_dirs") / Path(args.config).stem)
+
+    from segbox import distributed
+    from segbox.engine.build import build_runner, choose_device, start_logging
+    from segbox.engine.work_dir import find_resume, prepare_work_dir
+
+    if args.resume is None:
+        prepare_work_dir(work_dir, args.overwrite)
+    device = choose_device(args.device)
+    with distributed.process_group(device):
+        if distributed.is_main():
+            work_dir.mkdir(parents=True, exist_ok=True)
+        distributed.barrier()
+        start_logging(work_dir)
+        runner = build_runner(config, work_dir, device)
+        if args.resume is not None:
+            found = find_resume(work_dir, args.resume)
+            if found is not None:
+                runner.resume(*found)
+        if distributed.is_main():
+            config.dump(work_dir / "config.py")
+        request = runner.train()
+        if request.signal is not None:
+            runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")
+            raise SystemExit(128 + request.signal)
+        runner.log(f"done: {runner.step} steps; everything is in {work_dir}")
+
+
+if __name__ == "__main__":
+    with ends_with_a_message():
+        main()
