@@ -1,0 +1,71 @@
+"""What every head must bear: export, saving, bf16, channels_last. Whatever is registered is tested."""
+
+import io
+
+import pytest
+import torch
+
+from segbox.registry import HEADS
+from tests.tiny import random_batch, tiny_model
+
+
+@pytest.fixture(params=list(HEADS))
+def model(request):
+    torch.manual_seed(0)
+    model = tiny_model("ResNet", request.param).eval()
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):  # not the identity, as after training
+            torch.nn.init.uniform_(layer.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(layer.running_var, 0.5, 1.5)
+    return model
+
+
+@pytest.fixture
+def images():
+    return random_batch(1, 34, 49, num_classes=5)[0].float()
+
+
+@torch.no_grad()
+def test_exports(model, images):
+    head = model.decode_head  # alone: the backbone would be exported again and again
+    features = model.backbone(images)
+    features = (images, *features) if head.sees_images else features
+    exported = torch.export.export(head, (features,), strict=False).module()
+    torch.testing.assert_close(exported(features), head(features), rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_comes_back_from_a_file(model, images):
+    expected = model(images)
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    for parameter in model.parameters():
+        parameter.normal_()
+    model.load_state_dict(torch.load(file, weights_only=True))
+    torch.testing.assert_close(model(images), expected, rtol=0, atol=0)
+
+
+@torch.no_grad()
+def test_channels_last(model, images):
+    model, images = model.double(), images.double()  # so that only a mistake differs
+    expected = model(images)
+    model.to(memory_format=torch.channels_last)
+    found = model(images.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(found, expected, check_stride=False)
+
+
+def test_learns_in_bf16(model):
+    images, labels = random_batch(2, 33, 47, num_classes=5, ignored_rows=5)
+    model.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = model(images, labels)
+    assert all(loss.isfinite() for loss in losses.values())
+    sum(losses.values()).backward()
+    assert not [name for name, p in model.named_parameters() if not p.grad.isfinite().all()]
+
+
+@torch.no_grad()
+def test_answers_in_bf16(model, images):
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model(images).isfinite().all()
