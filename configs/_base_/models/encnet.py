@@ -1,6 +1,6 @@
 """EncNet (https://arxiv.org/abs/1803.08904) on ResNet-50 at stride 8, with the SE-loss and an auxiliary loss.
 
-With a JPU: model.neck=dict(type="JPU"), model.backbone.output_stride=32 and model.decode_head.kernel=1.
+With a JPU: neck=dict(type="JPU"), backbone=dict(output_stride=32), decode_head=dict(kernel=1).
 """
 
 model = dict(
