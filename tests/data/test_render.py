@@ -103,10 +103,11 @@ def test_outside_is_fill_and_ignored():
 
 
 def test_no_dark_seam_where_the_image_ends():
-    placement = whole((8, 8)).resized((20, 20)).cropped(0, 0, (30, 30))
-    image = render_image(np.full((8, 8, 3), 200, np.uint8), placement)
-    assert set(image.ravel()) == {0, 200}
-    assert (image[:20, :20] == 200).all()
+    for start in (0, 3):
+        placement = whole((8, 8)).resized((20, 20)).cropped(start, start, (30, 30))
+        image = render_image(np.full((8, 8, 3), 200, np.uint8), placement)
+        assert set(image.ravel()) == {0, 200}
+        assert (image[: 20 - start, : 20 - start] == 200).all()
 
 
 def test_a_window_beside_the_image_is_all_fill():
