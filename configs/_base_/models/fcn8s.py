@@ -1,0 +1,14 @@
+"""FCN-8s (https://arxiv.org/abs/1411.4038) on VGG-16, with the scores of strides 16 and 8."""
+
+model = dict(
+    type="EncoderDecoder",
+    backbone=dict(type="VGG", variant="16", output_stride=32, in_channels=3),
+    neck=None,
+    decode_head=dict(
+        type="FCN8sHead",
+        channels=4096,
+        dropout=0.5,
+        loss=dict(type="CrossEntropyLoss"),
+    ),
+    auxiliary_head=None,
+)
