@@ -17,6 +17,7 @@ SMALL: dict[str, dict[str, object]] = {
     "LinkNetHead": {"channels": 8},
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
     "UNetPlusPlusHead": {"channels": (4, 8, 8, 16)},
+    "UPerHead": {"channels": 16},
 }
 
 
