@@ -1,16 +1,22 @@
 """EncoderDecoder, and the one place where model dicts become modules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from segbox.errors import ConfigError
+from segbox.models.head_plan import Criterion, HeadPlan, plan_head
 from segbox.models.heads.head import DecodeHead
-from segbox.models.layers import resize
-from segbox.models.weights import load_weights, read_weights
-from segbox.registry import BACKBONES, HEADS, LOSSES, NECKS, SEGMENTORS
+from segbox.models.layers import ResidualBlock, initialize, resize
+from segbox.models.norms import batch_norms, convert_norm, measure_statistics
+from segbox.models.stem import fit_stem
+from segbox.models.weights import Fit, load_weights, read_weights
+from segbox.registry import BACKBONES, NECKS, SEGMENTORS
 
+PARTS = ("backbone", "neck", "decode_head", "auxiliary_heads")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of RGB bytes
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
@@ -28,11 +34,16 @@ class EncoderDecoder(nn.Module):
         neck: nn.Module,
         decode_head: DecodeHead,
         auxiliary_heads: Sequence[DecodeHead],
-        criteria: Sequence["Criterion"],
+        criteria: Sequence[Criterion],
         mean: Sequence[float],
         std: Sequence[float],
+        head_plans: Sequence[HeadPlan] = (),
     ) -> None:
         super().__init__()
+        self.head_plans = tuple(head_plans)  # of the decode head, then of each auxiliary head
+        self.backbone_is_frozen = False
+        self.resting_norms: tuple[str, ...] = ()  # the parts whose batch norms keep their statistics
+        self.fixed_norms: tuple[str, ...] = ()  # the parts whose batch norms keep their scale and shift
         self.backbone = backbone
         self.neck = neck
         self.decode_head = decode_head
@@ -55,21 +66,101 @@ class EncoderDecoder(nn.Module):
             losses |= named(name, head.loss(maps, labels, criterion))
         return losses
 
+    def train(self, mode: bool = True) -> "EncoderDecoder":
+        """As usual, except that what is frozen stays in evaluation."""
+        super().train(mode)
+        if self.backbone_is_frozen:
+            self.backbone.eval()
+        for norm in self.norms_of(self.resting_norms):
+            norm.eval()
+        return self
 
-class Criterion(nn.Module):
-    """The losses of one head, each times its weight."""
+    def freeze_backbone(self) -> None:
+        """Weights and statistics of the backbone stay as they are, also after `.train()`."""
+        self.backbone_is_frozen = True
+        self.backbone.requires_grad_(False)
+        self.train(self.training)
 
-    def __init__(self, losses: Sequence[nn.Module], weights: Sequence[float]) -> None:
-        super().__init__()
-        self.losses = nn.ModuleList(losses)
-        self.weights = tuple(weights)
+    def train_backbone(self) -> None:
+        """Take `freeze_backbone` back. Batch norms that were frozen for themselves stay so."""
+        self.backbone_is_frozen = False
+        self.backbone.requires_grad_(True)
+        self.fix_norms()
 
-    def forward(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        values = {}
-        for i, (loss, weight) in enumerate(zip(self.losses, self.weights)):
-            name = loss.name if loss.name not in values else f"{loss.name}{i}"
-            values[name] = weight * loss(logits, labels)
-        return values
+    def freeze_batch_norm(
+        self,
+        freeze_running_mean_var: bool = True,
+        freeze_gamma_beta: bool = True,
+        parts: Sequence[str] = PARTS,
+    ) -> None:
+        """Batch norms of these parts keep their statistics, their scale and shift, or both, also after `.train()`."""
+        if freeze_running_mean_var:
+            self.resting_norms = tuple(parts)
+        if freeze_gamma_beta:
+            self.fixed_norms = tuple(parts)
+        self.fix_norms()
+
+    def train_batch_norm(self) -> None:
+        """Take `freeze_batch_norm` back. A frozen backbone stays frozen."""
+        self.resting_norms = self.fixed_norms = ()
+        for norm in self.norms_of(PARTS[1:] if self.backbone_is_frozen else PARTS):
+            norm.requires_grad_(True)
+        self.train(self.training)
+
+    def precise_batch_norm(self, loader: Iterable[Any]) -> int:
+        """Replace the running statistics by the mean over the batches of `loader`; returns how many there were.
+
+        Frozen statistics are left alone, and so are those of auxiliary heads, which predictions do not pass.
+        """
+        resting = {*self.resting_norms, "auxiliary_heads", "backbone" if self.backbone_is_frozen else ""}
+        parts = [part for part in PARTS if part not in resting]
+        norms = [norm for norm in self.norms_of(parts) if norm.track_running_stats]
+        if not norms:
+            raise ValueError("the model has no batch norm whose statistics may change")
+        was_training = self.training
+        try:
+            return measure_statistics(self, norms, loader)
+        finally:
+            self.train(was_training)
+
+    def load_parameters(
+        self, filename: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+    ) -> Fit:
+        """Weights of a whole model. What does not fit is refused with a table, or if not `strict` skipped and told."""
+        weights = {name: value.to(map_location) for name, value in read_weights(filename).items()}
+        return load_weights(self, weights, filename, not strict)
+
+    def load_backbone_parameters(
+        self, filename: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+    ) -> Fit:
+        """Weights of the backbone, from its own file or a whole model's; an RGB stem is fitted to other channels."""
+        weights = read_weights(filename, prefix="backbone.")
+        weights = {name: value.to(map_location) for name, value in fit_stem(weights, self.backbone).items()}
+        return load_weights(self.backbone, weights, filename, not strict)
+
+    def reset_classes(self, num_classes: int) -> None:
+        """Heads and losses for another number of classes: what depends on the number begins anew, the rest stays.
+
+        The new parameters are unknown to an optimizer that exists already: make it after this.
+        """
+        if not self.head_plans:
+            raise ValueError("only a model that was built from a config knows how to build its heads again")
+        olds = (self.decode_head, *self.auxiliary_heads)
+        heads = [plan.rebuild(old, num_classes) for plan, old in zip(self.head_plans, olds, strict=True)]
+        criteria = [plan.build_criterion(num_classes) for plan in self.head_plans]
+        self.decode_head = heads[0]
+        self.auxiliary_heads = nn.ModuleList(heads[1:])
+        self.criteria = nn.ModuleList(criteria)
+        self.to(self.mean.device)
+        self.fix_norms()
+
+    def norms_of(self, parts: Sequence[str]) -> list[nn.Module]:
+        return [norm for part in parts for norm in batch_norms(getattr(self, part))]
+
+    def fix_norms(self) -> None:
+        for norm in self.norms_of(self.fixed_norms):
+            norm.requires_grad_(False)
+        self.train(self.training)
 
 
 def named(prefix: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -87,64 +178,74 @@ def build_encoder_decoder(
     std: Sequence[float] | float = IMAGENET_STD,
     weights: str | None = None,
     backbone_weights: str | None = None,
+    norm: str | None = None,
+    init: str | None = None,
+    zero_gamma: bool = False,
+    freeze_backbone: bool = False,
 ) -> EncoderDecoder:
     """Wire the parts of a config: heads are told the channels and strides of the maps that they will see.
 
-    `weights` (a checkpoint of a whole model) and `backbone_weights` are files to begin with.
+    `weights` (a checkpoint of a whole model) and `backbone_weights` are files to begin with. `norm` turns all batch
+    norms into "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") begins all
+    convolutions the same way, instead of each part its own; `zero_gamma` makes residual blocks begin as the identity.
     """
     encoder = BACKBONES.build(backbone, "model.backbone")
+    begin(encoder, backbone, init, zero_gamma)
     channels = backbone.get("in_channels", 3)
     seen = {"in_channels": encoder.channels, "in_strides": encoder.strides}
     connection: nn.Module = nn.Identity()
     tapped = seen
     if neck is not None:
         connection = NECKS.build(neck, "model.neck", **seen)
+        if init is not None:
+            initialize(connection, init)
         seen = {"in_channels": connection.channels, "in_strides": connection.strides}
-    head, criterion = build_head(decode_head, "model.decode_head", num_classes, channels, seen)
-    auxiliary = [] if auxiliary_head is None else auxiliary_head
-    if isinstance(auxiliary, Mapping):
-        pairs = [build_head(auxiliary, "model.auxiliary_head", num_classes, channels, tapped)]
-    else:
-        pairs = [
-            build_head(h, f"model.auxiliary_head.{i}", num_classes, channels, tapped) for i, h in enumerate(auxiliary)
-        ]
+    converted = None if norm == "frozen" else norm
+    if converted is not None:
+        encoder, connection = convert_norm(encoder, converted), convert_norm(connection, converted)
+
+    plans = [plan_head(decode_head, "model.decode_head", num_classes, channels, seen, converted, init, zero_gamma)]
+    for config, path in auxiliary_configs(auxiliary_head):
+        plans.append(plan_head(config, path, num_classes, channels, tapped, converted, init, zero_gamma))
+    heads = [plan.build(num_classes) for plan in plans]
     model = EncoderDecoder(
         encoder,
         connection,
-        head,
-        [auxiliary for auxiliary, _ in pairs],
-        [criterion, *(criterion for _, criterion in pairs)],
+        heads[0],
+        heads[1:],
+        [plan.build_criterion(num_classes) for plan in plans],
         per_channel(mean, channels, "mean"),
         per_channel(std, channels, "std"),
+        plans,
     )
     if backbone_weights is not None:
-        load_weights(model.backbone, read_weights(backbone_weights, prefix="backbone."), backbone_weights, True)
+        model.load_backbone_parameters(backbone_weights, strict=False)
     if weights is not None:
-        load_weights(model, read_weights(weights), weights, True)
+        model.load_parameters(weights, strict=False)
+    if freeze_backbone:
+        model.freeze_backbone()
+    if norm == "frozen":
+        model.freeze_batch_norm(parts=("backbone",))
     return model
 
 
-def build_head(
-    config: Mapping, path: str, num_classes: int, image_channels: int, seen: Mapping
-) -> tuple[DecodeHead, Criterion]:
-    """A head and its criterion: the head's dict says the loss, or a list of them, each with a `loss_weight`."""
-    config = dict(config)
-    if config.pop("num_classes", num_classes) != num_classes:
-        raise ConfigError(f"{path}.num_classes: the data set has {num_classes} classes; leave this out")
-    losses = config.pop("loss", {"type": "CrossEntropyLoss"})
-    if HEADS.get(config.get("type"), path).sees_images:
-        seen = {"in_channels": (image_channels, *seen["in_channels"]), "in_strides": (1, *seen["in_strides"])}
-    head = HEADS.build(config, path, num_classes=num_classes, **seen)
-    return head, build_criterion(losses, f"{path}.loss", num_classes)
+def begin(encoder: nn.Module, config: Mapping, init: str | None, zero_gamma: bool) -> None:
+    if init is None and not zero_gamma:
+        return
+    if config.get("pretrained"):
+        raise ConfigError("model.init, model.zero_gamma: would undo model.backbone.pretrained; leave one of them out")
+    if zero_gamma and not any(isinstance(layer, ResidualBlock) for layer in encoder.modules()):
+        raise ConfigError(f"model.zero_gamma: {config['type']} has no residual blocks that end in a norm")
+    initialize(encoder, init or "msra", zero_gamma)
 
 
-def build_criterion(losses: Mapping | Sequence[Mapping], path: str, num_classes: int) -> Criterion:
-    many = [losses] if isinstance(losses, Mapping) else losses
-    paths = [path] if isinstance(losses, Mapping) else [f"{path}.{i}" for i in range(len(many))]
-    weights = [loss.get("loss_weight", 1.0) for loss in many]
-    bare = [{key: value for key, value in loss.items() if key != "loss_weight"} for loss in many]
-    built = [LOSSES.build(loss, place, num_classes=num_classes) for loss, place in zip(bare, paths)]
-    return Criterion(built, weights)
+def auxiliary_configs(auxiliary_head: Mapping | Sequence[Mapping] | None) -> list[tuple[Mapping, str]]:
+    """Each auxiliary head's dict and where it stands in the config."""
+    if auxiliary_head is None:
+        return []
+    if isinstance(auxiliary_head, Mapping):
+        return [(auxiliary_head, "model.auxiliary_head")]
+    return [(config, f"model.auxiliary_head.{i}") for i, config in enumerate(auxiliary_head)]
 
 
 def per_channel(numbers: Sequence[float] | float, channels: int, name: str) -> tuple[float, ...]:
