@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from segbox.models.layers import resize
 from segbox.models.layers.conv_stack import conv_stack
+from segbox.models.layers.up_conv import up_conv
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -31,7 +32,7 @@ class PlainUNetHead(DecodeHead):
         channels, strides = in_channels[::-1], in_strides[::-1]  # coarse to fine
         factors = [a // b for a, b in zip(strides, strides[1:])]
         self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(a, b, factor, factor) if transposed else BilinearUp(a, b, factor)
+            up_conv(a, b, factor) if transposed else BilinearUp(a, b, factor)
             for a, b, factor in zip(channels, channels[1:], factors)
         )
         self.blocks = nn.ModuleList(conv_stack(2 * c, c, c, norm=norm, bias=bias) for c in channels[1:])

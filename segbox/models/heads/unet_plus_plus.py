@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from segbox.models.layers import resize
 from segbox.models.layers.conv_stack import conv_stack
+from segbox.models.layers.up_conv import up_conv
 from segbox.registry import HEADS
 
 from .head import Criterion, DecodeHead
@@ -70,7 +71,7 @@ class Node(nn.Module):
 
     def __init__(self, skips: int, below: int, channels: int, factor: int, norm: bool, bias: bool) -> None:
         super().__init__()
-        self.up = nn.ConvTranspose2d(below, channels, factor, factor) if factor else nn.Identity()
+        self.up = up_conv(below, channels, factor) if factor else nn.Identity()
         self.block = conv_stack(skips + (channels if factor else below), channels, channels, norm=norm, bias=bias)
 
     def forward(self, skips: list[Tensor], below: Tensor) -> Tensor:
