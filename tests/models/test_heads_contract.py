@@ -4,9 +4,14 @@ import io
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from segbox.models.layers import resize
 from segbox.registry import HEADS
-from tests.tiny import random_batch, tiny_model
+from tests.tiny import SMALL, random_batch, tiny_model
+
+# strides of the maps of: dilated nets, a transformer, VGG before its pools, an FPN with one more level, plain ViTs
+MAPS = [(2, 4, 8, 8, 8), (4, 8, 16, 32), (1, 2, 4, 8, 16), (4, 8, 16, 32, 64), (8, 16, 32), (16,) * 4, (16,), (14,)]
 
 
 @pytest.fixture(params=list(HEADS))
@@ -69,3 +74,22 @@ def test_learns_in_bf16(model):
 def test_answers_in_bf16(model, images):
     with torch.autocast("cpu", torch.bfloat16):
         assert model(images).isfinite().all()
+
+
+@pytest.mark.parametrize("strides", MAPS)
+@pytest.mark.parametrize("name", list(HEADS))
+def test_takes_any_maps(name, strides):
+    torch.manual_seed(0)
+    strides = (1, *strides) if HEADS[name].sees_images else strides
+    channels = tuple(min(32, 4 * stride) for stride in strides)
+    head = HEADS.build({"type": name, **SMALL.get(name, {})}, in_channels=channels, in_strides=strides, num_classes=5)
+    features = tuple(torch.rand(2, c, -(-45 // s), -(-67 // s)) for c, s in zip(channels, strides))
+    labels = torch.randint(0, 5, (2, 45, 67))
+    sum(head.loss(features, labels, cross_entropy).values()).backward()
+    assert not [name for name, p in head.named_parameters() if p.grad is None]
+    with torch.no_grad():
+        assert head.eval()(tuple(x[:1] for x in features)).shape[:2] == (1, 5)
+
+
+def cross_entropy(logits, labels):
+    return {"ce": F.cross_entropy(resize(logits, labels.shape[-2:]), labels)}
