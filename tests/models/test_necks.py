@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from segbox.errors import ConfigError
+from segbox.models.segmentors import build_segmentor
 from segbox.registry import NECKS
 from tests.tiny import random_batch, tiny_model
 
@@ -47,6 +48,19 @@ def test_parameters():
     assert sum(p.numel() for p in fpn.parameters()) == 3_344_384
     assert (jpu.channels, jpu.strides) == ((512, 2048), (8, 8))
     assert (fpn.channels, fpn.strides) == ((256,) * 4, (4, 8, 16, 32))
+
+
+@pytest.mark.parametrize(("head", "expected"), [("FCNHead", 55_181_546), ("PSPHead", 68_817_130)])
+def test_parameters_with_jpu(head, expected):
+    config = {
+        "type": "EncoderDecoder",
+        "backbone": {"type": "ResNet", "variant": "50", "stem": "S"},
+        "neck": {"type": "JPU"},
+        "decode_head": {"type": head},
+        "auxiliary_head": {"type": "FCNHead", "level": -2},
+    }
+    with torch.device("meta"):
+        assert sum(p.numel() for p in build_segmentor(config, 21).parameters()) == expected
 
 
 def naive_norm(x, norm):

@@ -1,0 +1,109 @@
+"""Parameters and floating point operations, counted without computing anything (PyTorch's meta device).
+
+One multiply-add is two operations. Counted are convolutions, matrix products and attention, as PyTorch's counter does.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from segbox.errors import UserError
+from segbox.models.head_plan import plan_head
+from segbox.models.segmentors import EncoderDecoder, build_segmentor
+from segbox.registry import BACKBONES
+
+PARTS = ("backbone", "neck", "decode_head", "auxiliary_heads")
+
+
+@dataclass(frozen=True)
+class Cost:
+    parameters: int
+    flops: int | None = None  # of one image; None where they were not asked for
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.parameters + other.parameters, None if self.flops is None else self.flops + other.flops)
+
+
+def build_without_data(config: Mapping, num_classes: int | None) -> nn.Module:
+    """The model of a config on the meta device. Weight files are not read, and nothing is downloaded."""
+    config = {key: value for key, value in config.items() if key not in ("weights", "backbone_weights")}
+    if isinstance(config.get("backbone"), Mapping):
+        config["backbone"] = {key: value for key, value in config["backbone"].items() if key != "pretrained"}
+    with torch.device("meta"):
+        return build_segmentor(config, num_classes)
+
+
+def costs_of(model: EncoderDecoder, size: tuple[int, int]) -> dict[str, Cost]:
+    """Each part that has parameters, then "total": all parameters, and the operations of a prediction.
+
+    Auxiliary heads work in training only, so their operations are not in the total.
+    """
+    model.eval()
+    images = torch.empty(1, len(model.mean), *size, device="meta")
+    maps, backbone_flops = flops_of(model.backbone, images)
+    features, neck_flops = flops_of(model.neck, maps)
+    seen = (images, *features) if model.decode_head.sees_images else features
+    flops = {
+        "backbone": backbone_flops,
+        "neck": neck_flops,
+        "decode_head": flops_of(model.decode_head, seen)[1],
+        "auxiliary_heads": sum(flops_of(head, maps)[1] for head in model.auxiliary_heads),
+    }
+    costs = {part: Cost(count_parameters(getattr(model, part)), flops[part]) for part in PARTS}
+    total = Cost(count_parameters(model), sum(flops[part] for part in PARTS[:3]))
+    return {part: cost for part, cost in costs.items() if cost.parameters} | {"total": total}
+
+
+def count_parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def flops_of(call: Callable, *arguments: Any) -> tuple[Any, int]:
+    """What the call returns, and how many operations it took."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        result = call(*arguments)
+    return result, counter.get_total_flops()
+
+
+def cost_grid(
+    rows: Mapping[str, tuple[Mapping, Mapping[str, Mapping]]], num_classes: int, size: tuple[int, int] | None = None
+) -> dict[str, dict[str, Cost | None]]:
+    """Backbones (each with its own heads) -> head -> cost of the pair; None where they do not fit together.
+
+    A backbone is built and counted once. Without a size only parameters are counted. A backbone that cannot be built
+    here, for want of an optional package, is left out.
+    """
+    grid = {}
+    for name, (backbone_config, heads) in rows.items():
+        try:
+            with torch.device("meta"):
+                backbone = BACKBONES.build(backbone_config).eval()
+        except UserError:
+            continue
+        images = None if size is None else torch.empty(1, 3, *size, device="meta")
+        maps, flops = (None, None) if images is None else flops_of(backbone, images)
+        own = Cost(count_parameters(backbone), flops)
+        seen = {"in_channels": backbone.channels, "in_strides": backbone.strides}
+        grid[name] = {}
+        for head_name, config in heads.items():
+            head_cost = cost_of_head(config, num_classes, seen, images, maps)
+            grid[name][head_name] = None if head_cost is None else own + head_cost
+    return grid
+
+
+def cost_of_head(
+    config: Mapping, num_classes: int, seen: Mapping, images: torch.Tensor | None, maps: Any
+) -> Cost | None:
+    try:
+        with torch.device("meta"):
+            head = plan_head(config, "head", num_classes, 3, seen).build(num_classes).eval()
+    except UserError:
+        return None
+    if images is None:
+        return Cost(count_parameters(head))
+    features = (images, *maps) if head.sees_images else maps
+    return Cost(count_parameters(head), flops_of(head, features)[1])

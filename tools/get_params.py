@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Count the parameters and operations of a model, without its weights, data or a GPU.
+
+tools/get_params.py configs/pspnet/pspnet_r50_ade20k.py --size 512 512
+tools/get_params.py                        # nine classic backbones x five models
+tools/get_params.py --grid --markdown      # every backbone x every head
+
+One multiply-add counts as 2 FLOPs; many papers count it as one.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from segbox.errors import ConfigError, ends_with_a_message
+
+MODELS = {
+    "FCN": {"type": "FCN16sHead"},
+    "U-Net": {"type": "UNetHead"},
+    "PSPNet": {"type": "PSPHead"},
+    "DeepLabV3+": {"type": "DeepLabV3PlusHead"},
+    "GCN": {"type": "GCNHead"},
+}
+SE_MODELS = {**MODELS, "U-Net": {"type": "UNetHead", "se": True}}
+SEED_TABLE = {
+    "vgg16": ({"type": "VGG", "variant": "16"}, MODELS),
+    "vgg19": ({"type": "VGG", "variant": "19"}, MODELS),
+    "mobilenet_v1": ({"type": "MobileNetV1"}, MODELS),
+    "mobilenet_v2": ({"type": "MobileNetV2", "has_last_conv": True, "expands_first": True}, MODELS),
+    "resnet34": ({"type": "ResNet", "variant": "34"}, MODELS),
+    "resnet50": ({"type": "ResNet", "variant": "50", "stem": "D"}, MODELS),
+    "se_resnet34": ({"type": "ResNet", "variant": "se34"}, SE_MODELS),
+    "se_resnet50": ({"type": "ResNet", "variant": "se50", "stem": "D"}, SE_MODELS),
+    "xception": ({"type": "Xception", "variant": "65"}, MODELS),
+}
+GRID_ARGUMENTS = {"Timm": {"name": "convnext_tiny"}}  # the others have a network of their own to begin with
+GRID_SIZE = (512, 512)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", nargs="?", help="a config file; without one, a table of models is printed")
+    parser.add_argument(
+        "--size", nargs=2, type=int, default=GRID_SIZE, metavar=("H", "W"), help="of the image (512 512)"
+    )
+    parser.add_argument("--num-classes", type=int, metavar="N", help="default: the config's data set's; of tables, 21")
+    parser.add_argument("--grid", action="store_true", help="every backbone with every head: parameters and GFLOPs")
+    parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
+    parser.add_argument("--json", action="store_true", help="print exact numbers as JSON")
+    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
+    args = parser.parse_args()
+    if args.config is None and args.cfg_options:
+        parser.error("--cfg-options needs a config to override")
+    if args.config is not None and args.grid:
+        parser.error("--grid takes no config: it is over everything that is registered")
+    if min(args.size) < 1 or (args.num_classes is not None and args.num_classes < 1):
+        parser.error("--size and --num-classes are 1 or more")
+    return args
+
+
+def main() -> None:
+    args = parse()
+    if args.config is not None:
+        rows, numbers = describe_config(args)
+    elif args.grid:
+        rows, numbers = describe_grid(args.num_classes or 21, tuple(args.size))
+    else:
+        rows, numbers = describe_seed_table(args.num_classes or 21)
+    if args.json:
+        print(json.dumps(numbers, indent=1))
+        return
+    print(as_markdown(rows) if args.markdown else as_terminal_table(rows))
+    print(footnote(args))
+
+
+def describe_config(args: argparse.Namespace) -> tuple[list[list[str]], dict[str, Any]]:
+    from segbox.config import load_config
+
+    config = load_config(args.config, args.cfg_options)
+    if "model" not in config:
+        raise ConfigError(f"{args.config}: has no section `model`")
+
+    from segbox.models.complexity import build_without_data, costs_of
+    from segbox.registry import import_extensions
+
+    import_extensions(config.get("imports", ()))
+    model = build_without_data(config.model, number_of_classes(config, args.num_classes))
+    costs = costs_of(model, tuple(args.size))
+    rows = [["part", "parameters", "GFLOPs"]]
+    rows += [[part, f"{cost.parameters:,}", f"{cost.flops / 1e9:,.2f}"] for part, cost in costs.items()]
+    return rows, {part: {"parameters": cost.parameters, "flops": cost.flops} for part, cost in costs.items()}
+
+
+def number_of_classes(config: Mapping, asked: int | None) -> int | None:
+    """What is asked for, or what the data set's class or dict says; None if the model says it itself."""
+    if asked is not None or "num_classes" in config["model"]:
+        return asked
+    from segbox.registry import DATASETS
+
+    data = config.get("data", {}).get("train") or config.get("data", {}).get("val") or {}
+    classes = data.get("classes")
+    if classes is None and "type" in data:
+        classes = getattr(DATASETS.get(data["type"], "data.train"), "classes", None)
+    if not isinstance(classes, list | tuple):
+        raise ConfigError("the config does not say how many classes there are; give --num-classes N")
+    return len(classes)
+
+
+def describe_seed_table(num_classes: int) -> tuple[list[list[str]], dict[str, Any]]:
+    from segbox.models.complexity import cost_grid
+
+    grid = cost_grid(SEED_TABLE, num_classes)
+    rows = [["parameters", *MODELS]]
+    rows += [[name, *(f"{cost.parameters / 1e6:.2f}M" for cost in costs.values())] for name, costs in grid.items()]
+    return rows, {name: {model: c.parameters for model, c in costs.items()} for name, costs in grid.items()}
+
+
+def describe_grid(num_classes: int, size: tuple[int, int]) -> tuple[list[list[str]], dict[str, Any]]:
+    from segbox.models.complexity import cost_grid
+    from segbox.registry import BACKBONES, HEADS
+
+    heads = {name: {"type": name} for name in HEADS}
+    rows = {name: ({"type": name, **GRID_ARGUMENTS.get(name, {})}, heads) for name in BACKBONES}
+    grid = cost_grid(rows, num_classes, size)
+    table = [["M parameters / GFLOPs", *(" ".join([name, *GRID_ARGUMENTS.get(name, {}).values()]) for name in grid)]]
+    for head in heads:
+        costs = [grid[name][head] for name in grid]
+        table.append([head, *("-" if c is None else f"{c.parameters / 1e6:.1f} / {c.flops / 1e9:.1f}" for c in costs)])
+    numbers = {
+        name: {head: c and {"parameters": c.parameters, "flops": c.flops} for head, c in costs.items()}
+        for name, costs in grid.items()
+    }
+    return table, numbers
+
+
+def footnote(args: argparse.Namespace) -> str:
+    if args.config is None and not args.grid:
+        return f"at {args.num_classes or 21} classes"
+    height, width = args.size
+    parts = "; auxiliary heads work in training only and are not in the total's FLOPs" if args.config else ""
+    classes = "" if args.config else f" and {args.num_classes or 21} classes"
+    return f"one image of {height} x {width}{classes}; 1 multiply-add = 2 FLOPs{parts}"
+
+
+def as_terminal_table(rows: list[list[str]]) -> str:
+    from terminaltables import AsciiTable
+
+    table = AsciiTable(rows)
+    table.justify_columns = dict.fromkeys(range(1, len(rows[0])), "right")
+    return table.table
+
+
+def as_markdown(rows: list[list[str]]) -> str:
+    rule = ["---", *["---:"] * (len(rows[0]) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]])
+
+
+if __name__ == "__main__":
+    with ends_with_a_message():
+        main()
