@@ -4,19 +4,18 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.datasets.dataset import Colour, SegDataset
-from segbox.data.files import read_image, read_label
+from segbox.data.datasets.pairs import IMAGE_SUFFIXES, list_files, load_pair, match_names, read_lines
+from segbox.data.files import read_label
 from segbox.data.palette import default_palette
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import Pipeline, as_pipeline
 from segbox.errors import DataError
 from segbox.registry import DATASETS
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 LOOKED_AT = 8  # masks that are looked at to see a mask of 0 and 255
 
 
@@ -46,7 +45,6 @@ class FolderDataset(SegDataset):
     ) -> None:
         self.root = Path(root).expanduser()
         self.channels = channels
-        self.label_suffix = label_suffix
         self.pipeline = as_pipeline(pipeline, transform_labels)
         self.transform_labels = transform_labels
         self.skip_unreadable = skip_unreadable
@@ -55,7 +53,8 @@ class FolderDataset(SegDataset):
         self.palette = _checked_palette(palette, self.classes)
         self.label_table = _label_table(label_map or {}, len(self.classes))
         suffixes = IMAGE_SUFFIXES if image_suffix is None else (image_suffix,)
-        pairs = _match(_list(self.image_folder, suffixes), _list(self.label_folder, (label_suffix,)), names, self)
+        images, labels = list_files(self.image_folder, suffixes), list_files(self.label_folder, (label_suffix,))
+        pairs = match_names(images, labels, names, self.image_folder, f"*{label_suffix} in {self.label_folder}")
         # Two arrays of bytes, not a million strings: workers share them without copying.
         self.image_files = np.array([os.fsencode(image) for image, _ in pairs])
         self.label_files = np.array([os.fsencode(label) for _, label in pairs])
@@ -66,11 +65,7 @@ class FolderDataset(SegDataset):
         return len(self.image_files)
 
     def load(self, index: int) -> Sample:
-        path, label_path = self._path(index), self._label_path(index)
-        image = read_image(path, self.channels)
-        label = cv2.LUT(read_label(label_path), self.label_table)
-        size = image.shape[:2]
-        return {"image": image, "label": label, "path": str(path), "label_path": str(label_path), "size": size}
+        return load_pair(self._path(index), self._label_path(index), self.label_table, self.channels)
 
     def _path(self, index: int) -> Path:
         return self.image_folder / os.fsdecode(self.image_files[index])
@@ -102,7 +97,7 @@ def _find_folders(root: Path, split: str | None, images: str, annotations: str) 
         if (root / images / split).is_dir() or not lists:
             folders = [folder / split for folder in folders]
         else:
-            names = _read_lines(lists[0])
+            names = read_lines(lists[0])
     for folder in (root, *folders):
         if not folder.is_dir():
             raise DataError(f"there is no folder {folder.absolute()}. Expected:\n{_tree(root, split, folders)}")
@@ -116,62 +111,12 @@ def _tree(root: Path, split: str | None, folders: list[Path]) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
-def _list(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
-    """Name without suffix -> file, both relative to the folder and sorted."""
-    found: dict[str, str] = {}
-    for place, _, files in os.walk(folder, followlinks=True):
-        inside = os.path.relpath(place, folder)
-        for file in files:
-            suffix = next((s for s in suffixes if file.lower().endswith(s.lower())), None)
-            if suffix is None or file.startswith("."):
-                continue
-            path = os.path.normpath(os.path.join(inside, file))
-            name = path[: -len(suffix)]
-            if name in found:
-                raise DataError(f"{folder}: {found[name]} and {path} have the same name; which of them is meant?")
-            found[name] = path
-    return dict(sorted(found.items()))
-
-
-def _match(
-    images: dict[str, str], labels: dict[str, str], names: list[str] | None, dataset: FolderDataset
-) -> list[tuple[str, str]]:
-    here, there = dataset.image_folder, dataset.label_folder
-    wanted = sorted(set(images) | set(labels)) if names is None else names
-    if not wanted:
-        raise DataError(f"{here}: holds no images" if names is None else f"{dataset.root}: the split lists no names")
-    problems = [
-        f"{len(missing)} {what} ({_first(missing)})"
-        for what, missing in (
-            (f"have no image in {here}", [name for name in wanted if name not in images]),
-            (f"have no mask *{dataset.label_suffix} in {there}", [name for name in wanted if name not in labels]),
-        )
-        if missing
-    ]
-    if problems:
-        raise DataError(f"of {len(wanted)} names, " + ", and ".join(problems))
-    return [(images[name], labels[name]) for name in wanted]
-
-
-def _first(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def _read_lines(path: Path) -> list[str]:
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    lines = [line for line in lines if line]
-    repeated = sorted({line for line in lines if lines.count(line) > 1}) if len(set(lines)) < len(lines) else []
-    if repeated:
-        raise DataError(f"{path}: lists {len(repeated)} names more than once ({_first(repeated)})")
-    return lines
-
-
 def _read_classes(root: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
     if classes is None:
         path = root / "classes.txt"
         if not path.is_file():
             raise DataError(f"no class names: give classes=[...], or write them to {path}, one per line in order of id")
-        classes = _read_lines(path)
+        classes = read_lines(path)
     if isinstance(classes, str) or not classes or len(set(classes)) < len(classes) or len(classes) > IGNORE_INDEX:
         raise ValueError(f"classes={classes!r}: expected 1 to {IGNORE_INDEX} different names")
     return tuple(classes)

@@ -1,0 +1,158 @@
+"""Data sets that are pairs of an image and a label file: how files are found, matched and read."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from segbox import IGNORE_INDEX
+from segbox.data.datasets.dataset import Colour, SegDataset
+from segbox.data.files import read_image, read_label
+from segbox.data.sample import Sample
+from segbox.data.transforms.pipeline import Pipeline, as_pipeline
+from segbox.errors import DataError, did_you_mean
+
+File = TypeVar("File", str, Path)
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+SAME_IDS = np.arange(256, dtype=np.uint8)
+ZERO_IGNORED = np.r_[IGNORE_INDEX, 0:254, IGNORE_INDEX].astype(np.uint8)  # ids from 1 on become classes from 0 on
+
+
+class PairDataset(SegDataset):
+    """Pairs of files; the ids in a label file go through a table of 256 entries. The public data sets build this."""
+
+    def __init__(
+        self,
+        pairs: Sequence[tuple[Path, Path]],
+        classes: Sequence[str],
+        palette: Sequence[Colour],
+        label_table: np.ndarray = SAME_IDS,
+        pipeline: Pipeline | Sequence[Mapping] = (),
+        transform_labels: bool = True,
+        skip_unreadable: bool = False,
+    ) -> None:
+        self.classes = tuple(classes)
+        self.palette = list(palette)
+        self.label_table = label_table
+        self.pipeline = as_pipeline(pipeline, transform_labels)
+        self.transform_labels = transform_labels
+        self.skip_unreadable = skip_unreadable
+        # Two arrays of bytes, not a million strings: workers share them without copying.
+        self.image_files = np.array([os.fsencode(image) for image, _ in pairs])
+        self.label_files = np.array([os.fsencode(label) for _, label in pairs])
+
+    def __len__(self) -> int:
+        return len(self.image_files)
+
+    def load(self, index: int) -> Sample:
+        image, label = os.fsdecode(self.image_files[index]), os.fsdecode(self.label_files[index])
+        return load_pair(image, label, self.label_table)
+
+
+def load_pair(path: str | Path, label_path: str | Path, label_table: np.ndarray, channels: int = 3) -> Sample:
+    image = read_image(path, channels)
+    label = cv2.LUT(read_label(label_path), label_table)
+    size = image.shape[:2]
+    return {"image": image, "label": label, "path": str(path), "label_path": str(label_path), "size": size}
+
+
+# --- finding files ---------------------------------------------------------------------------------------------------
+
+
+def open_root(root: str, needed: Sequence[str], how_to_get: str) -> Path:
+    """The root as a path. Where it or a part that is needed is missing, the error says how to get the data set."""
+    path = Path(root).expanduser()
+    missing = [path / part for part in ("", *needed) if not (path / part).exists()]
+    if missing:
+        raise DataError(f"there is no {missing[0].absolute()}. {how_to_get.format(root=root)}")
+    return path
+
+
+def check_split(split: str, known: Iterable[str]) -> None:
+    known = list(known)
+    if split not in known:
+        raise ValueError(f"split={split!r}: is none of {', '.join(known)}.{did_you_mean(split, known)}")
+
+
+def find_pairs(
+    images: Path, labels: Path, image_suffix: str, label_suffix: str, names: list[str] | None = None
+) -> list[tuple[Path, Path]]:
+    """The files of two folders, matched by name; only those of `names`, in that order, if given."""
+    return match_names(
+        paths_in(images, image_suffix), paths_in(labels, label_suffix), names, images, f"*{label_suffix} in {labels}"
+    )
+
+
+def paths_in(folder: Path, *suffixes: str) -> dict[str, Path]:
+    """Name without suffix -> path, as `list_files`; nothing where there is no folder."""
+    return {name: folder / file for name, file in list_files(folder, suffixes).items()}
+
+
+def list_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
+    """Name without suffix -> file, both relative to the folder and sorted."""
+    found: dict[str, str] = {}
+    for place, _, files in os.walk(folder, followlinks=True):
+        inside = os.path.relpath(place, folder)
+        for file in files:
+            suffix = next((s for s in suffixes if file.lower().endswith(s.lower())), None)
+            if suffix is None or file.startswith("."):
+                continue
+            path = os.path.normpath(os.path.join(inside, file))
+            name = path[: -len(suffix)]
+            if name in found:
+                raise DataError(f"{folder}: {found[name]} and {path} have the same name; which of them is meant?")
+            found[name] = path
+    return dict(sorted(found.items()))
+
+
+def match_names(
+    images: Mapping[str, File], labels: Mapping[str, File], names: list[str] | None, image_folder: Path, masks: str
+) -> list[tuple[File, File]]:
+    """Image and label of each name (None: of all). `masks` says in messages which files were looked for, and where."""
+    wanted = sorted(set(images) | set(labels)) if names is None else names
+    if not wanted:
+        raise DataError(f"{image_folder}: " + ("holds no images" if names is None else "the split lists no names"))
+    problems = [
+        f"{len(missing)} {what} ({first_few(missing)})"
+        for what, missing in (
+            (f"have no image in {image_folder}", [name for name in wanted if name not in images]),
+            (f"have no mask {masks}", [name for name in wanted if name not in labels]),
+        )
+        if missing
+    ]
+    if problems:
+        raise DataError(f"of {len(wanted)} names, " + ", and ".join(problems))
+    return [(images[name], labels[name]) for name in wanted]
+
+
+def read_names(path: Path) -> list[str]:
+    """The names that a list of VOC's kind holds: bare, or as the paths of image and label."""
+    return [Path(line.split()[0]).stem for line in read_lines(path)]
+
+
+def read_lines(path: Path) -> list[str]:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    lines = [line for line in lines if line]
+    repeated = sorted({line for line in lines if lines.count(line) > 1}) if len(set(lines)) < len(lines) else []
+    if repeated:
+        raise DataError(f"{path}: lists {len(repeated)} names more than once ({first_few(repeated)})")
+    return lines
+
+
+def first_few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def class_names(text: str) -> tuple[str, ...]:
+    """ "sky, traffic light" -> ("sky", "traffic light"); lines may break anywhere between words."""
+    return tuple(" ".join(text.split()).split(", "))
+
+
+def hex_colours(text: str) -> list[Colour]:
+    """ "ff0000 00ff00" -> [(255, 0, 0), (0, 255, 0)]."""
+    return [(value >> 16, value >> 8 & 255, value & 255) for value in (int(word, 16) for word in text.split())]
