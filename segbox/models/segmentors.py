@@ -189,35 +189,16 @@ def build_encoder_decoder(
     norms into "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") begins all
     convolutions the same way, instead of each part its own; `zero_gamma` makes residual blocks begin as the identity.
     """
-    encoder = BACKBONES.build(backbone, "model.backbone")
-    begin(encoder, backbone, init, zero_gamma)
-    channels = backbone.get("in_channels", 3)
-    seen = {"in_channels": encoder.channels, "in_strides": encoder.strides}
-    connection: nn.Module = nn.Identity()
-    tapped = seen
-    if neck is not None:
-        connection = NECKS.build(neck, "model.neck", **seen)
-        if init is not None:
-            initialize(connection, init)
-        seen = {"in_channels": connection.channels, "in_strides": connection.strides}
     converted = None if norm == "frozen" else norm
-    if converted is not None:
-        encoder, connection = convert_norm(encoder, converted), convert_norm(connection, converted)
-
-    plans = [plan_head(decode_head, "model.decode_head", num_classes, channels, seen, converted, init, zero_gamma)]
-    for config, path in auxiliary_configs(auxiliary_head):
-        plans.append(plan_head(config, path, num_classes, channels, tapped, converted, init, zero_gamma))
+    encoder, connection = build_encoder(backbone, neck, converted, init, zero_gamma)
+    channels = backbone.get("in_channels", 3)
+    decode = (decode_head, "model.decode_head", maps_of(encoder if neck is None else connection))
+    configs = [decode, *((*auxiliary, maps_of(encoder)) for auxiliary in auxiliary_configs(auxiliary_head))]
+    plans = [plan_head(c, path, num_classes, channels, seen, converted, init, zero_gamma) for c, path, seen in configs]
     heads = [plan.build(num_classes) for plan in plans]
-    model = EncoderDecoder(
-        encoder,
-        connection,
-        heads[0],
-        heads[1:],
-        [plan.build_criterion(num_classes) for plan in plans],
-        per_channel(mean, channels, "mean"),
-        per_channel(std, channels, "std"),
-        plans,
-    )
+    criteria = [plan.build_criterion(num_classes) for plan in plans]
+    mean, std = per_channel(mean, channels, "mean"), per_channel(std, channels, "std")
+    model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, plans)
     if backbone_weights is not None:
         model.load_backbone_parameters(backbone_weights, strict=False)
     if weights is not None:
@@ -227,6 +208,27 @@ def build_encoder_decoder(
     if norm == "frozen":
         model.freeze_batch_norm(parts=("backbone",))
     return model
+
+
+def build_encoder(
+    backbone: Mapping, neck: Mapping | None, norm: str | None, init: str | None, zero_gamma: bool
+) -> tuple[nn.Module, nn.Module]:
+    """The backbone and the neck; without a neck, the maps pass as they are."""
+    encoder = BACKBONES.build(backbone, "model.backbone")
+    begin(encoder, backbone, init, zero_gamma)
+    connection: nn.Module = nn.Identity()
+    if neck is not None:
+        connection = NECKS.build(neck, "model.neck", **maps_of(encoder))
+        if init is not None:
+            initialize(connection, init)
+    if norm is not None:
+        encoder, connection = convert_norm(encoder, norm), convert_norm(connection, norm)
+    return encoder, connection
+
+
+def maps_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """What a backbone or a neck offers to the part that reads its maps."""
+    return {"in_channels": module.channels, "in_strides": module.strides}
 
 
 def begin(encoder: nn.Module, config: Mapping, init: str | None, zero_gamma: bool) -> None:

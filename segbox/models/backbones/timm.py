@@ -39,9 +39,8 @@ class Timm(nn.Module):
     ) -> None:
         super().__init__()
         name = wanted_name(name, variant)
-        arguments = {"in_chans": in_channels, **(model_arguments or {})}
-        if output_stride != 32:
-            arguments["output_stride"] = output_stride
+        dilation = {} if output_stride == 32 else {"output_stride": output_stride}
+        arguments = {"in_chans": in_channels, **dilation, **(model_arguments or {})}
         with torch.device("meta"):
             plan = create(name, arguments)  # costs nothing, and knows what the network is
         known = inspect.signature(type(plan).__init__).parameters
@@ -57,9 +56,8 @@ class Timm(nn.Module):
             self.channels = tuple(levels[i]["num_chs"] for i in indices)
             self.strides = tuple(strides[i] for i in indices)
         else:
-            if out_indices is not None:
-                arguments["out_indices"] = tuple(out_indices)
-            self.network = create(name, {**arguments, "features_only": True}, pretrained)
+            chosen = {} if out_indices is None else {"out_indices": tuple(out_indices)}
+            self.network = create(name, {**arguments, **chosen, "features_only": True}, pretrained)
             self.channels = tuple(self.network.feature_info.channels())
             self.strides = tuple(self.network.feature_info.reduction())
             if output_stride != 32 and max(self.strides) != output_stride:
