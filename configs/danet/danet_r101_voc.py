@@ -1,0 +1,13 @@
+"""DANet (https://arxiv.org/abs/1809.02983) with ResNet-101 on PASCAL VOC 2012.
+
+    tools/train.py configs/danet/danet_r101_voc.py  # 16 images per step, 40000 steps
+
+Expected: 76.51 mIoU (MMSegmentation's model zoo, 512x512, 40k steps, single scale).
+"""
+
+_base_ = ["../_base_/models/danet.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
+
+# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(backbone_weights=None, backbone=dict(variant="101", stem="C"))
+train = dict(max_steps=40000)
+hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

@@ -1,0 +1,14 @@
+"""DeepLabV3 (https://arxiv.org/abs/1706.05587) with ResNet-101 on ADE20K.
+
+    tools/train.py configs/deeplabv3/deeplabv3_r101_ade20k.py  # 16 images per step, 160000 steps
+
+Expected: 45.0 mIoU (MMSegmentation's model zoo, 512x512, 160k steps, single scale).
+That zoo's head is 512 channels wide; this one has the paper's 256.
+"""
+
+_base_ = ["../_base_/models/deeplabv3.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
+
+# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(backbone_weights=None, backbone=dict(variant="101"))
+train = dict(max_steps=160000)
+hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

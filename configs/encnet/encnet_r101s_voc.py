@@ -1,0 +1,19 @@
+"""EncNet (https://arxiv.org/abs/1803.08904) with ResNet-101-S on PASCAL VOC 2012.
+
+    tools/train.py configs/encnet/encnet_r101s_voc.py  # 16 images per step, 50 epochs
+
+Expected: 85.9 mIoU (the paper's abstract: test server, pretrained on COCO, multi-scale).
+"""
+
+_base_ = ["../_base_/models/encnet.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
+
+crop_size = (480, 480)
+short_side = 520
+
+# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(
+    backbone_weights=None, backbone=dict(variant="101", stem="S"), auxiliary_head=dict(loss=dict(loss_weight=0.2))
+)
+optimizer = dict(lr=0.001, weight_decay=1e-4, head_lr_mult=10.0)
+train = dict(max_epochs=50)
+hooks = dict(evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

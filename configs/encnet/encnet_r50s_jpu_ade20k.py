@@ -1,0 +1,24 @@
+"""EncNet (https://arxiv.org/abs/1803.08904) with ResNet-50-S and a JPU on ADE20K.
+
+    tools/train.py configs/encnet/encnet_r50s_jpu_ade20k.py  # 16 images per step, 120 epochs
+
+Expected: 42.75 mIoU (FastFCN's table, multi-scale).
+JPU: https://arxiv.org/abs/1903.11816.
+"""
+
+_base_ = ["../_base_/models/encnet.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
+
+crop_size = (480, 480)
+short_side = 520
+
+# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(
+    backbone_weights=None,
+    backbone=dict(variant="50", stem="S", output_stride=32),
+    neck=dict(type="JPU", channels=512),
+    decode_head=dict(kernel=1),
+    auxiliary_head=dict(loss=dict(loss_weight=0.2)),
+)
+optimizer = dict(lr=0.01, weight_decay=1e-4, head_lr_mult=10.0)
+train = dict(max_epochs=120)
+hooks = dict(evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

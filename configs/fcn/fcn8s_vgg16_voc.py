@@ -1,0 +1,15 @@
+"""FCN-8s (https://arxiv.org/abs/1411.4038) with VGG-16 on PASCAL VOC 2012.
+
+    tools/train.py configs/fcn/fcn8s_vgg16_voc.py  # 16 images per step, 40000 steps
+
+Expected: 62.7 mIoU (the paper, on a part of VOC 2011's validation images; not re-checked).
+The schedule is ours: the paper trains whole images at a fixed rate, each net from the next coarser one.
+"""
+
+_base_ = ["../_base_/models/fcn8s.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
+
+# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(backbone_weights=None)
+optimizer = dict(lr=0.001)
+train = dict(max_steps=40000)
+hooks = dict(evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

@@ -1,0 +1,21 @@
+"""OCNet (https://arxiv.org/abs/1809.00916) with ResNet-101-S and a JPU on PASCAL VOC 2012.
+
+    tools/train.py configs/ocnet/ocnet_r101s_jpu_voc.py  # 32 images per step, 50 epochs
+
+Expected: 79.07 mIoU, 94.86 pixAcc (AceCoooool/pytorch-cv, whole images; centre crops of 480: 80.33, 94.91).
+Its batch is not published; this is that of its other runs.
+"""
+
+_base_ = ["../_base_/models/ocnet.py", "../_base_/datasets/voc_480.py", "../_base_/schedules/sgd_poly.py"]
+
+# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(
+    backbone_weights=None,
+    backbone=dict(variant="101", stem="S", output_stride=32),
+    neck=dict(type="JPU", channels=512),
+    auxiliary_head=dict(loss=dict(loss_weight=0.5)),
+)
+data = dict(batch_size=32)
+optimizer = dict(lr=0.004, weight_decay=1e-4, head_lr_mult=10.0)  # 0.001 for 8 images
+train = dict(max_epochs=50)
+hooks = dict(lr=dict(warmup=200, warmup_ratio=0.01), evaluate=dict(interval=2000), checkpoint=dict(interval=2000))

@@ -1,0 +1,14 @@
+"""OCRNet (https://arxiv.org/abs/1909.11065) with ResNet-101 on ADE20K.
+
+    tools/train.py configs/ocrnet/ocrnet_r101_ade20k.py  # 16 images per step, 160000 steps
+
+Expected: no number of this setting was found.
+The schedule is that of the other networks on this data set.
+"""
+
+_base_ = ["../_base_/models/ocrnet.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
+
+# To begin from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(backbone_weights=None, backbone=dict(variant="101", stem="C"))
+train = dict(max_steps=160000)
+hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

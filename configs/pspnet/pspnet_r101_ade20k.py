@@ -1,0 +1,13 @@
+"""PSPNet (https://arxiv.org/abs/1612.01105) with ResNet-101 on ADE20K.
+
+    tools/train.py configs/pspnet/pspnet_r101_ade20k.py  # 16 images per step, 160000 steps
+
+Expected: 44.39 mIoU (MMSegmentation's model zoo, 512x512, 160k steps, single scale).
+"""
+
+_base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
+
+# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(backbone_weights=None, backbone=dict(variant="101"))
+train = dict(max_steps=160000)
+hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

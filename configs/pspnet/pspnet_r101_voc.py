@@ -1,0 +1,13 @@
+"""PSPNet (https://arxiv.org/abs/1612.01105) with ResNet-101 on PASCAL VOC 2012.
+
+    tools/train.py configs/pspnet/pspnet_r101_voc.py  # 16 images per step, 40000 steps
+
+Expected: 78.52 mIoU (MMSegmentation's model zoo, 512x512, 40k steps, single scale).
+"""
+
+_base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
+
+# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(backbone_weights=None, backbone=dict(variant="101"))
+train = dict(max_steps=40000)
+hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

@@ -1,0 +1,22 @@
+"""PSPNet (https://arxiv.org/abs/1612.01105) with ResNet-101-S and a JPU on Cityscapes.
+
+    tools/train.py configs/pspnet/pspnet_r101s_jpu_cityscapes.py  # 16 images per step, 120 epochs
+
+Expected: 78.62 mIoU, 96.09 pixAcc (AceCoooool/pytorch-cv, whole images; centre crops of 768: 73.64, 96.21).
+Its pools are 1, 2, 3, 4 (the paper: 1, 2, 3, 6).
+"""
+
+_base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/cityscapes_768.py", "../_base_/schedules/sgd_poly.py"]
+
+# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(
+    backbone_weights=None,
+    backbone=dict(variant="101", stem="S", output_stride=32),
+    neck=dict(type="JPU", channels=512),
+    decode_head=dict(pool_scales=(1, 2, 3, 4)),
+    auxiliary_head=dict(loss=dict(loss_weight=0.5)),
+)
+data = dict(batch_size=16)
+optimizer = dict(lr=0.02, weight_decay=1e-4, head_lr_mult=10.0)  # 0.01 for 8 images
+train = dict(max_epochs=120)
+hooks = dict(lr=dict(warmup=200, warmup_ratio=0.01), evaluate=dict(interval=2000), checkpoint=dict(interval=2000))

@@ -1,0 +1,13 @@
+"""U-Net (https://arxiv.org/abs/1505.04597) with ResNet-34 on PASCAL VOC 2012.
+
+    tools/train.py configs/unet/unet_r34_voc.py  # 16 images per step, 40000 steps
+
+Expected: no published number of this setting was found.
+"""
+
+_base_ = ["../_base_/models/unet_r34.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
+
+# To begin from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(backbone_weights=None)
+train = dict(max_steps=40000)
+hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))
