@@ -5,6 +5,7 @@
 Expected: 82.20 mIoU (TensorFlow's DeepLab model zoo, stride 16, single scale), pretrained on ImageNet and COCO.
 From ImageNet weights alone expect several points less. The rate is DeepLabV3's (0.007, poly 0.9), the decay that of
 the authors' code.
+On any other backbone: --cfg-options model.backbone='{"type": "MobileNetV1", "output_stride": 16}'
 """
 
 _base_ = ["../_base_/models/deeplabv3plus.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]

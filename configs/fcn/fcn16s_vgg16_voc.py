@@ -4,6 +4,7 @@
 
 Expected: 62.4 mIoU (the paper, on a part of VOC 2011's validation images; not re-checked).
 The schedule is ours: the paper trains whole images at a fixed rate, each net from the next coarser one.
+On any other backbone: --cfg-options model.backbone='{"type": "MobileNetV1"}'
 """
 
 _base_ = ["../_base_/models/fcn16s.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]

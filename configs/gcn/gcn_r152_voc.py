@@ -4,6 +4,7 @@
 
 Expected: 82.2 mIoU (the paper, on the test server, pretrained on COCO; not re-checked).
 The schedule is that of the other networks on this data set.
+On any other backbone: --cfg-options model.backbone='{"type": "MobileNetV1"}'
 """
 
 _base_ = ["../_base_/models/gcn.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]

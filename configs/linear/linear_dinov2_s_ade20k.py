@@ -1,4 +1,4 @@
-"""DINOv2 with a linear head (https://arxiv.org/abs/2304.07193) with ViT-S/14 on ADE20K.
+"""Linear head (https://arxiv.org/abs/2304.07193) with DINOv2's ViT-S/14 on ADE20K.
 
     tools/train.py configs/linear/linear_dinov2_s_ade20k.py  # 16 images per step, 40000 steps
 

@@ -3,6 +3,7 @@
     tools/train.py configs/pspnet/pspnet_r50_voc.py  # 16 images per step, 40000 steps
 
 Expected: 77.29 mIoU (MMSegmentation's model zoo, 512x512, 40k steps, single scale).
+On any other backbone: --cfg-options model.backbone='{"type": "MobileNetV1", "output_stride": 8}'
 """
 
 _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]

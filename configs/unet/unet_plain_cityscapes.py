@@ -8,7 +8,6 @@ That zoo's net has an auxiliary loss, and interpolates where this one has transp
 
 _base_ = ["../_base_/models/unet.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
 
-model = dict()
 data = dict(batch_size=16)
 train = dict(max_steps=160000)
 hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

@@ -8,7 +8,6 @@ That zoo's net has an auxiliary loss, and interpolates where this one has transp
 
 _base_ = ["../_base_/models/unet.py", "../_base_/datasets/stare.py", "../_base_/schedules/sgd_poly.py"]
 
-model = dict()
 train = dict(max_steps=40000)
 test = dict(mode="slide", window=(128, 128), stride=(85, 85))
 hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

@@ -3,6 +3,7 @@
     tools/train.py configs/unet/unet_r34_voc.py  # 16 images per step, 40000 steps
 
 Expected: no published number of this setting was found.
+On any other backbone: --cfg-options model.backbone='{"type": "MobileNetV1"}'
 """
 
 _base_ = ["../_base_/models/unet_r34.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]

@@ -8,7 +8,6 @@ The paper's own data sets (nuclei, polyps, livers, lung nodules) are not public 
 
 _base_ = ["../_base_/models/unetplusplus.py", "../_base_/datasets/drive.py", "../_base_/schedules/sgd_poly.py"]
 
-model = dict()
 train = dict(max_steps=40000)
 test = dict(mode="slide", window=(64, 64), stride=(42, 42))
 hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

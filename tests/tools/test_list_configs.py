@@ -1,0 +1,172 @@
+"""tools/list_configs.py, and the configs that it lists: each resolves, builds, and says what to expect."""
+
+import importlib.util
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from segbox.config import load_config
+from segbox.data.datasets import ade20k, camvid, cityscapes, coco_stuff, pascal_context, pascal_voc
+from segbox.data.datasets.shapes import ShapesDataset
+from segbox.data.transforms.pipeline import build_pipeline
+from segbox.engine.optim import build_optimizer
+from segbox.models.segmentors import build_segmentor
+from segbox.registry import DATASETS, HEADS, HOOKS
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / "tools" / "list_configs.py"
+CONFIGS = [path for path in sorted((ROOT / "configs").glob("*/*.py")) if path.parent.name != "_base_"]
+CLASSES = {
+    "ADE20K": ade20k.CLASSES,
+    "CamVid": camvid.CLASSES,
+    "Cityscapes": cityscapes.CLASSES,
+    "COCOStuff": coco_stuff.CLASSES,
+    "PascalContext": pascal_context.CLASSES,
+    "PascalVOC": pascal_voc.CLASSES,
+    "ShapesDataset": ShapesDataset.classes,
+}
+# The totals that the older toolboxes have for the same rows (K = 21, 150 and 151)
+PUBLISHED_SIZES = {
+    "fcn_r101s_jpu_voc": 74_173_674,
+    "pspnet_r101s_voc": 68_073_706,
+    "pspnet_r101s_jpu_voc": 87_809_258,
+    "deeplabv3_r101s_jpu_voc": 80_855_530,
+    "ocnet_r101s_jpu_voc": 75_094_762,
+    "ocnet_asp_r101s_jpu_voc": 105_770_986,
+    "ccnet_r101s_jpu_voc": 88_659_819,
+    "bisenet_r18_voc": 13_397_951,
+    "pspnet_r50s_ade20k_384": 49_180_908,
+    "pspnet_r50s_ade20k_384_background": 49_181_678,
+    "encnet_r50s_ade20k_400": 36_164_578,
+    "encnet_r50s_ade20k_400_background": 36_165_861,
+    "encnet_r50s_jpu_ade20k": 47_511_522,
+    "encnet_r101s_jpu_ade20k": 66_503_650,
+}
+TINY = '"""Foo (https://a.b/c) with ResNet-50 on My Set.\n\nExpected: 41.7 mIoU (the paper).\n"""\n' + (
+    "model = dict(backbone=dict(type='ResNet', variant='50', stem='S'), neck=dict(type='JPU'))\n"
+    "data = dict(train=dict(type='FolderDataset', root='data/my_set'))\n"
+)
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, TOOL, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT)
+
+
+def load_tool():
+    spec = importlib.util.spec_from_file_location("list_configs", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def num_classes(data: dict) -> int:
+    if data["type"] == "FolderDataset":
+        assert len(data["classes"]) == len(data["palette"])
+        return len(data["classes"])
+    return len(CLASSES[data["type"]]) + data.get("use_background", False)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_builds(path):
+    config = load_config(path)
+    if config.model.backbone.type == "Timm":
+        pytest.importorskip("timm")
+    for data in (config.data.train, config.data.val):
+        assert data.type in DATASETS
+        build_pipeline(data.pipeline)
+    build_pipeline(config.data.val.pipeline).check_keeps_view()
+    assert num_classes(config.data.train) == num_classes(config.data.val)
+    for name, hook in config.hooks.items():
+        assert hook is None or HOOKS.build(hook, f"hooks.{name}")
+    with torch.device("meta"):
+        model = build_segmentor(config.model, num_classes(config.data.train))
+    build_optimizer(config.optimizer, model)
+    size = sum(parameter.numel() for parameter in model.parameters())
+    assert size == PUBLISHED_SIZES.get(path.stem, size)
+
+
+def test_every_head_has_a_recipe():
+    used = {load_config(path).model.decode_head.type for path in CONFIGS}
+    assert used == set(HEADS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fcn/fcn16s_vgg16",
+        "unet/unet_r34",
+        "pspnet/pspnet_r50",
+        "deeplabv3plus/deeplabv3plus_xception65",
+        "gcn/gcn_r152",
+    ],
+)
+def test_the_classic_models_take_another_backbone(name):
+    path = ROOT / "configs" / f"{name}_voc.py"
+    override = path.read_text().partition("--cfg-options ")[2].partition("\n")[0]
+    assert override.startswith("model.backbone='{") and override.endswith("}'")
+    config = load_config(path, [override.replace("'", "")])
+    with torch.device("meta"):
+        model = build_segmentor(config.model, 21)
+    assert type(model.backbone).__name__ == "MobileNetV1"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_says_its_own_command(path):
+    text = path.read_text()
+    assert f"tools/train.py {path.relative_to(ROOT)}" in text
+    assert "Expected: " in text
+
+
+def test_a_row(tmp_path):
+    tool = load_tool()
+    (tmp_path / "configs/foo").mkdir(parents=True)
+    (tmp_path / "configs/foo/foo_r50_my_set.py").write_text(TINY)
+    last = tool.table(tmp_path / "configs").splitlines()[-1]
+    assert last == (
+        "| [Foo](https://a.b/c) | ResNet-50-S + JPU | My Set | 41.7 mIoU | the paper |"
+        " [foo_r50_my_set](configs/foo/foo_r50_my_set.py) |"
+    )
+
+
+def test_sentences():
+    tool = load_tool()
+    assert tool.expectation("41.68 mIoU, 80.04 pixAcc (a, b; c)") == ("41.68 mIoU, 80.04 pixAcc", "a, b; c")
+    assert tool.expectation("82.2 mIoU (the zoo), from COCO") == ("82.2 mIoU", "the zoo, from COCO")
+    assert tool.expectation("no number was found; another has 78.7") == ("–", "no number was found; another has 78.7")
+
+
+def test_write_then_check(tmp_path):
+    (tmp_path / "configs/foo").mkdir(parents=True)
+    config = tmp_path / "configs/foo/foo_r50_my_set.py"
+    config.write_text(TINY)
+    readme = tmp_path / "README.md"
+    readme.write_text("# A\n\n<!-- configs:begin -->\nold\n<!-- configs:end -->\n\nB\n")
+    folder = ("--configs", tmp_path / "configs")
+    stale = run(*folder, "--check", readme)
+    assert stale.returncode == 2 and f"run tools/list_configs.py --write {readme}" in stale.stderr
+    assert run(*folder, "--write", readme).returncode == 0
+    assert run(*folder, "--check", readme).returncode == 0
+    text = readme.read_text()
+    assert text.startswith("# A\n\n<!-- configs:begin -->\n| Method |") and text.endswith("-->\n\nB\n")
+
+
+def test_what_it_refuses(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("no markers")
+    answer = run("--check", readme)
+    assert answer.returncode == 2 and "has no place for the table" in answer.stderr
+    (tmp_path / "configs/foo").mkdir(parents=True)
+    (tmp_path / "configs/foo/foo.py").write_text("model = dict()\n")
+    answer = run("--configs", tmp_path / "configs")
+    assert answer.returncode == 2 and "foo.py: its first lines do not say what to expect" in answer.stderr
+
+
+def test_help_is_quick():
+    start = time.perf_counter()
+    answer = run("--help")
+    assert answer.returncode == 0 and "--check FILE" in answer.stdout
+    assert time.perf_counter() - start < 2  # a tenth of that when nobody else is at work; torch alone takes longer
