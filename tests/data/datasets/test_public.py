@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from segbox import IGNORE_INDEX
+from segbox.config import load_config
 from segbox.data.datasets.dataset import check_label
 from segbox.data.datasets.pairs import hex_colours, read_names
 from segbox.data.datasets.pascal_voc import PALETTE, bit_colours
-from segbox.data.loader import train_loader
+from segbox.data.loader import build_dataset, train_loader
 from segbox.errors import DataError
 from segbox.registry import DATASETS
 from tests.faulty_data import smooth_image, write_image, write_png
 
+DATASET_CONFIGS = Path(__file__).parents[3] / "configs/_base_/datasets"
 SHARED = Path(os.environ.get("SEGBOX_SHARED", Path(__file__).parents[4] / "shared"))
 SIZE = (16, 24)
 
@@ -215,6 +217,29 @@ def test_camvid_in_two_plain_folders(tmp_path):
     with pytest.raises(DataError, match=r"no .*images/val\. Clone"):
         build("CamVid", tmp_path, split="val")
     assert len(build("CamVid", make_camvid(tmp_path / "official"), split="trainval")) == 2
+
+
+@pytest.mark.parametrize("name", ["loveda", "potsdam", "vaihingen"])
+def test_aerial_images_are_plain_folders(tmp_path, name):
+    for split in ("train", "val"):
+        write_picture(tmp_path / f"img_dir/{split}/1366.png")
+        write_ids(tmp_path / f"ann_dir/{split}/1366.png", 0, 1, 6)
+    data = load_config(DATASET_CONFIGS / f"{name}.py", [f"data_root={tmp_path}", "crop_size=(16, 24)"]).data
+    assert ids_of(build_dataset(data.val, transform_labels=False)) == [255, 0, 5]
+    assert build_dataset(data.train)[0, 1]["image"].shape == (16, 24, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("drive", "_manual1.png"), ("stare", ".ah.png"), ("chase_db1", "_1stHO.png"), ("hrf", ".png")]
+)
+def test_vessels_are_plain_folders(tmp_path, name, suffix):
+    for split, vessel in (("training", 255), ("validation", 1)):  # as published, and as converted
+        write_picture(tmp_path / f"images/{split}/21.png")
+        write_ids(tmp_path / f"annotations/{split}/21{suffix}", 0, vessel)
+    overrides = [f"data_root={tmp_path}", "crop_size=(16, 24)", "image_size=(16, 24)"]
+    data = load_config(DATASET_CONFIGS / f"{name}.py", overrides).data
+    assert ids_of(build_dataset(data.val, transform_labels=False)) == [0, 1]
+    assert set(np.unique(build_dataset(data.train)[0, 1]["label"])) <= {0, 1, IGNORE_INDEX}
 
 
 def test_hex_colours():
