@@ -8,10 +8,8 @@ A child dict of another `type` replaces the one it meets, so arguments of one cl
 `_delete_=True` does the same for dicts without a type. References are looked up after merging and overriding.
 """
 
-import ast
 import builtins
 import copy
-import keyword
 import re
 import traceback
 from collections.abc import Iterable, Mapping
@@ -22,6 +20,7 @@ from typing import Any
 from addict import Dict
 
 from segbox.errors import ConfigError, did_you_mean
+from segbox.literals import as_source, is_number_as_text, read_literal
 
 SECTIONS = ("model", "data", "optimizer", "hooks", "train", "test", "metric", "seed", "imports")
 REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
@@ -67,7 +66,7 @@ def format_config(config: Mapping) -> str:
     style = "{based_on_style: pep8, column_limit: 120, each_dict_entry_on_separate_line: false}"
     texts = []
     for name, value in config.items():
-        text = f"{name} = {_source(value)}\n"
+        text = f"{name} = {as_source(value)}\n"
         # Long tables of numbers (palettes) are as readable without yapf, which would take seconds over them.
         texts.append(FormatCode(text, style_config=style)[0] if len(text) < 20_000 else text)
     return "".join(texts)
@@ -176,7 +175,9 @@ def _override(values: dict, override: str, origins: Origins) -> None:
     key = _step(place, names[-1], names, override, may_be_new=True)
     if isinstance(place, tuple):
         raise ConfigError(f"override {override!r}: {'.'.join(names[:-1])} is a tuple; give all of it")
-    value = _plain(_literal(text.strip()), f"override {override!r}")
+    value = _plain(read_literal(text.strip()), f"override {override!r}")
+    if isinstance(place, Mapping) and is_number_as_text(place.get(key)) and isinstance(value, int | float):
+        value = text.strip()  # variant="50" is a name, and 34 put in its place is one too
     place[key] = value
     way = tuple(map(str, names))
     _forget(origins, way)
@@ -201,14 +202,6 @@ def _step(place: Any, step: str, names: list[str], override: str, may_be_new: bo
     where = f"{parent} has" if parent else "the config has"
     all_known = ", ".join(dict.fromkeys(known))
     raise ConfigError(f"override {override!r}: {where} no {step!r}.{did_you_mean(step, known)} It has: {all_known}")
-
-
-def _literal(text: str) -> Any:
-    """A Python literal (also with dict(...)); what is none is a string."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
 
 
 # --- references ------------------------------------------------------------------------------------------------------
@@ -274,21 +267,6 @@ def _forget(origins: Origins, way: tuple[str, ...], keep_self: bool = False) -> 
     for known in [w for w in origins if w[: len(way)] == way or way[: len(w)] == w]:
         if not (keep_self and known == way):
             del origins[known]
-
-
-def _source(value: Any) -> str:
-    """Python source of a plain value, with dict(...) where all keys are names."""
-    if isinstance(value, Mapping):
-        if all(isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key) for key in value):
-            return f"dict({', '.join(f'{key}={_source(item)}' for key, item in value.items())})"
-        return f"{{{', '.join(f'{key!r}: {_source(item)}' for key, item in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_source, value))}]"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_source, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return f'float("{value}")'
-    return repr(value)
 
 
 def shorten(path: Path) -> str:

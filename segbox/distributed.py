@@ -1,6 +1,7 @@
 """The processes of a run, as torchrun starts them. Alone, every function is the obvious no-op."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -9,6 +10,10 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from segbox.errors import LEAD_SECONDS, UserError
+
+LAST_WORD_SECONDS = LEAD_SECONDS + 3  # for the process that met the mistake to tell it
 
 
 def is_active() -> bool:
@@ -42,8 +47,12 @@ def process_group(device: torch.device, timeout_minutes: float = 30) -> Iterator
     dist.init_process_group(backend, timeout=timedelta(minutes=timeout_minutes))
     try:
         yield
-    finally:
-        dist.destroy_process_group()
+    except RuntimeError as error:
+        if "Connection closed by peer" not in str(error) and "Connection reset by peer" not in str(error):
+            raise
+        time.sleep(LAST_WORD_SECONDS)  # normally the launcher ends this process before it may speak
+        raise UserError("another process of this run has ended; its own message says why") from error
+    dist.destroy_process_group()  # not after an error: the others would take the closed connection for the cause
 
 
 def gather(value: Any) -> list[Any]:

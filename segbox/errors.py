@@ -1,9 +1,13 @@
 """What a user can do wrong, as exceptions, and how a tool ends on them: one message, exit status 2."""
 
 import difflib
+import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+LEAD_SECONDS = 3
 
 
 class UserError(ValueError):
@@ -33,13 +37,24 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     return f' Did you mean "{spelled[close[0]]}"?' if close else ""
 
 
+def tell(message: str) -> None:
+    """To stderr. Of several processes the first has a lead: what all of them met is told once."""
+    rank = int(os.environ.get("RANK", 0))
+    if rank:
+        time.sleep(LEAD_SECONDS)  # the launcher ends the others meanwhile
+    print(f"error{f' in process {rank}' if rank else ''}: {message}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def ends_with_a_message() -> Iterator[None]:
     """The frame of every tool: a user's mistake ends in one readable message and exit status 2."""
     try:
         yield
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except BrokenPipeError:  # `| head` has seen enough; Python's own flush at the end must not complain again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except (UserError, OSError) as error:
+        tell(str(error))
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

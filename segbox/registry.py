@@ -7,9 +7,12 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
+from types import NoneType
 from typing import Any
 
 from segbox.errors import ConfigError, UserError, did_you_mean
+
+PLAIN_TYPES = {"int": int, "float": int | float, "bool": bool, "str": str, "None": NoneType}
 
 
 class Registry:
@@ -101,6 +104,7 @@ def call(builder: Callable, arguments: Mapping, path: str, **context: Any) -> An
                 f"{path}.{key}: {builder.__name__} takes no argument {key!r}.{did_you_mean(key, settable)}"
                 f" It takes: {', '.join(settable) or 'none'}"
             )
+        check_type(arguments[key], takes[key].annotation, f"{path}.{key}")
     for name, parameter in takes.items():
         if parameter.default is parameter.empty and name not in arguments and name not in offered:
             raise ConfigError(f"{path}: {builder.__name__} needs the argument {name!r}")
@@ -112,6 +116,17 @@ def call(builder: Callable, arguments: Mapping, path: str, **context: Any) -> An
         raise type(error)(f"{path}: {error}") from error
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def check_type(value: Any, annotation: Any, path: str) -> None:
+    """Refuse a word where a number belongs (`lr=0,1` on a command line). Only plain types are looked at."""
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    words = text.split(" | ")
+    if not all(word in PLAIN_TYPES for word in words):
+        return
+    expected = [PLAIN_TYPES[word] for word in words]
+    if not any(isinstance(value, kind) for kind in expected):
+        raise ConfigError(f"{path}: expected {' or '.join(words)}, got {value!r}")
 
 
 BACKBONES = Registry("backbone", "segbox.models.backbones")

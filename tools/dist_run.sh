@@ -18,4 +18,19 @@ else
 fi
 # The cores are shared out; each process would otherwise start a thread on every core.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(( ($(getconf _NPROCESSORS_ONLN) + processes - 1) / processes ))}
-exec "${PYTHON:-python3}" -m torch.distributed.run "${where[@]}" --nproc_per_node "$processes" "$here/$tool" "${first[@]}" "${rest[@]}"
+# torchrun, but a process that told a user's mistake (exit status 2) or was asked to stop has said all there is to say.
+launch='
+import logging
+import sys
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import main
+logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
+try:
+    main()
+except ChildFailedError as error:
+    status = error.get_first_failure()[1].exitcode
+    if status not in (2, 130, 143):
+        raise
+    sys.exit(status)
+'
+exec "${PYTHON:-python3}" -c "$launch" "${where[@]}" --nproc_per_node "$processes" "$here/$tool" "${first[@]}" "${rest[@]}"

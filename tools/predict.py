@@ -52,7 +52,7 @@ def main() -> None:
 
     start_logging()
     require(config, "model")
-    images, video = find_sources(args.source)
+    images, video = find_sources(args.source, Path(args.out))
     predictor = Predictor(config, args.checkpoint, choose_device(args.device))
     if video is not None:
         count = predict_video(predictor, video, Path(args.out), args.save)

@@ -56,8 +56,10 @@ def main() -> None:
         evaluation = Evaluation(config, device, args.amp)
         model, content = load_model(config, args.checkpoint, len(evaluation.classes))
         check_classes(content, evaluation.classes, args.checkpoint)
-        watch = PictureWriter(Path(args.show_dir), evaluation.classes, evaluation.dataset.palette)
-        matrix = evaluation(model.to(device), watch if args.show_dir else None, show_progress=True)
+        watch = None
+        if args.show_dir:
+            watch = PictureWriter(Path(args.show_dir), evaluation.classes, evaluation.dataset.palette)
+        matrix = evaluation(model.to(device), watch, show_progress=True)
         if not distributed.is_main():
             return
         scores = matrix.compute()

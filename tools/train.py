@@ -39,10 +39,10 @@ def main() -> None:
 
     from segbox import distributed
     from segbox.engine.build import build_runner, choose_device, start_logging
-    from segbox.engine.work_dir import find_resume, prepare_work_dir
+    from segbox.engine.work_dir import discard_old_run, find_resume, refuse_old_run
 
-    if args.resume is None:
-        prepare_work_dir(work_dir, args.overwrite)
+    if args.resume is None and not args.overwrite:
+        refuse_old_run(work_dir)
     device = choose_device(args.device)
     with distributed.process_group(device):
         if distributed.is_main():
@@ -54,13 +54,15 @@ def main() -> None:
             found = find_resume(work_dir, args.resume)
             if found is not None:
                 runner.resume(*found)
+        elif args.overwrite:
+            discard_old_run(work_dir)  # now that the new one is known to be whole
         if distributed.is_main():
             config.dump(work_dir / "config.py")
         request = runner.train()
-        if request.signal is not None:
-            runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")
-            raise SystemExit(128 + request.signal)
-        runner.log(f"done: {runner.step} steps; everything is in {work_dir}")
+    if request.signal is not None:
+        runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")
+        raise SystemExit(128 + request.signal)
+    runner.log(f"done: {runner.step} steps; everything is in {work_dir}")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ from segbox.engine.tables import score_table
 from segbox.errors import ConfigError, did_you_mean
 from segbox.models.inference import build_predict, pair
 from segbox.models.segmentors import build_segmentor
-from segbox.registry import HOOKS, call, import_extensions
+from segbox.models.weights import first_line
+from segbox.registry import HOOKS, call, check_type, import_extensions
 
 logger = logging.getLogger("segbox")
 
@@ -47,6 +48,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.amp not in AMP:
             raise ValueError(f'amp={self.amp!r}: one of "bf16", "fp16" and None')
+        if self.clip_grad is not None and self.clip_grad <= 0:
+            raise ValueError(f"clip_grad={self.clip_grad}: expected a largest norm above 0, or None")
 
 
 @dataclass
@@ -113,6 +116,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     settings = call(TrainSettings, config.train, "train")
     data = call(DataSettings, config.data, "data")
     seed = config.get("seed", 0)
+    check_type(seed, "int", "seed")
     if data.train is None:
         raise ConfigError("data.train: the config has no training set")
     dataset = build_dataset(data.train, "data.train")
@@ -120,7 +124,8 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     if evaluation is not None and evaluation.classes != dataset.classes:
         raise ConfigError(f"data.val has other classes than data.train: {evaluation.classes} and {dataset.classes}")
     per_process = share(data.batch_size, settings.accumulate)
-    max_steps = steps_of(settings.max_steps, settings.max_epochs, len(dataset), data.batch_size)
+    counts = {"max_steps": settings.max_steps, "max_epochs": settings.max_epochs}
+    max_steps = call(steps_of, counts, "train", images=len(dataset), batch_size=data.batch_size)
 
     torch.manual_seed(seed)
     model = build_segmentor(config.model, len(dataset.classes))
@@ -197,10 +202,13 @@ def choose_device(name: str | None) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"--device {name}: {error}") from None
+        raise ConfigError(f"--device {name}: {first_line(error)}") from None
     if device.type == "cuda":
-        if not torch.cuda.is_available():
-            raise ConfigError(f"--device {name}: PyTorch sees no GPU here")
+        device = torch.device("cuda", distributed.local_rank() if device.index is None else device.index)
+        if device.index >= torch.cuda.device_count():
+            raise ConfigError(
+                f"--device {name}: asks for {device}; PyTorch sees {torch.cuda.device_count()} GPU(s) here"
+            )
         torch.cuda.set_device(device)
     return device
 

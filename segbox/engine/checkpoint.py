@@ -1,6 +1,7 @@
 """Checkpoints on disk: either the whole new one or the old one, never half of one."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,19 +26,35 @@ def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
             os.fsync(file.fileno())
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:
+        raise _unwritten(path, error) from error
+    finally:
         partial.unlink(missing_ok=True)
-        raise CheckpointError(
-            f"{path} could not be written: {first_line(error)}. The checkpoints from before are whole;"
-            " make room or choose another --work-dir, then go on with --resume"
-        ) from error
 
 
 def link(path: Path, name: str) -> None:
-    """Give a checkpoint a second name in its folder, without a second copy of its bytes."""
+    """Give a checkpoint a second name in its folder, without a second copy of its bytes where the disk knows links."""
     partial = path.with_name(f".{name}.partial")
     partial.unlink(missing_ok=True)
-    os.link(path, partial)
+    try:
+        os.link(path, partial)
+    except OSError:  # mounted cloud drives, exFAT
+        _copy(path, partial)
     os.replace(partial, path.with_name(name))
+
+
+def _copy(path: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(path, target)
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise _unwritten(target, error) from error
+
+
+def _unwritten(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{path} could not be written: {first_line(error)}. The checkpoints from before are whole;"
+        " make room or choose another --work-dir, then go on with --resume"
+    )
 
 
 def read_run(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Optimizers, and which parameters get which settings."""
 
+import inspect
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -8,11 +9,15 @@ import torch
 from torch import nn
 
 from segbox.errors import CheckpointError, ConfigError, did_you_mean
-from segbox.registry import OPTIMIZERS
+from segbox.registry import OPTIMIZERS, call
 
 OPTIMIZERS.register(torch.optim.SGD)
 OPTIMIZERS.register(torch.optim.Adam)
 OPTIMIZERS.register(torch.optim.AdamW)
+
+
+RULE_SETTINGS = ("lr_mult", "weight_decay")
+GROUP_SETTINGS = ("head_lr_mult", "decay_norms", "decay_biases", "rules")
 
 
 def build_optimizer(config: Mapping, model: nn.Module) -> torch.optim.Optimizer:
@@ -22,18 +27,19 @@ def build_optimizer(config: Mapping, model: nn.Module) -> torch.optim.Optimizer:
     - decay_norms, decay_biases: False takes them out of the weight decay
     - rules: {"pattern of names": dict(lr_mult=..., weight_decay=...)}, `*` standing for anything; later ones win
     """
-    own = dict(config)
-    if "lr" not in own:
+    if "lr" not in config:
         raise ConfigError("optimizer.lr: the learning rate is missing")
-    groups = parameter_groups(
-        model,
-        lr=own["lr"],
-        weight_decay=own.get("weight_decay", 0.0),
-        head_lr_mult=own.pop("head_lr_mult", 1.0),
-        decay_norms=own.pop("decay_norms", True),
-        decay_biases=own.pop("decay_biases", True),
-        rules=own.pop("rules", {}),
-    )
+    takes = inspect.signature(OPTIMIZERS.get(config.get("type"), "optimizer")).parameters
+    known = [*(name for name in takes if name != "params"), *GROUP_SETTINGS]
+    for key in config:
+        if key not in ("type", *known):
+            raise ConfigError(
+                f"optimizer.{key}: is no setting.{did_you_mean(key, known)} {config['type']} takes: {', '.join(known)}"
+            )
+    shared = {"weight_decay": 0.0, **{key: config[key] for key in ("lr", "weight_decay") if key in config}}
+    settings = {key: config[key] for key in GROUP_SETTINGS if key in config}
+    groups = call(parameter_groups, {**shared, **settings}, "optimizer", model=model)
+    own = {key: value for key, value in config.items() if key not in GROUP_SETTINGS}
     return OPTIMIZERS.build(own, "optimizer", params=groups)
 
 
@@ -78,9 +84,13 @@ def check_rules(rules: Mapping[str, Mapping[str, float]], named: Mapping[str, nn
         place = f"optimizer.rules[{pattern!r}]"
         if not any(fnmatchcase(name, pattern) for name in named):
             raise ConfigError(f"{place}: matches no parameter.{did_you_mean(pattern, named)}")
+        if not isinstance(settings, Mapping):
+            raise ConfigError(f"{place}: expected dict(lr_mult=...), dict(weight_decay=...) or both, got {settings!r}")
         for key in settings:
-            if key not in ("lr_mult", "weight_decay"):
-                raise ConfigError(f"{place}: knows lr_mult and weight_decay, not {key!r}")
+            if key not in RULE_SETTINGS:
+                raise ConfigError(
+                    f"{place}: knows lr_mult and weight_decay, not {key!r}.{did_you_mean(key, RULE_SETTINGS)}"
+                )
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, dict]:

@@ -99,17 +99,17 @@ class Runner:
         """One step of the optimizer on the mean over `accumulate` batches."""
         self.data_seconds = 0.0
         self.optimizer.zero_grad(set_to_none=True)
+        statistics = [buffer.clone() for buffer in self.model.buffers()]
         sums: dict[str, Tensor] = {}
         for part in range(self.accumulate):
             is_last = part == self.accumulate - 1
             begin = time.perf_counter()
             batch = next(batches)
             self.data_seconds += time.perf_counter() - begin
-            statistics = [buffer.clone() for buffer in self.model.buffers()]
             with nullcontext() if is_last or distributed.world_size() == 1 else self.forward.no_sync():
                 losses = self.forward_losses(batch)
                 total = sum(losses.values())
-                if not torch.isfinite(total):
+                if distributed.any_says(not torch.isfinite(total)):
                     self.stop_at_nan(losses, batch, statistics)
                 self.scaler.scale(total / self.accumulate).backward()
             for name, value in losses.items():
@@ -137,12 +137,14 @@ class Runner:
                 ) from error
 
     def stop_at_nan(self, losses: Mapping[str, Tensor], batch: Batch, statistics: Sequence[Tensor]) -> None:
-        """Put the statistics back as they were before this batch, save, and end with its file names."""
+        """Put the statistics back as they were before this step, save, and end with the images' file names."""
         with torch.no_grad():
             for buffer, before in zip(self.model.buffers(), statistics, strict=True):
                 buffer.copy_(before)
         values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
-        message = f"the loss of step {self.step + 1} is not finite ({values}); images: {', '.join(batch['paths'])}"
+        is_here = not torch.isfinite(sum(losses.values()))
+        told = distributed.gather(f"({values}); images: {', '.join(batch['paths'])}" if is_here else None)
+        message = f"the loss of step {self.step + 1} is not finite {'; '.join(filter(None, told))}"
         broken = [name for name, p in self.model.named_parameters() if not torch.isfinite(p).all()]
         if broken:
             raise TrainingError(
@@ -235,4 +237,7 @@ def steps_of(max_steps: int | None, max_epochs: float | None, images: int, batch
     """Epochs are turned into steps once, when the run is built."""
     if (max_steps is None) == (max_epochs is None):
         raise ValueError("give either max_steps or max_epochs")
-    return max_steps if max_steps is not None else math.ceil(max_epochs * images / batch_size)
+    steps = max_steps if max_steps is not None else math.ceil(max_epochs * images / batch_size)
+    if steps < 1:
+        raise ValueError(f"max_steps={max_steps}, max_epochs={max_epochs}: expected one step or more")
+    return steps

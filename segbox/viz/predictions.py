@@ -30,11 +30,15 @@ class Predictor(Protocol):
     def probabilities(self, image: np.ndarray) -> Tensor: ...
 
 
-def find_sources(source: str) -> tuple[list[Path], Path | None]:
-    """The images that `source` means, or the video."""
+def find_sources(source: str, out: Path) -> tuple[list[Path], Path | None]:
+    """The images that `source` means, or the video. What an earlier call wrote into `out` is no source."""
     path = Path(source).expanduser()
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        found = sorted(
+            p
+            for p in path.rglob("*")
+            if p.suffix.lower() in IMAGE_SUFFIXES and out.resolve() not in p.resolve().parents
+        )
         if not found:
             raise DataError(f"{path}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
         return found, None
@@ -47,17 +51,22 @@ def find_sources(source: str) -> tuple[list[Path], Path | None]:
 
 
 def predict_files(predictor: Predictor, images: Sequence[Path], out: Path, kinds: Sequence[str]) -> None:
-    """Each image's predictions, side by side in `out`; files of one name from several folders keep their folders."""
-    roots = {path.parent for path in images}
-    names = [path.stem for path in images]
-    is_unique = len(set(names)) == len(names)
-    common = Path(*common_parts(roots)) if len(roots) > 1 else next(iter(roots))
+    """Each image's predictions, side by side in `out`."""
     bar = ProgressBar(len(images))
-    for done, path in enumerate(images, 1):
-        target = out / (Path(path.stem) if is_unique else path.relative_to(common).with_suffix(""))
-        predict_file(predictor, path, target, kinds)
+    for done, (path, name) in enumerate(zip(images, target_names(images)), 1):
+        predict_file(predictor, path, out / name, kinds)
         bar.show(done, path.name)
     bar.clear()
+
+
+def target_names(images: Sequence[Path]) -> list[Path]:
+    """The shortest that differ: a.png is `a`, beside another folder's a.png `folder/a`, beside a.jpg `a.png`."""
+    common = Path(*common_parts({path.parent for path in images}))
+    relative = [path.relative_to(common) for path in images]
+    for names in ([Path(path.stem) for path in images], [path.with_suffix("") for path in relative]):
+        if len(set(names)) == len(names):
+            return names
+    return relative
 
 
 def common_parts(folders: set[Path]) -> list[str]:

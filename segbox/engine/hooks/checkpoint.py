@@ -8,7 +8,7 @@ from segbox import distributed
 from segbox.engine.checkpoint import LAST, link, numbered
 from segbox.registry import HOOKS
 
-from .hook import Hook
+from .hook import Hook, checked_interval
 
 if TYPE_CHECKING:
     from segbox.engine.runner import Runner
@@ -21,7 +21,7 @@ class Checkpoint(Hook):
     def __init__(self, interval: int, keep: int = 2) -> None:
         if keep < 1:
             raise ValueError(f"keep={keep}: at least the newest checkpoint is kept")
-        self.interval = interval
+        self.interval = checked_interval(interval)
         self.keep = keep
         self.saved_step: int | None = None
 
@@ -38,5 +38,6 @@ class Checkpoint(Hook):
         self.saved_step = runner.step
         if distributed.is_main():
             link(path, LAST)
-            for old in numbered(runner.work_dir)[: -self.keep]:
+            # Later ones are of a run that was left by resuming from an earlier step; they do not push this one out.
+            for old in [other for other in numbered(runner.work_dir) if other <= path][: -self.keep]:
                 old.unlink()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from segbox.engine.checkpoint import BEST
+from segbox.engine.metrics import ConfusionMatrix
 from segbox.errors import ConfigError, did_you_mean
 from segbox.registry import HOOKS
 
-from .hook import Hook
+from .hook import Hook, checked_interval
 
 if TYPE_CHECKING:
     from segbox.engine.runner import Runner
@@ -19,7 +21,7 @@ class Evaluate(Hook):
     """Every `interval` steps and after the last one. `best.pt` is the checkpoint with the highest `best` score."""
 
     def __init__(self, interval: int, best: str | None = "mIoU") -> None:
-        self.interval = interval
+        self.interval = checked_interval(interval)
         self.best = best
         self.highest: float | None = None
         self.highest_step = 0
@@ -27,20 +29,20 @@ class Evaluate(Hook):
     def before_train(self, runner: Runner) -> None:
         if runner.val_loader is None:
             raise ConfigError("hooks.evaluate: the config has no data.val to evaluate on; add it, or say evaluate=None")
+        known = ConfusionMatrix(runner.classes).compute()
+        if self.best is not None and self.best not in known:
+            raise ConfigError(
+                f"hooks.evaluate.best: there is no score {self.best!r}.{did_you_mean(self.best, known)} Scores:"
+                f" {', '.join(name for name in known if '/' not in name)}, and of a class: IoU/{runner.classes[0]}"
+            )
 
     def after_step(self, runner: Runner) -> None:
         if runner.step % self.interval == 0 or runner.step == runner.max_steps:
             runner.evaluate()
 
     def after_eval(self, runner: Runner, scores: dict[str, float]) -> None:
-        if self.best is None:
+        if self.best is None or math.isnan(scores[self.best]):
             return
-        if self.best not in scores:
-            known = ", ".join(name for name in scores if "/" not in name)
-            raise ConfigError(
-                f"hooks.evaluate.best: there is no score {self.best!r}.{did_you_mean(self.best, scores)}"
-                f" Scores: {known}, and each of them of a class, such as IoU/{runner.classes[0]}"
-            )
         if self.highest is None or scores[self.best] > self.highest:
             self.highest, self.highest_step = scores[self.best], runner.step
             runner.save(BEST)

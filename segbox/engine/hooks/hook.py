@@ -32,3 +32,9 @@ class Hook:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+def checked_interval(interval: int) -> int:
+    if interval < 1:
+        raise ValueError(f"interval={interval}: expected a number of steps, 1 or more")
+    return interval

@@ -16,7 +16,7 @@ from segbox.engine.progress import ProgressBar, duration
 from segbox.errors import UserError
 from segbox.registry import HOOKS
 
-from .hook import Hook
+from .hook import Hook, checked_interval
 
 if TYPE_CHECKING:
     from segbox.engine.runner import Runner
@@ -27,7 +27,7 @@ class Log(Hook):
     """One line every `interval` steps: means over these steps and over the processes; images/s of all processes."""
 
     def __init__(self, interval: int = 50, tensorboard: bool = False) -> None:
-        self.interval = interval
+        self.interval = checked_interval(interval)
         self.tensorboard = tensorboard
 
     def before_train(self, runner: Runner) -> None:
