@@ -93,16 +93,14 @@ def describe_config(args: argparse.Namespace) -> tuple[list[list[str]], dict[str
 
 
 def number_of_classes(config: Mapping, asked: int | None) -> int | None:
-    """What is asked for, or what the data set's class or dict says; None if the model says it itself."""
+    """What is asked for, or what the data set says; None if the model says it itself."""
     if asked is not None or "num_classes" in config["model"]:
         return asked
-    from segbox.registry import DATASETS
+    from segbox.data.loader import classes_without_files
 
-    data = config.get("data", {}).get("train") or config.get("data", {}).get("val") or {}
-    classes = data.get("classes")
-    if classes is None and "type" in data:
-        classes = getattr(DATASETS.get(data["type"], "data.train"), "classes", None)
-    if not isinstance(classes, list | tuple):
+    data = config.get("data", {})
+    classes = classes_without_files(data.get("train") or data.get("val"))
+    if classes is None:
         raise ConfigError("the config does not say how many classes there are; give --num-classes N")
     return len(classes)
 

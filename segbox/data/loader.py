@@ -1,5 +1,6 @@
 """From a data set to a stream of batches, with or without worker processes."""
 
+import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -22,6 +23,21 @@ def build_dataset(config: Mapping, path: str = "data", **context: Any) -> SegDat
     if isinstance(config, Mapping) and "pipeline" in config:  # built here, where its place in the config is known
         config = {**config, "pipeline": build_pipeline(config["pipeline"], f"{path}.pipeline")}
     return DATASETS.build(config, path, **context)
+
+
+def classes_without_files(config: Mapping) -> tuple[str, ...] | None:
+    """The class names of a data set's config, without opening it: from the config, or what the set says of itself."""
+    if not isinstance(config, Mapping):
+        return None
+    if config.get("classes") is not None:
+        return tuple(config["classes"])
+    inner = config.get("dataset") or next(iter(config.get("datasets", ())), None)
+    if inner is not None:
+        return classes_without_files(inner)
+    known = getattr(DATASETS.get(config.get("type"), "data"), "classes", None)
+    if callable(known):
+        return known(**{name: config[name] for name in inspect.signature(known).parameters if name in config})
+    return known
 
 
 def train_loader(

@@ -12,6 +12,7 @@ import torch
 from segbox.config import load_config
 from segbox.data.datasets import ade20k, camvid, cityscapes, coco_stuff, pascal_context, pascal_voc
 from segbox.data.datasets.shapes import ShapesDataset
+from segbox.data.loader import classes_without_files
 from segbox.data.transforms.pipeline import build_pipeline
 from segbox.engine.optim import build_optimizer
 from segbox.models.segmentors import build_segmentor
@@ -64,10 +65,12 @@ def load_tool():
 
 
 def num_classes(data: dict) -> int:
-    if data["type"] == "FolderDataset":
-        assert len(data["classes"]) == len(data["palette"])
-        return len(data["classes"])
-    return len(CLASSES[data["type"]]) + data.get("use_background", False)
+    classes = classes_without_files(data)
+    expected = (
+        len(data["classes"]) if "classes" in data else len(CLASSES[data["type"]]) + data.get("use_background", False)
+    )
+    assert len(classes) == expected
+    return expected
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

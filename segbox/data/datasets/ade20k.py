@@ -73,10 +73,17 @@ def ade20k(
     path = open_root(root, [images, labels], HOW_TO_GET)
     return PairDataset(
         find_pairs(path / images, path / labels, ".jpg", ".png"),
-        ("background", *CLASSES) if use_background else CLASSES,
+        classes(use_background),
         [(0, 0, 0), *PALETTE] if use_background else PALETTE,
         SAME_IDS if use_background else ZERO_IGNORED,
         pipeline,
         transform_labels,
         skip_unreadable,
     )
+
+
+def classes(use_background: bool = False) -> tuple[str, ...]:
+    return ("background", *CLASSES) if use_background else CLASSES
+
+
+ade20k.classes = classes  # known without the files

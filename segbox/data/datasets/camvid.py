@@ -60,3 +60,6 @@ def camvid(
         transform_labels,
         skip_unreadable,
     )
+
+
+camvid.classes = CLASSES  # known without the files

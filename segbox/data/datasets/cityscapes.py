@@ -79,3 +79,6 @@ def cityscapes(
         transform_labels,
         skip_unreadable,
     )
+
+
+cityscapes.classes = CLASSES  # known without the files

@@ -81,3 +81,6 @@ def coco_stuff(
         transform_labels,
         skip_unreadable,
     )
+
+
+coco_stuff.classes = CLASSES  # known without the files

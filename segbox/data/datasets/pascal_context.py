@@ -51,10 +51,17 @@ def pascal_context(
     names = read_names(path / LISTS / f"{split}.txt")
     return PairDataset(
         find_pairs(path / "JPEGImages", path / "SegmentationClassContext", ".jpg", ".png", names),
-        ("background", *CLASSES) if use_background else CLASSES,
+        classes(use_background),
         [ADE20K_PALETTE[0], *PALETTE] if use_background else PALETTE,
         SAME_IDS if use_background else ZERO_IGNORED,
         pipeline,
         transform_labels,
         skip_unreadable,
     )
+
+
+def classes(use_background: bool = False) -> tuple[str, ...]:
+    return ("background", *CLASSES) if use_background else CLASSES
+
+
+pascal_context.classes = classes  # known without the files

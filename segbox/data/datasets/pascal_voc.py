@@ -81,6 +81,9 @@ def pascal_voc(
     )
 
 
+pascal_voc.classes = CLASSES  # known without the files
+
+
 def _names(lists: Path, split: str) -> list[str]:
     if split != "train_aug":
         return read_names(open_root(str(lists), [f"{split}.txt"], "It belongs to VOC 2012") / f"{split}.txt")
