@@ -22,7 +22,7 @@ FINE = 2  # pictures are drawn this much larger and averaged: smooth edges
 class ShapesDataset(SegDataset):
     """Coloured shapes on textured ground; image i is a pure function of (seed, i).
 
-    A class prefers a hue but does not own it, so colour helps and shape decides. Outlines are ignored, and so is
+    `radii` are parts of the shorter side. A class prefers a hue but does not own it: colour helps and shape decides. Outlines are ignored, and so is
     now and then a grey cloud.
     """
 
@@ -33,6 +33,7 @@ class ShapesDataset(SegDataset):
         self,
         num_images: int = 200,
         size: Sequence[int] = (96, 128),
+        radii: Sequence[float] = (0.1, 0.24),
         seed: int = 0,
         pipeline: Pipeline | Sequence[Mapping] = (),
         transform_labels: bool = True,
@@ -40,7 +41,10 @@ class ShapesDataset(SegDataset):
         if num_images < 1 or min(size) < 16:
             raise ValueError(f"num_images={num_images!r}, size={size!r}: expected 1 or more, and 16 pixels or more")
         self.num_images = num_images
+        if not 0 < radii[0] <= radii[1] < 0.5:
+            raise ValueError(f"radii={radii!r}: from and to, as parts of the shorter side, below 0.5")
         self.size = tuple(size)
+        self.radii = tuple(radii)
         self.seed = seed
         self.pipeline = as_pipeline(pipeline, transform_labels)
         self.transform_labels = transform_labels
@@ -53,7 +57,7 @@ class ShapesDataset(SegDataset):
         height, width = self.size
         image = cv2.resize(_ground(rng, height, width), (width * FINE, height * FINE))
         label = np.zeros((height, width), np.uint8)
-        for centre, radius in _places(rng, height, width):
+        for centre, radius in _places(rng, height, width, self.radii):
             kind = int(rng.integers(1, len(self.classes)))
             _draw(image, label, rng, kind, centre, radius)
         if rng.random() < 0.2:
@@ -90,12 +94,14 @@ def _ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     return cv2.add(np.full((height, width, 3), colour, np.uint8), cv2.merge([shade] * 3), dtype=cv2.CV_8U)
 
 
-def _places(rng: np.random.Generator, height: int, width: int) -> list[tuple[tuple[float, float], float]]:
+def _places(
+    rng: np.random.Generator, height: int, width: int, radii: tuple[float, ...]
+) -> list[tuple[tuple[float, float], float]]:
     """Centres and radii of a few shapes that hardly overlap."""
     places: list[tuple[tuple[float, float], float]] = []
     wanted = int(rng.integers(3, 7))
     for _ in range(4 * wanted):
-        radius = min(height, width) * rng.uniform(0.1, 0.24)
+        radius = min(height, width) * rng.uniform(*radii)
         centre = (rng.uniform(0.5 * radius, width - 0.5 * radius), rng.uniform(0.5 * radius, height - 0.5 * radius))
         if all(math.dist(centre, other) > 0.95 * (radius + size) for other, size in places):
             places.append((centre, radius))
