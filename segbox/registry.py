@@ -142,6 +142,8 @@ OPTIMIZERS = Registry("optimizer", "segbox.engine.optim")
 
 def import_extensions(modules: list[str] | tuple[str, ...]) -> None:
     """The config's `imports`: modules outside the package that register parts of their own."""
+    if isinstance(modules, str):
+        raise ConfigError(f"imports: expected a list of modules, got {modules!r}")
     for name in modules:
         try:
             importlib.import_module(name)

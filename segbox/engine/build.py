@@ -217,7 +217,9 @@ def start_logging(work_dir: Path | None = None) -> None:
     """Lines to the terminal, and with a work dir to its log.txt, from the main process alone."""
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    logger.handlers.clear()
+    for old in list(logger.handlers):
+        logger.removeHandler(old)
+        old.close()
     if int(os.environ.get("RANK", 0)):
         logger.addHandler(logging.NullHandler())
         return

@@ -2,6 +2,8 @@
 
 import logging
 import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,20 +24,22 @@ def read_checkpoint(path: str | Path) -> Any:
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what PyTorch thinks of the format is no news to the user
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error)
-        if "Unsupported" in reason or "GLOBAL" in reason:
-            named = reason.split("Unsupported", 1)[-1].split(". ")[0].strip()
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if named:
             raise CheckpointError(
-                f"{path}: refused, it is a pickle that wants to run code (unsupported {named[:120]});"
+                f"{path}: refused, it is a pickle that wants to run code ({named[1]});"
                 " only tensors and plain values are read. Save it again as a plain state dict"
             ) from None
         raise CheckpointError(f"{path}: is no checkpoint ({path.stat().st_size} bytes)") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        is_zip = path.open("rb").read(2) == b"PK"
-        kind = "a truncated or damaged checkpoint" if is_zip else "no checkpoint"
-        raise CheckpointError(f"{path}: is {kind} ({path.stat().st_size} bytes): {first_line(error)}") from None
+        with path.open("rb") as file:
+            kind = "a truncated or damaged checkpoint" if file.read(2) == b"PK" else "no checkpoint"
+        reason = first_line(error).split(". ")[0]
+        raise CheckpointError(f"{path}: is {kind} ({path.stat().st_size} bytes): {reason}") from None
 
 
 def read_weights(path: str | Path, prefix: str = "") -> dict[str, Tensor]:

@@ -85,7 +85,6 @@ class Log(Hook):
     def after_train(self, runner: Runner) -> None:
         if distributed.is_main():
             self.bar.clear()
-            self.rows.close()
             if self.writer is not None:
                 self.writer.close()
 
@@ -113,18 +112,17 @@ class JsonLines:
     """One JSON object a line, each written at once. A line that a kill cut short is ended before the next."""
 
     def __init__(self, path: Path) -> None:
-        is_cut = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-        self.file = path.open("a", encoding="utf-8")
-        if is_cut:
-            self.file.write("\n")
+        self.path = path
+        if path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n"):
+            self._append("\n")
 
     def write(self, row: dict[str, Any]) -> None:
         plain = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
-        self.file.write(json.dumps(plain) + "\n")
-        self.file.flush()
+        self._append(json.dumps(plain) + "\n")
 
-    def close(self) -> None:
-        self.file.close()
+    def _append(self, text: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
 
 
 def peak_memory_mb(device: torch.device) -> float:

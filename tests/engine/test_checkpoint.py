@@ -1,0 +1,106 @@
+"""Checkpoints: whole or not at all, and read without running anything."""
+
+import errno
+import os
+
+import pytest
+import torch
+
+from segbox.engine import checkpoint
+from segbox.engine.checkpoint import link, newest_whole, numbered, read_run, write_checkpoint
+from segbox.errors import CheckpointError
+
+RUN = {"step": 3, "model": {"w": torch.arange(4.0)}, "optimizer": {}, "hooks": {}}
+
+
+def test_written_and_read_back(tmp_path):
+    write_checkpoint(RUN, tmp_path / "a.pt")
+    content = read_run(tmp_path / "a.pt")
+    assert content["step"] == 3 and torch.equal(content["model"]["w"], RUN["model"]["w"])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    order = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: (order.append(name), real(*args)))
+    write_checkpoint(RUN, tmp_path / "a.pt")
+    assert order == ["fsync", "replace"]
+
+
+@pytest.mark.parametrize("moment", ["save", "fsync"])
+def test_a_full_disk_leaves_the_last_good_one(tmp_path, monkeypatch, moment):
+    def full(*arguments):
+        if moment == "save":
+            arguments[1].write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_checkpoint(RUN, tmp_path / "a.pt")
+    monkeypatch.setattr(torch if moment == "save" else os, moment, full)
+    with pytest.raises(CheckpointError, match=r"a\.pt could not be written: .*No space left.* go on with --resume"):
+        write_checkpoint({**RUN, "step": 4}, tmp_path / "a.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+    assert read_run(tmp_path / "a.pt")["step"] == 3
+
+
+def test_an_interrupted_write_leaves_nothing_behind(tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_checkpoint(RUN, tmp_path / "a.pt")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("disk_knows_links", [True, False])
+def test_a_second_name(tmp_path, monkeypatch, disk_knows_links):
+    def refuse(*arguments):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not disk_knows_links:
+        monkeypatch.setattr(os, "link", refuse)
+    for step in (1, 2):
+        write_checkpoint({**RUN, "step": step}, tmp_path / f"step_{step:08d}.pt")
+        link(tmp_path / f"step_{step:08d}.pt", "last.pt")
+        assert read_run(tmp_path / "last.pt")["step"] == step
+    assert os.path.samefile(tmp_path / "last.pt", tmp_path / "step_00000002.pt") == disk_knows_links
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_copy_that_finds_no_room(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_checkpoint(RUN, tmp_path / "step_00000001.pt")
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(checkpoint.shutil, "copyfile", refuse)
+    with pytest.raises(CheckpointError, match="No space left"):
+        link(tmp_path / "step_00000001.pt", "last.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["step_00000001.pt"]
+
+
+def test_weights_are_no_run(tmp_path):
+    torch.save({"model": {"w": torch.zeros(2)}}, tmp_path / "weights.pt")
+    with pytest.raises(
+        CheckpointError, match=r"holds weights but no run .*\(no step, optimizer, hooks\).*model\.weights"
+    ):
+        read_run(tmp_path / "weights.pt")
+    torch.save(torch.zeros(2), tmp_path / "tensor.pt")
+    with pytest.raises(CheckpointError, match="no run to go on with"):
+        read_run(tmp_path / "tensor.pt")
+
+
+def test_the_newest_whole_one(tmp_path):
+    assert newest_whole(tmp_path) == (None, {}, [])
+    for step in (10, 9, 100):
+        write_checkpoint({**RUN, "step": step}, tmp_path / f"step_{step:08d}.pt")
+    link(tmp_path / "step_00000100.pt", "last.pt")
+    assert [path.name[5:13] for path in numbered(tmp_path)] == ["00000009", "00000010", "00000100"]
+    assert newest_whole(tmp_path)[0] == tmp_path / "last.pt"
+    newest = tmp_path / "step_00000100.pt"
+    newest.write_bytes(newest.read_bytes()[:300])  # last.pt is the same file
+    path, content, refused = newest_whole(tmp_path)
+    assert path == tmp_path / "step_00000010.pt" and content["step"] == 10
+    assert len(refused) == 2 and all("truncated or damaged" in reason for reason in refused)

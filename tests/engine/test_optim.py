@@ -1,0 +1,118 @@
+"""Which parameter gets which rate and decay."""
+
+import pytest
+import torch
+from torch import nn
+
+from segbox.engine.optim import build_optimizer, load_optimizer_state, optimizer_state
+from segbox.errors import CheckpointError, ConfigError
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.LayerNorm(2))
+        self.head = nn.Conv2d(4, 2, 1)
+        self.head.extra = nn.Parameter(torch.zeros(1), requires_grad=False)
+
+
+def settings(config):
+    """name -> (rate, decay) as the optimizer has them."""
+    model = Net()
+    optimizer = build_optimizer(config, model)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    for group in optimizer.param_groups:
+        assert group["lr"] == group["base_lr"]
+    return {names[id(p)]: (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}
+
+
+SGD = {"type": "SGD", "lr": 0.5, "weight_decay": 0.25, "momentum": 0.9}
+
+
+def test_head_rate_norms_and_biases():
+    found = settings({**SGD, "head_lr_mult": 10.0, "decay_norms": False, "decay_biases": False})
+    assert found == {
+        "backbone.0.weight": (0.5, 0.25),
+        "backbone.0.bias": (0.5, 0.0),
+        "backbone.1.weight": (0.5, 0.0),
+        "backbone.1.bias": (0.5, 0.0),
+        "backbone.2.weight": (0.5, 0.0),
+        "backbone.2.bias": (0.5, 0.0),
+        "head.weight": (5.0, 0.25),
+        "head.bias": (5.0, 0.0),
+    }
+
+
+def test_by_default_all_share_a_group():
+    assert len(build_optimizer(SGD, Net()).param_groups) == 1
+    assert set(settings(SGD).values()) == {(0.5, 0.25)}
+
+
+def test_later_rules_win_and_replace_the_head_rate():
+    rules = {
+        "head.*": {"lr_mult": 0.5},
+        "*.bias": {"weight_decay": 0.125},
+        "head.bias": {"lr_mult": 2, "weight_decay": 1},
+    }
+    found = settings({**SGD, "head_lr_mult": 10.0, "rules": rules})
+    assert found["head.weight"] == (0.25, 0.25) and found["head.bias"] == (1.0, 1)
+    assert found["backbone.1.bias"] == (0.5, 0.125) and found["backbone.1.weight"] == (0.5, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lr": None}, "optimizer.lr: expected float, got None"),
+        ({"lr": "0,1"}, "optimizer.lr: expected float, got '0,1'"),
+        ({"type": "SDG"}, "optimizer: there is no optimizer 'SDG'. Did you mean \"SGD\"?"),
+        ({"momentun": 0.9}, 'optimizer.momentun: is no setting. Did you mean "momentum"? SGD takes: lr'),
+        ({"head_lr_mul": 10}, 'Did you mean "head_lr_mult"?'),
+        ({"rules": {"haed.*": {}}}, "optimizer.rules['haed.*']: matches no parameter"),
+        (
+            {"rules": {"head.*": {"lr_mul": 1}}},
+            "knows lr_mult and weight_decay, not 'lr_mul'. Did you mean \"lr_mult\"?",
+        ),
+        ({"rules": {"head.*": 0.1}}, "optimizer.rules['head.*']: expected dict(lr_mult=...)"),
+        ({"momentum": -1.0}, "optimizer: Invalid momentum value"),
+    ],
+)
+def test_mistakes(change, message):
+    with pytest.raises(ConfigError) as caught:
+        build_optimizer({**SGD, **change}, Net())
+    assert message in str(caught.value)
+
+
+def test_no_rate():
+    with pytest.raises(ConfigError, match=r"optimizer\.lr: the learning rate is missing"):
+        build_optimizer({"type": "SGD"}, Net())
+
+
+def trained(config):
+    model = Net()
+    optimizer = build_optimizer(config, model)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    return model, optimizer
+
+
+def test_memory_follows_the_names_when_groups_change():
+    model, optimizer = trained({"type": "AdamW", "lr": 0.1})
+    state = optimizer_state(optimizer, model)
+    assert set(state["head.bias"]) == {"step", "exp_avg", "exp_avg_sq"}
+    other = build_optimizer({"type": "AdamW", "lr": 0.2, "head_lr_mult": 3.0, "decay_biases": False}, model)
+    load_optimizer_state(other, model, state)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert torch.equal(other.state[parameter]["exp_avg"], state[name]["exp_avg"])
+    assert sorted({group["lr"] for group in other.param_groups}) == pytest.approx([0.2, 0.6])
+
+
+def test_memory_of_strangers_is_refused():
+    model, optimizer = trained(SGD)
+    state = optimizer_state(optimizer, model)
+    model.head.requires_grad_(False)
+    with pytest.raises(
+        CheckpointError, match=r"parameters that this run does not train: \['head\.bias', 'head\.weight'\]"
+    ):
+        load_optimizer_state(build_optimizer(SGD, model), model, state)

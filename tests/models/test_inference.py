@@ -1,0 +1,137 @@
+"""Predictors: windows, scales and mirror images of models for which the answer is known."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from segbox.errors import ConfigError
+from segbox.models.inference import build_predict, flipped, multi_scale, slide, starts, whole
+from segbox.registry import call
+
+
+class Pointwise(nn.Module):
+    """A pixel's logits depend on this pixel alone; sizes of what it saw are kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.mix = nn.Conv2d(3, 4, 1)
+        self.seen: list[tuple[int, ...]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append(tuple(images.shape))
+        return self.mix(images.float() / 50)
+
+
+@pytest.fixture
+def images():
+    return torch.randint(0, 256, (2, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def model():
+    return Pointwise().eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("window", [(16, 16), (37, 20), (20, 53), (37, 53), (64, 64), (64, 16), (1, 1)])
+@pytest.mark.parametrize("windows_per_batch", [1, 4, 100])
+def test_sliding_a_pointwise_model_changes_nothing(model, images, window, windows_per_batch):
+    stride = (max(1, window[0] * 2 // 3), max(1, window[1] // 2))
+    if window == (1, 1):
+        images = images[..., :5, :6]
+    expected = whole(model)(images)
+    model.seen.clear()
+    found = slide(whole(model), window, stride, windows_per_batch)(images)
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert {shape[2:] for shape in model.seen} == {(min(window[0], images.shape[2]), min(window[1], images.shape[3]))}
+    assert max(shape[0] for shape in model.seen) <= 2 * windows_per_batch
+
+
+def test_several_windows_per_pass_are_the_same_as_one_by_one(images):
+    torch.manual_seed(0)
+    model = nn.Conv2d(3, 4, 5, padding=2).double().requires_grad_(False)
+    images = images.double() / 50
+    one, many = (slide(whole(model), (16, 24), (10, 13), number)(images) for number in (1, 5))
+    assert torch.allclose(one, many, atol=1e-6)
+    assert not torch.allclose(one, whole(model)(images), atol=1e-3)  # this model does see its window
+
+
+def test_overlaps_are_averaged():
+    """A model that answers by the left edge of what it sees: where two windows meet, the mean of both."""
+
+    def predict(images):
+        value = images[:, :1, :1, :1].expand(-1, 1, *images.shape[2:])
+        return torch.cat([value, 1 - value], dim=1)
+
+    images = torch.arange(6.0).view(1, 1, 1, 6)
+    found = slide(predict, (1, 4), (1, 2))(images)[0, 0, 0]
+    assert found.tolist() == [0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("length", range(1, 40))
+@pytest.mark.parametrize(("window", "stride"), [(1, 1), (5, 2), (8, 8), (10, 7)])
+def test_windows_cover_exactly(length, window, stride):
+    window = min(window, length)
+    found = starts(length, window, stride)
+    covered = [y for start in found for y in range(start, start + window)]
+    assert set(covered) == set(range(length)) and min(covered) == 0 and max(covered) == length - 1
+    assert found == sorted(set(found)) and all(b - a <= stride for a, b in zip(found, found[1:]))
+    assert len(found) == 1 or found[-2] + window < length  # none that could be left out
+
+
+def test_the_mirror_image_of_a_pointwise_model_changes_nothing(model, images):
+    assert torch.allclose(flipped(whole(model))(images), whole(model)(images), atol=1e-6)
+
+
+def test_flipping_makes_any_model_symmetric(images):
+    torch.manual_seed(0)
+    model = nn.Conv2d(3, 4, 3, padding=1).requires_grad_(False)
+    predict = flipped(whole(model))
+    images = images.float() / 50
+    mirrored = predict(images.flip(-1)).flip(-1)
+    assert torch.allclose(predict(images), mirrored, atol=1e-6)
+    assert not torch.allclose(whole(model)(images), mirrored, atol=1e-3)
+
+
+def test_scales_of_a_flat_image_change_nothing(model):
+    images = torch.full((1, 3, 20, 30), 90, dtype=torch.uint8)
+    found = multi_scale(whole(model), (0.5, 1.0, 1.75))(images)
+    assert torch.allclose(found, whole(model)(images), atol=1e-6)
+    assert [shape[2:] for shape in model.seen[:3]] == [(10, 15), (20, 30), (35, 52)]
+
+
+def test_several_scales_are_the_mean_of_each(model, images):
+    each = [multi_scale(whole(model), (scale,))(images) for scale in (0.6, 1.4)]
+    assert torch.allclose(multi_scale(whole(model), (0.6, 1.4))(images), sum(each) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["whole", "slide"])
+@pytest.mark.parametrize("flip", [True, False])
+def test_probabilities_sum_to_one(model, images, mode, flip):
+    predict = build_predict(model, mode, window=16, scales=(0.5, 1.25), flip=flip)
+    found = predict(images)
+    assert found.shape == (2, 4, 37, 53) and found.dtype == torch.float32
+    assert torch.allclose(found.sum(dim=1), torch.ones(2, 37, 53), atol=1e-5) and found.min() >= 0
+
+
+def test_the_default_stride_is_two_thirds_of_the_window(model, images):
+    build_predict(model, "slide", window=(18, 53), windows_per_batch=1)(images)
+    assert len(model.seen) == len(starts(37, 18, 12)) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mode": "window"}, "test: mode 'window' is none of whole, slide, crop"),
+        ({"scales": ()}, "test: scales (): expected one or more numbers above 0"),
+        ({"scales": (1.0, 0)}, "expected one or more numbers above 0"),
+        ({"mode": "slide", "window": (8, 8), "stride": (9, 4)}, "a stride lies between 1 and the window"),
+        ({"mode": "slide", "window": (8, 8), "stride": 0}, "a stride lies between 1 and the window"),
+        ({"flip": "yes"}, "test.flip: expected bool, got 'yes'"),
+        ({"scale": (1.0,)}, "test.scale: build_predict takes no argument 'scale'. Did you mean \"scales\"?"),
+    ],
+)
+def test_mistakes_in_the_section_test(model, settings, message):
+    with pytest.raises(ConfigError) as caught:
+        call(build_predict, settings, "test", model=model)
+    assert message in str(caught.value)

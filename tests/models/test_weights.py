@@ -1,0 +1,143 @@
+"""Weight files: what is refused, what is told, and that nothing in them is run."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from segbox.errors import CheckpointError
+from segbox.models.weights import compare, load_weights, read_checkpoint, read_weights
+
+
+class Malicious:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def refused(path):
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(path)
+    assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_a_pickle_that_wants_to_run_code_is_refused_and_does_not_run(tmp_path, new_format):
+    torch.save({"model": Malicious(tmp_path / "pwned")}, tmp_path / "a.pt", _use_new_zipfile_serialization=new_format)
+    message = refused(tmp_path / "a.pt")
+    assert "a pickle that wants to run code" in message and "mkdir" in message
+    assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_bare_pickle_is_refused_and_does_not_run(tmp_path, protocol):
+    (tmp_path / "a.pt").write_bytes(pickle.dumps(Malicious(tmp_path / "pwned"), protocol))
+    refused(tmp_path / "a.pt")
+    assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is no checkpoint (0 bytes)"),
+        (b"just some text\n", "is no checkpoint (15 bytes)"),
+        (b"<!DOCTYPE html><html>not found</html>" * 9, "is no checkpoint"),
+        (bytes(range(256)) * 4, "is no checkpoint"),
+        (b"PK\x03\x04 and nothing", "is a truncated or damaged checkpoint"),
+    ],
+)
+def test_files_that_are_no_checkpoints(tmp_path, content, message):
+    (tmp_path / "a.pt").write_bytes(content)
+    assert message in refused(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.999])
+def test_truncated_at_any_place(tmp_path, share):
+    torch.save({"w": torch.zeros(1000)}, tmp_path / "a.pt")
+    whole = (tmp_path / "a.pt").read_bytes()
+    (tmp_path / "a.pt").write_bytes(whole[: int(len(whole) * share)])
+    assert "truncated or damaged" in refused(tmp_path / "a.pt")
+
+
+def test_folders_and_nothing(tmp_path):
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
+        read_checkpoint(tmp_path)
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
+        read_checkpoint(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("wrap", ["bare", "state_dict", "model", "ema", "module"])
+def test_the_weights_of_many_layouts(tmp_path, wrap):
+    weights = {"w": torch.arange(3.0)}
+    other = {"w": torch.zeros(3)}
+    content = {
+        "bare": weights,
+        "state_dict": {"state_dict": weights, "epoch": 3},
+        "model": {"model": weights, "step": 5},
+        "ema": {"model": other, "ema": weights},
+        "module": {"module.w": weights["w"], "epoch": 3},
+    }[wrap]
+    torch.save(content, tmp_path / "a.pt")
+    found = read_weights(tmp_path / "a.pt")
+    assert list(found) == ["w"] and torch.equal(found["w"], weights["w"])
+
+
+def test_a_part_of_a_whole_model(tmp_path):
+    torch.save({"backbone.w": torch.ones(1), "head.w": torch.zeros(1)}, tmp_path / "a.pt")
+    assert read_weights(tmp_path / "a.pt", prefix="backbone.") == {"w": torch.ones(1)}
+    torch.save({"w": torch.ones(1)}, tmp_path / "b.pt")
+    assert list(read_weights(tmp_path / "b.pt", prefix="backbone.")) == ["w"]
+
+
+@pytest.mark.parametrize("content", [{"epoch": 3}, [1, 2], {"model": {}}, {}])
+def test_files_without_weights(tmp_path, content):
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match="holds no weights"):
+        read_weights(tmp_path / "a.pt")
+
+
+def test_another_model_is_refused_with_a_table():
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    weights = {"0.weight": torch.zeros(4, 3), "0.bias": torch.ones(2), "strange": torch.zeros(1)}
+    fit = compare(model, weights)
+    assert fit.fitting == ["0.bias"] and fit.unused == ["strange"]
+    assert fit.resized == [("0.weight", (4, 3), (2, 3))]
+    assert fit.missing == ["1.weight", "1.bias", "1.running_mean", "1.running_var"]
+    before = model[0].bias.clone()
+    with pytest.raises(CheckpointError) as caught:
+        load_weights(model, weights, "a.pt")
+    message = str(caught.value)
+    assert message.startswith(
+        "a.pt: belongs to another model\n1 tensors fit, 1 have another shape, 4 are missing, 1 are"
+    )
+    rows = [line.replace(" ", "") for line in message.splitlines()]
+    assert "|0.weight|4x3|2x3|anothershape|" in rows and "|1.bias|-|yes|notinthefile|" in rows
+    assert torch.equal(model[0].bias, before)
+    load_weights(model, weights, "a.pt", skip_unfitting=True)
+    assert torch.equal(model[0].bias, torch.ones(2))
+    with pytest.raises(CheckpointError, match="nothing in it fits"):
+        load_weights(model, {"strange": torch.zeros(1)}, "a.pt", skip_unfitting=True)
+
+
+def test_long_tables_are_cut_and_counted():
+    fit = compare(nn.Linear(1, 1), {f"layer{i}": torch.zeros(1) for i in range(30)})
+    assert "(and 18 more)" in fit.table() and len(fit.table().splitlines()) < 25
+
+
+def test_old_files_without_counters_fit():
+    model = nn.BatchNorm2d(2)
+    weights = {name: value for name, value in model.state_dict().items() if "num_batches" not in name}
+    assert load_weights(model, weights, "a.pt").is_perfect()
+
+
+def test_numpy_numbers_from_other_toolboxes_are_told(tmp_path):
+    torch.save({"state_dict": {"w": torch.zeros(1)}, "best": np.float64(0.5)}, tmp_path / "a.pt")
+    assert "numpy" in refused(tmp_path / "a.pt")

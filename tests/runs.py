@@ -1,0 +1,73 @@
+"""Tiny runs on generated shapes, and the tools called in this process."""
+
+import runpy
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segbox.config import load_config
+from segbox.engine.build import build_runner
+from segbox.engine.runner import Runner
+
+ROOT = Path(__file__).parents[1]
+TEXT = f'''
+_base_ = ["{ROOT}/configs/_base_/datasets/shapes.py", "{ROOT}/configs/_base_/schedules/sgd_poly.py"]
+crop_size = (32, 48)
+model = dict(
+    type="EncoderDecoder",
+    backbone=dict(type="ResNet", variant="test"),
+    decode_head=dict(type="FCNHead", dropout=0.5),
+)
+data = dict(
+    train=dict(num_images=6, size=(32, 48)),
+    val=dict(num_images=3, size=(32, 40)),
+    batch_size=4,
+    val_batch_size=2,
+    workers=0,
+)
+optimizer = dict(lr=0.02, head_lr_mult=5.0)
+train = dict(max_steps=6)
+hooks = dict(
+    lr=dict(warmup=2),
+    ema=dict(type="EMA", momentum=0.9),
+    log=dict(interval=2),
+    evaluate=dict(interval=3),
+    checkpoint=dict(interval=2),
+)
+'''
+
+
+def write_config(folder: Path, text: str = "", name: str = "tiny.py") -> Path:
+    """The tiny config, with `text` behind it; with another name, a child of it."""
+    path = folder / name
+    path.write_text(TEXT + text if name == "tiny.py" else f'_base_ = "tiny.py"\n{text}')
+    return path
+
+
+def tiny_runner(folder: Path, overrides: Iterable[str] = (), text: str = "") -> Runner:
+    folder.mkdir(parents=True, exist_ok=True)
+    config = load_config(write_config(folder, text), overrides)
+    return build_runner(config, folder, torch.device("cpu"))
+
+
+def run_tool(monkeypatch: Any, name: str, *arguments: object) -> int:
+    """What the command would do, without a process of its own; its exit status."""
+    monkeypatch.setattr(sys, "argv", [f"tools/{name}", *map(str, arguments)])
+    try:
+        runpy.run_path(str(ROOT / "tools" / name), run_name="__main__")
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+
+def differences(a: Any, b: Any, way: str = "") -> list[str]:
+    """Where two checkpoints differ, to the last bit."""
+    if isinstance(a, torch.Tensor):
+        return [] if torch.equal(a, b) else [way]
+    if isinstance(a, dict):
+        missing = [f"{way}.{key}" for key in set(a) ^ set(b)]
+        return missing + [d for key in set(a) & set(b) for d in differences(a[key], b[key], f"{way}.{key}")]
+    return [] if a == b else [way]

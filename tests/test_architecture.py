@@ -1,0 +1,109 @@
+"""Imports point down, heavy packages load where they are used, and start-up waits for neither."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "segbox"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SHARED = {"registry", "config", "literals", "distributed", "errors"}
+MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "losses")}
+MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
+    "models.layers": set(),
+    "models.backbones": {"models.layers"},
+    "models.necks": {"models.layers"},
+    "models.heads": {"models.layers"},
+    "models.losses": {"models.layers"},
+    "models": {"models.layers", *MODEL_PARTS},
+    "data.datasets": {"data", "data.transforms"},
+    "data.transforms": {"data", "data.datasets"},
+    "data": {"data.datasets", "data.transforms"},
+    "interop": {"models", "models.layers", *MODEL_PARTS},
+    "engine": {"models", "models.layers", *MODEL_PARTS, "data", "data.datasets", "data.transforms"},
+    "viz": {"engine", "data", "data.datasets", "data.transforms", "models", "models.layers", *MODEL_PARTS},
+}
+OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yapf"}
+BELOW_TORCH = {"", "registry", "config", "literals", "errors"}  # what a tool imports before it knows its arguments
+
+
+def name_of(path: Path) -> str:
+    """The module's name below segbox."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+
+
+def floor_of(name: str) -> str:
+    return next((floor for floor in MAY_IMPORT if f"{name}.".startswith(f"{floor}.")), name.split(".")[0])
+
+
+def imports(path: Path, at_start_only: bool = False) -> Iterator[tuple[str, int]]:
+    """What a module imports as (absolute module, number of leading dots), except what only types need."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {
+        id(inner)
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        or (at_start_only and isinstance(node, ast.FunctionDef))
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "segbox":
+            yield from ((f"segbox.{alias.name}", 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "", node.level
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_down(path):
+    own = floor_of(name_of(path))
+    allowed = MAY_IMPORT.get(own, set()) | {own} | SHARED
+    for module, dots in imports(path):
+        if dots:
+            assert dots == 1 and "." not in module, f"{path}: a relative import stays inside its folder"
+            continue
+        below = module.removeprefix("segbox.")
+        is_ours = module.startswith("segbox.") and (PACKAGE / below.split(".")[0]).with_suffix(".py").exists()
+        is_ours = is_ours or (module.startswith("segbox.") and (PACKAGE / below.split(".")[0]).is_dir())
+        if is_ours:
+            assert floor_of(below) in allowed, f"{path} imports {module}: up or sideways from {own}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_optional_and_slow_packages_are_imported_where_they_are_used(path):
+    at_start = {module.split(".")[0] for module, dots in imports(path, at_start_only=True) if not dots}
+    assert not at_start & OPTIONAL
+    if name_of(path) in BELOW_TORCH:
+        assert "torch" not in at_start
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tools").glob("*.py")), ids=lambda path: path.name)
+def test_tools_do_not_wait_for_torch(path):
+    ours = {module.removeprefix("segbox.") for module, _ in imports(path, at_start_only=True) if "segbox" in module}
+    others = {module for module, _ in imports(path, at_start_only=True)} & {"torch", "torchvision", "cv2", "numpy"}
+    assert ours <= BELOW_TORCH and not others
+
+
+def test_the_package_and_its_config_load_without_torch():
+    code = "import sys, segbox, segbox.config, segbox.registry; print({'torch', 'cv2', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_the_rules_above_see_what_they_forbid(tmp_path):
+    path = tmp_path / "bad.py"
+    path.write_text(
+        "from typing import TYPE_CHECKING\nfrom segbox import engine\nfrom .. import x\n"
+        "if TYPE_CHECKING:\n    import timm\ndef f():\n    import torchvision\n"
+    )
+    assert set(imports(path)) == {("typing", 0), ("segbox.engine", 0), ("", 2), ("torchvision", 0)}
+    assert ("torchvision", 0) not in set(imports(path, at_start_only=True))
+    assert floor_of("models.heads.psp") == "models.heads" and floor_of("models.weights") == "models"
+    assert floor_of("engine.hooks.ema") == "engine" and floor_of("config") == "config"

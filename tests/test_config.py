@@ -1,0 +1,242 @@
+"""The seven rules of configs, dumping, overriding, and where every value comes from."""
+
+import re
+
+import pytest
+
+from segbox.config import load_config, load_with_origins
+from segbox.errors import ConfigError
+from segbox.literals import read_literal
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def refused(path, *overrides):
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides)
+    return str(caught.value)
+
+
+def test_dicts_merge_and_everything_else_is_replaced(write):
+    write("base.py", "data = dict(size=(1, 2), pipeline=[1, 2, 3], train=dict(a=1, b=2))\nseed = 1")
+    path = write("child.py", '_base_ = "base.py"\ndata = dict(pipeline=[4], train=dict(b=3), size=(5,))')
+    assert load_config(path) == {"data": {"size": (5,), "pipeline": [4], "train": {"a": 1, "b": 3}}, "seed": 1}
+
+
+def test_several_bases_merge_in_their_order(write):
+    write("deep/a.py", "seed = 1\ntrain = dict(x=1, y=1)")
+    write("deep/b.py", 'train = dict(y=2)\n_base_ = ["../c.py"]')
+    write("c.py", "train = dict(y=3, z=3)")
+    path = write("child.py", '_base_ = ["deep/a.py", "deep/b.py"]')
+    assert load_config(path) == {"seed": 1, "train": {"x": 1, "y": 2, "z": 3}}
+
+
+def test_another_type_replaces(write):
+    write("base.py", 'model = dict(head=dict(type="A", channels=5), neck=dict(x=1), tail=dict(type="T", x=1))')
+    child = 'model = dict(head=dict(type="B"), neck=dict(_delete_=True, y=2), tail=dict(type="T", y=2))'
+    model = load_config(write("child.py", f'_base_ = "base.py"\n{child}')).model
+    assert model == {"head": {"type": "B"}, "neck": {"y": 2}, "tail": {"type": "T", "x": 1, "y": 2}}
+
+
+def test_delete_leaves_no_trace_where_there_was_nothing(write):
+    assert load_config(write("a.py", "model = dict(a=dict(_delete_=True, x=[dict(_delete_=True)]))")).model == {
+        "a": {"x": [{}]}
+    }
+
+
+def test_references_are_looked_up_after_merging_and_overriding(write):
+    write("base.py", 'crop = (1, 2)\ndata = dict(pipeline=[dict(size="${crop}")], name="crop-${crop}.${run}")\nrun = 7')
+    path = write("child.py", '_base_ = "base.py"\ncrop = (3, 4)')
+    assert load_config(path).data == {"pipeline": [{"size": (3, 4)}], "name": "crop-(3, 4).7"}
+    assert load_config(path, ["crop=9"]).data.pipeline[0].size == 9
+    assert "crop" not in load_config(path)
+
+
+def test_references_to_references_and_to_sections(write):
+    path = write("a.py", 'one = "${two}"\ntwo = dict(x="${seed}")\nseed = 5\nmodel = dict(a="${one}", b=("${seed}",))')
+    assert load_config(path).model == {"a": {"x": 5}, "b": (5,)}
+
+
+def test_two_users_of_a_reference_do_not_share_it(write):
+    path = write("a.py", 'one = dict(x=[1])\nmodel = dict(a="${one}", b="${one}")')
+    model = load_config(path).model
+    model.a.x.append(2)
+    assert model.b.x == [1]
+
+
+def test_references_that_lead_nowhere_or_in_circles(write):
+    assert "model.a.0: '${crp}' refers to no name of the config. Did you mean \"crop\"?" in refused(
+        write("a.py", 'crop = 1\nmodel = dict(a=["${crp}"], b="${crop}")')
+    )
+    assert "refers to itself: one -> two -> one" in refused(
+        write("b.py", 'one = "${two}"\ntwo = ["${one}"]\nmodel = "${one}"')
+    )
+    assert "refers to itself: model -> model" in refused(write("c.py", 'model = dict(a="${model}")'))
+
+
+def test_a_name_that_nobody_uses_is_a_typo(write):
+    message = refused(write("a.py", "modle = dict(a=1)"))
+    assert "a.py: 'modle' is no section" in message and 'Did you mean "model"?' in message
+    write("base.py", 'crop_size = 1\ndata = dict(a="${crop_size}")')
+    message = refused(write("b.py", '_base_ = "base.py"\ncropsize = 2'))
+    assert "b.py: 'cropsize'" in message and 'Did you mean "crop_size"?' in message
+
+
+def test_a_name_stays_allowed_where_the_child_replaced_what_referred_to_it(write):
+    write("base.py", 'crop = 1\ndata = dict(a="${crop}")')
+    assert load_config(write("a.py", '_base_ = "base.py"\ndata = dict(a=3)')).data.a == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "data.bacth_size=4",
+            "data has no 'bacth_size'. Did you mean \"batch_size\"? It has: batch_size, pipeline, sizes",
+        ),
+        ("dta.batch_size=4", "the config has no 'dta'. Did you mean \"data\"?"),
+        ("data.pipeline.2.size=1", "data.pipeline is a list of 2, there is no item '2' in it"),
+        ("data.pipeline.x=1", "data.pipeline is a list of 2"),
+        ("data.batch_size.x=1", "data.batch_size is 2, nothing in it can be set"),
+        ("data.sizes.0=1", "data.sizes is a tuple; give all of it"),
+        ("data.batch_size", "expected name.of.the.value=value"),
+        ("data..batch_size=1", "expected name.of.the.value=value"),
+        ("=1", "expected name.of.the.value=value"),
+    ],
+)
+def test_an_override_must_override_something(write, override, message):
+    path = write("a.py", "data = dict(batch_size=2, pipeline=[dict(type='R', size=1), dict(type='F')], sizes=(1, 2))")
+    assert refused(path, override).startswith(f"override {override!r}")
+    assert message in refused(path, override)
+
+
+def test_overrides(write):
+    path = write(
+        "a.py", "data = dict(b=2, pipeline=[dict(type='R', size=1), dict(type='F')], map={255: 0})\nhooks = {}"
+    )
+    overrides = ["data.pipeline.0.size=(3, 4)", "data.pipeline.-1.p=0.5", "data.map.255=1", "data.b= some = text "]
+    config = load_config(path, [*overrides, "seed=3", "imports=['a.b']"])
+    assert config.data.pipeline == [{"type": "R", "size": (3, 4)}, {"type": "F", "p": 0.5}]
+    assert config.data.map == {255: 1} and config.data.b == "some = text"
+    assert config.seed == 3 and config.imports == ["a.b"]
+
+
+def test_an_overridden_dict_takes_further_overrides(write):
+    path = write("a.py", "hooks = dict(ema=None)")
+    config = load_config(path, ["hooks.ema=dict(type='EMA')", "hooks.ema.momentum=0.5"])
+    assert config.hooks.ema == {"type": "EMA", "momentum": 0.5}
+
+
+def test_a_number_in_the_place_of_a_name_made_of_digits_is_a_name(write):
+    path = write("a.py", "model = dict(variant='50', channels=1, size='${crop}')\ncrop = 5")
+    model = load_config(path, ["model.variant=101", "model.channels=34", "model.size=7"]).model
+    assert model == {"variant": "101", "channels": 34, "size": 7}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 0.001),
+        ("None", None),
+        ("(1,)", (1,)),
+        ("word", "word"),
+        ("dict(a=[dict(b=1)], c=())", {"a": [{"b": 1}], "c": ()}),
+        ("dict(**x)", "dict(**x)"),
+        ("dict([1])", "dict([1])"),
+        ("__import__('os')", "__import__('os')"),
+        ("a/b.pt", "a/b.pt"),
+        ("", ""),
+    ],
+)
+def test_literals(text, value):
+    assert read_literal(text) == value
+
+
+def test_circular_bases(write):
+    write("a.py", '_base_ = "b.py"')
+    write("b.py", '_base_ = ["c.py"]')
+    assert (
+        refused(write("c.py", '_base_ = "a.py"'))
+        == "c.py: its bases go round in a circle: c.py -> a.py -> b.py -> c.py"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed = 1\nmodel = dict(a=1\n", "a.py, line 2: '(' was never closed"),
+        ("seed = 1\n\nseed = 1 / 0", "a.py, line 3: ZeroDivisionError: division by zero"),
+        ("import no_such_module", "a.py, line 1: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("raise SystemExit(3)", "a.py, line 1: SystemExit: 3"),
+        (
+            "model = dict(a={1, 2})",
+            "a.py: model.a: configs hold plain values (numbers, strings, lists, dicts), not set",
+        ),
+        ("_base_ = 5", "a.py: _base_ is the path of a config, or a list of paths, not 5"),
+        ('_base_ = "bb.py"', 'there is no config file bb.py (a base of a.py). Did you mean "b.py"?'),
+        ('_base_ = "x/b.py"', "there is no config file x/b.py (a base of a.py): there is no folder x"),
+    ],
+)
+def test_files_that_cannot_be_read_are_told_with_file_and_line(write, text, message):
+    write("b.py", "")
+    assert message in refused(write("a.py", text))
+
+
+def test_modules_functions_and_private_names_are_no_values(write):
+    text = "import math\nfrom pathlib import Path\n_half = 2\ndef double(x): return x * 2\nseed = double(_half)"
+    assert load_config(write("a.py", text)) == {"seed": 4}
+
+
+ODD = """
+model = dict(
+    inf=float("inf"), minus=-float("inf"), one=(1,), none=None, empty={}, nothing=(), nested=[[1, [2, (3, [])]]],
+    ids={255: 0, -1: "x"}, words={"class": 1, "a b": 2, "lambda": dict(x=1)}, tiny=1e-300, text="a'b\\"c\\n${seed",
+    true=True, number="50", long=["word" * 9] * 40, unicode="größe",
+)
+seed = 2**70
+"""
+
+
+def test_a_dump_loads_back_to_the_same(write, tmp_path):
+    config = load_config(write("a.py", ODD))
+    config.dump(tmp_path / "dumped.py")
+    again = load_config(tmp_path / "dumped.py")
+    assert again == config and again.to_dict() == config.to_dict()
+    assert isinstance(again.model.one, tuple) and max(map(len, (tmp_path / "dumped.py").read_text().splitlines())) < 140
+
+
+def test_long_tables_are_dumped_quickly_and_whole(write, tmp_path):
+    config = load_config(write("a.py", "data = dict(palette=[(i % 256, i % 251, i % 7) for i in range(3000)])"))
+    config.dump(tmp_path / "dumped.py")
+    assert load_config(tmp_path / "dumped.py") == config
+
+
+def test_origins(write):
+    write("bases/base.py", 'crop = (1, 2)\ntrain = dict(a=1, b=2)\ndata = dict(p=[dict(s="${crop}"), dict(s=1)])')
+    path = write("child.py", '_base_ = "bases/base.py"\ntrain = dict(b=3)\nmodel = dict(x=dict(type="A"))')
+    _, origins = load_with_origins(path, ["data.p.1.s=5"])
+    assert {".".join(way): origin for way, origin in origins.items()} == {
+        "train.a": "bases/base.py",
+        "train.b": "child.py",
+        "model.x.type": "child.py",
+        "data.p.0.s": "bases/base.py (${crop})",
+        "data.p.1.s": "command line",
+    }
+
+
+def test_a_name_that_is_not_there_is_an_error(write):
+    config = load_config(write("a.py", "seed = 1"))
+    with pytest.raises(KeyError, match="sead"):
+        _ = config.sead
+    assert re.fullmatch(r"\{'seed': 1\}", str(dict(config)))
