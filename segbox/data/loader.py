@@ -3,6 +3,7 @@
 import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import cv2
@@ -13,16 +14,36 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.sample import Batch, Item, Sample, collate, collate_list
 from segbox.data.sampler import Draw, EndlessSampler, ShardSampler
-from segbox.data.transforms.pipeline import build_pipeline
+from segbox.data.transforms.pipeline import Pipeline, build_pipeline
 from segbox.errors import DataError, UserError
 from segbox.registry import DATASETS
 
+SHARED = ("pipeline", "transform_labels", "skip_unreadable")  # arguments that a wrapper hands to the sets inside
+
 
 def build_dataset(config: Mapping, path: str = "data", **context: Any) -> SegDataset:
-    """`context` is offered to the data set, as `Registry.build` does; `path` is where the config stands."""
-    if isinstance(config, Mapping) and "pipeline" in config:  # built here, where its place in the config is known
-        config = {**config, "pipeline": build_pipeline(config["pipeline"], f"{path}.pipeline")}
+    """`context` is offered to the data set, as `Registry.build` does; `path` is where the config stands.
+
+    `dataset` and `datasets` in a config are data sets inside a wrapper. What the wrapper says about pipelines holds
+    for all of them, so that one pipeline need not be written twice, and evaluation reaches every set.
+    """
+    if not isinstance(config, Mapping):
+        return DATASETS.build(config, path, **context)  # which says what is wrong
+    config = dict(config)
+    if "pipeline" in config and not isinstance(config["pipeline"], Pipeline):  # here its place is known
+        config["pipeline"] = build_pipeline(config["pipeline"], f"{path}.pipeline")
+    if "dataset" in config or "datasets" in config:
+        shared = {key: config.pop(key) for key in SHARED if key in config}
+        build = partial(_build_inner, shared=shared, context=context)
+        if "dataset" in config:
+            config["dataset"] = build(config["dataset"], f"{path}.dataset")
+        if isinstance(config.get("datasets"), list | tuple):
+            config["datasets"] = [build(inner, f"{path}.datasets.{i}") for i, inner in enumerate(config["datasets"])]
     return DATASETS.build(config, path, **context)
+
+
+def _build_inner(config: Any, path: str, shared: Mapping[str, Any], context: Mapping[str, Any]) -> SegDataset:
+    return build_dataset({**config, **shared} if isinstance(config, Mapping) else config, path, **context)
 
 
 def classes_without_files(config: Mapping) -> tuple[str, ...] | None:

@@ -65,20 +65,19 @@ class FolderDataset(SegDataset):
         return len(self.image_files)
 
     def load(self, index: int) -> Sample:
-        return load_pair(self._path(index), self._label_path(index), self.label_table, self.channels)
+        return load_pair(*self.files(index), self.label_table, self.channels)
 
-    def _path(self, index: int) -> Path:
-        return self.image_folder / os.fsdecode(self.image_files[index])
-
-    def _label_path(self, index: int) -> Path:
-        return self.label_folder / os.fsdecode(self.label_files[index])
+    def files(self, index: int) -> tuple[Path, Path]:
+        """Of the image and of the label."""
+        image, label = os.fsdecode(self.image_files[index]), os.fsdecode(self.label_files[index])
+        return self.image_folder / image, self.label_folder / label
 
     def _refuse_black_and_white(self) -> None:
         """Two classes drawn as 0 and 255 would train on one class only, without a word: 255 is ignored."""
         ids: set[int] = set()
         for index in np.linspace(0, len(self) - 1, min(LOOKED_AT, len(self))).astype(int):
             try:
-                ids.update(np.flatnonzero(np.bincount(read_label(self._label_path(index)).ravel())).tolist())
+                ids.update(np.flatnonzero(np.bincount(read_label(self.files(index)[1]).ravel())).tolist())
             except DataError:  # is told when the file's turn comes
                 continue
         if ids == {0, IGNORE_INDEX}:

@@ -50,8 +50,11 @@ class PairDataset(SegDataset):
         return len(self.image_files)
 
     def load(self, index: int) -> Sample:
-        image, label = os.fsdecode(self.image_files[index]), os.fsdecode(self.label_files[index])
-        return load_pair(image, label, self.label_table)
+        return load_pair(*self.files(index), self.label_table)
+
+    def files(self, index: int) -> tuple[Path, Path]:
+        """Of the image and of the label."""
+        return Path(os.fsdecode(self.image_files[index])), Path(os.fsdecode(self.label_files[index]))
 
 
 def load_pair(path: str | Path, label_path: str | Path, label_table: np.ndarray, channels: int = 3) -> Sample:

@@ -1,0 +1,71 @@
+"""Data sets made of other data sets."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from segbox.data.datasets.dataset import SegDataset
+from segbox.data.sample import Sample
+from segbox.data.sampler import Draw
+from segbox.errors import ConfigError
+
+
+class DatasetWrapper(SegDataset):
+    """Deals the images of other data sets anew: a subclass says `__len__` and `locate`.
+
+    Samples go through the pipeline of the set that they come from. In a config, `pipeline`, `transform_labels` and
+    `skip_unreadable` of the wrapper hold for all sets inside, in place of their own (`loader.build_dataset`).
+    """
+
+    @abstractmethod
+    def locate(self, index: int) -> tuple[SegDataset, int]:
+        """The data set that holds the sample, and its index there."""
+
+    def load(self, index: int) -> Sample:
+        dataset, index = self.locate(index)
+        return dataset.load(index)
+
+    def __getitem__(self, draw: Draw) -> Sample | None:
+        dataset, index = self.locate(draw[0])
+        return dataset[index, draw[1]]
+
+
+def innermost(dataset: SegDataset, index: int) -> tuple[SegDataset, int]:
+    """Through all wrappers."""
+    while isinstance(dataset, DatasetWrapper):
+        dataset, index = dataset.locate(index)
+    return dataset, index
+
+
+def check_built(dataset: SegDataset, name: str) -> SegDataset:
+    if not isinstance(dataset, SegDataset):
+        raise ConfigError(f"{name}: expected a data set, dict(type=..., ...), got {dataset!r}")
+    return dataset
+
+
+def check_agree(datasets: Sequence[SegDataset]) -> None:
+    """One image's ids and colours mean what another's mean."""
+    first = datasets[0]
+    for position, other in enumerate(datasets[1:], 1):
+        if tuple(other.classes) != tuple(first.classes):
+            raise ConfigError(
+                f"datasets.{position} has other classes than datasets.0: {_difference(first.classes, other.classes)}."
+                " Give both the same classes in the same order; label_map translates ids"
+            )
+        colours = [[tuple(map(int, colour)) for colour in dataset.palette] for dataset in (first, other)]
+        if colours[0] != colours[1]:
+            place = next(i for i, pair in enumerate(zip(*colours)) if pair[0] != pair[1])
+            raise ConfigError(
+                f"datasets.{position} has another palette than datasets.0: {first.classes[place]!r} is"
+                f" {colours[0][place]} and {colours[1][place]}; give both the same palette"
+            )
+
+
+def _difference(one: Sequence[str], other: Sequence[str]) -> str:
+    if len(one) != len(other):
+        return f"{len(one)} ({_few(one)}) and {len(other)} ({_few(other)})"
+    place = next(i for i, names in enumerate(zip(one, other)) if names[0] != names[1])
+    return f"id {place} is {one[place]!r} and {other[place]!r}"
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

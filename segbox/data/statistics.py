@@ -1,0 +1,93 @@
+"""How often classes occur in a data set, and what weights that gives them."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from segbox.data.datasets.dataset import SegDataset
+from segbox.data.datasets.folder import FolderDataset
+from segbox.data.datasets.pairs import PairDataset
+from segbox.data.datasets.wrapper import innermost
+from segbox.data.files import read_label
+from segbox.errors import UserError
+
+OnProgress = Callable[[int, int], None]  # done, of how many
+Result = TypeVar("Result")
+
+
+def class_frequencies(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None) -> np.ndarray:
+    """Pixels of each class. Reads every label once, and only the labels; nothing is kept on disk."""
+    return sum(label_counts(dataset, workers, on_progress))[: len(dataset.classes)]
+
+
+def label_counts(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None) -> Iterator[np.ndarray]:
+    """For each image in order, the pixels of each of the 256 values that its label may hold."""
+    return in_processes(partial(_count_label, dataset), len(dataset), workers, on_progress)
+
+
+def _count_label(dataset: SegDataset, index: int) -> np.ndarray:
+    return count_ids(load_label(dataset, index))
+
+
+def load_label(dataset: SegDataset, index: int) -> np.ndarray:
+    """The label as `dataset.load` gives it, without reading the image where that can be done."""
+    dataset, index = innermost(dataset, index)
+    if not isinstance(dataset, FolderDataset | PairDataset):
+        return dataset.load(index)["label"]
+    return cv2.LUT(read_label(dataset.files(index)[1]), dataset.label_table)
+
+
+def count_ids(label: np.ndarray) -> np.ndarray:
+    if label.size > 2**24:  # calcHist is ten times as fast, but its counts are float32
+        return np.bincount(label.ravel(), minlength=256)
+    return cv2.calcHist([label], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+
+
+# --- several processes -----------------------------------------------------------------------------------------------
+
+
+def in_processes(
+    function: Callable[[int], Result], length: int, workers: int = 0, on_progress: OnProgress | None = None
+) -> Iterator[Result]:
+    """function(0), function(1), ... in order. A user's mistake met in a process is raised here."""
+    loader = DataLoader(
+        _Calls(function, length),
+        batch_size=8,
+        num_workers=min(workers, -(-length // 8)),
+        collate_fn=list,
+        worker_init_fn=_start_worker,
+        generator=torch.Generator().manual_seed(0),  # else the global random state is drawn from
+    )
+    done = 0
+    for results in loader:
+        for result in results:
+            if isinstance(result, UserError):
+                raise result
+            yield result
+        done += len(results)
+        if on_progress is not None:
+            on_progress(done, length)
+
+
+class _Calls(Dataset):
+    def __init__(self, function: Callable[[int], Any], length: int) -> None:
+        self.function = function
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self.function(index)
+        except UserError as error:  # torch would wrap it in a stack trace
+            return error
+
+
+def _start_worker(worker: int) -> None:
+    cv2.setNumThreads(0)
