@@ -1,14 +1,23 @@
 """A data set that is two folders: images, and masks of the same names."""
 
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.datasets.dataset import Colour, SegDataset
-from segbox.data.datasets.pairs import IMAGE_SUFFIXES, list_files, load_pair, match_names, read_lines
+from segbox.data.datasets.pairs import (
+    IMAGE_SUFFIXES,
+    find_missing,
+    first_few,
+    list_files,
+    load_pair,
+    match_names,
+    read_lines,
+)
 from segbox.data.files import read_label
 from segbox.data.palette import default_palette
 from segbox.data.sample import Sample
@@ -23,8 +32,9 @@ LOOKED_AT = 8  # masks that are looked at to see a mask of 0 and 255
 class FolderDataset(SegDataset):
     """`root/images/{split}/NAME.jpg` and `root/annotations/{split}/NAME.png`, at any depth.
 
-    Where there is no folder for the split, `root/{split}.txt` or `root/splits/{split}.txt` lists the names.
-    `label_map` changes ids as they are read: {11: 255} ignores class 11.
+    Where there is no folder for the split, `root/{split}.txt` or `root/splits/{split}.txt` lists the names; so does
+    `split_file`, anywhere. `label_map` changes ids as they are read: {11: 255} ignores class 11. Images and masks may
+    lie in one folder, where `label_suffix` tells them apart. `allow_missing` leaves out what has no partner.
     """
 
     def __init__(
@@ -42,18 +52,26 @@ class FolderDataset(SegDataset):
         pipeline: Pipeline | Sequence[Mapping] = (),
         transform_labels: bool = True,
         skip_unreadable: bool = False,
+        split_file: str | None = None,
+        allow_missing: bool = False,
     ) -> None:
         self.root = Path(root).expanduser()
         self.channels = channels
         self.pipeline = as_pipeline(pipeline, transform_labels)
         self.transform_labels = transform_labels
         self.skip_unreadable = skip_unreadable
-        self.image_folder, self.label_folder, names = _find_folders(self.root, split, images, annotations)
+        self.image_folder, self.label_folder, names = _find_folders(self.root, split, split_file, images, annotations)
         self.classes = _read_classes(self.root, classes)
         self.palette = _checked_palette(palette, self.classes)
         self.label_table = _label_table(label_map or {}, len(self.classes))
         suffixes = IMAGE_SUFFIXES if image_suffix is None else (image_suffix,)
-        images, labels = list_files(self.image_folder, suffixes), list_files(self.label_folder, (label_suffix,))
+        labels = list_files(self.label_folder, (label_suffix,))
+        masks = labels.values() if self.image_folder == self.label_folder else ()
+        images = list_files(self.image_folder, suffixes, without=masks)
+        wanted = sorted(set(images) | set(labels)) if names is None else names
+        self.missing = find_missing(images, labels, wanted)
+        if allow_missing and any(self.missing):
+            names = self._leave_out_missing(wanted)
         pairs = match_names(images, labels, names, self.image_folder, f"*{label_suffix} in {self.label_folder}")
         # Two arrays of bytes, not a million strings: workers share them without copying.
         self.image_files = np.array([os.fsencode(image) for image, _ in pairs])
@@ -72,6 +90,17 @@ class FolderDataset(SegDataset):
         image, label = os.fsdecode(self.image_files[index]), os.fsdecode(self.label_files[index])
         return self.image_folder / image, self.label_folder / label
 
+    def _leave_out_missing(self, names: Iterable[str]) -> list[str]:
+        no_image, no_mask = self.missing
+        warnings.warn(
+            f"{self.image_folder}: left out are {len(no_mask)} images without mask ({first_few(no_mask)}) and"
+            f" {len(no_image)} masks or names without image ({first_few(no_image)}) (allow_missing=True)",
+            stacklevel=3,
+        )
+        left_out = {*no_image, *no_mask}
+        kept = [name for name in names if name not in left_out]
+        return kept or list(names)  # nothing left: `match_names` says so
+
     def _refuse_black_and_white(self) -> None:
         """Two classes drawn as 0 and 255 would train on one class only, without a word: 255 is ignored."""
         ids: set[int] = set()
@@ -87,10 +116,19 @@ class FolderDataset(SegDataset):
             )
 
 
-def _find_folders(root: Path, split: str | None, images: str, annotations: str) -> tuple[Path, Path, list[str] | None]:
+def _find_folders(
+    root: Path, split: str | None, split_file: str | None, images: str, annotations: str
+) -> tuple[Path, Path, list[str] | None]:
     """The two folders, and the names that the split lists (None: all)."""
     names = None
     folders = [root / images, root / annotations]
+    if split_file is not None:
+        if split is not None:
+            raise ValueError(f"split={split!r} and split_file={split_file!r}: give only one of them")
+        path = root / Path(split_file).expanduser()
+        if not path.is_file():
+            raise DataError(f"there is no split_file {path.absolute()}; it lists one NAME per line")
+        names = read_lines(path)
     if split is not None:
         lists = [path for path in (root / f"{split}.txt", root / "splits" / f"{split}.txt") if path.is_file()]
         if (root / images / split).is_dir() or not lists:

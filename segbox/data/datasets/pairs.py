@@ -96,9 +96,10 @@ def paths_in(folder: Path, *suffixes: str) -> dict[str, Path]:
     return {name: folder / file for name, file in list_files(folder, suffixes).items()}
 
 
-def list_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
-    """Name without suffix -> file, both relative to the folder and sorted."""
+def list_files(folder: Path, suffixes: tuple[str, ...], without: Iterable[str] = ()) -> dict[str, str]:
+    """Name without suffix -> file, both relative to the folder and sorted; not the files in `without`."""
     found: dict[str, str] = {}
+    without = set(without)
     for place, _, files in os.walk(folder, followlinks=True):
         inside = os.path.relpath(place, folder)
         for file in files:
@@ -106,6 +107,8 @@ def list_files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
             if suffix is None or file.startswith("."):
                 continue
             path = os.path.normpath(os.path.join(inside, file))
+            if path in without:
+                continue
             name = path[: -len(suffix)]
             if name in found:
                 raise DataError(f"{folder}: {found[name]} and {path} have the same name; which of them is meant?")
@@ -120,17 +123,32 @@ def match_names(
     wanted = sorted(set(images) | set(labels)) if names is None else names
     if not wanted:
         raise DataError(f"{image_folder}: " + ("holds no images" if names is None else "the split lists no names"))
+    no_image, no_mask = find_missing(images, labels, wanted)
     problems = [
         f"{len(missing)} {what} ({first_few(missing)})"
-        for what, missing in (
-            (f"have no image in {image_folder}", [name for name in wanted if name not in images]),
-            (f"have no mask {masks}", [name for name in wanted if name not in labels]),
-        )
+        for what, missing in ((f"have no image in {image_folder}", no_image), (f"have no mask {masks}", no_mask))
         if missing
     ]
     if problems:
-        raise DataError(f"of {len(wanted)} names, " + ", and ".join(problems))
+        raise MissingPairs(f"of {len(wanted)} names, " + ", and ".join(problems), no_image, no_mask)
     return [(images[name], labels[name]) for name in wanted]
+
+
+def find_missing(
+    images: Mapping[str, File], labels: Mapping[str, File], names: Iterable[str]
+) -> tuple[list[str], list[str]]:
+    """The names without an image, and those without a mask."""
+    names = list(names)
+    return [name for name in names if name not in images], [name for name in names if name not in labels]
+
+
+class MissingPairs(DataError):
+    """Images without masks, or masks without images: all their names."""
+
+    def __init__(self, message: str, no_image: Sequence[str] = (), no_mask: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.no_image = list(no_image)
+        self.no_mask = list(no_mask)
 
 
 def read_names(path: Path) -> list[str]:
