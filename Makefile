@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO := work_dirs/demo
-CONFIG := configs/demo/pspnet_r18_shapes.py
+CONFIG := configs/demo/pspnet_r10_shapes.py
 
 .PHONY: demo test test-slow lint format clean
 

@@ -1,23 +1,24 @@
 #!/usr/bin/env python3
-"""List the configs as a Markdown table: method, backbone, data set, and the number to expect.
+"""List the configs as Markdown tables: a row per config with the number to expect, or a row per method.
 
-tools/list_configs.py                      # print it
-tools/list_configs.py --write README.md    # put it between <!-- configs:begin --> and <!-- configs:end -->
-tools/list_configs.py --check README.md    # exit status 2 if it is not up to date there
+tools/list_configs.py [--methods]                        # print a table
+tools/list_configs.py --write README.md docs/configs.md  # put the tables between <!-- configs:begin --> and
+                                                         # <!-- configs:end -->, or methods:begin and methods:end
+tools/list_configs.py --check README.md docs/configs.md  # exit status 2 if they are not up to date there
 """
 
 import argparse
 import ast
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from segbox.config import load_config, shorten
 from segbox.errors import ConfigError, ends_with_a_message
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- configs:begin -->", "<!-- configs:end -->"
-COLUMNS = ("Method", "Backbone", "Data set", "Expected", "Source", "Config")
 SENTENCE = re.compile(r"Expected: (.*?)\.(?:\s|$)")
 TITLE = re.compile(r"(.+?) \((https?://[^)]+)\) with .+? on (.+?)\.(?:\s|$)")  # PSPNet (URL) with ResNet-50 on DRIVE.
 
@@ -26,45 +27,100 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--configs", type=Path, default=ROOT / "configs", help="the folder to list (default: configs)")
     action = parser.add_mutually_exclusive_group()
-    action.add_argument("--check", type=Path, metavar="FILE", help="is the table in FILE up to date?")
-    action.add_argument("--write", type=Path, metavar="FILE", help="rewrite the table in FILE")
+    action.add_argument("--methods", action="store_true", help="a row per method")
+    action.add_argument("--check", type=Path, nargs="+", metavar="FILE", help="are the tables in FILE up to date?")
+    action.add_argument("--write", type=Path, nargs="+", metavar="FILE", help="rewrite the tables in FILE")
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse()
-    lines = table(args.configs)
-    if args.write is not None:
-        before, _, after = split(args.write)
-        args.write.write_text(f"{before}{BEGIN}\n{lines}\n{END}{after}", encoding="utf-8")
-    elif args.check is not None:
-        if split(args.check)[1].strip() != lines:
-            raise ConfigError(
-                f"{args.check}: its table of configs is out of date; run tools/list_configs.py --write {args.check}"
-            )
-    else:
-        print(lines)
+    rows = [Row(path) for path in config_files(args.configs)]
+    for file in args.write or args.check or ():
+        text = read(file)
+        new = with_tables(text, rows, file)
+        if args.check and new != text:
+            raise ConfigError(f"{file}: its table is out of date; run tools/list_configs.py --write {file}")
+        if new != text:
+            file.write_text(new, encoding="utf-8")
+    if not (args.write or args.check):
+        print(TABLES["methods" if args.methods else "configs"](rows, args.configs.parent))
 
 
-def table(folder: Path) -> str:
+def config_files(folder: Path) -> list[Path]:
     paths = [path for path in sorted(folder.glob("*/*.py")) if path.parent.name != "_base_"]
     if not paths:
         raise ConfigError(f"{folder}: holds no configs (METHOD/NAME.py)")
-    rows = [COLUMNS, ("---",) * len(COLUMNS), *(row(path, folder) for path in paths)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    return paths
 
 
-def row(path: Path, folder: Path) -> tuple[str, ...]:
-    text = " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split())
-    sentence = SENTENCE.search(text)
-    if sentence is None:
-        raise ConfigError(f"{shorten(path)}: its first lines do not say what to expect (Expected: 41.7 mIoU (source).)")
-    config = load_config(path)
-    title = TITLE.match(text)
-    method = f"[{title[1]}]({title[2]})" if title else config.model.decode_head.type.removesuffix("Head")
-    link = f"[{path.stem}]({path.relative_to(folder.parent).as_posix()})"
-    data_set = data_name(config.data.train, title[3] if title else path.parent.name)
-    return method, backbone_name(config.model), data_set, *expectation(sentence[1]), link
+def config_table(rows: Sequence["Row"], seen_from: Path) -> str:
+    return markdown(
+        ("Method", "Backbone", "Data set", "Expected", "Source", "Config"),
+        [(row.method, row.backbone, row.data, row.number, row.source, row.link(seen_from)) for row in rows],
+    )
+
+
+def method_table(rows: Sequence["Row"], seen_from: Path) -> str:
+    """A row per folder: what it has been set up with."""
+    lines = []
+    for folder, group in groupby(rows, key=lambda row: row.path.parent):
+        members = list(group)
+        method = next((row.method for row in members if row.method.startswith("[")), members[0].method)
+        backbones = ", ".join(dict.fromkeys(row.backbone for row in members))
+        data = ", ".join(dict.fromkeys(row.data for row in members))
+        link = f"[{folder.name}/]({relative(folder, seen_from)}) ({len(members)})"
+        lines.append((method, backbones, data, link))
+    return markdown(("Method", "Backbones", "Data sets", "Configs"), lines)
+
+
+TABLES = {"configs": config_table, "methods": method_table}
+
+
+def with_tables(text: str, rows: Sequence["Row"], file: Path) -> str:
+    """The text of a file with what stands between its markers made anew."""
+    found = 0
+    for name, make in TABLES.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        before, has_begin, rest = text.partition(begin)
+        _, has_end, after = rest.partition(end)
+        if has_begin and has_end:
+            found += 1
+            text = f"{before}{begin}\n{make(rows, file.resolve().parent)}\n{end}{after}"
+    if not found:
+        markers = " or ".join(f"<!-- {name}:begin --> and <!-- {name}:end -->" for name in TABLES)
+        raise ConfigError(f"{file}: has no place for a table; write {markers} on lines of their own")
+    return text
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
+class Row:
+    """What a config says of itself: its docstring, and what it resolves to."""
+
+    def __init__(self, path: Path) -> None:
+        text = " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split())
+        sentence = SENTENCE.search(text)
+        if sentence is None:
+            raise ConfigError(
+                f"{shorten(path)}: its first lines do not say what to expect (Expected: 41 mIoU (paper).)"
+            )
+        config = load_config(path)
+        title = TITLE.match(text)
+        self.path = path
+        self.method = f"[{title[1]}]({title[2]})" if title else config.model.decode_head.type.removesuffix("Head")
+        self.backbone = backbone_name(config.model)
+        self.data = data_name(config.data.train, title[3] if title else path.parent.name)
+        self.number, self.source = expectation(sentence[1])
+
+    def link(self, seen_from: Path) -> str:
+        return f"[{self.path.stem}]({relative(self.path, seen_from)})"
+
+
+def relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
 def expectation(sentence: str) -> tuple[str, str]:
@@ -89,15 +145,10 @@ def data_name(data: Mapping, folder_name: str) -> str:
     return name + (" with background" if data.get("use_background") else "")
 
 
-def split(path: Path) -> tuple[str, str, str]:
-    """What stands before, between and after the two markers."""
-    if not path.is_file():
-        raise ConfigError(f"there is no file {path}")
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    between, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ConfigError(f"{path}: has no place for the table; write {BEGIN} and {END} on lines of their own")
-    return before, between, after
+def read(file: Path) -> str:
+    if not file.is_file():
+        raise ConfigError(f"there is no file {file}")
+    return file.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

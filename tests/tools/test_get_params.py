@@ -15,7 +15,7 @@ from segbox.registry import BACKBONES, HEADS
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools" / "get_params.py"
-DEMO = str(ROOT / "configs" / "demo" / "pspnet_r18_shapes.py")
+DEMO = str(ROOT / "configs" / "demo" / "pspnet_r10_shapes.py")
 
 # BLSeg at 10 and at 21 classes: FCN, U-Net, PSPNet, DeepLabV3+, GCN
 GOLDEN = {
@@ -65,7 +65,7 @@ def answer(monkeypatch, capsys, *words):
 
 def test_the_parts_of_a_config(monkeypatch, capsys):
     parts = json.loads(answer(monkeypatch, capsys, DEMO, "--json", "--size", "64", "96", "--num-classes", "21"))
-    assert parts["backbone"]["parameters"] == 11_176_512
+    assert parts["backbone"]["parameters"] == 1_230_240
     assert list(parts) == ["backbone", "decode_head", "auxiliary_heads", "total"]
     assert parts["total"]["parameters"] == sum(part["parameters"] for name, part in parts.items() if name != "total")
     assert parts["total"]["flops"] == parts["backbone"]["flops"] + parts["decode_head"]["flops"]
@@ -77,7 +77,7 @@ def test_classes_come_from_the_data_set(monkeypatch, capsys):
     seven = answer(monkeypatch, capsys, DEMO, "--json", "--size", "64", "64")
     assert seven == answer(monkeypatch, capsys, DEMO, "--json", "--size", "64", "64", "--num-classes", "7")
     text = answer(monkeypatch, capsys, DEMO, "--size", "64", "64")
-    assert "11,176,512" in text and "1 multiply-add = 2 FLOPs" in text
+    assert "1,230,240" in text and "1 multiply-add = 2 FLOPs" in text
     with pytest.raises(ValueError, match="give --num-classes"):
         tool.number_of_classes({"model": {}, "data": {"train": {"type": "FolderDataset"}}}, None)
 

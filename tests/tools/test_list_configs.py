@@ -128,7 +128,12 @@ def test_a_row(tmp_path):
     tool = load_tool()
     (tmp_path / "configs/foo").mkdir(parents=True)
     (tmp_path / "configs/foo/foo_r50_my_set.py").write_text(TINY)
-    last = tool.table(tmp_path / "configs").splitlines()[-1]
+    rows = [tool.Row(path) for path in tool.config_files(tmp_path / "configs")]
+    assert tool.method_table(rows, tmp_path).splitlines()[-1] == (
+        "| [Foo](https://a.b/c) | ResNet-50-S + JPU | My Set | [foo/](configs/foo) (1) |"
+    )
+    assert tool.config_table(rows, tmp_path / "docs").splitlines()[-1].endswith("](../configs/foo/foo_r50_my_set.py) |")
+    last = tool.config_table(rows, tmp_path).splitlines()[-1]
     assert last == (
         "| [Foo](https://a.b/c) | ResNet-50-S + JPU | My Set | 41.7 mIoU | the paper |"
         " [foo_r50_my_set](configs/foo/foo_r50_my_set.py) |"
@@ -157,11 +162,17 @@ def test_write_then_check(tmp_path):
     assert text.startswith("# A\n\n<!-- configs:begin -->\n| Method |") and text.endswith("-->\n\nB\n")
 
 
+@pytest.mark.parametrize("name", ["README.md", "docs/configs.md"])
+def test_what_we_ship_is_up_to_date(name):
+    answer = run("--check", ROOT / name)
+    assert answer.returncode == 0, answer.stderr
+
+
 def test_what_it_refuses(tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text("no markers")
     answer = run("--check", readme)
-    assert answer.returncode == 2 and "has no place for the table" in answer.stderr
+    assert answer.returncode == 2 and "has no place for a table" in answer.stderr
     (tmp_path / "configs/foo").mkdir(parents=True)
     (tmp_path / "configs/foo/foo.py").write_text("model = dict()\n")
     answer = run("--configs", tmp_path / "configs")

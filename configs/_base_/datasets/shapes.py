@@ -1,20 +1,20 @@
 """Generated pictures of coloured shapes: 6 shapes and the background, outlines ignored. Nothing to download."""
 
-crop_size = (96, 128)
 data = dict(
     train=dict(
         type="ShapesDataset",
         num_images=800,
         size=(96, 128),
+        radii=(0.15, 0.32),
         seed=0,
         pipeline=[
-            dict(type="RandomResize", ratio_range=(0.75, 1.5)),
-            dict(type="RandomCrop", size="${crop_size}", cat_max_ratio=0.9),
+            dict(type="RandomResize", ratio_range=(0.9, 1.25)),
+            dict(type="RandomCrop", size=(96, 128), cat_max_ratio=0.9),
             dict(type="RandomFlip"),
             dict(type="PhotoMetricDistortion"),
         ],
     ),
-    val=dict(type="ShapesDataset", num_images=100, size=(96, 128), seed=1, pipeline=[]),
+    val=dict(type="ShapesDataset", num_images=100, size=(96, 128), radii=(0.15, 0.32), seed=1, pipeline=[]),
     batch_size=16,
     val_batch_size=16,
     workers=2,

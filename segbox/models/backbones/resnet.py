@@ -12,6 +12,7 @@ from segbox.registry import BACKBONES
 
 # variant: (bottleneck?, blocks per stage, width of the first stage, squeeze and excitation?)
 VARIANTS = {
+    "10-half": (False, (1, 1, 1, 1), 32, False),  # nobody's but ours, for trials without a GPU
     "18": (False, (2, 2, 2, 2), 64, False),
     "34": (False, (3, 4, 6, 3), 64, False),
     "50": (True, (3, 4, 6, 3), 64, False),
