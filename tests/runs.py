@@ -14,7 +14,7 @@ from segbox.engine.runner import Runner
 
 ROOT = Path(__file__).parents[1]
 TEXT = f'''
-_base_ = ["{ROOT}/configs/_base_/datasets/shapes.py", "{ROOT}/configs/_base_/schedules/sgd_poly.py"]
+_base_ = "{ROOT}/configs/_base_/schedules/sgd_poly.py"
 crop_size = (32, 48)
 model = dict(
     type="EncoderDecoder",
@@ -22,8 +22,18 @@ model = dict(
     decode_head=dict(type="FCNHead", dropout=0.5),
 )
 data = dict(
-    train=dict(num_images=6, size=(32, 48)),
-    val=dict(num_images=3, size=(32, 40)),
+    train=dict(
+        type="ShapesDataset",
+        num_images=6,
+        size=(40, 56),
+        pipeline=[
+            dict(type="RandomResize", ratio_range=(0.75, 1.5)),
+            dict(type="RandomCrop", size="${{crop_size}}"),
+            dict(type="RandomFlip"),
+            dict(type="PhotoMetricDistortion"),
+        ],
+    ),
+    val=dict(type="ShapesDataset", num_images=3, size=(32, 40), seed=1, pipeline=[]),
     batch_size=4,
     val_batch_size=2,
     workers=0,

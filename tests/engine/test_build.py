@@ -1,0 +1,148 @@
+"""From a config to a run: every mistake is met at the door, with its place in the config."""
+
+import logging
+
+import pytest
+import torch
+
+from segbox.config import load_config
+from segbox.engine.build import build_runner, check_classes, choose_device, plain_scores, share, start_logging
+from segbox.errors import ConfigError, UserError
+from tests.runs import tiny_runner, write_config
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "train = dict(max_stpes=3)",
+            "train.max_stpes: TrainSettings takes no argument 'max_stpes'. Did you mean \"max_steps\"",
+        ),
+        ("train = dict(max_steps='4k')", "train.max_steps: expected int or None, got '4k'"),
+        ("train = dict(max_epochs=2)", "train: give either max_steps or max_epochs"),
+        ("train = dict(max_steps=0)", "train: max_steps=0"),
+        ("train = dict(amp='fp32')", "train: amp='fp32': one of"),
+        ("train = dict(clip_grad=0)", "train: clip_grad=0: expected a largest norm above 0"),
+        (
+            "train = dict(accumulate=3)",
+            "data.batch_size=4 is the images of a step over all processes; it must be a mult",
+        ),
+        ("train = dict(sync_batch_norm=True)", "train.sync_batch_norm: PyTorch synchronises batch norm on GPUs only"),
+        ("train = dict(compile='false')", "train.compile: expected bool, got 'false'"),
+        ("data = dict(worker=2)", "data.worker: DataSettings takes no argument 'worker'. Did you mean \"workers\""),
+        ("data = dict(train=None)", "data.train: the config has no training set"),
+        ("data = dict(train=dict(num_image=2))", "data.train.num_image: ShapesDataset takes no argument"),
+        ("data = dict(val=dict(size=(3, 3)))", "data.val: num_images=3, size=(3, 3): expected"),
+        (
+            "data = dict(val=dict(type='ShapeDataset'))",
+            "data.val: there is no data set 'ShapeDataset'. Did you mean \"ShapesD",
+        ),
+        ("data = dict(train=dict(pipeline=[dict(type='RandomFlp')]))", "data.train.pipeline.0: there is no transform"),
+        (
+            "data = dict(val=dict(pipeline=[dict(type='RandomFlip')]))",
+            "data.val.pipeline.0: RandomFlip moves the image",
+        ),
+        ("test = dict(scale=(1.0,))", "test.scale: build_predict takes no argument 'scale'. Did you mean \"scales\""),
+        (
+            "metric = dict(absnet=0)",
+            "metric.absnet: ConfusionMatrix takes no argument 'absnet'. Did you mean \"absent\"",
+        ),
+        ("hooks = dict(ema=dict(momentum=0.9, decay=1))", "hooks.ema.decay: EMA takes no argument 'decay'"),
+        ("hooks = dict(mine=dict(interval=3))", "hooks.mine: has no `type`. A hook is one of: Checkpoint, CosineLR"),
+        ("hooks = dict(ema=dict(type='Ema'))", "hooks.ema: there is no hook 'Ema'. Did you mean \"EMA\""),
+        ("optimizer = dict(decay_norm=False)", 'optimizer.decay_norm: is no setting. Did you mean "decay_norms"'),
+        (
+            "optimizer = dict(rules={'backbone.*': dict(lr=1)})",
+            "optimizer.rules['backbone.*']: knows lr_mult and weight_dec",
+        ),
+        ("model = dict(decode_head=dict(dropuot=0.1))", "model.decode_head.dropuot: FCNHead takes no argument"),
+        (
+            "model = dict(decode_head=dict(in_channels=3))",
+            "model.decode_head.in_channels: is worked out by the program",
+        ),
+        ("model = dict(num_classes=5)", "model.num_classes: 5, but the data set has 7 classes; leave it out"),
+        ("model = dict(backbone=dict(variant='19'))", "model.backbone: there is no ResNet '19'"),
+        ("seed = None", "seed: expected int, got None"),
+        ("imports = ['no.such.thing']", "imports: there is no module 'no.such.thing'"),
+    ],
+)
+def test_mistakes_are_told_with_their_place(tmp_path, text, message):
+    write_config(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        build_runner(load_config(write_config(tmp_path, text, "child.py")), tmp_path, CPU)
+    assert message in str(caught.value)
+
+
+def test_a_missing_section(tmp_path):
+    config = load_config(write_config(tmp_path))
+    del config["optimizer"]
+    with pytest.raises(ConfigError, match="the config has no section 'optimizer'"):
+        build_runner(config, tmp_path, CPU)
+
+
+def test_a_run_without_validation(tmp_path):
+    runner = tiny_runner(tmp_path, ["data.val=None", "train.max_steps=1"])
+    with pytest.raises(ConfigError, match=r"hooks\.evaluate: the config has no data\.val"):
+        runner.train()
+    runner = tiny_runner(tmp_path, ["data.val=None", "hooks.evaluate=None", "train.max_steps=1"])
+    runner.train()
+    assert runner.step == 1
+
+
+def test_the_same_seed_makes_the_same_model(tmp_path):
+    first, again, other = (tiny_runner(tmp_path / str(i), [f"seed={s}"]) for i, s in enumerate((3, 3, 4)))
+    weights = [next(runner.model.parameters()) for runner in (first, again, other)]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+def test_epochs(tmp_path):
+    assert tiny_runner(tmp_path, ["train.max_steps=None", "train.max_epochs=4"]).max_steps == 6  # of 4 of 6 images
+
+
+def test_hooks_run_in_the_order_of_the_config_without_those_taken_out(tmp_path):
+    assert list(tiny_runner(tmp_path, ["hooks.ema=None"]).hooks) == ["lr", "log", "evaluate", "checkpoint"]
+
+
+def test_devices(monkeypatch):
+    assert choose_device("cpu") == CPU
+    with pytest.raises(ConfigError, match="--device gpu: "):
+        choose_device("gpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert choose_device(None) == choose_device("cuda") == torch.device("cuda:1")
+    assert choose_device("cuda:0") == torch.device("cuda:0")
+    with pytest.raises(ConfigError, match=r"--device cuda:7: asks for cuda:7; PyTorch sees 2 GPU"):
+        choose_device("cuda:7")
+
+
+def test_shares():
+    assert share(16, 2) == 8
+    for batch_size, accumulate in ((0, 1), (4, 0), (4, 3)):
+        with pytest.raises(ConfigError, match=f"data.batch_size={batch_size}"):
+            share(batch_size, accumulate)
+
+
+def test_scores_for_json_and_classes_of_another_data_set():
+    assert plain_scores({"a": float("nan"), "b": 12.34567}) == {"a": None, "b": 12.3457}
+    check_classes({}, ("a",), "a.pt")
+    check_classes({"classes": ["a"]}, ("a",), "a.pt")
+    with pytest.raises(UserError, match=r"a\.pt was trained on b, c; the config's data set has a"):
+        check_classes({"classes": ["b", "c"]}, ("a",), "a.pt")
+
+
+def test_lines_go_to_the_terminal_and_the_log(tmp_path, capsys, monkeypatch):
+    logger = logging.getLogger("segbox")
+    start_logging(tmp_path)
+    logger.info("hello")
+    start_logging()
+    logger.info("again")
+    assert capsys.readouterr().out == "hello\nagain\n"
+    assert (tmp_path / "log.txt").read_text().endswith(" hello\n")
+    monkeypatch.setenv("RANK", "1")
+    start_logging(tmp_path)
+    logger.info("from another process")
+    assert capsys.readouterr().out == ""

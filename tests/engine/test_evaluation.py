@@ -1,0 +1,97 @@
+"""One pass over a validation set."""
+
+import pytest
+import torch
+from torch import nn
+
+from segbox.config import Config
+from segbox.engine.build import Evaluation
+from segbox.engine.evaluation import class_map, evaluate, of_one_size
+from segbox.engine.metrics import ConfusionMatrix
+from segbox.models.inference import whole
+
+CPU = torch.device("cpu")
+
+
+class Brightness(nn.Module):
+    """Class 1 where the image is bright."""
+
+    def forward(self, images):
+        bright = images[:, :1].float() / 255 - 0.5
+        return torch.cat([-bright, bright], dim=1)
+
+
+def item(height, width, label_size=None, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    image = torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator)
+    label = torch.randint(0, 2, label_size or (height, width), dtype=torch.uint8, generator=generator)
+    return {"image": image, "label": label, "path": f"{seed}.png", "size": (height, width)}
+
+
+def test_batches_of_any_sizes_score_as_one_by_one():
+    items = [item(6, 8, seed=0), item(6, 8, seed=1), item(5, 9, seed=2), item(6, 8, seed=3)]
+    batched, single = ConfusionMatrix(("a", "b")), ConfusionMatrix(("a", "b"))
+    seen = []
+    model = Brightness().train()
+    evaluate(model, whole(model), [items], batched, CPU, watch=lambda item, guess: seen.append(item["path"]))
+    for own in items:
+        single.update((own["image"][0].float() / 255 > 0.5).to(torch.uint8), own["label"])
+    assert (batched.counts == single.counts).all() and seen == ["0.png", "1.png", "2.png", "3.png"]
+    assert model.training
+
+
+def test_predictions_are_brought_to_the_size_of_the_labels():
+    metric = ConfusionMatrix(("a", "b"))
+    guesses = []
+    model = Brightness()
+    batches = [[item(6, 8, (12, 17))], [item(6, 8, (3, 4))]]
+    evaluate(model, whole(model), batches, metric, CPU, watch=lambda item, guess: guesses.append(guess.shape))
+    assert guesses == [(12, 17), (3, 4)] and metric.counts.sum() == 12 * 17 + 12
+
+
+def test_the_mode_of_the_model_is_restored_after_an_error():
+    model = nn.Dropout().train()
+
+    def broken(images):
+        assert not model.training
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        evaluate(model, broken, [[item(4, 4)]], ConfusionMatrix(("a", "b")), CPU)
+    assert model.training
+
+
+def test_runs_of_one_size():
+    sizes = [len(group) for group in of_one_size([item(4, 4), item(4, 4), item(5, 4), item(4, 4)])]
+    assert sizes == [2, 1, 1] and not list(of_one_size([]))
+
+
+def test_class_maps_resize_probabilities_not_classes():
+    probabilities = torch.tensor([[[0.9, 0.0]], [[0.1, 0.4]], [[0.0, 0.6]]])  # 3 1 2
+    assert class_map(probabilities, (1, 2)).tolist() == [[0, 2]]
+    assert (
+        class_map(probabilities, (2, 8)).unique().tolist() == [0, 2]
+        and class_map(probabilities, (1, 2)).dtype == torch.uint8
+    )
+
+
+def config(**test):
+    val = {"type": "ShapesDataset", "num_images": 2, "size": (40, 60)}
+    val["pipeline"] = [{"type": "Resize", "short": 20}]
+    return Config({"data": {"val": val, "val_batch_size": 2, "workers": 0}, "test": test})
+
+
+def test_the_protocols():
+    matrix = Evaluation(config(), CPU)(Shapes())
+    assert 0 < matrix.counts.sum() <= 2 * 40 * 60 and matrix.counts.sum() > 2 * 40 * 60 * 0.5
+    crop = Evaluation(config(mode="crop", window=(16, 24)), CPU)
+    assert crop.protocol() == "crop 16x24; classes that do not occur are left out of the means"
+    assert 0 < crop(Shapes()).counts.sum() <= 2 * 16 * 24
+    several = Evaluation(config(mode="slide", window=16, scales=(0.5, 1.0), flip=True), CPU)
+    assert several.protocol().startswith("slide 16x16, scales 0.5, 1.0, flipped too; ")
+    assert several(Shapes()).counts.sum() == matrix.counts.sum()
+
+
+class Shapes(nn.Module):
+    def forward(self, images):
+        return torch.stack([images.float().mean(dim=1) * k for k in range(7)], dim=1)

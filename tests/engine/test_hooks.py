@@ -1,0 +1,247 @@
+"""Hooks one by one, around a stand-in for the runner."""
+
+import copy
+import json
+import math
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from segbox.engine.checkpoint import numbered, write_checkpoint
+from segbox.engine.hooks.log import JsonLines
+from segbox.errors import ConfigError, UserError
+from segbox.registry import HOOKS
+
+RUN = {"step": 0, "model": {"w": torch.zeros(1)}, "optimizer": {}, "hooks": {}}
+
+
+def stand_in(folder=None, **more):
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    runner = SimpleNamespace(
+        step=0,
+        max_steps=100,
+        batch_size=4,
+        model=model,
+        optimizer=torch.optim.SGD([{"params": model.parameters(), "base_lr": 0.5}], lr=0.5),
+        work_dir=folder,
+        device=torch.device("cpu"),
+        classes=("sky", "road"),
+        val_loader=[],
+        losses={"ce": torch.tensor(1.0)},
+        data_seconds=0.1,
+        step_seconds=0.2,
+        lines=[],
+        saved=[],
+        **more,
+    )
+    runner.log = runner.lines.append
+
+    def save(name):
+        runner.saved.append((runner.step, name))
+        write_checkpoint({**RUN, "step": runner.step}, folder / name)
+        return folder / name
+
+    runner.save = save
+    return runner
+
+
+def rates(config, steps=range(100)):
+    hook, runner = HOOKS.build(config, "hooks.lr"), stand_in()
+    found = []
+    for runner.step in steps:
+        hook.before_step(runner)
+        found.append(runner.optimizer.param_groups[0]["lr"])
+    return found
+
+
+def test_poly():
+    found = rates({"type": "PolyLR", "power": 0.9, "min_lr": 0.1})
+    assert found[0] == 0.5
+    assert found[50] == pytest.approx((0.5 - 0.1) * 0.5**0.9 + 0.1)
+    assert found[99] == pytest.approx(0.4 * 0.01**0.9 + 0.1)
+    assert found == sorted(found, reverse=True)
+
+
+def test_warm_up_is_linear_and_the_schedule_begins_behind_it():
+    found = rates({"type": "PolyLR", "power": 1.0, "warmup": 10, "warmup_ratio": 0.2})
+    assert found[0] == pytest.approx(0.5 * 0.2)
+    assert found[5] == pytest.approx(0.5 * 0.6)
+    assert found[10] == 0.5
+    assert found[55] == pytest.approx(0.25)
+    assert found[99] == pytest.approx(0.5 / 90)
+
+
+def test_cosine():
+    found = rates({"type": "CosineLR", "min_lr": 0.1})
+    assert found[0] == 0.5 and found[50] == pytest.approx(0.3)
+    assert found[25] == pytest.approx(0.1 + 0.4 * (1 + math.cos(math.pi / 4)) / 2)
+
+
+def test_steps():
+    found = rates({"type": "StepLR", "milestones": (0.5, 0.75), "factor": 0.1})
+    assert found[49] == 0.5 and found[50] == pytest.approx(0.05)
+    assert found[74] == pytest.approx(0.05) and found[75] == pytest.approx(0.005)
+    with pytest.raises(ConfigError, match="parts of the run"):
+        HOOKS.build({"type": "StepLR", "milestones": (6000,)}, "hooks.lr")
+
+
+def test_groups_keep_their_ratio():
+    hook, runner = HOOKS.build({"type": "PolyLR"}), stand_in()
+    runner.optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(1))], "base_lr": 5.0})
+    runner.step = 37
+    hook.before_step(runner)
+    low, high = (group["lr"] for group in runner.optimizer.param_groups)
+    assert high == pytest.approx(10 * low)
+
+
+def test_ema_follows_its_formula():
+    torch.manual_seed(0)
+    hook, runner = HOOKS.build({"type": "EMA", "momentum": 0.7}), stand_in()
+    hook.before_train(runner)
+    expected = copy.deepcopy(runner.model.state_dict())
+    for runner.step in range(1, 40):
+        for value in runner.model.state_dict().values():
+            value.copy_(torch.randn(value.shape) * 9)
+        hook.after_step(runner)
+        old = min(0.7, (1 + runner.step) / (10 + runner.step))
+        for name, value in runner.model.state_dict().items():
+            is_weight = name in dict(runner.model.named_parameters())
+            expected[name] = expected[name] * old + value * (1 - old) if is_weight else value.clone()
+        found = runner.averaged_model.state_dict()
+        assert all(torch.allclose(found[name], expected[name], atol=1e-5) for name in expected)
+    assert not runner.averaged_model.training and not any(p.requires_grad for p in runner.averaged_model.parameters())
+
+
+def test_ema_goes_on_from_its_state():
+    first, runner = HOOKS.build({"type": "EMA"}), stand_in()
+    first.before_train(runner)
+    nn.init.constant_(runner.model[0].weight, 5.0)
+    second = HOOKS.build({"type": "EMA"})
+    second.load_state_dict(first.state_dict())
+    second.before_train(runner)
+    assert torch.equal(second.model[0].weight, first.model[0].weight)
+    with pytest.raises(ConfigError, match=r"hooks\.ema: momentum 1\.0 does not lie between 0 and 1"):
+        HOOKS.build({"type": "EMA", "momentum": 1.0}, "hooks.ema")
+
+
+def test_checkpoints_come_at_intervals_and_at_the_end_and_the_last_stay(tmp_path):
+    hook, runner = HOOKS.build({"type": "Checkpoint", "interval": 3, "keep": 2}), stand_in(tmp_path)
+    for runner.step in range(1, 12):
+        hook.after_step(runner)
+    hook.after_train(runner)
+    assert [step for step, _ in runner.saved] == [3, 6, 9, 11]
+    assert [path.name for path in numbered(tmp_path)] == ["step_00000009.pt", "step_00000011.pt"]
+    assert (tmp_path / "last.pt").samefile(tmp_path / "step_00000011.pt")
+    hook.after_train(runner)
+    assert len(runner.saved) == 4
+
+
+def test_later_checkpoints_of_a_left_run_do_not_push_new_ones_out(tmp_path):
+    hook, runner = HOOKS.build({"type": "Checkpoint", "interval": 1, "keep": 1}), stand_in(tmp_path)
+    write_checkpoint(RUN, tmp_path / "step_00000050.pt")
+    for runner.step in (7, 8):
+        hook.after_step(runner)
+    assert [path.name for path in numbered(tmp_path)] == ["step_00000008.pt", "step_00000050.pt"]
+
+
+def test_the_best_by_any_score_is_kept(tmp_path):
+    hook, runner = HOOKS.build({"type": "Evaluate", "interval": 5, "best": "IoU/road"}), stand_in(tmp_path)
+    hook.before_train(runner)
+    for runner.step, score in enumerate([math.nan, 30.0, 20.0, math.nan, 40.0], 1):
+        hook.after_eval(runner, {"mIoU": 100 - runner.step, "IoU/road": score})
+    assert runner.saved == [(2, "best.pt"), (5, "best.pt")]
+    assert "best IoU/road so far: 40.00 at step 5" in runner.lines[-1]
+    resumed = HOOKS.build({"type": "Evaluate", "interval": 5, "best": "IoU/road"})
+    resumed.load_state_dict(hook.state_dict())
+    resumed.after_eval(runner, {"IoU/road": 39.0})
+    assert len(runner.saved) == 2
+
+
+def test_evaluation_comes_at_intervals_and_after_the_last_step(tmp_path):
+    hook, calls = HOOKS.build({"type": "Evaluate", "interval": 4, "best": None}), []
+    runner = stand_in(tmp_path, evaluate=lambda: calls.append(runner.step))
+    hook.before_train(runner)
+    runner.max_steps = 10
+    for runner.step in range(1, 11):
+        hook.after_step(runner)
+    assert calls == [4, 8, 10]
+
+
+def test_an_unknown_best_score_is_refused_before_the_first_step(tmp_path):
+    hook = HOOKS.build({"type": "Evaluate", "interval": 5, "best": "mIou"})
+    with pytest.raises(ConfigError, match=r'hooks\.evaluate\.best: there is no score .mIou.\. Did you mean "mIoU"'):
+        hook.before_train(stand_in(tmp_path))
+    runner = stand_in(tmp_path)
+    runner.val_loader = None
+    with pytest.raises(ConfigError, match=r"hooks\.evaluate: the config has no data\.val"):
+        HOOKS.build({"type": "Evaluate", "interval": 5}).before_train(runner)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"type": "Evaluate", "interval": 0}, "interval=0: expected a number of steps, 1 or more"),
+        ({"type": "Log", "interval": -1}, "interval=-1"),
+        ({"type": "Checkpoint", "interval": 0}, "interval=0"),
+        ({"type": "Checkpoint", "interval": 1, "keep": 0}, "keep=0: at least the newest"),
+        ({"type": "Checkpoint"}, "Checkpoint needs the argument 'interval'"),
+        ({"type": "Checkpoint", "intervall": 1}, 'Did you mean "interval"'),
+        ({"type": "PolyLR", "warmup": 0.1}, r"hooks\.x\.warmup: expected int, got 0\.1"),
+    ],
+)
+def test_mistakes(config, message):
+    with pytest.raises(ConfigError, match=message):
+        HOOKS.build(config, "hooks.x")
+
+
+def test_a_line_every_interval_with_the_means(tmp_path):
+    hook, runner = HOOKS.build({"type": "Log", "interval": 3}), stand_in(tmp_path)
+    runner.max_steps = 7
+    hook.before_train(runner)
+    for runner.step in range(1, 8):
+        runner.losses = {"decode.ce": torch.tensor(float(runner.step)), "aux.ce": torch.tensor(1.0)}
+        hook.after_step(runner)
+    hook.after_eval(runner, {"mIoU": 50.0, "IoU/sky": math.nan})
+    hook.after_train(runner)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [3, 6, 7, 7]
+    assert [row["decode.ce"] for row in rows[:3]] == [2, 5, 7] and rows[0]["loss"] == 3 and rows[0]["lr"] == 0.5
+    assert rows[3] == {"step": 7, "mIoU": 50.0, "IoU/sky": None}
+    for part in ("step 3/7", "loss 3.0000 (decode.ce 2.0000, aux.ce 1.0000)", "lr 0.5", "data 0.100 s", "step 0.200 s"):
+        assert part in runner.lines[0]
+    for part in ("images/s", " MB", "ETA 0:"):
+        assert part in runner.lines[0]
+
+
+def test_a_line_that_was_cut_is_ended(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2, "lo')
+    JsonLines(path).write({"step": 3})
+    JsonLines(path).write({"step": 4, "x": math.nan})
+    assert path.read_text() == '{"step": 1}\n{"step": 2, "lo\n{"step": 3}\n{"step": 4, "x": null}\n'
+
+
+def test_tensorboard_asked_for_and_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UserError) as caught:
+        HOOKS.build({"type": "Log", "tensorboard": True}).before_train(stand_in(tmp_path))
+    assert str(caught.value) == 'hooks.log.tensorboard needs TensorBoard: pip install "segbox[tensorboard]"'
+
+
+def test_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    hook, runner = HOOKS.build({"type": "Log", "interval": 1, "tensorboard": True}), stand_in(tmp_path)
+    hook.before_train(runner)
+    runner.step = 1
+    hook.after_step(runner)
+    hook.after_eval(runner, {"mIoU": 50.0, "IoU/sky": math.nan})
+    hook.after_train(runner)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert {"train/loss", "train/ce", "train/lr", "eval/mIoU"} <= set(events.Tags()["scalars"])
+    assert "eval/IoU/sky" not in events.Tags()["scalars"]

@@ -1,0 +1,97 @@
+"""A trained model on images of one's own."""
+
+import numpy as np
+import pytest
+import torch
+
+from segbox.config import load_config
+from segbox.engine.predictor import Predictor, load_model
+from segbox.errors import CheckpointError, ConfigError
+from tests.runs import tiny_runner, write_config
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A config and a checkpoint of one step, with averaged weights."""
+    folder = tmp_path_factory.mktemp("trained")
+    runner = tiny_runner(folder, ["train.max_steps=1", "hooks.evaluate=None"])
+    runner.train()
+    return load_config(folder / "tiny.py"), folder / "last.pt", runner
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (45, 61, 3), dtype=np.uint8)
+
+
+def test_probabilities_and_classes_have_the_size_of_the_image(trained, image):
+    config, checkpoint, _ = trained
+    predictor = Predictor(config, checkpoint, CPU)
+    probabilities, label = predictor.probabilities(image), predictor.class_map(image)
+    assert probabilities.shape == (7, 45, 61) and torch.allclose(
+        probabilities.sum(dim=0), torch.ones(45, 61), atol=1e-5
+    )
+    assert label.shape == (45, 61) and label.dtype == np.uint8
+    assert (probabilities.argmax(dim=0).numpy() == label).all()
+    assert predictor.classes[1] == "circle" and len(predictor.palette) == 7 and predictor.channels == 3
+
+
+def test_the_averaged_weights_are_used(trained, image):
+    config, checkpoint, runner = trained
+    expected = runner.averaged_model.eval()(torch.from_numpy(image.transpose(2, 0, 1)[None]))[0].softmax(0)
+    assert torch.allclose(Predictor(config, checkpoint, CPU).probabilities(image), expected, atol=1e-5)
+
+
+def test_the_val_pipeline_and_the_test_section_hold(trained, image):
+    config, checkpoint, _ = trained
+    config = load_config(config_of(trained), ["data.val.pipeline=[dict(type='Resize', short=20)]", "test.flip=True"])
+    predictor = Predictor(config, checkpoint, CPU)
+    assert predictor.class_map(image).shape == (45, 61)
+    assert predictor._scaled(image).shape == (7, 20, 27)
+    mirrored = predictor.probabilities(np.ascontiguousarray(image[:, ::-1])).flip(-1)
+    assert torch.allclose(predictor.probabilities(image), mirrored, atol=1e-3)
+
+
+def config_of(trained):
+    return trained[1].parent / "tiny.py"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("test.mode=crop", "test.mode: crop is a protocol for scores"),
+        ("data.val.pipeline=[dict(type='RandomFlip')]", "data.val.pipeline.0: RandomFlip moves the image"),
+    ],
+)
+def test_mistakes(trained, override, message):
+    config = load_config(config_of(trained), [override])
+    with pytest.raises(ConfigError) as caught:
+        Predictor(config, trained[1], CPU)
+    assert message in str(caught.value)
+
+
+def test_bare_weights_are_scored_but_do_not_name_their_classes(trained, tmp_path):
+    config, _, runner = trained
+    torch.save(runner.model.state_dict(), tmp_path / "weights.pt")
+    model, content = load_model(config, tmp_path / "weights.pt", 7)
+    assert torch.equal(model.mean, runner.model.mean) and "classes" not in content
+    with pytest.raises(ConfigError, match=r"model\.num_classes: neither the model nor a data set says"):
+        Predictor(config, tmp_path / "weights.pt", CPU)
+    config = load_config(config_of(trained), ["model.num_classes=7"])
+    with pytest.raises(CheckpointError, match=r"weights\.pt: does not say its classes"):
+        Predictor(config, tmp_path / "weights.pt", CPU)
+
+
+def test_another_model_is_refused_with_a_table(trained):
+    config = load_config(config_of(trained), ["model.decode_head=dict(type='FCNHead', channels=3)"])
+    with pytest.raises(
+        CheckpointError, match=r"last\.pt: belongs to another model\n(.*\n)*.*decode_head\.classify\.weight"
+    ):
+        Predictor(config, trained[1], CPU)
+
+
+def test_weights_named_in_the_config_are_not_needed_any_more(trained, image, tmp_path):
+    config = load_config(write_config(tmp_path), ["model.weights=gone.pt", "model.backbone_weights=gone.pt"])
+    assert Predictor(config, trained[1], CPU).class_map(image).shape == (45, 61)

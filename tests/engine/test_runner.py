@@ -1,0 +1,271 @@
+"""The loop: what a step is, how it stops, and that a resumed run is the same to the last bit."""
+
+import os
+import signal
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from segbox.engine.checkpoint import read_run
+from segbox.engine.hooks.hook import Hook
+from segbox.engine.runner import Runner, steps_of
+from segbox.errors import CheckpointError, TrainingError
+from tests.runs import differences, tiny_runner
+
+
+class Small(nn.Module):
+    """Convolution and, if asked for, a batch norm; the loss is the mean square of the distance to the labels."""
+
+    def __init__(self, norm: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.mix = nn.Conv2d(3, 1, 1)
+        self.norm = nn.BatchNorm2d(1) if norm else nn.Identity()
+
+    def forward(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        return {"square": (self.norm(self.mix(images))[:, 0] - labels).square().mean()}
+
+
+class At(Hook):
+    """Does something after a step."""
+
+    def __init__(self, step, action):
+        self.step, self.action = step, action
+
+    def after_step(self, runner):
+        if runner.step == self.step:
+            self.action()
+
+
+def image_of(number: int) -> Tensor:
+    return torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(number))
+
+
+def small_runner(folder, model=None, batch=4, accumulate=1, lr=0.1, momentum=0.9, spoil=None, hooks=None, **settings):
+    model = model or Small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum)
+
+    def batches(draw):
+        part = batch // accumulate
+        while True:
+            images = torch.stack([image_of(draw + i) for i in range(part)])
+            if spoil is not None and draw <= spoil < draw + part:
+                images[spoil - draw] = float("nan")
+            paths = [f"image{draw + i}.png" for i in range(part)]
+            yield {"images": images, "labels": images.nan_to_num().mean(dim=1) * 3, "paths": paths}
+            draw += part
+
+    return Runner(
+        model, optimizer, hooks or {}, batches, None, lambda model: {}, batch_size=batch, accumulate=accumulate,
+        work_dir=folder, device=torch.device("cpu"), classes=["a"], description={}, **{"max_steps": 4, **settings},
+    )  # fmt: skip
+
+
+def test_accumulated_parts_are_the_big_batch(tmp_path):
+    whole, parts = small_runner(tmp_path), small_runner(tmp_path, accumulate=2)
+    whole.train()
+    parts.train()
+    assert torch.allclose(whole.model.mix.weight, parts.model.mix.weight, atol=1e-6)
+    assert torch.allclose(whole.losses["square"], parts.losses["square"], atol=1e-6)
+    assert not torch.allclose(whole.model.mix.weight, Small().mix.weight, atol=1e-2)
+
+
+def test_a_step_is_plain_pytorch(tmp_path):
+    runner, model = small_runner(tmp_path), Small()
+    runner.train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for step in range(4):
+        images = torch.stack([image_of(4 * step + i) for i in range(4)])
+        optimizer.zero_grad()
+        model(images, images.mean(dim=1) * 3)["square"].backward()
+        optimizer.step()
+    assert torch.equal(runner.model.mix.weight, model.mix.weight)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_gradients_are_clipped(tmp_path, accumulate):
+    before = Small()
+    runner = small_runner(tmp_path, lr=1.0, momentum=0.0, clip_grad=0.01, max_steps=1, accumulate=accumulate)
+    runner.train()
+    moved = [a - b for a, b in zip(runner.model.parameters(), before.parameters())]
+    assert torch.stack([m.square().sum() for m in moved]).sum().sqrt().item() == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_nan_stops_with_the_files_and_the_state_of_before(tmp_path, accumulate):
+    """Image 10 is of step 3; with two parts it is in the second, when the first has already moved the statistics."""
+    whole = small_runner(tmp_path, Small(norm=True), accumulate=accumulate, max_steps=2)
+    whole.train()
+    runner = small_runner(tmp_path, Small(norm=True), accumulate=accumulate, spoil=10)
+    with pytest.raises(TrainingError) as caught:
+        runner.train()
+    message = str(caught.value)
+    assert message.startswith("the loss of step 3 is not finite (square nan); images: ")
+    assert "image10.png" in message and f"The state before this step is in {tmp_path}/before_nan.pt" in message
+    saved = read_run(tmp_path / "before_nan.pt")
+    assert saved["step"] == 2
+    assert not differences(saved["model"], whole.model.state_dict())
+    assert not differences(saved["optimizer"], whole.content()["optimizer"])
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    runner = small_runner(tmp_path)
+    runner.hooks = {"break": At(2, lambda: nn.init.constant_(runner.model.mix.bias, float("inf")))}
+    with pytest.raises(
+        TrainingError, match=r"step 3 .*\n1 parameters are not finite either \(first: mix\.bias\).*clip"
+    ):
+        runner.train()
+    assert not (tmp_path / "before_nan.pt").exists()
+
+
+def test_a_parameter_without_gradient_is_named(tmp_path):
+    model = Small()
+    model.forgotten = nn.Linear(2, 2)
+    model.frozen = nn.Linear(2, 2).requires_grad_(False)
+    with pytest.raises(TrainingError, match=r"no loss depends on forgotten\.weight, forgotten\.bias; take"):
+        small_runner(tmp_path, model).train()
+
+
+def test_batch_norm_over_a_single_value_is_explained(tmp_path):
+    model = Small(norm=True)
+    model.mix = nn.Sequential(nn.AdaptiveAvgPool2d(1), model.mix)
+    with pytest.raises(TrainingError, match=r"single value per channel with 1 image.*data\.batch_size.*accumulate"):
+        small_runner(tmp_path, model, batch=1).train()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_the_run_after_the_step(tmp_path, number):
+    runner = small_runner(tmp_path, max_steps=100)
+    ended = []
+    runner.hooks = {"kill": At(3, lambda: os.kill(os.getpid(), number)), "end": Hook()}
+    runner.hooks["end"].after_train = ended.append
+    before = signal.getsignal(number)
+    request = runner.train()
+    assert request.signal == number and runner.step == 3 and ended == [runner]
+    assert signal.getsignal(number) == before
+
+
+def test_a_second_interrupt_ends_at_once(tmp_path):
+    runner = small_runner(tmp_path, max_steps=100)
+    runner.hooks = {"kill": At(2, lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])}
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    assert runner.step == 2
+
+
+def interrupted(folder, overrides, at):
+    """A run that dies in the middle of things, and its whole checkpoints."""
+
+    def die():
+        raise ZeroDivisionError
+
+    runner = tiny_runner(folder, overrides)
+    runner.hooks = {"die": At(at, die), **runner.hooks}
+    with pytest.raises(ZeroDivisionError):
+        runner.train()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [["train.accumulate=2", "train.clip_grad=1.0"], ["data.workers=2", "train.amp=bf16", "optimizer.lr=0.05"]],
+    ids=["accumulate", "workers"],
+)
+def test_a_resumed_run_is_the_same_to_the_last_bit(tmp_path, overrides):
+    straight = tiny_runner(tmp_path / "straight", overrides)
+    straight.train()
+    interrupted(tmp_path / "other", overrides, at=5)
+    resumed = tiny_runner(tmp_path / "other", overrides)
+    torch.manual_seed(12345)
+    resumed.resume(tmp_path / "other" / "last.pt")
+    assert resumed.step == 4
+    resumed.train()
+    a, b = (read_run(tmp_path / name / "step_00000006.pt") for name in ("straight", "other"))
+    for part in ("model", "ema", "optimizer", "hooks", "step"):
+        assert a[part]
+        assert not differences(a[part], b[part], part)
+    assert differences(a["model"], read_run(tmp_path / "straight" / "step_00000004.pt")["model"])
+    assert differences(a["model"], a["ema"])
+
+
+def test_the_number_of_workers_changes_nothing_and_the_seed_does(tmp_path):
+    found = {}
+    for name, overrides in {"none": [], "two": ["data.workers=2"], "seed": ["seed=1"]}.items():
+        runner = tiny_runner(tmp_path / name, [*overrides, "train.max_steps=2", "hooks.evaluate=None"])
+        runner.train()
+        found[name] = runner.model.state_dict()
+    assert not differences(found["none"], found["two"])
+    assert differences(found["none"], found["seed"])
+
+
+def test_another_optimizer_state_or_model_is_refused(tmp_path):
+    tiny_runner(tmp_path, ["train.max_steps=2"]).train()
+    other = tiny_runner(tmp_path / "b", ["model.backbone.stem=D"])
+    with pytest.raises(
+        CheckpointError, match=r"last\.pt: belongs to another model\n\d+ tensors fit.*\n(.*\n)*.*why it"
+    ):
+        other.resume(tmp_path / "last.pt")
+    frozen = tiny_runner(tmp_path / "c", ["model.freeze_backbone=True"])
+    with pytest.raises(CheckpointError, match=r"last\.pt: its optimizer remembers parameters that this run does not"):
+        frozen.resume(tmp_path / "last.pt")
+
+
+@pytest.mark.parametrize("amp", ["bf16", "fp16"])
+def test_mixed_precision(tmp_path, amp):
+    plain, mixed = tiny_runner(tmp_path / "a"), tiny_runner(tmp_path / "b", [f"train.amp={amp}"])
+    for runner in (plain, mixed):
+        runner.hooks = {}
+        runner.max_steps = 1
+        runner.train()
+    assert mixed.losses["decode.ce"].item() == pytest.approx(plain.losses["decode.ce"].item(), rel=0.03)
+    assert mixed.losses["decode.ce"].dtype == torch.float32
+    assert differences(plain.losses, mixed.losses) and mixed.scaler.is_enabled() == (amp == "fp16")
+    assert all(p.dtype == torch.float32 for p in mixed.model.parameters())
+
+
+def test_fp16_scale_is_resumed(tmp_path):
+    runner = tiny_runner(tmp_path, ["train.amp=fp16", "train.max_steps=2", "hooks.evaluate=None"])
+    runner.scaler = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=1)
+    runner.train()
+    assert runner.scaler.get_scale() == 256
+    resumed = tiny_runner(tmp_path, ["train.amp=fp16"])
+    resumed.resume(tmp_path / "last.pt")
+    assert resumed.scaler.get_scale() == 256
+
+
+def test_channels_last_is_a_matter_of_memory_alone(tmp_path):
+    runners = [tiny_runner(tmp_path / str(last), [f"train.channels_last={last}"]) for last in (True, False)]
+    for runner in runners:
+        runner.hooks = {}
+        runner.max_steps = 1
+        runner.train()
+    weights = [next(p for p in runner.model.parameters() if p.ndim == 4 and p.shape[-1] == 3) for runner in runners]
+    is_last = [weight.is_contiguous(memory_format=torch.channels_last) for weight in weights]
+    assert is_last == [True, False] and torch.allclose(*weights, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_model_trains_and_its_checkpoint_has_plain_names(tmp_path):
+    runner = tiny_runner(tmp_path, ["train.compile=True", "train.max_steps=2"])
+    runner.train()
+    assert list(read_run(tmp_path / "last.pt")["model"]) == list(runner.model.state_dict())
+
+
+def test_the_averaged_model_is_the_one_that_is_scored(tmp_path):
+    runner = small_runner(tmp_path)
+    runner.score = lambda model: {"same": float(model is runner.averaged_model)}
+    told = []
+    runner.hooks = {"tell": Hook()}
+    runner.hooks["tell"].after_eval = lambda runner, scores: told.append(scores)
+    assert runner.evaluate() == {"same": 0.0}
+    runner.averaged_model = Small()
+    assert runner.evaluate() == {"same": 1.0} and len(told) == 2
+
+
+def test_epochs_become_steps_once():
+    assert steps_of(7, None, 100, 8) == 7
+    assert steps_of(None, 2, 100, 8) == 25 and steps_of(None, 0.5, 3, 2) == 1
+    for steps, epochs in ((None, None), (5, 5), (0, None), (-2, None), (None, 0)):
+        with pytest.raises(ValueError, match="max_steps"):
+            steps_of(steps, epochs, 100, 8)
