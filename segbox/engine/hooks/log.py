@@ -49,7 +49,7 @@ class Log(Hook):
         self.step_seconds += runner.step_seconds
         if self.bar is not None:
             self.bar.show(runner.step, f"loss {float(sum(runner.losses.values())):.4f}  ETA {self._eta(runner)}")
-        if (runner.step - self.first_step) % self.interval == 0 or runner.step == runner.max_steps:
+        if runner.step % self.interval == 0 or runner.step == runner.max_steps:
             self._report(runner)
             self._start_window(runner)
 

@@ -1,0 +1,52 @@
+"""Every tool answers --help at once, and says what it takes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runs import run_tool
+
+TOOLS = Path(__file__).parents[2] / "tools"
+PYTHON_TOOLS = sorted(path.name for path in TOOLS.glob("*.py"))
+
+
+@pytest.mark.parametrize("tool", PYTHON_TOOLS)
+def test_help_says_how_to_call_it(tool, monkeypatch, capsys):
+    assert run_tool(monkeypatch, tool, "--help") == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: {tool}") and f"tools/{tool} " in text
+
+
+@pytest.mark.parametrize("tool", ["train.py", "test.py", "predict.py", "show_config.py"])
+def test_missing_arguments_end_with_status_2(tool, monkeypatch, capsys):
+    assert run_tool(monkeypatch, tool) == 2
+    assert "the following arguments are required: config" in capsys.readouterr().err
+
+
+def test_help_does_not_import_torch(tmp_path):
+    """One process for all tools, from another folder: starting Python is most of the time."""
+    code = (
+        "import runpy, sys\n"
+        f"for tool in {PYTHON_TOOLS!r}:\n"
+        "    sys.argv = [tool, '--help']\n"
+        "    try:\n"
+        f"        runpy.run_path({str(TOOLS)!r} + '/' + tool, run_name='__main__')\n"
+        "    except SystemExit as end:\n"
+        "        assert not end.code, tool\n"
+        "    assert not {'torch', 'cv2', 'torchvision'} & set(sys.modules), tool\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("script", ["dist_train.sh", "dist_test.sh", "slurm_train.sh"])
+def test_shell_scripts_say_how_to_call_them(script):
+    done = subprocess.run([str(TOOLS / script)], capture_output=True, text=True)
+    assert done.returncode == 2 and f"tools/{script} " in done.stderr and os.access(TOOLS / script, os.X_OK)
+
+
+def test_the_number_of_processes_is_a_number():
+    done = subprocess.run([str(TOOLS / "dist_train.sh"), "a.py", "two"], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr == "error: expected a number of processes, got 'two'\n"

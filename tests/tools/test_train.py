@@ -1,0 +1,229 @@
+"""The command that trains, stopped and gone on with in every way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from segbox.config import load_config
+from segbox.engine.checkpoint import read_run
+from tests.faulty_data import cut, write_pairs
+from tests.runs import ROOT, differences, run_tool, write_config
+
+FAST = ["train.max_steps=2", "hooks.evaluate=None"]
+STOP = """
+import os, signal
+from segbox.engine.hooks.hook import Hook
+from segbox.registry import HOOKS
+
+@HOOKS.register
+class StopAt(Hook):
+    def __init__(self, step: int, number: int) -> None:
+        self.step, self.number = step, number
+
+    def after_step(self, runner):
+        if runner.step == self.step:
+            os.kill(os.getpid(), self.number)
+"""
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "stop_at", raising=False)
+    (tmp_path / "stop_at.py").write_text(STOP)
+    monkeypatch.syspath_prepend(tmp_path)
+    return write_config(tmp_path)
+
+
+def train(monkeypatch, config, *arguments):
+    return run_tool(monkeypatch, "train.py", config, "--device", "cpu", *arguments)
+
+
+def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
+    assert (
+        train(monkeypatch, config, "--seed", 3, "--amp", "--cfg-options", "train.max_steps=4", "optimizer.lr=0.03") == 0
+    )
+    folder = config.parent / "work_dirs" / "tiny"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"best.pt", "last.pt", "config.py", "log.jsonl", "log.txt", "step_00000002.pt", "step_00000004.pt"}
+    dumped = load_config(folder / "config.py")
+    assert (dumped.seed, dumped.train.amp, dumped.optimizer.lr) == (3, "bf16", 0.03)
+    content = read_run(folder / "last.pt")
+    assert content["classes"][1] == "circle" and len(content["palette"]) == 7
+    assert content["config"]["optimizer"]["lr"] == 0.03 and content["step"] == 4
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [2, 3, 4, 4] and "mIoU" in rows[1] and "IoU/circle" in rows[3]
+    out = capsys.readouterr().out
+    assert "precision bf16" in out and "step 4/4" in out and "| circle" in out and "done: 4 steps" in out
+
+
+def test_an_old_run_is_kept_until_the_new_one_is_known_to_be_whole(config, monkeypatch, capsys):
+    assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST) == 0
+    assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST) == 2
+    assert "error: a already holds a run (step_00000002.pt and 1 more)" in capsys.readouterr().err
+    assert train(monkeypatch, config, "--work-dir", "a", "--overwrite", "--cfg-options", "hooks.lr.power='x'") == 2
+    assert os.path.exists("a/step_00000002.pt")
+    assert (
+        train(monkeypatch, config, "--work-dir", "a", "--overwrite", "--cfg-options", "train.max_steps=1", FAST[1]) == 0
+    )
+    assert not os.path.exists("a/step_00000002.pt") and read_run(config.parent / "a" / "last.pt")["step"] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(config, monkeypatch, capsys, number):
+    stop = f"hooks = dict(checkpoint=dict(interval=4), stop=dict(type='StopAt', step=3, number={int(number)}))\n"
+    child = write_config(config.parent, f"imports = ['stop_at']\n{stop}", "stop.py")
+    assert train(monkeypatch, child, "--work-dir", "stopped") == 128 + number
+    assert f"stopped by {number.name} after step 3; go on with --resume" in capsys.readouterr().out
+    assert read_run(config.parent / "stopped" / "last.pt")["step"] == 3
+    log = config.parent / "stopped" / "log.jsonl"
+    log.write_text(log.read_text() + '{"step": 3, "lo')
+    assert train(monkeypatch, config, "--work-dir", "stopped", "--resume") == 0
+    assert "resumed from stopped/last.pt at step 3" in capsys.readouterr().out
+    assert train(monkeypatch, config, "--work-dir", "straight") == 0
+    a, b = (read_run(config.parent / name / "last.pt") for name in ("straight", "stopped"))
+    for part in ("step", "model", "ema", "optimizer"):
+        assert not differences(a[part], b[part], part)
+    broken = [line for line in log.read_text().splitlines() if not line.endswith("}")]
+    assert broken == ['{"step": 3, "lo']
+
+
+def test_resume_from_a_path_without_one_and_when_done(config, monkeypatch, capsys):
+    assert train(monkeypatch, config, "--work-dir", "a", "--resume", "--cfg-options", *FAST) == 0
+    assert "a holds no checkpoint yet; beginning at step 0" in capsys.readouterr().out
+    assert train(monkeypatch, config, "--work-dir", "a", "--resume", "--cfg-options", *FAST) == 0
+    assert "there is nothing left to train: 2 of 2 steps are done" in capsys.readouterr().out
+    more = ["train.max_steps=3", FAST[1]]
+    assert train(monkeypatch, config, "--work-dir", "b", "--resume", "a/last.pt", "--cfg-options", *more) == 0
+    assert read_run(config.parent / "b" / "last.pt")["step"] == 3
+    newest = config.parent / "b" / "step_00000003.pt"
+    cut(newest)
+    assert train(monkeypatch, config, "--work-dir", "b", "--resume", "--cfg-options", *more) == 2
+    assert "none of its 2 checkpoints can be read; begin anew with --overwrite" in capsys.readouterr().err
+    newest.with_name("step_00000002.pt").write_bytes((config.parent / "a" / "last.pt").read_bytes())
+    assert train(monkeypatch, config, "--work-dir", "b", "--resume", "--cfg-options", *more) == 0
+    out = capsys.readouterr().out
+    assert (
+        "passed over: b/step_00000003.pt: is a truncated" in out and "resumed from b/step_00000002.pt at step 2" in out
+    )
+
+
+def folder_config(config, extra=""):
+    """The tiny config on a folder of images, on a fresh name each time."""
+    text = """
+pipeline = [dict(type="RandomCrop", size=(24, 32))]
+train = dict(type="FolderDataset", root="pairs", split="train", pipeline="${pipeline}")
+data = dict(_delete_=True, batch_size=2, workers=0, train=train)
+train = dict(max_steps=2)
+hooks = dict(evaluate=None)
+"""
+    return write_config(config.parent, text + extra, "folder.py")
+
+
+def spoil_size(root):
+    cv2.imwrite(str(root / "annotations" / "train" / "a.png"), np.zeros((9, 9), np.uint8))
+
+
+def spoil_ids(root):
+    cv2.imwrite(str(root / "annotations" / "train" / "a.png"), np.full((24, 32), 77, np.uint8))
+
+
+def spoil_colour(root):
+    cv2.imwrite(str(root / "annotations" / "train" / "a.png"), np.full((24, 32, 3), 77, np.uint8))
+
+
+def spoil_depth(root):
+    cv2.imwrite(str(root / "annotations" / "train" / "a.png"), np.full((24, 32), 7000, np.uint16))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (None, "there is no folder"),
+        (lambda root: (root / "images" / "train" / "a.jpg").unlink(), "1 have no image in"),
+        (lambda root: (root / "annotations" / "train" / "b.png").unlink(), "1 have no mask *.png in"),
+        (spoil_size, "the image is 24x32 (height x width) but its label pairs/annotations/train/a.png is 9x9"),
+        (spoil_ids, "a.png: the label holds ids that are no class: 77 (768 pixels)"),
+        (spoil_colour, "a.png: is a colour image, not a mask of class ids"),
+        (spoil_depth, "a.png: a mask must hold one byte per pixel, this one is uint16"),
+        (lambda root: cut(root / "images" / "train" / "a.jpg"), "a.jpg: the file is cut off after"),
+    ],
+)
+def test_bad_data_ends_with_one_message(config, monkeypatch, capsys, spoil, message):
+    path = folder_config(config)
+    if spoil is not None:
+        spoil(write_pairs(config.parent / "pairs", ["a", "b"]))
+    assert train(monkeypatch, path) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and "Traceback" not in error
+
+
+def test_bad_data_met_by_a_worker(config, monkeypatch, capsys):
+    path = folder_config(config, "data['workers'] = 1\n")
+    spoil_ids(write_pairs(config.parent / "pairs", ["a", "b"]))
+    assert train(monkeypatch, path) == 2
+    assert capsys.readouterr().err.startswith(
+        "error: pairs/annotations/train/a.png: the label holds ids that are no cl"
+    )
+
+
+def test_an_unreadable_image_is_replaced_if_the_config_says_so(config, monkeypatch):
+    path = folder_config(config, "data['train']['skip_unreadable'] = True\n")
+    cut(write_pairs(config.parent / "pairs", ["a", "b", "c"]) / "images" / "train" / "a.jpg")
+    with pytest.warns(UserWarning, match=r"a\.jpg.*replaced by another image"):
+        assert train(monkeypatch, path) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--cfg-options", "data.bacth_size=4"],
+            "override 'data.bacth_size=4': data has no 'bacth_size'. Did you mean",
+        ),
+        (
+            ["--cfg-options", "hooks.evaluate.best=mIou"],
+            "hooks.evaluate.best: there is no score 'mIou'. Did you mean \"mIoU\"",
+        ),
+        (
+            ["--cfg-options", "model.decode_head.type=FCNHaed"],
+            "model.decode_head: there is no head 'FCNHaed'. Did you mean \"FCNH",
+        ),
+        (["--cfg-options", "train.max_steps=4k"], "train.max_steps: expected int or None, got '4k'"),
+        (["--device", "warp"], "--device warp: "),
+        (["--resume", "gone.pt"], "there is no checkpoint gone.pt"),
+        (["--resume", "stop_at.py"], "stop_at.py: is no checkpoint"),
+        (["--work-dir", "tiny.py/inside"], "Not a directory: 'tiny.py/inside'"),
+    ],
+)
+def test_mistakes_end_with_one_message(config, monkeypatch, capsys, arguments, message):
+    assert train(monkeypatch, config, *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_it_had_not_been(config, monkeypatch):
+    """SIGKILL at any moment, three times in a row: also in the middle of a checkpoint."""
+    long = ["train.max_steps=40", "hooks.checkpoint.interval=1", "hooks.evaluate=None", "data.workers=2"]
+    command = [sys.executable, str(ROOT / "tools" / "train.py"), "tiny.py", "--device", "cpu", "--work-dir", "killed"]
+    for attempt in range(3):
+        run = subprocess.Popen([*command, "--resume", "--cfg-options", *long], stdout=subprocess.PIPE, text=True)
+        while f"step {10 * attempt + 6}/" not in run.stdout.readline():
+            assert run.poll() is None
+        time.sleep(0.037 * attempt)
+        run.kill()
+        run.communicate()
+    assert run.returncode == -signal.SIGKILL and read_run(config.parent / "killed" / "last.pt")["step"] < 40
+    assert train(monkeypatch, config, "--work-dir", "killed", "--resume", "--cfg-options", *long) == 0
+    assert train(monkeypatch, config, "--work-dir", "straight", "--cfg-options", *long) == 0
+    a, b = (read_run(config.parent / name / "last.pt") for name in ("straight", "killed"))
+    for part in ("step", "model", "ema", "optimizer"):
+        assert not differences(a[part], b[part], part)
