@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox import IGNORE_INDEX
-from segbox.models.layers import resize
 from segbox.registry import LOSSES
+
+from .banded import banded_map, banded_sum
+from .pixels import all_classes, ratio_or_zero, weights_of_classes, weights_of_pixels
 
 
 @LOSSES.register
@@ -25,25 +26,28 @@ class CrossEntropyLoss(nn.Module):
         ignore_index: int = IGNORE_INDEX,
     ) -> None:
         super().__init__()
-        if class_weight is not None and len(class_weight) != num_classes:
-            raise ValueError(f"class_weight has {len(class_weight)} numbers for {num_classes} classes")
-        weight = torch.ones(num_classes) if class_weight is None else torch.tensor(class_weight, dtype=torch.float)
-        self.register_buffer("class_weight", weight, persistent=False)
-        self.is_weighted = class_weight is not None
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing={label_smoothing}: expected a number from 0 to below 1")
+        self.register_buffer("class_weight", weights_of_classes(class_weight, num_classes), persistent=False)
+        self.num_classes = num_classes
         self.label_smoothing = label_smoothing
         self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        labels = labels.long()
-        logits = resize(logits.float(), labels.shape[-2:])
-        total = F.cross_entropy(
+        total = banded_sum(lambda *band: self.score(*band).sum(), all_classes(logits, self.num_classes), labels)
+        return ratio_or_zero(total, weights_of_pixels(labels, self.class_weight, self.ignore_index).sum())
+
+    def of_pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Each pixel's own, weighted, B H W, without gradient."""
+        return banded_map(self.score, all_classes(logits, self.num_classes), labels)
+
+    def score(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Of logits that have the labels' size."""
+        return F.cross_entropy(
             logits,
-            labels,
-            self.class_weight if self.is_weighted else None,
+            labels.long(),
+            self.class_weight.to(logits.dtype),
             ignore_index=self.ignore_index,
-            reduction="sum",
+            reduction="none",
             label_smoothing=self.label_smoothing,
         )
-        valid = labels != self.ignore_index
-        mass = self.class_weight[labels[valid]].sum() if self.is_weighted else valid.sum()
-        return total / mass.clamp(min=torch.finfo(torch.float).tiny if self.is_weighted else 1)

@@ -1,0 +1,169 @@
+"""Losses on small logits and full-size labels, a band of rows at a time.
+
+Bringing B K h w logits to the labels' size costs B K H W floats, several times over in the backward pass. Here only
+a band of rows is ever that large. A loss says what it makes of a band, `terms(logits, *maps)`, as if the logits had
+been resized all at once: logits B K rows W, and the same rows of its full-size maps (labels, weights).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from segbox.models.layers.full_precision import full_precision
+
+Terms = Callable[..., Tensor]
+FEWEST_ROWS = 8  # of a band: each costs a fixed time, and reaches rows of logits that its neighbours reach too
+
+
+@torch.compiler.disable
+def banded_sum(terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
+    """One number, the sum over all pixels. Its gradient is made in the same pass, so nothing is computed twice."""
+    if torch.is_grad_enabled() and logits.requires_grad:
+        return _Sum.apply(terms, logits, *maps)
+    return sum_over_bands(terms, logits, maps)
+
+
+@torch.compiler.disable
+def banded_sums(terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
+    """Several numbers, of which a loss is then made. The gradient takes a second pass, when that loss is known."""
+    return _Sums.apply(terms, logits, *maps)
+
+
+@torch.compiler.disable
+@torch.no_grad()
+def banded_map(values: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
+    """One number for each pixel, B H W, without gradient."""
+    result = torch.empty(len(logits), *maps[0].shape[-2:], dtype=precision(logits), device=logits.device)
+    with full_precision(logits):
+        for band in cut(logits, maps):
+            band.rows(result).copy_(values(band.widen(band.source(logits)), *band.of(maps)))
+    return result
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
+        total, gradient = 0.0, torch.zeros_like(logits, dtype=precision(logits))
+        for band in cut(logits, maps):
+            value, gradient_of_band = band.differentiate(terms, logits, maps)
+            total = total + value
+            band.source_rows(gradient).add_(gradient_of_band)
+        ctx.save_for_backward(gradient)
+        ctx.dtype = logits.dtype
+        ctx.num_maps = len(maps)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_total: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = ctx.saved_tensors
+        return None, (gradient * grad_total).to(ctx.dtype), *[None] * ctx.num_maps
+
+
+class _Sums(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
+        ctx.terms = terms
+        ctx.save_for_backward(logits, *maps)
+        return sum_over_bands(terms, logits, maps)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_sums: Tensor) -> tuple[Tensor | None, ...]:
+        logits, *maps = ctx.saved_tensors
+        gradient = torch.zeros_like(logits, dtype=precision(logits))
+        for band in cut(logits, maps):
+            band.source_rows(gradient).add_(band.differentiate(ctx.terms, logits, maps, grad_sums)[1])
+        return None, gradient.to(logits.dtype), *[None] * len(maps)
+
+
+@torch.no_grad()
+def sum_over_bands(terms: Terms, logits: Tensor, maps: Sequence[Tensor]) -> Tensor:
+    with full_precision(logits):
+        return sum(terms(band.widen(band.source(logits)), *band.of(maps)) for band in cut(logits, maps))
+
+
+@dataclass(frozen=True)
+class Band:
+    """Rows `target` of the labels of some images; rows `near` of the logits, which reach them; how they are mixed."""
+
+    images: slice
+    target: slice
+    near: slice
+    width: int
+    mix: Tensor | None  # rows of the labels x rows of the logits; None where they are the same
+
+    def rows(self, each: Tensor) -> Tensor:
+        return each[self.images, ..., self.target, :]
+
+    def of(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        return [self.rows(each) for each in maps]
+
+    def source_rows(self, logits: Tensor) -> Tensor:
+        return logits[self.images, :, self.near]
+
+    def source(self, logits: Tensor) -> Tensor:
+        return self.source_rows(logits.detach()).to(precision(logits))
+
+    def widen(self, source: Tensor) -> Tensor:
+        """The logits' rows, B K near w, brought to the labels' size, B K target W."""
+        if source.shape[-1] != self.width:
+            source = F.interpolate(source, (source.shape[-2], self.width), mode="bilinear", align_corners=False)
+        return source if self.mix is None else torch.matmul(self.mix, source)
+
+    def differentiate(
+        self, terms: Terms, logits: Tensor, maps: Sequence[Tensor], grad_sums: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The terms, and the gradient by the rows of the logits."""
+        with torch.enable_grad(), full_precision(logits):
+            source = self.source(logits).requires_grad_()
+            value = terms(self.widen(source), *self.of(maps))
+            (gradient,) = torch.autograd.grad(value, source, grad_sums)
+        return value.detach(), gradient
+
+
+def cut(logits: Tensor, maps: Sequence[Tensor]) -> Iterator[Band]:
+    """Several small images to a band, or several bands to an image: long ones, which share fewer rows of logits."""
+    batch, channels, source = logits.shape[:3]
+    height, width = maps[0].shape[-2:]
+    floats = floats_per_band(logits.device)
+    images = max(1, floats // (channels * height * width))
+    rows = max(FEWEST_ROWS, floats // (images * channels * width))
+    mix = None if source == height else row_weights(source, height, precision(logits)).to(logits.device)
+    for image in range(0, batch, images):
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            target = near = slice(top, bottom)
+            if mix is not None:
+                near = slice(neighbours(top, source, height)[0], neighbours(bottom - 1, source, height)[1] + 1)
+            own = None if mix is None else mix[target, near]
+            yield Band(slice(image, image + images), target, near, width, own)
+
+
+def floats_per_band(device: torch.device) -> int:
+    """Of full-size logits: what a CPU's cache holds, or what keeps an accelerator busy."""
+    return 2**20 if device.type == "cpu" else 2**24
+
+
+def neighbours(row: int, source: int, target: int) -> tuple[int, int, float]:
+    """The two source rows between which a target row lies, and how far it is on the way to the second."""
+    place = max(0.0, (row + 0.5) * source / target - 0.5)
+    low = min(int(place), source - 1)
+    return low, min(low + 1, source - 1), place - low
+
+
+def row_weights(source: int, target: int, dtype: torch.dtype) -> Tensor:
+    """Bilinear interpolation of `source` rows to `target` rows, by pixel areas, as a matrix."""
+    low, high, share = (torch.tensor(column) for column in zip(*(neighbours(r, source, target) for r in range(target))))
+    weights = torch.zeros(target, source, dtype=torch.float64)
+    weights[torch.arange(target), low] = 1 - share.double()
+    weights[torch.arange(target), high] += share.double()
+    return weights.to(dtype)
+
+
+def precision(logits: Tensor) -> torch.dtype:
+    return torch.promote_types(logits.dtype, torch.float32)

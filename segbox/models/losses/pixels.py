@@ -1,0 +1,68 @@
+"""What the losses ask about labels and logits before they begin."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from segbox.errors import DataError
+
+
+def all_classes(logits: Tensor, num_classes: int) -> Tensor:
+    """Logits of every class. The one channel of a binary model is the log-odds of class 1 against class 0."""
+    channels = logits.shape[1]
+    if channels == 1 and num_classes == 2:
+        return torch.cat([torch.zeros_like(logits), logits], dim=1)
+    if channels != num_classes:
+        raise ValueError(f"logits of {channels} channel(s) for {num_classes} classes")
+    return logits
+
+
+def log_odds(logits: Tensor) -> Tensor:
+    """B 1 H W: of class 1 against class 0, from a binary model of one channel or two."""
+    if logits.shape[1] not in (1, 2):
+        raise ValueError(f"logits of {logits.shape[1]} channels; a loss for binary models takes one, or two")
+    return logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
+
+
+def check_labels(labels: Tensor, num_classes: int, ignore_index: int) -> None:
+    """Refuse ids that are no class; on a GPU they would end in an assertion that names nothing."""
+    strange = labels[(labels < 0) | (labels >= num_classes)]
+    strange = strange[strange != ignore_index].unique().tolist()
+    if strange:
+        raise DataError(
+            f"labels hold class ids {', '.join(map(str, strange[:10]))}{', ...' if len(strange) > 10 else ''}, but"
+            f" there are {num_classes} classes (0 to {num_classes - 1}; {ignore_index} is ignored); let"
+            " tools/check_dataset.py find the files, and map or drop the ids with the data set's label_map"
+        )
+
+
+def one_hot(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
+    """B H W -> B K H W, true at each pixel's class; ignored pixels are of none."""
+    classes = torch.arange(num_classes, device=labels.device)[:, None, None]
+    return (labels[:, None] == classes) & (labels[:, None] != ignore_index)
+
+
+def weights_of_classes(class_weight: Sequence[float] | None, num_classes: int) -> Tensor:
+    """One weight for each class; ones if none are given."""
+    if class_weight is None:
+        return torch.ones(num_classes)
+    if isinstance(class_weight, str):
+        raise ValueError(f"class_weight={class_weight!r}: a loss takes numbers, one for each of {num_classes} classes")
+    if len(class_weight) != num_classes:
+        raise ValueError(f"class_weight has {len(class_weight)} numbers for {num_classes} classes")
+    weights = torch.tensor(class_weight, dtype=torch.float)
+    if not (torch.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(f"class_weight={list(class_weight)}: expected numbers of 0 or more, not all of them 0")
+    return weights
+
+
+def weights_of_pixels(labels: Tensor, class_weight: Tensor, ignore_index: int) -> Tensor:
+    """B H W: the weight of each pixel's class; 0 where it is ignored."""
+    valid = labels != ignore_index
+    return class_weight[labels.where(valid, 0).long()].where(valid, 0)
+
+
+def ratio_or_zero(total: Tensor, mass: Tensor) -> Tensor:
+    """total / mass; where there is no mass, the total is zero, and so is the result, with a gradient of zeros."""
+    return total / mass.where(mass > 0, 1)
