@@ -170,7 +170,10 @@ class Runner:
 
     def evaluate(self) -> dict[str, float]:
         """Score the averaged model if a hook keeps one, else the model, and tell the hooks."""
-        scores = self.score(self.averaged_model or self.model)
+        model = self.averaged_model or self.model
+        # Batch norms' statistics drift apart between processes; the first one's are those that are saved.
+        distributed.share(model.buffers())
+        scores = self.score(model)
         self.call("after_eval", scores)
         return scores
 
