@@ -22,7 +22,10 @@ def log_odds(logits: Tensor) -> Tensor:
     """B 1 H W: of class 1 against class 0, from a binary model of one channel or two."""
     if logits.shape[1] not in (1, 2):
         raise ValueError(f"logits of {logits.shape[1]} channels; a loss for binary models takes one, or two")
-    return logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
+    if logits.shape[1] == 1:
+        return logits
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float))  # the difference would be rounded once more
+    return logits[:, 1:] - logits[:, :1]
 
 
 def check_labels(labels: Tensor, num_classes: int, ignore_index: int) -> None:

@@ -1,0 +1,23 @@
+"""Online hard example mining (https://arxiv.org/abs/1604.03540): which pixels are learned from."""
+
+import torch
+from torch import Tensor
+
+
+def hardest(losses: Tensor, valid: Tensor, ratio: float) -> Tensor:
+    """Mask of this share of the valid pixels, those of the largest losses. At least one, and all that tie with it."""
+    candidates = losses[valid]
+    if ratio == 1 or not len(candidates):
+        return valid
+    return valid & (losses >= largest(candidates, max(1, int(len(candidates) * ratio))))
+
+
+def largest(values: Tensor, rank: int) -> Tensor:
+    """The value of this rank: 1 is the largest."""
+    return torch.kthvalue(values, len(values) - rank + 1).values
+
+
+def checked_ratio(ratio: float) -> float:
+    if not 0 < ratio <= 1:
+        raise ValueError(f"the ratio of hard pixels is {ratio}: expected a number above 0, up to 1")
+    return ratio

@@ -1,0 +1,59 @@
+"""Cross entropy over the hardest pixels: those whose class is not yet probable."""
+
+import math
+from collections.abc import Sequence
+
+import torch.nn as nn
+from torch import Tensor
+
+from segbox import IGNORE_INDEX
+from segbox.registry import LOSSES
+
+from .cross_entropy import CrossEntropyLoss
+from .hardest import largest
+
+
+@LOSSES.register
+class OHEMThresholdCrossEntropyLoss(nn.Module):
+    """The mean over the pixels whose true class has a probability of `threshold` or less, but over `min_kept` at least.
+
+    `min_kept` is a number of pixels per image, or below 1 a share of the image. With fewer valid pixels than that in
+    the batch, all of them count.
+    """
+
+    name = "ohem"
+
+    def __init__(
+        self,
+        num_classes: int,
+        threshold: float = 0.7,
+        min_kept: float = 1 / 16,
+        class_weight: Sequence[float] | None = None,
+        label_smoothing: float = 0.0,
+        ignore_index: int = IGNORE_INDEX,
+    ) -> None:
+        super().__init__()
+        if not 0 < threshold <= 1:
+            raise ValueError(f"threshold={threshold}: expected a probability above 0, up to 1")
+        if min_kept < 0 or (min_kept > 1 and min_kept != int(min_kept)):
+            raise ValueError(f"min_kept={min_kept}: expected a number of pixels, or a share of the image below 1")
+        self.cross_entropy = CrossEntropyLoss(num_classes, class_weight, label_smoothing, ignore_index)
+        self.surprise = CrossEntropyLoss(num_classes, ignore_index=ignore_index)  # -log p of the true class
+        self.threshold = threshold
+        self.min_kept = min_kept
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return self.cross_entropy(logits, labels.where(self.hard(logits, labels), self.ignore_index))
+
+    def hard(self, logits: Tensor, labels: Tensor) -> Tensor:
+        valid = labels != self.ignore_index
+        surprises = self.surprise.of_pixels(logits, labels)
+        candidates = surprises[valid]
+        fewest = int(self.min_kept * labels.numel()) if self.min_kept < 1 else int(self.min_kept) * len(labels)
+        if len(candidates) <= fewest:
+            return valid
+        limit = -math.log(self.threshold)
+        if fewest:
+            limit = largest(candidates, fewest).clamp(max=limit)
+        return valid & (surprises >= limit)
