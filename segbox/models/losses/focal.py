@@ -1,0 +1,51 @@
+"""Focal loss (https://arxiv.org/abs/1708.02002)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from segbox import IGNORE_INDEX
+from segbox.registry import LOSSES
+
+from .banded import banded_sum
+from .pixels import all_classes, ratio_or_zero, weights_of_classes, weights_of_pixels
+
+
+@LOSSES.register
+class FocalLoss(nn.Module):
+    """-(1 - p)^gamma log p of the true class's softmax probability; the mean over valid pixels.
+
+    With two classes or one channel that is the paper's sigmoid form, and `class_weight=[1 - alpha, alpha]` its alpha.
+    Weights count in the mean's denominator, so `gamma=0` is CrossEntropyLoss.
+    """
+
+    name = "focal"
+
+    def __init__(
+        self,
+        num_classes: int,
+        gamma: float = 2.0,
+        class_weight: Sequence[float] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+    ) -> None:
+        super().__init__()
+        if gamma < 0:
+            raise ValueError(f"gamma={gamma}: expected a number of 0 or more")
+        self.register_buffer("class_weight", weights_of_classes(class_weight, num_classes), persistent=False)
+        self.num_classes = num_classes
+        self.gamma = gamma
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        weights = weights_of_pixels(labels, self.class_weight, self.ignore_index)
+        total = banded_sum(self.score, all_classes(logits, self.num_classes), labels, weights)
+        return ratio_or_zero(total, weights.sum())
+
+    def score(self, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+        surprise = F.cross_entropy(logits, labels.long(), ignore_index=self.ignore_index, reduction="none")
+        doubt = -torch.expm1(-surprise)  # 1 - p, exact near p = 1
+        doubt = doubt.clamp(min=torch.finfo(doubt.dtype).eps)  # where gamma < 1 would have an infinite slope
+        return (weights * doubt**self.gamma * surprise).sum()
