@@ -1,0 +1,53 @@
+"""Dice loss (V-Net, https://arxiv.org/abs/1606.04797)."""
+
+from collections.abc import Sequence
+
+import torch.nn as nn
+from torch import Tensor
+
+from segbox import IGNORE_INDEX
+from segbox.registry import LOSSES
+
+from .pixels import all_classes, ratio_or_zero, weights_of_classes
+from .regions import checked_classes, chosen_classes, mean_over_classes, region_sums
+
+
+@LOSSES.register
+class DiceLoss(nn.Module):
+    """1 - (2 Σ p t + smooth) / (Σ p + Σ t + smooth) over valid pixels; the mean over classes.
+
+    `square` puts Σ p² for Σ p, as in V-Net. `classes` are those that the labels of the batch have ("present"), "all",
+    or a list of ids, had or not. Of two classes, both words mean the object (1) alone, one channel or two.
+    """
+
+    name = "dice"
+
+    def __init__(
+        self,
+        num_classes: int,
+        smooth: float = 1.0,
+        square: bool = False,
+        classes: str | Sequence[int] = "present",
+        class_weight: Sequence[float] | None = None,
+        per_image: bool = False,
+        ignore_index: int = IGNORE_INDEX,
+    ) -> None:
+        super().__init__()
+        if smooth < 0:
+            raise ValueError(f"smooth={smooth}: expected a number of 0 or more")
+        self.register_buffer("class_weight", weights_of_classes(class_weight, num_classes), persistent=False)
+        self.classes = checked_classes(classes, num_classes)
+        self.num_classes = num_classes
+        self.smooth = smooth
+        self.square = square
+        self.per_image = per_image
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        logits = all_classes(logits, self.num_classes)
+        both, guessed, true = region_sums(
+            logits, labels, self.num_classes, self.ignore_index, self.per_image, self.square
+        )
+        apart = guessed + true - 2 * both  # 1 - Dice in one fraction: zero, not 0 / 0, where there is nothing
+        losses = ratio_or_zero(apart, guessed + true + self.smooth)
+        return mean_over_classes(losses, chosen_classes(self.classes, true > 0), self.class_weight)

@@ -1,0 +1,58 @@
+"""What losses over the regions of classes share: which classes, and of which images together."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from .banded import banded_sums
+from .pixels import one_hot, ratio_or_zero
+
+Classes = str | Sequence[int]  # "present", "all", or class ids
+
+
+def checked_classes(classes: Classes, num_classes: int) -> Classes:
+    if classes in ("present", "all"):
+        return classes
+    if isinstance(classes, str) or not classes or not all(0 <= c < num_classes for c in classes):
+        raise ValueError(f'classes={classes!r}: expected "present", "all", or ids from 0 to {num_classes - 1}')
+    return tuple(classes)
+
+
+def chosen_classes(classes: Classes, present: Tensor) -> Tensor:
+    """Groups x classes: which of them a loss is made of, given which have labelled pixels."""
+    names = torch.zeros_like(present[0])
+    if not isinstance(classes, str):
+        names[list(classes)] = True
+    else:
+        names[1 if len(names) == 2 else 0 :] = True
+    return names & (present if classes == "present" else present.any(dim=1, keepdim=True))
+
+
+def groups(logits: Tensor, labels: Tensor, per_image: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batch as a whole, or each image for itself."""
+    size = 1 if per_image else len(labels)
+    return zip(logits.split(size), labels.split(size), strict=True)
+
+
+def region_sums(
+    logits: Tensor, labels: Tensor, num_classes: int, ignore_index: int, per_image: bool, square: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Groups x classes, over valid pixels: Σ p t, Σ p (or Σ p²) and Σ t, of probabilities p and truth t."""
+
+    def terms(logits: Tensor, labels: Tensor) -> Tensor:
+        valid = (labels != ignore_index)[:, None]
+        truth = one_hot(labels, num_classes, ignore_index)
+        p = logits.where(valid, 0).softmax(dim=1).where(valid, 0)
+        sums = p.where(truth, 0), p.square() if square else p, truth.to(p.dtype)
+        return torch.stack([each.sum(dim=(0, 2, 3)) for each in sums])
+
+    sums = [banded_sums(terms, *group) for group in groups(logits, labels, per_image)]
+    return torch.stack(sums, dim=1).unbind()
+
+
+def mean_over_classes(losses: Tensor, chosen: Tensor, class_weight: Tensor) -> Tensor:
+    """The weighted mean over the chosen classes of each group; of these, the mean over groups that have any."""
+    weights = chosen * class_weight
+    of_groups = ratio_or_zero((losses * weights).sum(dim=1), weights.sum(dim=1))
+    return ratio_or_zero(of_groups.sum(), (weights.sum(dim=1) > 0).sum())
