@@ -1,0 +1,97 @@
+"""Lovász-softmax (https://arxiv.org/abs/1705.08790) and Lovász hinge (https://arxiv.org/abs/1512.07797)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from segbox import IGNORE_INDEX
+from segbox.models.layers import resize
+from segbox.models.layers.full_precision import full_precision
+from segbox.registry import LOSSES
+
+from .banded import precision
+from .pixels import all_classes, log_odds, weights_of_classes
+from .regions import checked_classes, chosen_classes, groups, mean_over_classes
+
+
+@LOSSES.register
+class LovaszLoss(nn.Module):
+    """The Jaccard index's convex stand-in over valid pixels, of the batch or per image; the mean over classes.
+
+    `form="hinge"` is for two classes and works on log-odds instead of probabilities. `classes` are those that the
+    labels have ("present"), "all", or a list of ids; of two classes, both words mean the object (1) alone. All pixels
+    are sorted by their error, so unlike other losses this one holds the logits of all classes at full size.
+    """
+
+    name = "lovasz"
+
+    def __init__(
+        self,
+        num_classes: int,
+        form: str = "softmax",
+        per_image: bool = False,
+        classes: str | Sequence[int] = "present",
+        class_weight: Sequence[float] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+    ) -> None:
+        super().__init__()
+        if form not in ("softmax", "hinge"):
+            raise ValueError(f'form={form!r}: expected "softmax" or "hinge"')
+        if form == "hinge" and num_classes != 2:
+            raise ValueError(f'form="hinge" is for 2 classes, and there are {num_classes}; use form="softmax"')
+        self.register_buffer("class_weight", weights_of_classes(class_weight, num_classes), persistent=False)
+        self.classes = checked_classes(classes, num_classes)
+        self.num_classes = num_classes
+        self.form = form
+        self.per_image = per_image
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        truths = torch.arange(self.num_classes, device=labels.device)
+        rows, choices = [], []
+        with full_precision(logits):
+            for own_logits, own_labels in groups(logits, labels, self.per_image):
+                valid = own_labels != self.ignore_index
+                truth = own_labels[valid] == truths[:, None]  # K N
+                chosen = chosen_classes(self.classes, truth.any(dim=1)[None])[0]
+                rows.append(self.losses(own_logits, valid, truth, chosen))
+                choices.append(chosen)
+            return mean_over_classes(torch.stack(rows), torch.stack(choices), self.class_weight)
+
+    def losses(self, logits: Tensor, valid: Tensor, truth: Tensor, chosen: Tensor) -> Tensor:
+        """One for each class; zero, without sorting, for those that are not chosen."""
+        scores = self.scores(logits, valid)  # of the classes, each N
+        nothing = scores[0][:0].sum()  # keeps the gradient where no class is chosen
+        return torch.stack(
+            [
+                self.loss_of_class(own, is_true) if is_chosen else nothing
+                for own, is_true, is_chosen in zip(scores, truth, chosen.tolist(), strict=True)
+            ]
+        )
+
+    def scores(self, logits: Tensor, valid: Tensor) -> list[Tensor]:
+        logits = logits.to(precision(logits))
+        if self.form == "hinge":
+            odds = resize(log_odds(logits), valid.shape[-2:])[:, 0][valid]
+            return [-odds, odds]
+        probabilities = resize(all_classes(logits, self.num_classes), valid.shape[-2:]).softmax(dim=1)
+        return [own[valid] for own in probabilities.unbind(dim=1)]
+
+    def loss_of_class(self, scores: Tensor, truth: Tensor) -> Tensor:
+        if self.form == "hinge":
+            errors = torch.relu(1 - torch.where(truth, scores, -scores))
+        else:
+            errors = torch.where(truth, 1 - scores, scores)
+        errors, order = errors.sort(descending=True)
+        return errors @ jaccard_steps(truth[order]).to(errors.dtype)
+
+
+def jaccard_steps(truth: Tensor) -> Tensor:
+    """How much the Jaccard loss grows with each further error, the largest first. In 64 bits, which count exactly."""
+    total = truth.sum()
+    missed = truth.cumsum(0)
+    union = total + (~truth).cumsum(0)
+    jaccard = 1 - (total - missed).double() / union
+    return torch.diff(jaccard, prepend=jaccard.new_zeros(1))
