@@ -1,5 +1,6 @@
 """What the losses ask about labels and logits before they begin."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -54,10 +55,9 @@ def weights_of_classes(class_weight: Sequence[float] | None, num_classes: int) -
         raise ValueError(f"class_weight={class_weight!r}: a loss takes numbers, one for each of {num_classes} classes")
     if len(class_weight) != num_classes:
         raise ValueError(f"class_weight has {len(class_weight)} numbers for {num_classes} classes")
-    weights = torch.tensor(class_weight, dtype=torch.float)
-    if not (torch.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+    if not (all(math.isfinite(weight) and weight >= 0 for weight in class_weight) and any(class_weight)):
         raise ValueError(f"class_weight={list(class_weight)}: expected numbers of 0 or more, not all of them 0")
-    return weights
+    return torch.tensor(class_weight, dtype=torch.float)
 
 
 def weights_of_pixels(labels: Tensor, class_weight: Tensor, ignore_index: int) -> Tensor:
