@@ -1,0 +1,75 @@
+"""Every file in configs/ takes a training step, on random images, without its data set and with a tiny backbone.
+
+The config is loaded as it stands; then its backbone becomes the variant "test" of its type, a head that is wide in
+its paper becomes narrow, and files of weights are forgotten. Model, losses, optimizer and hooks are built from what is
+left, and one step is taken. The classes are those that the data set has without its files.
+"""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from segbox.config import load_config
+from segbox.data.loader import classes_without_files
+from segbox.engine.hooks.lr import Schedule
+from segbox.engine.metrics import ConfusionMatrix
+from segbox.engine.optim import build_optimizer
+from segbox.models.inference import build_predict
+from segbox.models.segmentors import build_segmentor
+from segbox.registry import HOOKS, call
+from tests.tiny import SMALL, random_batch
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted(path for path in (ROOT / "configs").glob("*/*.py") if "_base_" not in path.parts)
+SIZE = (25, 37)
+
+
+def tiny(config):
+    """The model's dict with a backbone of seconds, not minutes."""
+    model = config.model.to_dict()
+    model["backbone"] |= {"variant": "test"}
+    model["decode_head"] |= SMALL.get(model["decode_head"]["type"], {})
+    if (model.get("neck") or {}).get("type") == "JPU":
+        model["neck"]["channels"] = 16
+    for settings in (model, model["backbone"]):
+        for name in {"weights", "backbone_weights", "pretrained"} & set(settings):
+            del settings[name]
+    return model
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_takes_a_step(path):
+    torch.manual_seed(0)
+    config = load_config(path)
+    if config.model.backbone.type == "Timm":
+        pytest.importorskip("timm")
+    num_classes = len(classes_without_files(config.data.train))
+    model = build_segmentor(tiny(config), num_classes)
+    optimizer = build_optimizer(config.optimizer, model)
+    hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.hooks.items() if c is not None}
+    max_steps = config.train.max_steps or 1000
+    runner = SimpleNamespace(step=max_steps // 2, max_steps=max_steps, optimizer=optimizer)
+    for hook in hooks.values():
+        hook.before_step(runner)
+    assert sum(isinstance(hook, Schedule) for hook in hooks.values()) == 1
+    assert all(0 < group["lr"] <= group["base_lr"] for group in optimizer.param_groups)
+
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    images, labels = random_batch(2, *SIZE, num_classes, ignored_rows=3)
+    losses = model(images, labels)
+    sum(losses.values()).backward()
+    optimizer.step()
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters()))
+    assert not [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    call(build_predict, config.test, "test", model=model)
+    scores = call(ConfusionMatrix, config.metric, "metric", classes=("a", "b")).compute()
+    assert hooks["evaluate"].best in scores
+
+
+def test_there_are_configs_and_bases_load_too():
+    assert len(CONFIGS) > 10
+    for path in sorted((ROOT / "configs" / "_base_").rglob("*.py")):
+        compile(path.read_text(encoding="utf-8"), str(path), "exec")
