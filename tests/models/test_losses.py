@@ -58,7 +58,7 @@ def test_ignored_pixels_give_exactly_no_gradient(weights, smoothing):
     assert (logits.grad[:, :, 2:].abs().sum(dim=1) > 0).all()
 
 
-@pytest.mark.parametrize("weights", [None, WEIGHTS, (0.0,) * 5])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
 def test_zero_with_a_gradient_when_everything_is_ignored(weights):
     logits = torch.randn(1, 5, 3, 4, requires_grad=True)
     loss = CrossEntropyLoss(5, weights)(logits, torch.full((1, 8, 9), 255, dtype=torch.uint8))

@@ -56,10 +56,11 @@ class Climb(nn.Module):
         )
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        for step in self.steps[:-1]:
+        *doubling, last = self.steps
+        for step in doubling:
             x = step(x)
             x = resize(x, (2 * x.shape[-2], 2 * x.shape[-1]))
-        return resize(self.steps[-1](x), size)
+        return resize(last(x), size)
 
 
 def doublings(factor: int) -> int:

@@ -44,8 +44,9 @@ class RefineNetHead(DecodeHead):
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         maps = [adapt(self.dropout(features[i])) for i, adapt in zip(self.levels, self.adapt)]
-        x = self.refine[0](maps[0])
-        for fuse, refine, finer in zip(self.fuse, self.refine[1:], maps[1:]):
+        first, *others = self.refine
+        x = first(maps[0])
+        for fuse, refine, finer in zip(self.fuse, others, maps[1:]):
             x = refine(fuse(x, finer))
         return self.classify(self.dropout(x))
 

@@ -40,7 +40,7 @@ class UPerHead(DecodeHead):
         *finer, last = features[-len(self.lateral) - 1 :]
         x = self.pool(last)
         levels = [x]
-        for lateral, smooth, f in zip(self.lateral[::-1], self.smooth[::-1], finer[::-1], strict=True):
+        for lateral, smooth, f in zip(*map(reversed, (self.lateral, self.smooth, finer)), strict=True):
             x = lateral(f) + resize(x, f.shape[-2:])
             levels.insert(0, smooth(x))
         size = levels[0].shape[-2:]
