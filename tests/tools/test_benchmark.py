@@ -1,0 +1,60 @@
+"""tools/benchmark.py: both sides are measured in the same setting, and the table says how they compare."""
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.runs import run_tool
+
+TINY = ["loss", "--classes", "2", "5", "--size", "20", "17", "--stride", "4", "--runs", "2", "--threads", "1"]
+TOOL = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "benchmark.py"))
+
+
+def test_it_prints_ratios(monkeypatch, capsys):
+    assert run_tool(monkeypatch, "benchmark.py", *TINY) == 0
+    text = capsys.readouterr().out
+    assert text.count("ratio") == 2 and text.count("x less") >= 4
+    assert "2 x 20 x 17, logits at stride 4, float32, cpu, 1 thread(s)" in text
+
+
+def test_json_holds_exact_numbers(monkeypatch, capsys):
+    assert run_tool(monkeypatch, "benchmark.py", *TINY, "--json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["setting"]["threads"] == 1 and content["setting"]["size"] == [20, 17]
+    assert list(content["classes"]) == ["2", "5"]
+    for sides in content["classes"].values():
+        assert list(sides) == ["interpolate + cross_entropy", "CrossEntropyLoss"]
+        for numbers in sides.values():
+            assert numbers["seconds"] > 0 and set(numbers) == {"seconds", "cpu_seconds", "peak_mb"}
+
+
+def test_both_sides_compute_the_same(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["benchmark.py", *TINY])
+    plain, banded = TOOL["loss_sides"](5, TOOL["parse"]()).values()
+    torch.testing.assert_close(plain(), banded())
+
+
+def test_the_peak_is_what_a_run_held_and_gave_back():
+    if TOOL["peak_mb"](lambda: None, "cpu") is None:
+        pytest.skip("this system does not tell the peak of resident memory")
+    held = TOOL["peak_mb"](lambda: torch.ones(2**23).sum(), "cpu")
+    assert 30 < held < 40
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "SUBJECT"),
+        (["los"], "invalid choice"),
+        (["loss", "--classes", "0"], "'0' is not a whole number of 1 or more"),
+        (["loss", "--size", "512"], "expected 2 arguments"),
+        (["loss", "--stride", "x"], "'x' is not a whole number of 1 or more"),
+        (["loss", "--device", "gpu"], '--device gpu: expected "cpu" or "cuda"'),
+    ],
+)
+def test_bad_input_ends_with_status_2(arguments, message, monkeypatch, capsys):
+    assert run_tool(monkeypatch, "benchmark.py", *arguments) == 2
+    assert message in capsys.readouterr().err

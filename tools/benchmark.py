@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Measure parts of segbox against the plain way of doing the same.
+
+tools/benchmark.py loss                                # cross entropy: 7, 19 and 150 classes
+tools/benchmark.py loss --classes 19 --size 512 1024 --stride 4 --threads 8
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from segbox.errors import ConfigError, ends_with_a_message
+
+if TYPE_CHECKING:
+    import torch
+
+MB = 2**20
+PLAIN, BANDED = "interpolate + cross_entropy", "CrossEntropyLoss"
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="SUBJECT")
+    text = "cross entropy with its gradient, on small logits and full-size labels"
+    loss = subjects.add_parser("loss", help=text, description=text)
+    loss.set_defaults(measure=measure_loss)
+    loss.add_argument("--classes", nargs="+", type=count, default=[7, 19, 150], metavar="K", help="(7 19 150)")
+    loss.add_argument("--size", nargs=2, type=count, default=(512, 512), metavar=("H", "W"), help="of labels (512 512)")
+    loss.add_argument("--stride", type=count, default=8, help="of the logits (8)")
+    loss.add_argument("--batch", type=count, default=2, help="images (2)")
+    loss.add_argument("--threads", type=count, help="of the CPU (PyTorch's own choice)")
+    loss.add_argument("--runs", type=count, default=5, help="of each side, in turns; medians are shown (5)")
+    loss.add_argument("--device", default="cpu", help='"cpu" or "cuda" (cpu)')
+    loss.add_argument("--json", action="store_true", help="print exact numbers as JSON")
+    return parser.parse_args()
+
+
+def count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def main() -> None:
+    args = parse()
+    args.measure(args)
+
+
+def measure_loss(args: argparse.Namespace) -> None:
+    import torch
+
+    if args.device not in ("cpu", "cuda"):
+        raise ConfigError(f'--device {args.device}: expected "cpu" or "cuda"')
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: PyTorch finds no GPU here")
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    numbers = {}
+    for num_classes in args.classes:
+        sides = loss_sides(num_classes, args)
+        numbers[num_classes] = {
+            side: {**times, "peak_mb": peak_mb(sides[side], args.device)}
+            for side, times in measure_in_turns(sides, args.runs, args.device).items()
+        }
+    setting = {name: getattr(args, name) for name in ("size", "stride", "batch", "runs", "device")}
+    setting |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    print(json.dumps({"setting": setting, "classes": numbers}, indent=1) if args.json else loss_table(numbers, setting))
+
+
+def loss_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], "torch.Tensor"]]:
+    """Both ways from the same logits to their gradient."""
+    import torch
+    import torch.nn.functional as F
+
+    from segbox import IGNORE_INDEX
+    from segbox.models.losses.cross_entropy import CrossEntropyLoss
+
+    torch.manual_seed(0)
+    size = tuple(args.size)
+    small = [-(-side // args.stride) for side in size]
+    logits = torch.randn(args.batch, num_classes, *small, device=args.device, requires_grad=True)
+    labels = torch.randint(0, num_classes, (args.batch, *size), dtype=torch.uint8, device=args.device)
+    labels[:, : size[0] // 16] = IGNORE_INDEX
+    banded = CrossEntropyLoss(num_classes).to(args.device)
+
+    def plain_gradient() -> torch.Tensor:
+        wide = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+        return torch.autograd.grad(F.cross_entropy(wide, labels.long(), ignore_index=IGNORE_INDEX), logits)[0]
+
+    def banded_gradient() -> torch.Tensor:
+        return torch.autograd.grad(banded(logits, labels), logits)[0]
+
+    return {PLAIN: plain_gradient, BANDED: banded_gradient}
+
+
+def measure_in_turns(sides: Mapping[str, Callable], runs: int, device: str) -> dict[str, dict[str, float]]:
+    """Medians of seconds on the clock and of the process's CPU seconds. The first turn only warms up."""
+    taken: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+    for _ in range(runs + 1):
+        for side, run in sides.items():
+            taken[side].append(seconds_of(run, device))
+    medians = {side: [statistics.median(column) for column in zip(*some[1:])] for side, some in taken.items()}
+    return {side: {"seconds": wall, "cpu_seconds": cpu} for side, (wall, cpu) in medians.items()}
+
+
+def seconds_of(run: Callable, device: str) -> tuple[float, float]:
+    wait(device)
+    wall, cpu = time.perf_counter(), time.process_time()
+    run()
+    wait(device)
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def wait(device: str) -> None:
+    import torch
+
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def peak_mb(run: Callable, device: str) -> float | None:
+    """What a run holds at its most beyond what was held before: of the GPU, or resident (None if that is unknown)."""
+    import torch
+
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run()
+        return (torch.cuda.max_memory_allocated() - before) / MB
+    before = reset_peak_resident()
+    run()
+    return None if before is None else (resident("VmHWM") - before) / MB
+
+
+def reset_peak_resident() -> int | None:
+    """Bytes that are resident once freed memory is given back; the peak counts from here. Linux only."""
+    import ctypes
+
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except (OSError, AttributeError):
+        return None
+    return resident("VmRSS")
+
+
+def resident(key: str) -> int:
+    """A line of /proc/self/status in bytes."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(f"{key}:"))
+
+
+def loss_table(numbers: Mapping[int, Mapping[str, Mapping[str, Any]]], setting: Mapping[str, Any]) -> str:
+    from terminaltables import AsciiTable
+
+    rows = [["classes", "", "seconds", "CPU seconds", "peak MB"]]
+    for num_classes, sides in numbers.items():
+        for side, own in sides.items():
+            rows.append([str(num_classes), side, *(shown(own[key]) for key in ("seconds", "cpu_seconds", "peak_mb"))])
+        rows.append(["", "ratio", *ratios(sides[PLAIN], sides[BANDED])])
+    table = AsciiTable(rows)
+    table.justify_columns = dict.fromkeys((0, 2, 3, 4), "right")
+    height, width = setting["size"]
+    return (
+        f"{table.table}\n{setting['batch']} x {height} x {width}, logits at stride {setting['stride']}, float32,"
+        f" {setting['device']}, {setting['threads']} thread(s), PyTorch {setting['torch']}; forward and backward,"
+        f" medians of {setting['runs']} runs in turns; peak MB beyond the inputs"
+    )
+
+
+def ratios(plain: Mapping[str, Any], banded: Mapping[str, Any]) -> list[str]:
+    """How many times less the banded side takes."""
+    pairs = [(plain[key], banded[key]) for key in ("seconds", "cpu_seconds", "peak_mb")]
+    return ["-" if not a or not b else f"{a / b:.1f} x less" for a, b in pairs]
+
+
+def shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}" if value < 10 else f"{value:.0f}"
+
+
+if __name__ == "__main__":
+    with ends_with_a_message():
+        main()
