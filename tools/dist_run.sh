@@ -22,11 +22,15 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(( ($(getconf _NPROCESSORS_ONLN) + pr
 launch='
 import logging
 import sys
+from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main
-logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
+for name in ("multiprocessing.api", "agent.server.api"):
+    logging.getLogger(f"torch.distributed.elastic.{name}").setLevel(logging.CRITICAL)
 try:
     main()
+except SignalException as error:
+    sys.exit(128 + error.sigval)
 except ChildFailedError as error:
     status = error.get_first_failure()[1].exitcode
     if status not in (2, 130, 143):
