@@ -48,6 +48,43 @@ def count_ids(label: np.ndarray) -> np.ndarray:
     return cv2.calcHist([label], [0], None, [256], [0, 256]).ravel().astype(np.int64)
 
 
+# --- class weights: for absent classes zero --------------------------------------------------------------------------
+
+
+def inverse_weights(pixels: np.ndarray) -> np.ndarray:
+    """One over the share of a class, scaled to a mean of 1."""
+    weights = _where_present(pixels, lambda present: pixels.sum() / present)
+    return weights / max(weights[pixels > 0].mean(), 1e-12) if pixels.any() else weights
+
+
+def enet_weights(pixels: np.ndarray) -> np.ndarray:
+    """1 / ln(1.02 + share): 1.4 to 50, so that rare classes do not drown the others (arXiv 1606.02147)."""
+    return _where_present(pixels, lambda present: 1 / np.log(1.02 + present / pixels.sum()))
+
+
+def median_frequency_weights(pixels: np.ndarray, pixels_where_present: np.ndarray) -> np.ndarray:
+    """The median frequency over a class's own, that counted in the images that hold the class (SegNet)."""
+    frequency = pixels / np.maximum(pixels_where_present, 1)
+    middle = np.median(frequency[pixels > 0]) if pixels.any() else 0.0
+    return _where_present(pixels, lambda present: middle / frequency[pixels > 0])
+
+
+def all_weights(pixels: np.ndarray, pixels_where_present: np.ndarray) -> dict[str, np.ndarray]:
+    """By the name of the rule."""
+    return {
+        "inverse": inverse_weights(pixels),
+        "enet": enet_weights(pixels),
+        "median": median_frequency_weights(pixels, pixels_where_present),
+    }
+
+
+def _where_present(pixels: np.ndarray, weigh: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    weights = np.zeros(len(pixels))
+    if pixels.any():
+        weights[pixels > 0] = weigh(pixels[pixels > 0])
+    return weights
+
+
 # --- several processes -----------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,158 @@
+"""Everything worth knowing about one image and its mask, read once; an error is a finding like any other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segbox.data.checking.headers import Header, read_header
+from segbox.data.datasets.dataset import SegDataset
+from segbox.data.datasets.folder import FolderDataset
+from segbox.data.datasets.pairs import SAME_IDS, PairDataset
+from segbox.data.datasets.wrapper import innermost
+from segbox.data.files import SET_LOG_LEVEL, read_image, read_label
+from segbox.data.placement import Size
+from segbox.data.statistics import OnProgress, count_ids, in_processes
+from segbox.errors import DataError
+
+Colour = tuple[int, ...]
+
+
+@dataclass
+class Picture:
+    """An image as training would see it."""
+
+    error: str = ""
+    size: Size = (0, 0)
+    header: Header | None = None
+    content: bytes = b""  # a hash of the pixels
+    mean: np.ndarray = field(default_factory=lambda: np.zeros(0))  # per channel
+    square: np.ndarray = field(default_factory=lambda: np.zeros(0))  # mean of the squares
+
+
+@dataclass
+class Mask:
+    """`kind` is ids, colours (an RGB file), deep (more than 8 bits) or unreadable."""
+
+    kind: str = "ids"
+    error: str = ""
+    size: Size = (0, 0)
+    ids: dict[int, int] = field(default_factory=dict)  # as they are in the file -> pixels
+    colours: dict[Colour, int] = field(default_factory=dict)  # RGB -> pixels
+    content: bytes = b""
+
+
+@dataclass
+class Pair:
+    path: str
+    label_path: str
+    image: Picture
+    mask: Mask
+
+
+@dataclass
+class Scan:
+    """A split as it was found: each pair of files once, and how often the data set shows it."""
+
+    dataset: SegDataset
+    pairs: list[Pair]
+    times: list[int]
+    tables: list[np.ndarray]  # of each pair: id in the file -> class
+    places: list[int]  # of each pair: an index in the data set
+
+
+def scan(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None) -> Scan:
+    """Read every image and every mask of a data set once."""
+    places: dict[tuple[int, int], int] = {}
+    times: dict[tuple[int, int], int] = {}
+    tables = []
+    for index in range(len(dataset)):
+        inner, position = innermost(dataset, index)
+        key = (id(inner), position)
+        times[key] = times.get(key, 0) + 1
+        if key not in places:
+            places[key] = index
+            tables.append(inner.label_table if isinstance(inner, FolderDataset | PairDataset) else SAME_IDS)
+    indices = list(places.values())
+    with _quiet():
+        pairs = list(in_processes(partial(_examine, dataset, indices), len(indices), workers, on_progress))
+    return Scan(dataset, pairs, list(times.values()), tables, indices)
+
+
+def _examine(dataset: SegDataset, indices: list[int], position: int) -> Pair:
+    inner, index = innermost(dataset, indices[position])
+    if isinstance(inner, FolderDataset | PairDataset):
+        path, label_path = inner.files(index)
+        channels = inner.channels if isinstance(inner, FolderDataset) else 3
+        return Pair(str(path), str(label_path), examine_image(path, channels), examine_mask(label_path))
+    try:
+        sample = inner.load(index)
+    except DataError as error:
+        return Pair(f"{index}", "", Picture(error=str(error)), Mask("unreadable", str(error)))
+    image = sample["image"]
+    picture = _measure(image, Header(image.shape[2], 8 * image.dtype.itemsize))
+    return Pair(sample["path"], sample.get("label_path", ""), picture, _ids_of(sample["label"]))
+
+
+def examine_image(path: Path, channels: int = 3) -> Picture:
+    try:
+        image = read_image(path, channels)
+        return _measure(image, read_header(path))
+    except DataError as error:
+        return Picture(error=str(error))
+
+
+def _measure(image: np.ndarray, header: Header | None) -> Picture:
+    if image.shape[2] <= 4:
+        mean, deviation = (values.ravel() for values in cv2.meanStdDev(image))
+    else:
+        mean, deviation = image.mean(axis=(0, 1)), image.std(axis=(0, 1))
+    return Picture("", image.shape[:2], header, _hash(image), mean, deviation**2 + mean**2)
+
+
+def examine_mask(path: Path) -> Mask:
+    try:
+        return _ids_of(read_label(path))
+    except DataError as error:
+        data = path.read_bytes() if path.is_file() else b""
+        label = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+        if label is None or "cut off" in str(error):
+            return Mask("unreadable", str(error))
+        if label.ndim == 3 and label.shape[2] > 1:
+            return Mask("colours", str(error), label.shape[:2], colours=_colours(label))
+        values, counts = np.unique(label, return_counts=True)
+        return Mask("deep", str(error), label.shape[:2], dict(zip(values.tolist(), counts.tolist())))
+
+
+def _ids_of(label: np.ndarray) -> Mask:
+    counts = count_ids(label)
+    return Mask("ids", "", label.shape, {int(i): int(counts[i]) for i in np.flatnonzero(counts)}, content=_hash(label))
+
+
+def _colours(label: np.ndarray) -> dict[Colour, int]:
+    """All colours, as RGB, the commonest first."""
+    blue, green, red = (label[:, :, i].astype(np.int64) for i in range(3))
+    found, counts = np.unique(red << 32 | green << 16 | blue, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {(int(c) >> 32, int(c) >> 16 & 0xFFFF, int(c) & 0xFFFF): int(n) for c, n in zip(found[order], counts[order])}
+
+
+def _hash(pixels: np.ndarray) -> bytes:
+    digest = blake2b(f"{pixels.shape}{pixels.dtype}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels))
+    return digest.digest()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """OpenCV's own remarks on damaged files: the findings say it better."""
+    before = SET_LOG_LEVEL(0)
+    try:
+        yield
+    finally:
+        SET_LOG_LEVEL(before)

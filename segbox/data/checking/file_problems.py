@@ -1,0 +1,173 @@
+"""What is wrong with files: unreadable, in colours, of another size, turned."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from segbox.data.checking.examine import Pair, Scan
+from segbox.data.checking.problem import SHOWN, Problem, gather, size_text
+
+JPEG = (".jpg", ".jpeg")
+
+
+def file_problems(name: str, scan: Scan) -> list[Problem]:
+    """Of one split."""
+    finders = (_unreadable, _jpeg_masks, _colour_masks, _deep_masks, _sizes, _turned, _channels)
+    return [problem for find in finders for problem in find(name, scan)]
+
+
+def _unreadable(name: str, scan: Scan) -> Iterable[Problem]:
+    advice = "Copy or download them again; `skip_unreadable=True` in the data set trains without them, with a warning."
+    yield from gather(
+        scan,
+        lambda pair, table: pair.image.error,
+        lambda pair: pair.path,
+        Problem("unreadable image", name, "{files} that cannot be read", advice),
+        "image",
+    )
+    yield from gather(
+        scan,
+        lambda pair, table: pair.mask.error if pair.mask.kind == "unreadable" and not pair.image.error else "",
+        lambda pair: pair.label_path,
+        Problem("unreadable mask", name, "{files} that cannot be read", advice),
+        "mask",
+    )
+
+
+def _jpeg_masks(name: str, scan: Scan) -> Iterable[Problem]:
+    yield from gather(
+        scan,
+        lambda pair, table: "JPEG" if pair.label_path.lower().endswith(JPEG) else "",
+        lambda pair: pair.label_path,
+        Problem(
+            "JPEG mask",
+            name,
+            "{files} stored as JPEG, whose compression changes ids along every edge",
+            "Get the masks from their source as PNG; what JPEG has blurred cannot be brought back exactly.",
+        ),
+        "mask",
+    )
+
+
+def _colour_masks(name: str, scan: Scan) -> Iterable[Problem]:
+    colours: Counter = Counter()
+    for pair in scan.pairs:
+        colours.update(pair.mask.colours)
+    grey = all(len(set(colour)) == 1 for colour in colours)
+    shown = ", ".join(f"{colour} {100 * n / colours.total():.1f} %" for colour, n in colours.most_common(SHOWN))
+    more = f", ... ({len(colours)} in all)" if len(colours) > SHOWN else ""
+    advice = (
+        "Their channels are equal: save only one of them."
+        if grey
+        else "Save one byte per pixel instead: the id of the class, 255 where there is none. Each colour is a class."
+    )
+    yield from gather(
+        scan,
+        lambda pair, table: f"{len(pair.mask.colours)} colours" if pair.mask.kind == "colours" else "",
+        lambda pair: pair.label_path,
+        Problem("colour mask", name, f"{{files}} in colours instead of class ids: {shown}{more}", advice),
+        "mask",
+    )
+
+
+def _deep_masks(name: str, scan: Scan) -> Iterable[Problem]:
+    def describe(pair: Pair, table: np.ndarray) -> str:
+        return f"ids up to {max(pair.mask.ids, default=0)}" if pair.mask.kind == "deep" else ""
+
+    highest = max((max(pair.mask.ids, default=0) for pair in scan.pairs if pair.mask.kind == "deep"), default=0)
+    advice = (
+        "Save them with 8 bits."
+        if highest <= 255
+        else "Map the ids to 0 to 254, and 255 for ignored, and save them with 8 bits."
+    )
+    message = f"{{files}} with more than 8 bits per pixel, and ids up to {highest}"
+    yield from gather(
+        scan, describe, lambda pair: pair.label_path, Problem("16-bit mask", name, message, advice), "mask"
+    )
+
+
+def _sizes(name: str, scan: Scan) -> Iterable[Problem]:
+    def differs(pair: Pair) -> bool:
+        return not pair.image.error and pair.mask.kind != "unreadable" and pair.image.size != pair.mask.size
+
+    def is_turned(pair: Pair) -> bool:
+        header = pair.image.header
+        return header is not None and header.orientation > 1 and pair.image.size == pair.mask.size[::-1]
+
+    def describe(pair: Pair) -> str:
+        return f"image {size_text(pair.image.size)}, mask {size_text(pair.mask.size)}"
+
+    yield from gather(
+        scan,
+        lambda pair, table: describe(pair) if differs(pair) and is_turned(pair) else "",
+        lambda pair: pair.path,
+        Problem(
+            "turned image",
+            name,
+            "{files} turned by their EXIF tag, away from their masks",
+            "Turn the pixels instead and save without the tag (`exiftran`, `mogrify -auto-orient`), or remove the tag,"
+            " whichever makes image and mask agree.",
+        ),
+        "image",
+    )
+    yield from gather(
+        scan,
+        lambda pair, table: describe(pair) if differs(pair) and not is_turned(pair) else "",
+        lambda pair: pair.label_path,
+        Problem(
+            "size mismatch",
+            name,
+            "{files} of another size than the image (height x width)",
+            "They must match pixel by pixel. Scale masks with nearest neighbour only, or export them again.",
+        ),
+        "mask",
+    )
+
+
+def _turned(name: str, scan: Scan) -> Iterable[Problem]:
+    def describe(pair: Pair, table: np.ndarray) -> str:
+        header, size = pair.image.header, pair.image.size
+        if header is None or header.orientation == 1 or size != pair.mask.size:
+            return ""
+        return f"orientation {header.orientation}" if header.orientation < 5 or size[0] == size[1] else ""
+
+    yield from gather(
+        scan,
+        describe,
+        lambda pair: pair.path,
+        Problem(
+            "perhaps turned",
+            name,
+            "{files} turned by their EXIF tag; sizes cannot tell whether their masks are turned too",
+            "Look at them (tools/browse_dataset.py).",
+            is_note=True,
+        ),
+        "image",
+    )
+
+
+def _channels(name: str, scan: Scan) -> Iterable[Problem]:
+    headers = [pair.image.header for pair in scan.pairs if pair.image.header is not None]
+    channels, bits = Counter(h.channels for h in headers), Counter(h.bits for h in headers)
+    read_as = {len(pair.image.mean) for pair in scan.pairs if not pair.image.error}
+    if read_as == {3} and set(channels) == {1}:
+        yield Problem(
+            "grey images",
+            name,
+            "all images have one channel, and are read as three equal ones",
+            "channels=1 in the data set and in_channels=1 in the backbone save the work.",
+            is_note=True,
+        )
+    elif len(channels) > 1:
+        shown = ", ".join(f"{n} with {c}" for c, n in channels.most_common())
+        message = f"images differ in their number of channels: {shown}; read as {', '.join(map(str, read_as))}"
+        yield Problem("mixed channels", name, message, "Nothing, if that is meant.", is_note=True)
+    if max(bits, default=8) > 8 and max(read_as, default=3) in (1, 3):
+        yield Problem(
+            "deep images",
+            name,
+            f"{bits.total() - bits[8]} images have more than 8 bits per channel",
+            "Look with tools/browse_dataset.py whether they are neither black nor burnt out.",
+            is_note=True,
+        )

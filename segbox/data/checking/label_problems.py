@@ -1,0 +1,120 @@
+"""What is wrong with the ids in masks, as the classes of the data set see them."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from segbox import IGNORE_INDEX
+from segbox.data.checking.examine import Pair, Scan
+from segbox.data.checking.problem import SHOWN, Problem, gather
+from segbox.data.checking.summary import class_counts
+
+
+def label_problems(name: str, scan: Scan, classes: Sequence[str]) -> list[Problem]:
+    """Of one split."""
+    is_binary = _is_black_and_white(scan)
+    found = list(_unknown_ids(name, scan, classes))
+    if is_binary:
+        found.append(_black_and_white(name, scan, classes))
+    return [*found, *_all_ignored(name, scan), *_absent(name, scan, classes, is_binary)]
+
+
+def _unknown_ids(name: str, scan: Scan, classes: Sequence[str]) -> Iterable[Problem]:
+    total: Counter = Counter()
+    masks: Counter = Counter()
+
+    def unknown(pair: Pair, table: np.ndarray) -> dict[int, int]:
+        if pair.mask.kind != "ids":
+            return {}
+        return {i: n for i, n in pair.mask.ids.items() if len(classes) <= table[i] < IGNORE_INDEX}
+
+    for pair, table in zip(scan.pairs, scan.tables):
+        bad = unknown(pair, table)
+        total.update(bad)
+        masks.update(bad.keys())
+    shown = ", ".join(f"{i} ({masks[i]} masks, {n:,} pixels)" for i, n in sorted(total.items())[:SHOWN])
+    more = f", ... ({len(total)} ids in all)" if len(total) > SHOWN else ""
+    known = f"0 to {len(classes) - 1}" if len(classes) > 1 else "0"
+    yield from gather(
+        scan,
+        lambda pair, table: ", ".join(f"{i} ({n:,} pixels)" for i, n in unknown(pair, table).items()),
+        lambda pair: pair.label_path,
+        Problem(
+            "unknown id",
+            name,
+            f"{{files}} with ids that are no class: {shown}{more}. Known are {known}, and {IGNORE_INDEX} for ignored",
+            _advice_on_ids(scan, sorted(total), len(classes)),
+        ),
+        "mask",
+    )
+
+
+def _advice_on_ids(scan: Scan, unknown: list[int], num_classes: int) -> str:
+    present = ids_in(scan) - {IGNORE_INDEX}
+    if unknown == [num_classes] and 0 not in present:
+        pairs = ", ".join(f"{i}: {i - 1}" for i in range(1, min(num_classes, 3) + 1))
+        more = ", ..." if num_classes > 3 else ""
+        return f"The ids begin with 1: label_map={{{pairs}{more}}} makes them begin with 0."
+    first = unknown[0] if unknown else 0
+    return f"Add the missing classes, or map the ids: label_map={{{first}: {IGNORE_INDEX}}} ignores id {first}."
+
+
+def ids_in(scan: Scan) -> set[int]:
+    """All values that occur in the mask files."""
+    return set().union(*(pair.mask.ids for pair in scan.pairs if pair.mask.kind == "ids"))
+
+
+def _is_black_and_white(scan: Scan) -> bool:
+    is_ignored = all(table[0] != IGNORE_INDEX and table[IGNORE_INDEX] == IGNORE_INDEX for table in scan.tables)
+    return is_ignored and ids_in(scan) == {0, IGNORE_INDEX}
+
+
+def _black_and_white(name: str, scan: Scan, classes: Sequence[str]) -> Problem:
+    second = f"{classes[1]!r}" if len(classes) > 1 else "the second class"
+    has = [i for i, pair in enumerate(scan.pairs) if IGNORE_INDEX in pair.mask.ids]
+    return Problem(
+        "only 0 and 255",
+        name,
+        f"the masks hold only 0 and 255. 255 means ignored, so {second} would never be seen: a model that says"
+        f" {classes[0]!r} everywhere would score 100 %",
+        "label_map={255: 1} in the data set makes 255 class 1 ({255: 255} says that ignoring is meant).",
+        [scan.pairs[i].label_path for i in has],
+        [f"{scan.pairs[i].mask.ids[IGNORE_INDEX]:,} pixels are 255" for i in has],
+        has,
+    )
+
+
+def _all_ignored(name: str, scan: Scan) -> Iterable[Problem]:
+    def describe(pair: Pair, table: np.ndarray) -> str:
+        counts = class_counts(pair.mask, table)
+        return "every pixel is ignored" if counts.any() and not counts[:IGNORE_INDEX].any() else ""
+
+    yield from gather(
+        scan,
+        describe,
+        lambda pair: pair.label_path,
+        Problem(
+            "nothing labelled",
+            name,
+            "{files} where every pixel is ignored: nothing can be learned from them",
+            "Label them, or take them out of the split.",
+        ),
+        "mask",
+    )
+
+
+def _absent(name: str, scan: Scan, classes: Sequence[str], is_binary: bool) -> Iterable[Problem]:
+    if not any(pair.mask.kind == "ids" for pair in scan.pairs):
+        return
+    present = sum(class_counts(pair.mask, table) for pair, table in zip(scan.pairs, scan.tables))[: len(classes)] > 0
+    absent = [i for i, there in enumerate(present) if not there and not (is_binary and i == 1)]
+    if absent:
+        shown = ", ".join(f"{i} {classes[i]}" for i in absent[:12]) + (", ..." if len(absent) > 12 else "")
+        never = "be learned" if name != "val" else "be scored: the means leave them out"
+        yield Problem(
+            "absent class",
+            name,
+            f"{len(absent)} of {len(classes)} classes never occur: {shown}. They cannot {never}",
+            "Check the order of `classes` against the ids in the masks, and how the splits were drawn.",
+        )

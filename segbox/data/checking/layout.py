@@ -1,0 +1,238 @@
+"""Recognise how a folder of images and masks is laid out."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segbox.data.datasets.pairs import IMAGE_SUFFIXES, first_few, list_files, read_lines
+from segbox.errors import DataError
+
+IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "jpegimages", "photos", "rgb", "input", "inputs", "x")
+LABEL_FOLDERS = (
+    *("masks", "mask", "labels", "label", "annotations", "annotation", "annots", "annot", "gt", "ann_dir", "ann"),
+    *("segmentationclass", "ground_truth", "groundtruth", "targets", "target", "segmentation", "segmentations", "y"),
+)
+SPLITS = {"train": ("train", "training", "trn"), "val": ("val", "valid", "validation", "dev", "test", "testing")}
+LIST_FOLDERS = (".", "splits", "ImageSets/Segmentation", "ImageSets", "lists")
+CLASS_FILES = ("classes.txt", "class_names.txt", "names.txt", "labels.txt", "codes.txt", "_classes.txt")
+LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp")
+TAIL = re.compile(r"[_.\-][A-Za-z][A-Za-z0-9]*$")
+EXPECTED = """\
+Expected one of
+  images/ and masks/ (or labels/, annotations/, gt/), with or without train/ and val/ inside
+  train/images/ and train/masks/, val/images/ and val/masks/
+  JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/{train,val}.txt
+  one folder with NAME.jpg and NAME_mask.png
+with masks of one byte per pixel: the id of the class, 255 where there is none"""
+
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`splits` holds FolderDataset's arguments for "train" and "val", or for "all" where there are no splits."""
+
+    description: str
+    root: Path
+    splits: dict[str, Arguments]
+
+    @property
+    def has_split(self) -> bool:
+        return "val" in self.splits
+
+
+def recognise(folder: str | Path) -> Layout:
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise DataError(f"there is no folder {root.absolute()}")
+    if (root / "leftImg8bit").is_dir() and (root / "gtFine").is_dir():
+        raise DataError(f"{root}: is Cityscapes; configs/_base_/datasets/cityscapes.py is made for it (data_root)")
+    for look in (_two_folders, _folders_in_splits, _siblings, _one_folder):
+        layout = look(root)
+        if layout is not None:
+            return layout
+    raise DataError(f"{root.absolute()}: no images and masks recognised. {EXPECTED}")
+
+
+def find_class_names(root: Path) -> tuple[str, ...] | None:
+    """From a file of names, one per line in order of id, numbered or not."""
+    for name in CLASS_FILES:
+        if (root / name).is_file():
+            lines = read_lines(root / name)
+            return tuple(re.sub(r"^\d+\s*[:,;\t ]\s*", "", line) for line in lines)
+    return None
+
+
+# --- the four kinds --------------------------------------------------------------------------------------------------
+
+
+def _two_folders(root: Path) -> Layout | None:
+    """images/ and masks/, perhaps with train/ and val/ inside, or lists of names."""
+    images, labels = _find(root, IMAGE_FOLDERS), _find(root, LABEL_FOLDERS)
+    if images is None or labels is None:
+        return None
+    places = {"root": str(root), "images": images, "annotations": labels}
+    shared = set(_subfolders(root / images)) & set(_subfolders(root / labels))
+    folders = _split_names(shared)
+    if folders:
+        splits = {
+            split: {**places, **_suffixes(root / images / name, root / labels / name), "split": name}
+            for split, name in folders.items()
+        }
+        inside = ", ".join(f"{name}/" for name in folders.values())
+        return Layout(f"{images}/ and {labels}/ with {inside} inside", root, splits)
+    suffixes = _suffixes(root / images, root / labels)
+    lists = _find_lists(root, root / images, suffixes)
+    if lists:
+        splits = {split: {**places, **suffixes, "split_file": path} for split, path in lists.items()}
+        return Layout(f"{images}/ and {labels}/ with lists {', '.join(lists.values())}", root, splits)
+    return Layout(f"{images}/ and {labels}/, not split", root, {"all": {**places, **suffixes}})
+
+
+def _folders_in_splits(root: Path) -> Layout | None:
+    """train/images and train/masks."""
+    splits = {}
+    for split, name in _split_names(_subfolders(root)).items():
+        images, labels = _find(root / name, IMAGE_FOLDERS), _find(root / name, LABEL_FOLDERS)
+        if images is not None and labels is not None:
+            places = {"root": str(root), "images": f"{name}/{images}", "annotations": f"{name}/{labels}"}
+            splits[split] = {**places, **_suffixes(root / name / images, root / name / labels)}
+    if "train" not in splits:
+        return None
+    shown = ", ".join(f"{arguments['images']}/ and {arguments['annotations']}/" for arguments in splits.values())
+    return Layout(shown, root, _as_all(splits))
+
+
+def _siblings(root: Path) -> Layout | None:
+    """train/ and trainannot/, as SegNet's CamVid, or train/ and train_labels/."""
+    splits = {}
+    folders = {name.lower(): name for name in _subfolders(root)}
+    for split, name in _split_names(_subfolders(root)).items():
+        endings = [join + ending for ending in LABEL_FOLDERS for join in ("", "_", "-")]
+        partner = next((folders[name.lower() + e] for e in endings if name.lower() + e in folders), None)
+        if partner is not None:
+            places = {"root": str(root), "images": name, "annotations": partner}
+            splits[split] = {**places, **_suffixes(root / name, root / partner)}
+    if "train" not in splits:
+        return None
+    shown = ", ".join(f"{arguments['images']}/ and {arguments['annotations']}/" for arguments in splits.values())
+    return Layout(shown, root, _as_all(splits))
+
+
+def _one_folder(root: Path) -> Layout | None:
+    """NAME.jpg and NAME_mask.png side by side, perhaps in train/ and val/."""
+    folders = _split_names(_subfolders(root))
+    splits = {}
+    for split, name in (folders or {"all": "."}).items():
+        suffixes = _suffixes_side_by_side(root / name)
+        if suffixes is not None:
+            splits[split] = {"root": str(root), "images": name, "annotations": name, **suffixes}
+    if not splits.keys() & {"train", "all"}:
+        return None
+    label_suffix = next(iter(splits.values()))["label_suffix"]
+    return Layout(f"images and masks (*{label_suffix}) side by side", root, _as_all(splits))
+
+
+# --- small parts -----------------------------------------------------------------------------------------------------
+
+
+def _as_all(splits: dict[str, Arguments]) -> dict[str, Arguments]:
+    """Without a part to validate on, there is no split."""
+    return splits if "val" in splits else {"all": next(iter(splits.values()))}
+
+
+def _subfolders(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _find(root: Path, names: Sequence[str]) -> str | None:
+    """The subfolder that has one of the names, whatever its case."""
+    folders = {name.lower(): name for name in _subfolders(root)}
+    return next((folders[name] for name in names if name in folders), None)
+
+
+def _split_names(folders: Iterable[str]) -> dict[str, str]:
+    """ "train" and "val" -> the folders that mean them."""
+    known = {name.lower(): name for name in folders}
+    found = {split: next((known[n] for n in names if n in known), None) for split, names in SPLITS.items()}
+    return {split: name for split, name in found.items() if name is not None} if found["train"] else {}
+
+
+def _find_lists(root: Path, images: Path, suffixes: Mapping[str, Any]) -> dict[str, str]:
+    """Lists whose lines are names of images; others are of no use here."""
+    names = set(list_files(images, _image_suffixes(suffixes)))
+    for folder in LIST_FOLDERS:
+        paths = {p.stem.lower(): p for p in (root / folder).glob("*.txt")}
+        found = {split: next((paths[n] for n in known if n in paths), None) for split, known in SPLITS.items()}
+        if all(path is not None and set(read_lines(path)) <= names for path in found.values()):
+            return {split: str(path.relative_to(root)) for split, path in found.items() if path is not None}
+    return {}
+
+
+def _image_suffixes(suffixes: Mapping[str, Any]) -> tuple[str, ...]:
+    return (suffixes["image_suffix"],) if "image_suffix" in suffixes else IMAGE_SUFFIXES
+
+
+def _suffixes(images: Path, labels: Path) -> Arguments:
+    """How the names of images and masks end, so that what is before the ending agrees."""
+    image_files, label_files = _files(images, IMAGE_SUFFIXES), _files(labels, LABEL_SUFFIXES)
+    for folder, files in ((images, image_files), (labels, label_files)):
+        if not files:
+            raise DataError(f"{folder.absolute()}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
+    extension = Counter(_extension(file) for file in label_files).most_common(1)[0][0]
+    image_stems = [file[: -len(_extension(file))] for file in image_files]
+    label_stems = [file[: -len(extension)] for file in label_files if _extension(file) == extension]
+    choices = []
+    for image_tail in ("", _tail(image_stems)):
+        for label_tail in ("", _tail(label_stems)):
+            agree = _without(image_stems, image_tail) & _without(label_stems, label_tail)
+            choices.append((len(agree), image_tail, label_tail))
+    count, image_tail, label_tail = max(choices, key=lambda choice: choice[0])
+    if not count:
+        raise DataError(
+            f"the names of images and masks do not agree: {first_few(image_files)} in {images.absolute()},"
+            f" and {first_few(label_files)} in {labels.absolute()}"
+        )
+    found: Arguments = {"label_suffix": label_tail + extension}
+    if image_tail:
+        found["image_suffix"] = image_tail + Counter(_extension(file) for file in image_files).most_common(1)[0][0]
+    return found
+
+
+def _suffixes_side_by_side(folder: Path) -> Arguments | None:
+    files = _files(folder, IMAGE_SUFFIXES)
+    stems = {file[: -len(_extension(file))]: _extension(file) for file in files}
+    ordered = sorted(stems)
+    pairs = [(a, b) for i, a in enumerate(ordered) for b in ordered[i + 1 : i + 4] if b.startswith(a)]
+    tails = Counter((b[len(a) :], stems[b], stems[a]) for a, b in pairs if not b[len(a) :][0].isdigit())
+    if not tails:
+        return None
+    (tail, label_extension, image_extension), count = tails.most_common(1)[0]
+    if 3 * count < len(files):
+        return None
+    return {"image_suffix": image_extension, "label_suffix": tail + label_extension}
+
+
+def _files(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.suffix.lower() in suffixes and not path.name.startswith(".")
+    )
+
+
+def _extension(file: str) -> str:
+    return Path(file).suffix
+
+
+def _tail(stems: Sequence[str]) -> str:
+    """The commonest ending of the kind _mask."""
+    tails = Counter(match[0] for match in map(TAIL.search, stems) if match)
+    return tails.most_common(1)[0][0] if tails else ""
+
+
+def _without(stems: Sequence[str], tail: str) -> set[str]:
+    return {stem[: len(stem) - len(tail)] for stem in stems if stem.endswith(tail)}

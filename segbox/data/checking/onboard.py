@@ -1,0 +1,136 @@
+"""From a bare folder to data sets: the layout, the classes that the masks hold, the channels of the images."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from segbox import IGNORE_INDEX
+from segbox.data.checking.examine import Scan, scan
+from segbox.data.checking.headers import read_header
+from segbox.data.checking.label_problems import ids_in
+from segbox.data.checking.layout import Arguments, Layout, find_class_names, recognise
+from segbox.data.checking.pairing_problems import duplicates_between
+from segbox.data.checking.report import Report, Steps, add_split
+from segbox.data.datasets.folder import FolderDataset
+from segbox.data.statistics import OnProgress
+
+ANY_CLASSES = [f"id_{i}" for i in range(IGNORE_INDEX)]
+LOOKED_AT = 16  # images whose headers are read to know the channels
+
+
+@dataclass
+class Folder:
+    """A folder that was looked at: `splits` are arguments of FolderDataset, `remarks` say what was guessed."""
+
+    layout: Layout
+    classes: tuple[str, ...]
+    label_map: dict[int, int]
+    channels: int
+    splits: dict[str, Arguments]
+    report: Report
+    remarks: list[str]
+
+
+def check_folder(
+    folder: str, classes: Sequence[str] | None = None, workers: int = 0, on_progress: OnProgress | None = None
+) -> Report:
+    return look_at(folder, classes, workers, on_progress).report
+
+
+def look_at(
+    folder: str, classes: Sequence[str] | None = None, workers: int = 0, on_progress: OnProgress | None = None
+) -> Folder:
+    """Every file is read once; then the classes are chosen, and the files judged by them."""
+    layout = recognise(folder)
+    channels = _channels(layout)
+    scans = _scan_all(layout, channels, workers, on_progress)
+    ids = set().union(*(ids_in(found) for found in scans.values()))
+    names, label_map, remarks = choose_classes(ids, classes or find_class_names(layout.root))
+    report = Report(f"{layout.root}: {layout.description}")
+    splits = {}
+    for name, found in scans.items():
+        splits[name] = {**layout.splits[name], "classes": names}
+        if channels != 3:
+            splits[name]["channels"] = channels
+        if label_map:
+            splits[name]["label_map"] = label_map
+        add_split(report, name, _as_seen(found, splits[name]))
+    report.problems += duplicates_between(report.scans)
+    return Folder(layout, names, label_map, channels, splits, report, remarks)
+
+
+def _scan_all(layout: Layout, channels: int, workers: int, on_progress: OnProgress | None) -> dict[str, Scan]:
+    datasets = {
+        name: _open({**arguments, "classes": ANY_CLASSES, "channels": channels})
+        for name, arguments in layout.splits.items()
+    }
+    steps = Steps(sum(len(dataset) for dataset in datasets.values()), on_progress)
+    scans = {}
+    for name, dataset in datasets.items():
+        scans[name] = scan(dataset, workers, steps)
+        steps.add(len(dataset))
+    return scans
+
+
+def _open(arguments: Arguments) -> FolderDataset:
+    """Whatever its files are like: their defects are findings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        label_map = {IGNORE_INDEX: IGNORE_INDEX, **arguments.get("label_map", {})}
+        return FolderDataset(**{**arguments, "label_map": label_map, "allow_missing": True})
+
+
+def _as_seen(found: Scan, arguments: Arguments) -> Scan:
+    """The same files, seen through the classes that were chosen."""
+    dataset = _open(arguments)
+    return replace(found, dataset=dataset, tables=[dataset.label_table] * len(found.pairs))
+
+
+def _channels(layout: Layout) -> int:
+    """1 or more than 3 where all images say so; transparency does not count."""
+    dataset = _open({**next(iter(layout.splits.values())), "classes": ANY_CLASSES})
+    places = np.linspace(0, len(dataset) - 1, min(LOOKED_AT, len(dataset))).astype(int)
+    files = [dataset.files(int(index))[0] for index in places]
+    headers = [header for header in map(read_header, files) if header is not None]
+    found = {header.channels for header in headers}
+    is_tiff = all(file.suffix.lower() in (".tif", ".tiff") for file in files)
+    if len(found) == 1 and (found == {1} or (is_tiff and max(found) > 3)):
+        return found.pop()
+    return 3
+
+
+def choose_classes(ids: set[int], names: Sequence[str] | None) -> tuple[tuple[str, ...], dict[int, int], list[str]]:
+    """The classes, the map from ids in the files to classes ({} where they are the same), and remarks on guesses."""
+    found = sorted(ids - {IGNORE_INDEX})
+    if names is not None:
+        return tuple(names), *_map_to_names(ids, found, len(names))
+    if ids == {0, IGNORE_INDEX}:
+        remark = "the masks hold 0 and 255: 255 is taken for the second class, not for ignored"
+        return ("background", "foreground"), {IGNORE_INDEX: 1}, [remark]
+    if not found:
+        return ("unknown",), {}, ["no mask holds ids that could be read, so the classes are not known"]
+    if found == [0, 1]:
+        return ("background", "foreground"), {}, ["two classes are named background and foreground: rename them"]
+    label_map = {} if found == list(range(len(found))) else {old: new for new, old in enumerate(found)}
+    remarks = ["the classes are named after their ids: rename them, or give --classes or a classes.txt"]
+    if label_map:
+        remarks.append(f"the ids are not 0 to {len(found) - 1} in a row: label_map makes them so")
+    return tuple(f"id_{i}" for i in found), label_map, remarks
+
+
+def _map_to_names(ids: set[int], found: list[int], count: int) -> tuple[dict[int, int], list[str]]:
+    if not found or found[-1] < count:
+        if ids == {0, IGNORE_INDEX} and count == 2:
+            return {IGNORE_INDEX: 1}, ["the masks hold 0 and 255: 255 is taken for the second class, not for ignored"]
+        return {}, []
+    if found[-1] == count:  # one too many: the ids begin with 1
+        remark = "the ids begin with 1: label_map makes them begin with 0"
+        ignored = {0: IGNORE_INDEX} if found[0] == 0 else {}
+        if ignored:
+            remark = f"there are {count} names and ids up to {count}: 0 is taken for unlabelled, and ignored"
+        return {**ignored, **{i: i - 1 for i in range(1, count + 1)}}, [remark]
+    if len(found) == count:
+        return {old: new for new, old in enumerate(found)}, [f"the ids {found} get the {count} names in that order"]
+    return {}, []

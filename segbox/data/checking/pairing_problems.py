@@ -1,0 +1,76 @@
+"""Images without partner, and images that are there more than once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from segbox.data.checking.examine import Scan
+from segbox.data.checking.problem import Problem, counted
+
+
+def missing_partners(name: str, no_image: Sequence[str], no_mask: Sequence[str]) -> list[Problem]:
+    problems = []
+    for kind, names, what, advice in (
+        ("missing mask", no_mask, "no mask", "Label them, or take them out; allow_missing=True leaves them out."),
+        ("missing image", no_image, "no image", "Check the names; allow_missing=True leaves them out."),
+    ):
+        if names:
+            subject = counted(len(names), "image" if kind == "missing mask" else "mask or listed name")
+            have = "have" if len(names) > 1 else "has"
+            problems.append(Problem(kind, name, f"{subject} {have} {what}", advice, list(names)))
+    return problems
+
+
+def duplicates_between(scans: dict[str, Scan]) -> list[Problem]:
+    """Images of one split that are in another too: scores on them are too good."""
+    shared = defaultdict(list)
+    for group in _same_images(list(scans.items())).values():
+        names = list(dict.fromkeys(name for name, _ in group))
+        for other in names[1:]:
+            first = next(position for name, position in group if name == names[0])
+            shared[names[0], other] += [(first, position) for name, position in group if name == other]
+    problems = []
+    for (one, other), pairs in shared.items():
+        files = [scans[other].pairs[position].path for _, position in pairs]
+        verb = "are" if len(pairs) > 1 else "is"
+        problems.append(
+            Problem(
+                "leak",
+                other,
+                f"{counted(len(pairs), 'image')} of {other!r} {verb} in {one!r} too, pixel by pixel:"
+                " scores would be too good",
+                "Take them out of one of the splits.",
+                files,
+                [f"the same as {scans[one].pairs[first].path}" for first, _ in pairs],
+                [position for _, position in pairs],
+            )
+        )
+    return problems
+
+
+def duplicates_within(name: str, scan: Scan) -> Iterable[Problem]:
+    same = [group for group in _same_images([(name, scan)]).values() if len(group) > 1]
+    if not same:
+        return
+    groups = [[position for _, position in group] for group in same]
+    differ = [g for g in groups if len({scan.pairs[i].mask.content for i in g}) > 1]
+    more = f"; in {len(differ)} of them the masks differ" if differ else ""
+    count = f"{len(groups)} images occur" if len(groups) > 1 else "1 image occurs"
+    yield Problem(
+        "duplicate",
+        name,
+        f"{count} more than once, under different names{more}",
+        "Keep one of each; where the masks differ, the right one.",
+        [scan.pairs[group[0]].path for group in groups],
+        ["the same as " + ", ".join(scan.pairs[i].path for i in group[1:]) for group in groups],
+        [group[0] for group in groups],
+        is_note=not differ,
+    )
+
+
+def _same_images(scans: list[tuple[str, Scan]]) -> dict[bytes, list[tuple[str, int]]]:
+    groups = defaultdict(list)
+    for name, scan in scans:
+        for position, pair in enumerate(scan.pairs):
+            if not pair.image.error:
+                groups[pair.image.content].append((name, position))
+    return groups

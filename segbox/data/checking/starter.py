@@ -1,0 +1,164 @@
+"""A config to begin with, written for a folder that was looked at."""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from segbox.data.checking.examine import Scan
+from segbox.data.checking.layout import Arguments
+from segbox.data.checking.onboard import Folder
+from segbox.data.checking.report import shares
+from segbox.data.checking.summary import Split
+from segbox.errors import DataError
+from segbox.literals import as_source
+
+STEP = 32  # crops are whole multiples: no head sees half a cell
+LARGEST_CROP = 512
+SMALLEST_CROP = 64
+TOO_LARGE = 2_000_000  # pixels of an image that evaluation takes in windows
+VAL_SHARE = 0.2
+COMMON = ("root", "images", "annotations", "image_suffix", "label_suffix", "classes", "label_map", "channels")
+ORDER = ("root", "split", "split_file", *COMMON[1:])
+DEFAULTS = {"images": "images", "annotations": "annotations", "label_suffix": ".png"}
+
+Lists = dict[str, list[str]]
+
+
+def split_names(found: Scan, image_suffix: str | None = None, seed: int = 0) -> Lists:
+    """Names for "train" and "val", drawn at random; equal images stay together, so that none is in both."""
+    groups = defaultdict(list)
+    folder = found.dataset.image_folder
+    for pair in found.pairs:
+        name = os.path.relpath(pair.path, folder)
+        name = name[: -len(image_suffix or Path(name).suffix)]
+        groups[pair.image.content or name.encode()].append(name)
+    if len(groups) < 2:
+        raise DataError(f"{len(groups)} different image(s) cannot be split into train and val")
+    order = [list(groups.values())[i] for i in np.random.default_rng(seed).permutation(len(groups))]
+    count = min(max(1, round(VAL_SHARE * len(order))), len(order) - 1)
+    return {
+        "train": sorted(name for group in order[count:] for name in group),
+        "val": sorted(name for group in order[:count] for name in group),
+    }
+
+
+def crop_size(split: Split) -> tuple[int, int]:
+    """(height, width): the middle image's, at most 512, so that a batch fits."""
+    sides = np.array(list(split.sizes.elements()) or [(LARGEST_CROP, LARGEST_CROP)])
+    middle = np.minimum(np.median(sides, axis=0), LARGEST_CROP).astype(int)
+    return tuple(int(max(side // STEP * STEP, SMALLEST_CROP)) for side in middle)
+
+
+def starter_config(
+    folder: Folder, splits: dict[str, Arguments], bases: list[str], command: str, lists: dict[str, str] | None = None
+) -> str:
+    """The text of a config. `splits` has "train" and "val"; `lists` are files beside the config, by split."""
+    train = folder.report.splits.get("train") or folder.report.splits["all"]
+    images = train.images if "train" in folder.report.splits else round((1 - VAL_SHARE) * train.images)
+    batch_size = max(1, min(8, images))
+    steps = int(np.clip(60 * -(-images // batch_size), 1000, 40_000)) // 100 * 100
+    size = crop_size(train)
+    both = splits["train"].keys() & splits["val"].keys()
+    shared = {key: splits["train"][key] for key in COMMON if key in both and splits["train"][key] == splits["val"][key]}
+    parts = [
+        _head(folder, train, command),
+        "from pathlib import Path\n" if lists else "",
+        "_base_ = [\n" + "".join(f"    {_source(base)},\n" for base in bases) + "]\n",
+        _names(folder, shared, lists),
+        f"crop_size = {size}  # of the images in training\n",
+        _data(folder, splits, shared, lists, batch_size),
+        _model(folder, train),
+        _settings(train, size, steps),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _head(folder: Folder, train: Split, command: str) -> str:
+    lines = [f'"""{folder.layout.root.name}: {len(folder.classes)} classes. Written by tools/init_dataset.py.', ""]
+    lines += [f"    {command}", "", f"Layout: {folder.layout.description}."]
+    lines += [f"Guessed: {remark}." for remark in folder.remarks]
+    return "\n".join([*lines, '"""', ""])
+
+
+def _names(folder: Folder, shared: Arguments, lists: dict[str, str] | None) -> str:
+    here = "".join(
+        f'{split}_names = str(Path(__file__).with_name("{name}"))\n' for split, name in (lists or {}).items()
+    )
+    split = folder.report.splits.get("train") or folder.report.splits["all"]
+    lines = [f"data_root = {_source(shared['root'])}", "classes = ("]
+    for i, (name, share) in enumerate(zip(folder.classes, shares(split))):
+        lines.append(f"    {_source(name)},  # {i}: {100 * share:.2f} % of the pixels")
+    lines.append(")")
+    if folder.label_map:
+        lines.append(f"label_map = {as_source(folder.label_map)}  # id in the masks -> class, 255 is ignored")
+    text = "\n".join(lines) + "\n"
+    return here + text
+
+
+def _data(
+    folder: Folder, splits: dict[str, Arguments], shared: Arguments, lists: dict[str, str] | None, batch_size: int
+) -> str:
+    lines = ["data = dict("]
+    for split in ("train", "val"):
+        own = {**shared, "root": "${data_root}", "classes": "${classes}"}
+        own |= {key: value for key, value in splits[split].items() if key not in shared}
+        if folder.label_map:
+            own["label_map"] = "${label_map}"
+        if lists:
+            own["split_file"] = f"${{{split}_names}}"
+        lines += [f"    {split}=dict(", '        type="FolderDataset",']
+        own = {key: own[key] for key in ORDER if key in own and own[key] != DEFAULTS.get(key)}
+        lines += [f"        {key}={_source(value)}," for key, value in own.items()]
+        lines += _pipeline(folder) if split == "train" else ["        pipeline=[],"]
+        lines.append("    ),")
+    lines += [
+        f"    batch_size={batch_size},",
+        "    val_batch_size=1,",
+        f"    workers={min(4, os.cpu_count() or 1)},",
+        ")",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _pipeline(folder: Folder) -> list[str]:
+    crop = ", cat_max_ratio=0.75" if len(folder.classes) > 2 else ""
+    transforms = [
+        'dict(type="RandomResize", ratio_range=(0.5, 2.0)),',
+        f'dict(type="RandomCrop", size="${{crop_size}}"{crop}),',
+        'dict(type="RandomFlip"),',
+    ]
+    if folder.channels == 3:
+        transforms.append('dict(type="PhotoMetricDistortion"),')
+    return ["        pipeline=[", *(f"            {line}" for line in transforms), "        ],"]
+
+
+def _model(folder: Folder, train: Split) -> str:
+    if folder.channels == 3:
+        return ""
+    mean, std = (tuple(float(v) for v in np.round(values, 2)) for values in (train.mean, train.std))
+    return f"model = dict(backbone=dict(in_channels={folder.channels}), mean={mean}, std={std})  # measured\n"
+
+
+def _settings(train: Split, size: tuple[int, int], steps: int) -> str:
+    largest = max((height * width for height, width in train.sizes), default=0)
+    interval = max(100, steps // 10)
+    lines = [f"train = dict(max_steps={steps})"]
+    if largest > TOO_LARGE:
+        stride = tuple(2 * side // 3 for side in size)
+        lines.append(f'test = dict(mode="slide", window={size}, stride={stride})  # the images are large')
+    lines += [
+        "hooks = dict(",
+        f"    lr=dict(warmup={min(100, steps // 10)}),",
+        f"    evaluate=dict(interval={interval}),",
+        f"    checkpoint=dict(interval={interval}),",
+        ")",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _source(value: object) -> str:
+    """With the quotes that the rest of the configs have."""
+    text = as_source(value)
+    return f'"{text[1:-1]}"' if isinstance(value, str) and text[0] == "'" and '"' not in text else text

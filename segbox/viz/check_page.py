@@ -1,0 +1,216 @@
+"""The findings of a data set's check as one page: nothing to fetch, pictures inside."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segbox import IGNORE_INDEX
+from segbox.data.checking.examine import Pair, Scan
+from segbox.data.checking.problem import Problem
+from segbox.data.checking.report import Report, shares
+from segbox.data.checking.summary import Split
+from segbox.data.files import read_image, read_label
+from segbox.errors import DataError
+from segbox.viz.check_style import STYLE
+from segbox.viz.check_text import share_text, sizes_text
+from segbox.viz.overlay import as_bytes, overlay
+
+EXAMPLES = 10  # pictures of a split
+OFFENDERS = 6  # pictures of a problem
+WIDTH = 320  # of a picture, at most
+UNKNOWN = (255, 0, 255)  # the colour of ids that are no class
+SIZES = 6  # that a split lists
+
+Picture = np.ndarray
+
+
+def check_page(report: Report, weights: Mapping[str, np.ndarray]) -> str:
+    """Summary, what is wrong with pictures of it, the classes, and examples."""
+    title = escape(report.title)
+    parts = [
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<style>{STYLE}</style></head><body><main>",
+        f'<header><div><h1>{title}</h1><div class="soft">Every image and every mask was read.</div></div>',
+        f"{_verdict(report)}</header>",
+        f'<div class="cards">{"".join(map(_split_card, report.splits.values()))}</div>',
+        *_problem_section("Problems", report.errors, report),
+        *_problem_section("Worth knowing", report.notes, report),
+    ]
+    if report.splits:
+        parts += ["<h2>Classes</h2>", _class_table(report, weights)]
+    for name, found in report.scans.items():
+        legend = f'<div class="legend">{"".join(_chip(report, i) for i in range(len(report.classes)))}</div>'
+        parts += [f"<h2>Examples of {escape(name)}</h2>", '<p class="soft">Point at one to see the image alone.</p>']
+        parts += [legend, f'<div class="grid">{"".join(_examples(found, report))}</div>']
+    return "".join([*parts, "</main></body></html>"])
+
+
+def _verdict(report: Report) -> str:
+    count = len(report.errors)
+    if not count:
+        return '<span class="pill good">Ready to train</span>'
+    return f'<span class="pill bad">{count} problem{"s" if count > 1 else ""}</span>'
+
+
+def _split_card(split: Split) -> str:
+    every = split.labelled + split.ignored
+    sizes = ", ".join(f"{h}x{w} ({n:,})" for (h, w), n in split.sizes.most_common(SIZES))
+    rows = {
+        "size": sizes_text(split) if len(split.sizes) == 1 else f"{sizes_text(split)}: {sizes}",
+        "channels": ", ".join(f"{c} of {b} bits" for c in split.channels for b in split.bits) or "unknown",
+        "ignored": f"{100 * split.ignored / max(every, 1):.2f} % of the pixels",
+        "mean": ", ".join(f"{v:.1f}" for v in split.mean),
+        "std": ", ".join(f"{v:.1f}" for v in split.std),
+    }
+    if split.files != split.images:
+        rows["files"] = f"{split.files:,} pairs"
+    listed = "".join(f"<dt>{key}</dt><dd>{escape(value)}</dd>" for key, value in rows.items())
+    head = f'<b class="number">{split.images:,}</b>images in <b>{escape(split.name)}</b>'
+    return f'<div class="card">{head}<dl>{listed}</dl></div>'
+
+
+# --- problems --------------------------------------------------------------------------------------------------------
+
+
+def _problem_section(title: str, problems: Sequence[Problem], report: Report) -> Iterable[str]:
+    if problems:
+        yield f"<h2>{title}</h2>"
+        yield from (_problem_card(problem, report) for problem in problems)
+
+
+def _problem_card(problem: Problem, report: Report) -> str:
+    kind = "note" if problem.is_note else "bad"
+    details = problem.details or [""] * len(problem.files)
+    parts = [
+        f'<div class="card problem{" is-note" if problem.is_note else ""}">',
+        f'<span class="tag {kind}">{escape(problem.kind)}</span>',
+        f'<span class="tag split">{escape(problem.split)}</span>',
+        f'<p class="message">{escape(problem.message)}</p><p>{_with_code(problem.advice)}</p>',
+    ]
+    found = report.scans.get(problem.split)
+    if problem.pairs and found is not None:
+        shown = list(zip(problem.pairs, problem.files, details))[:OFFENDERS]
+        figures = "".join(_offender(found, position, file, text, report) for position, file, text in shown)
+        parts.append(f'<div class="grid">{figures}</div>')
+    if problem.files:
+        lines = "".join(f"<li>{escape(f)}{escape(f': {d}' if d else '')}</li>" for f, d in zip(problem.files, details))
+        count = f"{len(problem.files):,} file{'s' if len(problem.files) > 1 else ''}"
+        parts.append(f"<details><summary>{count}</summary><ul>{lines}</ul></details>")
+    return "".join([*parts, "</div>"])
+
+
+def _with_code(text: str) -> str:
+    """`this` as code."""
+    pieces = escape(text).split("`")
+    return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
+
+
+def _offender(found: Scan, position: int, file: str, text: str, report: Report) -> str:
+    """Image and mask side by side, as far as they can be read."""
+    pair = found.pairs[position]
+    image = _picture(lambda: read_image(pair.path))
+    mask = _picture(lambda: _mask_picture(pair, found.tables[position], report))
+    caption = f"<b>{escape(Path(file).name)}</b><br>{escape(text)}"
+    return f'<figure class="pair"><span class="picture">{image}{mask}</span><figcaption>{caption}</figcaption></figure>'
+
+
+def _mask_picture(pair: Pair, table: np.ndarray, report: Report) -> Picture:
+    if pair.mask.kind == "ids":
+        colours = np.full((256, 3), UNKNOWN, np.uint8)
+        colours[: len(report.palette)] = report.palette
+        colours[IGNORE_INDEX] = 0
+        return colours[table[read_label(pair.label_path)]]
+    if pair.mask.kind == "unreadable":
+        raise DataError("cannot be read")
+    raw = cv2.imdecode(np.fromfile(pair.label_path, np.uint8), cv2.IMREAD_UNCHANGED)
+    return as_bytes(raw[:, :, :3][:, :, ::-1] if raw.ndim == 3 else raw)
+
+
+def _picture(make) -> str:
+    try:
+        return _image(make())
+    except DataError:
+        return '<span class="none">cannot be read</span>'
+
+
+# --- classes and examples --------------------------------------------------------------------------------------------
+
+
+def _class_table(report: Report, weights: Mapping[str, np.ndarray]) -> str:
+    splits = list(report.splits.values())
+    parts = {split.name: shares(split) for split in splits}
+    largest = max((float(share.max()) for share in parts.values()), default=1) or 1
+    names = "".join(f"<th>{escape(s.name)} %</th><th>images</th>" for s in splits)
+    head = f"<tr><th>id</th><th>class</th><th></th>{names}{''.join(f'<th>{w}</th>' for w in weights)}</tr>"
+    rows = [_class_row(i, report, splits, parts, largest, weights) for i in range(len(report.classes))]
+    colours = [
+        f'<span><span class="chip" style="background:var(--bar{"2" if i else ""})"></span>{escape(s.name)}</span>'
+        for i, s in enumerate(splits)
+    ]
+    note = (
+        "Shares of the pixels that are not ignored; bars grow with the square root, so that rare classes can be seen."
+    )
+    legend = f'<div class="legend">{"".join(colours)}<span class="soft">{note}</span></div>'
+    return f'<div class="card wide">{legend}<table>{head}{"".join(rows)}</table></div>'
+
+
+def _class_row(
+    i: int,
+    report: Report,
+    splits: Sequence[Split],
+    parts: Mapping[str, np.ndarray],
+    largest: float,
+    weights: Mapping[str, np.ndarray],
+) -> str:
+    bars, cells = "", ""
+    for position, split in enumerate(splits):
+        share, images = float(parts[split.name][i]), int(split.images_with[i])
+        width = 100 * (share / largest) ** 0.5
+        style = f'" style="width:{width:.1f}%' if images else " zero"
+        bars += f'<div class="bar{" second" if position else ""}{style}"></div>'
+        cells += f"<td>{share_text(share) if images else 'never'}</td><td>{images:,}</td>"
+    cells += "".join(f"<td>{values[i]:.3g}</td>" if values[i] else "<td>-</td>" for values in weights.values())
+    absent = ' class="absent"' if not all(split.images_with[i] for split in splits) else ""
+    return f'<tr{absent}><td>{i}</td><td>{_chip(report, i)}</td><td class="bars">{bars}</td>{cells}</tr>'
+
+
+def _chip(report: Report, i: int) -> str:
+    colour = "#" + "".join(f"{int(c):02x}" for c in report.palette[i])
+    return f'<span><span class="chip" style="background:{colour}"></span>{escape(report.classes[i])}</span>'
+
+
+def _examples(found: Scan, report: Report) -> Iterable[str]:
+    """Pairs without fault, evenly from the whole split."""
+    sound = [
+        i
+        for i, pair in enumerate(found.pairs)
+        if not pair.image.error and pair.mask.kind == "ids" and pair.image.size == pair.mask.size
+    ]
+    for position in np.linspace(0, len(sound) - 1, min(EXAMPLES, len(sound))).astype(int):
+        sample = found.dataset.load(found.places[sound[position]])
+        image, label = _small(as_bytes(sample["image"]), sample["label"])
+        known = np.where(label < len(report.classes), label, IGNORE_INDEX)
+        pictures = _image(image) + _image(overlay(image, known, report.palette))
+        caption = f"{escape(Path(sample['path']).name)} <span class='soft'>{'x'.join(map(str, sample['size']))}</span>"
+        yield f'<figure><span class="picture">{pictures}</span><figcaption>{caption}</figcaption></figure>'
+
+
+def _small(image: Picture, label: np.ndarray) -> tuple[Picture, np.ndarray]:
+    factor = min(1, WIDTH / image.shape[1])
+    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.resize(
+        label, size, interpolation=cv2.INTER_NEAREST
+    )
+
+
+def _image(picture: Picture) -> str:
+    picture = as_bytes(picture)
+    if picture.shape[1] > WIDTH:
+        picture = _small(picture, picture[:, :, 0])[0]
+    data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
+    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'

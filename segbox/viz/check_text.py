@@ -1,0 +1,84 @@
+"""The findings of a data set's check, for a terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from terminaltables import AsciiTable
+
+from segbox.data.checking.problem import Problem
+from segbox.data.checking.report import Report, shares
+from segbox.data.checking.summary import Split
+
+FILES = 5  # that a problem names; --json and --html name all
+
+
+def check_text(report: Report, weights: Mapping[str, np.ndarray], closing: bool = True) -> str:
+    """Splits, classes, then what is wrong and what to do about it; `closing` also says that nothing is wrong."""
+    parts = [report.title, *(_split_text(split) for split in report.splits.values())]
+    if report.splits:
+        parts += ["", class_table(report, weights), *_channel_lines(report)]
+    errors, notes = report.errors, report.notes
+    for title, problems in (("problem", errors), ("note", notes)):
+        if problems:
+            parts += ["", f"{len(problems)} {title}{'s' if len(problems) > 1 else ''}"]
+            parts += [_problem_text(number, problem) for number, problem in enumerate(problems, 1)]
+    if closing and not errors:
+        parts += ["", "No problems: ready to train."]
+    return "\n".join(parts)
+
+
+def _split_text(split: Split) -> str:
+    images = f"{split.images:,} images" + (f" of {split.files:,} files" if split.files != split.images else "")
+    bits = ", ".join(str(n) for n, _ in split.bits.most_common()) or "?"
+    channels = ", ".join(str(n) for n, _ in split.channels.most_common()) or "?"
+    every = split.labelled + split.ignored
+    ignored = f"{100 * split.ignored / max(every, 1):.2f} % of the pixels ignored"
+    return f"  {split.name:<6} {images}, {sizes_text(split)}, {channels} channels of {bits} bits, {ignored}"
+
+
+def sizes_text(split: Split) -> str:
+    """One size, or how many and between which."""
+    sizes = list(split.sizes)
+    if len(sizes) <= 1:
+        return f"{sizes[0][0]}x{sizes[0][1]}" if sizes else "no size"
+    heights, widths = sorted(h for h, _ in sizes), sorted(w for _, w in sizes)
+    return f"{len(sizes)} sizes from {heights[0]}x{widths[0]} to {heights[-1]}x{widths[-1]}"
+
+
+def class_table(report: Report, weights: Mapping[str, np.ndarray]) -> str:
+    """A row per class: its share of pixels and its images in each split, its weights."""
+    splits = report.splits.values()
+    rows = [["id", "class", *(h for s in splits for h in (f"{s.name} %", "images")), *weights]]
+    parts = {split.name: shares(split) for split in splits}
+    for i, name in enumerate(report.classes):
+        row = [str(i), name]
+        for split in splits:
+            there = split.images_with[i] > 0
+            row += [share_text(parts[split.name][i]) if there else "-", f"{split.images_with[i]:,}" if there else "-"]
+        rows.append(row + [f"{values[i]:.3g}" if values[i] else "-" for values in weights.values()])
+    table = AsciiTable(rows)
+    table.justify_columns = dict.fromkeys((0, *range(2, len(rows[0]))), "right")
+    return table.table
+
+
+def share_text(share: float) -> str:
+    percent = 100 * share
+    return f"{percent:.2f}" if percent >= 0.01 else f"{percent:.0e}"
+
+
+def _channel_lines(report: Report) -> Iterable[str]:
+    split = next(iter(report.splits.values()))
+    if split.sizes:
+        mean, std = (tuple(float(v) for v in np.round(values, 2)) for values in (split.mean, split.std))
+        yield f"Channels of {split.name}: mean={mean}, std={std}"
+    if split.labelled:
+        yield f"Shares are of the pixels that are not ignored; the weights are those of {split.name}"
+
+
+def _problem_text(number: int, problem: Problem) -> str:
+    lines = [f"{number:>3}. {problem.split}: {problem.message}"]
+    details: Sequence[str] = problem.details or [""] * len(problem.files)
+    lines += [f"       {file}{f': {detail}' if detail else ''}" for file, detail in zip(problem.files[:FILES], details)]
+    if len(problem.files) > FILES:
+        lines.append(f"       ... and {len(problem.files) - FILES:,} more")
+    return "\n".join([*lines, f"     -> {problem.advice}"])

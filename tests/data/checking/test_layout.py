@@ -1,0 +1,108 @@
+"""Which layouts of a folder are recognised, and what is read from them."""
+
+import pytest
+
+from segbox.data.checking.layout import find_class_names, recognise
+from segbox.data.checking.onboard import choose_classes, look_at
+from segbox.errors import DataError
+from tests.faulty_data import blocky_label, smooth_image, write_image
+
+SIZE = (24, 32)
+TRAIN_VAL = ["train", "val"]
+
+
+def write(root, images, labels, names=("a", "b", "c"), seed=0):
+    """`images` and `labels` are patterns like "train/images/{}.jpg"."""
+    for i, name in enumerate(names):
+        write_image(root / images.format(name), smooth_image(*SIZE, seed=seed + i))
+        write_image(root / labels.format(name), blocky_label(*SIZE, num_classes=3))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("patterns", "splits"),
+    [
+        ([("images/{}.jpg", "masks/{}.png")], ["all"]),
+        ([("Images/{}.jpg", "Labels/{}_L.png")], ["all"]),
+        ([("imgs/{}_sat.jpg", "gt/{}_mask.png")], ["all"]),
+        ([("images/train/{}.jpg", "labels/train/{}.png"), ("images/valid/{}.jpg", "labels/valid/{}.png")], TRAIN_VAL),
+        ([("train/images/{}.png", "train/masks/{}.png"), ("val/images/{}.png", "val/masks/{}.png")], TRAIN_VAL),
+        ([("train/images/{}.png", "train/masks/{}.png")], ["all"]),
+        ([("train/{}.png", "trainannot/{}.png"), ("test/{}.png", "testannot/{}.png")], TRAIN_VAL),
+        ([("train/{}.jpg", "train_labels/{}_L.png"), ("val/{}.jpg", "val_labels/{}_L.png")], TRAIN_VAL),
+        ([("{}.jpg", "{}_mask.png")], ["all"]),
+        ([("{}.png", "{}-gt.png")], ["all"]),
+        ([("train/{}.png", "train/{}_L.png"), ("val/{}.png", "val/{}_L.png")], TRAIN_VAL),
+    ],
+)
+def test_layouts(tmp_path, patterns, splits):
+    for seed, (images, labels) in enumerate(patterns):
+        write(tmp_path, images, labels, seed=10 * seed)
+    folder = look_at(str(tmp_path))
+    assert list(folder.splits) == splits
+    assert [split.files for split in folder.report.splits.values()] == [3] * len(splits)
+    assert not folder.report.problems and folder.classes == ("id_0", "id_1", "id_2")
+
+
+@pytest.mark.parametrize("lists", ["ImageSets/Segmentation", "splits", "."])
+def test_lists(tmp_path, lists):
+    write(tmp_path, "JPEGImages/{}.jpg", "SegmentationClass/{}.png")
+    (tmp_path / lists).mkdir(parents=True, exist_ok=True)
+    (tmp_path / lists / "train.txt").write_text("c\na\n")
+    (tmp_path / lists / "val.txt").write_text("b\n")
+    folder = look_at(str(tmp_path))
+    assert [split.files for split in folder.report.splits.values()] == [2, 1]
+
+
+def test_not_recognised(tmp_path):
+    with pytest.raises(DataError, match=r"no images and masks recognised. Expected one of\n  images/ and masks/"):
+        recognise(tmp_path)
+    with pytest.raises(DataError, match="there is no folder"):
+        recognise(tmp_path / "nowhere")
+    write(tmp_path, "images/pic{}.jpg", "masks/{}.png", names=("1", "2"))
+    with pytest.raises(DataError, match=r"names of images and masks do not agree: pic1.jpg, pic2.jpg in"):
+        recognise(tmp_path)
+    for part in ("leftImg8bit", "gtFine"):
+        (tmp_path / part).mkdir()
+    with pytest.raises(DataError, match="is Cityscapes"):
+        recognise(tmp_path)
+
+
+def test_class_names(tmp_path):
+    assert find_class_names(tmp_path) is None
+    (tmp_path / "classes.txt").write_text("0 sky\n1: traffic light\n2,car\n")
+    assert find_class_names(tmp_path) == ("sky", "traffic light", "car")
+
+
+@pytest.mark.parametrize(
+    ("ids", "names", "classes", "label_map"),
+    [
+        ({0, 1, 2, 255}, None, ("id_0", "id_1", "id_2"), {}),
+        ({0, 255}, None, ("background", "foreground"), {255: 1}),
+        ({0, 1}, None, ("background", "foreground"), {}),
+        ({1, 2}, None, ("id_1", "id_2"), {1: 0, 2: 1}),
+        ({0, 38, 75}, None, ("id_0", "id_38", "id_75"), {0: 0, 38: 1, 75: 2}),
+        ({0, 1, 255}, ["a", "b", "c"], ("a", "b", "c"), {}),
+        ({0, 255}, ["a", "b"], ("a", "b"), {255: 1}),
+        ({1, 2}, ["a", "b"], ("a", "b"), {1: 0, 2: 1}),
+        ({0, 1, 2}, ["a", "b"], ("a", "b"), {0: 255, 1: 0, 2: 1}),
+        ({0, 128}, ["a", "b"], ("a", "b"), {0: 0, 128: 1}),
+        ({0, 7, 9}, ["a", "b"], ("a", "b"), {}),
+    ],
+)
+def test_classes_from_ids(ids, names, classes, label_map):
+    assert choose_classes(ids, names)[:2] == (classes, label_map)
+
+
+def test_channels(tmp_path):
+    for i in range(2):
+        write_image(tmp_path / f"images/{i}.png", smooth_image(*SIZE, channels=1, seed=i)[:, :, 0])
+        write_image(tmp_path / f"masks/{i}.png", 255 * blocky_label(*SIZE, num_classes=2))
+    folder = look_at(str(tmp_path))
+    assert folder.channels == 1 and folder.report.splits["all"].mean.shape == (1,)
+    assert folder.label_map == {255: 1} and not folder.report.problems
+    for i in range(2):
+        (tmp_path / f"images/{i}.png").unlink()
+        write_image(tmp_path / f"images/{i}.tif", smooth_image(*SIZE, channels=4, seed=i))
+    folder = look_at(str(tmp_path))
+    assert folder.channels == 4 and folder.report.splits["all"].mean.shape == (4,)

@@ -1,0 +1,168 @@
+"""Every defect of a data set is found, all at once, and told in plain words."""
+
+import json
+
+import numpy as np
+import pytest
+
+from segbox.data.checking.report import as_json, check
+from segbox.data.statistics import all_weights, enet_weights, inverse_weights, median_frequency_weights
+from segbox.errors import ConfigError, DataError
+from segbox.viz.check_text import check_text
+from tests.data.checking.broken_set import SIZE, turn, write_broken_set
+from tests.faulty_data import blocky_label, smooth_image, write_image, write_pairs
+
+
+def folder(root, split="train", **arguments):
+    return {"type": "FolderDataset", "root": str(root), "split": split, **arguments}
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    root = write_broken_set(tmp_path_factory.mktemp("broken") / "set")
+    return check("broken", {"train": folder(root), "val": folder(root, "val")})
+
+
+def of(report, kind, split="train"):
+    found = [problem for problem in report.problems if (problem.kind, problem.split) == (kind, split)]
+    assert len(found) == 1, [(p.kind, p.split) for p in report.problems]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "words"),
+    [
+        ("unreadable image", "images/train/cut_image.png", ["1 image that cannot be read"]),
+        ("unreadable mask", "annotations/train/cut_mask.png", ["1 mask that cannot be read"]),
+        ("colour mask", "annotations/train/colour.png", ["(60, 60, 60) 5", "(250, 0, 0) 5"]),
+        ("16-bit mask", "annotations/train/deep.png", ["ids up to 1000"]),
+        ("size mismatch", "annotations/train/small.png", ["1 mask of another size"]),
+        ("turned image", "images/train/turned.jpg", ["turned by their EXIF tag"]),
+        ("unknown id", "annotations/train/ids.png", ["7 (1 masks, 5 pixels), 200 (1 masks, 2 pixels)", "0 to 2"]),
+        ("nothing labelled", "annotations/train/empty_mask.png", ["every pixel is ignored"]),
+        ("duplicate", "images/train/good.png", ["1 image occurs more than once", "in 1 of them the masks differ"]),
+        ("missing mask", "no_mask", ["1 image has no mask"]),
+        ("missing image", "no_image", ["1 mask or listed name has no image"]),
+    ],
+)
+def test_each_defect(report, kind, file, words):
+    problem = of(report, kind)
+    assert [f for f in problem.files if f.endswith(file)] and len(problem.files) == 1
+    assert all(word in problem.message for word in words), problem.message
+    assert problem.advice and not problem.is_note
+
+
+def test_between_splits_and_classes(report):
+    leak = of(report, "leak", "val")
+    assert leak.message.startswith("1 image of 'val' is in 'train' too") and "ids.png" in leak.details[0]
+    for split in ("train", "val"):
+        assert of(report, "absent class", split).message.startswith("1 of 3 classes never occur: 2 car")
+    assert len(report.errors) == 14
+
+
+def test_numbers(report):
+    train = report.splits["train"]
+    assert train.images == train.files == 10 and train.sizes == {SIZE: 9}
+    assert train.channels == {3: 9} and train.ignored == SIZE[0] * SIZE[1]
+    assert train.images_with.tolist() == [6, 6, 0]
+
+
+def test_details_name_the_place(report):
+    assert of(report, "size mismatch").details == ["image 24x32, mask 20x30"]
+    assert of(report, "unknown id").details == ["7 (5 pixels), 200 (2 pixels)"]
+    assert of(report, "unreadable image").details[0].startswith("the file is cut off after")
+
+
+def test_text_and_json(report):
+    weights = all_weights(report.splits["train"].pixels, report.splits["train"].pixels_where_present)
+    text = check_text(report, weights)
+    assert "14 problems" in text and "-> " in text and "label_map={7: 255}" in text
+    found = json.loads(json.dumps(as_json(report, weights)))
+    assert found["splits"]["train"]["sizes"] == {"24x32": 9}
+    assert {problem["kind"] for problem in found["problems"]} >= {"leak", "unknown id", "colour mask"}
+    assert found["class_weights"]["enet"][2] == 0
+
+
+def test_a_sound_set(tmp_path):
+    root = write_pairs(tmp_path, ["a"])
+    write_image(root / "images/val/b.png", smooth_image(24, 32, seed=5))
+    write_image(root / "annotations/val/b.png", blocky_label(24, 32, 3))
+    report = check("sound", {"train": folder(root), "val": folder(root, "val")})
+    assert not report.problems and check_text(report, {}).endswith("No problems: ready to train.")
+    pixels = sum(np.bincount(blocky_label(24, 32, 3).ravel()) for _ in range(1))
+    assert (report.splits["val"].pixels == pixels).all()
+    image = smooth_image(24, 32, seed=5).reshape(-1, 3).astype(float)
+    assert report.splits["val"].mean == pytest.approx(image.mean(axis=0))
+    assert report.splits["val"].std == pytest.approx(image.std(axis=0))
+
+
+def write_masks(root, *labels):
+    for i, label in enumerate(labels):
+        write_image(root / f"images/{i}.png", smooth_image(*label.shape, seed=i))
+        write_image(root / f"annotations/{i}.png", label)
+    return root
+
+
+def test_black_and_white(tmp_path):
+    root = write_masks(tmp_path, 255 * blocky_label(*SIZE, num_classes=2), np.zeros(SIZE, np.uint8))
+    config = folder(root, None, classes=["ground", "crack"])
+    report = check("", {"train": config})
+    problem = of(report, "only 0 and 255")
+    assert "label_map={255: 1}" in problem.advice and "'crack' would never be seen" in problem.message
+    assert len(report.errors) == 1 and len(problem.files) == 1
+    assert not check("", {"train": {**config, "label_map": {255: 1}}}).problems
+
+
+def test_ids_that_begin_with_one(tmp_path):
+    root = write_masks(tmp_path, blocky_label(*SIZE, num_classes=2) + 1)
+    report = check("", {"train": folder(root, None, classes=["a", "b"])})
+    assert "label_map={1: 0, 2: 1} makes them begin with 0" in of(report, "unknown id").advice
+
+
+def test_channels_and_notes(tmp_path):
+    root = write_masks(tmp_path, blocky_label(*SIZE, num_classes=2))
+    write_image(root / "images/0.png", smooth_image(*SIZE, channels=1)[:, :, 0])
+    report = check("", {"train": folder(root, None, classes=["a", "b"])})
+    assert of(report, "grey images").is_note and not report.errors
+    (root / "images/0.png").unlink()
+    turn(root / "images/0.jpg", 3, stored=smooth_image(*SIZE))
+    report = check("", {"train": folder(root, None, classes=["a", "b"])})
+    assert of(report, "perhaps turned").is_note and not report.errors
+
+
+def test_wrappers_and_generated_images(tmp_path):
+    root = write_masks(tmp_path, blocky_label(*SIZE, num_classes=3))
+    (root / "annotations/0.png").unlink()
+    write_image(root / "images/1.png", smooth_image(*SIZE))
+    write_image(root / "annotations/1.png", blocky_label(*SIZE, num_classes=3))
+    inner = folder(root, None, classes=["a", "b", "c"])
+    report = check("", {"train": {"type": "RepeatDataset", "times": 3, "dataset": inner}})
+    assert report.splits["train"].images == 3 and report.splits["train"].files == 1
+    assert of(report, "missing mask").files == ["0"]
+    shapes = {"type": "ShapesDataset", "num_images": 20, "size": (32, 48)}
+    assert not check("", {"train": shapes}, workers=1).problems
+
+
+def test_public_sets_tell_what_is_missing(tmp_path):
+    for part in ("train", "trainannot"):
+        (tmp_path / part).mkdir()
+    write_image(tmp_path / "train/a.png", smooth_image(*SIZE))
+    report = check("", {"train": {"type": "CamVid", "root": str(tmp_path)}})
+    assert of(report, "missing mask").files == ["a"] and of(report, "not looked at").advice.startswith("data.train: ")
+
+
+def test_wrong_usage(tmp_path):
+    with pytest.raises(DataError, match=r"data.train: there is no folder /nowhere"):
+        check("", {"train": folder("/nowhere", None)})
+    root = write_masks(tmp_path, blocky_label(*SIZE, num_classes=2))
+    configs = {split: folder(root, None, classes=["a", split]) for split in ("train", "val")}
+    with pytest.raises(ConfigError, match=r"data.val has other classes than data.train"):
+        check("", configs)
+
+
+def test_weights():
+    pixels, where = np.array([75, 25, 0]), np.array([100, 50, 0])
+    assert inverse_weights(pixels) == pytest.approx([0.5, 1.5, 0])
+    assert enet_weights(pixels) == pytest.approx([1 / np.log(1.77), 1 / np.log(1.27), 0])
+    assert median_frequency_weights(pixels, where) == pytest.approx([0.625 / 0.75, 0.625 / 0.5, 0])
+    assert (all_weights(np.zeros(2, int), np.zeros(2, int))["median"] == 0).all()

@@ -1,0 +1,74 @@
+"""tools/check_dataset.py: its exit status, and the files it writes."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.data.checking.broken_set import write_broken_set
+from tests.faulty_data import blocky_label, smooth_image, write_image
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / "tools" / "check_dataset.py"
+DEMO = next((ROOT / "configs" / "demo").glob("*.py"))
+
+
+def load_tool():
+    spec = importlib.util.spec_from_file_location("check_dataset", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = load_tool()
+
+
+def status(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["check_dataset.py", *map(str, words), "--workers", "0"])
+    with pytest.raises(SystemExit) as ended:
+        tool.main()
+    return ended.value.code
+
+
+def test_a_config_without_problems(monkeypatch, capsys):
+    few = ["data.train.num_images=40", "data.val.num_images=20"]
+    assert status(monkeypatch, DEMO, "--cfg-options", *few) == 0
+    assert "No problems: ready to train." in capsys.readouterr().out
+
+
+def test_a_folder_with_problems(monkeypatch, capsys, tmp_path):
+    root = write_broken_set(tmp_path / "set")
+    page, numbers = tmp_path / "out/page.html", tmp_path / "out/numbers.json"
+    assert status(monkeypatch, root, "--html", page, "--json", numbers) == 1
+    assert "14 problems" in capsys.readouterr().out
+    assert len(json.loads(numbers.read_text())["problems"]) == 14
+    text = page.read_text()
+    assert "unknown id" in text and "data:image/jpeg;base64," in text
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")  # nothing is fetched
+
+
+def test_a_folder_of_black_and_white(monkeypatch, tmp_path):
+    for i in range(2):
+        write_image(tmp_path / f"images/{i}.png", smooth_image(24, 32, seed=i))
+        write_image(tmp_path / f"masks/{i}.png", 255 * blocky_label(24, 32, num_classes=2))
+    assert status(monkeypatch, tmp_path) == 0  # taken for two classes
+
+
+def run(*words):
+    return subprocess.run([sys.executable, TOOL, *map(str, words)], capture_output=True, text=True)
+
+
+def test_help_does_not_wait_for_torch():
+    code = f"import runpy, sys; sys.argv = ['x', '--help']\ntry: runpy.run_path({str(TOOL)!r}, run_name='__main__')"
+    code += "\nexcept SystemExit: sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_wrong_usage(tmp_path):
+    result = run("nowhere.py")
+    assert result.returncode == 2 and "error: there is no config file nowhere.py" in result.stderr
+    result = run(tmp_path, "--cfg-options", "a=1")
+    assert result.returncode == 2 and "this is a folder" in result.stderr

@@ -1,0 +1,138 @@
+"""tools/init_dataset.py: the config it writes loads, builds its data, and is what the folder needs."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segbox.config import load_config
+from segbox.data.loader import build_dataset
+from segbox.models.segmentors import build_segmentor
+from tests.faulty_data import blocky_label, smooth_image, write_image
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / "tools" / "init_dataset.py"
+
+
+def load_tool(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = load_tool(TOOL)
+
+
+def init(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["init_dataset.py", *map(str, words), "--workers", "0"])
+    tool.main()
+
+
+def write_side_by_side(root, count=10, channels=3, factor=1):
+    for i in range(count):
+        image = smooth_image(40, 70, channels=channels, seed=i)
+        write_image(root / f"{i}.png", image if channels > 1 else image[:, :, 0])
+        write_image(root / f"{i}_mask.png", factor * blocky_label(40, 70, num_classes=2))
+    return root
+
+
+def built(path):
+    config = load_config(path, ["model.backbone.variant=test"])
+    datasets = {split: build_dataset(config.data[split], f"data.{split}") for split in ("train", "val")}
+    return config, datasets
+
+
+def test_a_folder_without_a_split(monkeypatch, capsys, tmp_path):
+    root = write_side_by_side(tmp_path / "my set", factor=255)
+    write_image(root / "10.png", smooth_image(40, 70, seed=0))  # the first once more
+    write_image(root / "10_mask.png", 255 * blocky_label(40, 70, num_classes=2))
+    before = sorted(root.iterdir())
+    monkeypatch.chdir(tmp_path)
+    init(monkeypatch, root)
+    out = capsys.readouterr().out
+    assert "Written: configs/my_set.py" in out and "9 images to train on, 2 to validate" in out
+    assert sorted(root.iterdir()) == before
+    config, datasets = built(tmp_path / "configs/my_set.py")
+    assert config.data.train.label_map == {255: 1} and datasets["train"].classes == ("background", "foreground")
+    names = {s: {Path(d.files(i)[0]).stem for i in range(len(d))} for s, d in datasets.items()}
+    assert not names["train"] & names["val"] and len(names["train"] | names["val"]) == 11
+    assert {"0", "10"} <= names["train"] or {"0", "10"} <= names["val"]  # equal images on one side
+    assert datasets["train"][0, 3]["image"].shape == (64, 64, 3)
+
+
+def test_the_split_may_go_into_the_folder(monkeypatch, tmp_path):
+    root = write_side_by_side(tmp_path / "set")
+    init(monkeypatch, root, "--out", tmp_path / "c.py", "--write-split", "--seed", 1)
+    assert (root / "splits/train.txt").is_file() and not (tmp_path / "c_train.txt").exists()
+    assert len(built(tmp_path / "c.py")[1]["val"]) == 2
+
+
+def test_one_channel(monkeypatch, tmp_path):
+    root = write_side_by_side(tmp_path / "set", channels=1)
+    init(monkeypatch, root, "--out", tmp_path / "c.py")
+    config, datasets = built(tmp_path / "c.py")
+    assert datasets["train"][0, 3]["image"].shape[2] == 1
+    model = build_segmentor(config.model, 2)
+    pixels = np.concatenate([smooth_image(40, 70, channels=1, seed=i).ravel() for i in range(10)])
+    assert model.mean.ravel().tolist() == pytest.approx([pixels.mean()], abs=0.01)
+
+
+def test_splits_and_names_that_are_there(monkeypatch, tmp_path):
+    for split in ("train", "valid"):
+        for i in range(2):
+            write_image(tmp_path / f"s/{split}/images/{i}.jpg", smooth_image(40, 70, seed=i + (5 if split == "valid" else 0)))
+            write_image(tmp_path / f"s/{split}/masks/{i}.png", blocky_label(40, 70, num_classes=3))
+    init(monkeypatch, tmp_path / "s", "--out", tmp_path / "c.py", "--classes", "sky", "road", "car")
+    config, datasets = built(tmp_path / "c.py")
+    assert datasets["val"].classes == ("sky", "road", "car") and "split_file" not in config.data.val
+    assert config.data.val.images == "valid/images" and len(datasets["val"]) == 2
+
+
+def test_problems_are_told_but_the_config_is_written(monkeypatch, capsys, tmp_path):
+    root = write_side_by_side(tmp_path / "set")
+    write_image(root / "3_mask.png", blocky_label(20, 30, num_classes=2))
+    with pytest.raises(SystemExit) as ended:
+        init(monkeypatch, root, "--out", tmp_path / "c.py")
+    out = capsys.readouterr().out
+    assert ended.value.code == 1 and "1 mask of another size" in out and (tmp_path / "c.py").is_file()
+
+
+def test_large_images_are_scored_in_windows(monkeypatch, tmp_path):
+    for i in range(2):
+        write_image(tmp_path / f"s/images/{i}.bmp", np.full((1500, 1500, 3), i, np.uint8))
+        write_image(tmp_path / f"s/masks/{i}.png", np.full((1500, 1500), i, np.uint8))
+    init(monkeypatch, tmp_path / "s", "--out", tmp_path / "c.py")
+    assert load_config(tmp_path / "c.py").test.mode == "slide"
+    assert load_config(tmp_path / "c.py").data.train.pipeline[1].size == (512, 512)
+
+
+def run(*words):
+    return subprocess.run([sys.executable, TOOL, *map(str, words)], capture_output=True, text=True)
+
+
+def test_help_does_not_wait_for_torch():
+    code = f"import runpy, sys; sys.argv = ['x', '--help']\ntry: runpy.run_path({str(TOOL)!r}, run_name='__main__')"
+    code += "\nexcept SystemExit: sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_mistakes_end_with_a_message(tmp_path):
+    result = run(tmp_path / "nowhere")
+    assert result.returncode == 2 and "error: there is no folder" in result.stderr
+    result = run(tmp_path, "--model", "unet_r43")
+    assert result.returncode == 2 and 'Did you mean "unet_r34"?' in result.stderr
+    (tmp_path / "c.py").write_text("")
+    result = run(tmp_path, "--out", tmp_path / "c.py")
+    assert result.returncode == 2 and "is there already; --overwrite" in result.stderr
+
+
+def test_colour_masks_are_refused_with_their_colours(monkeypatch, tmp_path):
+    for i in range(2):
+        write_image(tmp_path / f"images/{i}.jpg", smooth_image(24, 32, seed=i))
+        write_image(tmp_path / f"masks/{i}.png", np.array([(0, 0, 0), (250, 0, 9)], np.uint8)[blocky_label(24, 32, 2)])
+    with pytest.raises(ValueError, match=r"no mask holds class ids.*\n.*2 masks in colours .*\(250, 0, 9\) 50.0 %"):
+        init(monkeypatch, tmp_path, "--out", tmp_path / "c.py")

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Look a data set over before training: every file is read once, and all that is wrong is told at once.
+
+tools/check_dataset.py configs/linknet/linknet_r18_camvid.py    # its data.train and data.val
+tools/check_dataset.py my_data/                                 # a folder of images and masks
+tools/check_dataset.py CONFIG --html report.html                # a page to look at, with pictures
+
+Exit status: 0 nothing wrong, 1 problems found, 2 wrong usage.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from segbox.config import load_config
+from segbox.errors import ConfigError, ends_with_a_message
+from segbox.registry import import_extensions
+
+SPLITS = ("train", "val")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", metavar="CONFIG|DIR", help="a config file, or a folder of images and masks")
+    parser.add_argument("--classes", nargs="+", metavar="NAME", help="of a folder: class names in order of id")
+    parser.add_argument("--json", metavar="FILE", help="write the findings for programs, all files named")
+    parser.add_argument("--html", metavar="FILE", help="write a page to look at, in one file")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
+    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse()
+    is_folder = Path(args.source).is_dir()
+    if is_folder and args.cfg_options:
+        raise ConfigError("--cfg-options overrides a config; this is a folder")
+    configs = None if is_folder else from_config(args)
+
+    from segbox.data.checking.onboard import check_folder
+    from segbox.data.checking.report import as_json, check
+    from segbox.data.statistics import all_weights
+    from segbox.engine.progress import ProgressBar
+    from segbox.viz.check_page import check_page
+    from segbox.viz.check_text import check_text
+
+    bar = ProgressBar(1, sys.stdout)
+
+    def show(done: int, total: int) -> None:
+        bar.total = total
+        bar.show(done, "images and masks")
+
+    if configs is None:
+        report = check_folder(args.source, args.classes, args.workers, show)
+    else:
+        report = check(args.source, configs, args.workers, show)
+    bar.clear()
+    first = next(iter(report.splits.values()), None)
+    weights = {} if first is None else all_weights(first.pixels, first.pixels_where_present)
+    print(check_text(report, weights))
+    if args.json:
+        write(args.json, json.dumps(as_json(report, weights), indent=1))
+    if args.html:
+        write(args.html, check_page(report, weights))
+    raise SystemExit(1 if report.errors else 0)
+
+
+def from_config(args: argparse.Namespace) -> dict[str, dict]:
+    config = load_config(args.source, args.cfg_options)
+    import_extensions(config.get("imports", ()))
+    data = config.get("data", {})
+    configs = {split: data[split] for split in SPLITS if data.get(split) is not None}
+    if not configs:
+        raise ConfigError(f"{args.source}: has neither data.train nor data.val to check")
+    return configs
+
+
+def write(file: str, text: str) -> None:
+    path = Path(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(f"Written: {path}")
+
+
+if __name__ == "__main__":
+    with ends_with_a_message():
+        main()

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""From a folder of images and masks to a config that trains: two commands, no Python.
+
+tools/init_dataset.py my_data/              # looks at every file, writes configs/my_data.py
+tools/train.py configs/my_data.py
+
+Recognised are images/ and masks/ (labels/, annotations/, gt/) with or without train/ and val/, train/images and
+train/masks, VOC's layout, and NAME.jpg beside NAME_mask.png. Nothing in the folder is changed.
+Exit status: 0 ready to train, 1 written but the data has problems, 2 wrong usage.
+"""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+from segbox.errors import ConfigError, DataError, did_you_mean, ends_with_a_message
+
+BASES = Path(__file__).resolve().parents[1] / "configs" / "_base_"
+WITH_ADAM = ("segformer", "linear")  # transformers do not learn with plain SGD
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="DIR", help="a folder of images and masks")
+    parser.add_argument("--out", metavar="FILE", help="the config to write (default: configs/NAME_OF_DIR.py)")
+    parser.add_argument("--model", default="unet_r34", help="a file of configs/_base_/models (default: unet_r34)")
+    parser.add_argument("--classes", nargs="+", metavar="NAME", help="class names in order of id (or DIR/classes.txt)")
+    parser.add_argument("--seed", type=int, default=0, help="of the split into train and val, where there is none")
+    parser.add_argument("--write-split", action="store_true", help="write the split into DIR/splits, not by the config")
+    parser.add_argument("--overwrite", action="store_true", help="replace a config that is there")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse()
+    source = Path(args.folder).expanduser()
+    name = re.sub(r"\W+", "_", source.resolve().name).strip("_") or "my_data"
+    out = Path(args.out) if args.out else Path("configs") / f"{name}.py"
+    check_arguments(args, source, out)
+
+    from segbox.data.checking.onboard import look_at
+    from segbox.data.checking.starter import split_names, starter_config
+    from segbox.data.statistics import all_weights
+    from segbox.engine.progress import ProgressBar
+    from segbox.viz.check_text import check_text
+
+    bar = ProgressBar(1, sys.stdout)
+
+    def show(done: int, total: int) -> None:
+        bar.total = total
+        bar.show(done, "images and masks")
+
+    folder = look_at(str(source.resolve()), args.classes, args.workers, show)
+    bar.clear()
+    refuse_without_ids(folder)
+    first = next(iter(folder.report.splits.values()))
+    print(check_text(folder.report, all_weights(first.pixels, first.pixels_where_present), closing=False))
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    splits, lists = folder.splits, None
+    if not folder.layout.has_split:
+        every = splits["all"]
+        names = split_names(folder.report.scans["all"], every.get("image_suffix"), args.seed)
+        splits, lists = write_split(every, names, source if args.write_split else None, out)
+        print(f"\nSplit at random: {len(names['train'])} images to train on, {len(names['val'])} to validate.")
+        print("Where images are neighbours in time or space, lists of your own are better: scores would flatter.")
+    bases = [f"models/{args.model}.py", f"schedules/{'adamw' if args.model in WITH_ADAM else 'sgd'}_poly.py"]
+    text = starter_config(folder, splits, [path_of_base(b, out) for b in bases], f"tools/train.py {out}", lists)
+    out.write_text(text, encoding="utf-8")
+    for remark in folder.remarks:
+        print(f"Guessed: {remark}.")
+    print(f"\nWritten: {out}. Next:\n  tools/browse_dataset.py {out}    # look at what the model will see")
+    print(f"  tools/train.py {out}")
+    if folder.report.errors:
+        print(f"\nBut first see to the problems above: `tools/check_dataset.py {out}` checks again.")
+        raise SystemExit(1)
+
+
+def path_of_base(base: str, out: Path) -> str:
+    """Relative inside the repository, so that it can be moved as a whole."""
+    path = BASES / base
+    if BASES.parents[1] not in out.resolve().parents:
+        return str(path)
+    return Path(os.path.relpath(path, out.resolve().parent)).as_posix()
+
+
+def check_arguments(args: argparse.Namespace, source: Path, out: Path) -> None:
+    if not source.is_dir():
+        raise DataError(f"there is no folder {source.absolute()}")
+    models = sorted(path.stem for path in (BASES / "models").glob("*.py"))
+    if args.model not in models:
+        raise ConfigError(
+            f"--model {args.model}: there is no such file in {BASES / 'models'}.{did_you_mean(args.model, models)}"
+            f" Known: {', '.join(models)}"
+        )
+    if out.exists() and not args.overwrite:
+        raise ConfigError(f"{out} is there already; --overwrite replaces it, --out writes another")
+
+
+def refuse_without_ids(folder) -> None:
+    """Masks in colours, or nothing but broken files: there is nothing to write a config for yet."""
+    if any(pair.mask.kind == "ids" for found in folder.report.scans.values() for pair in found.pairs):
+        return
+    problems = [f"{problem.message}. {problem.advice}" for problem in folder.report.errors]
+    raise DataError("\n  ".join(["no mask holds class ids, so there is nothing to learn yet:", *problems]))
+
+
+def write_split(every: dict, names: dict, source: Path | None, out: Path) -> tuple[dict, dict | None]:
+    """The lists of names, and the data sets' arguments with them: in the folder itself, or beside the config."""
+    if source is not None:
+        (source / "splits").mkdir(exist_ok=True)
+        paths = {split: source / "splits" / f"{split}.txt" for split in names}
+    else:
+        paths = {split: out.with_name(f"{out.stem}_{split}.txt") for split in names}
+    for split, path in paths.items():
+        path.write_text("\n".join(names[split]) + "\n", encoding="utf-8")
+        print(f"Written: {path}")
+    if source is not None:
+        return {split: {**every, "split_file": f"splits/{split}.txt"} for split in names}, None
+    return {split: dict(every) for split in names}, {split: path.name for split, path in paths.items()}
+
+
+if __name__ == "__main__":
+    with ends_with_a_message():
+        main()
