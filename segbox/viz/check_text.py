@@ -1,10 +1,12 @@
 """The findings of a data set's check, for a terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from terminaltables import AsciiTable
 
+from segbox.config import shorten
 from segbox.data.checking.problem import Problem
 from segbox.data.checking.report import Report, shares
 from segbox.data.checking.summary import Split
@@ -78,7 +80,8 @@ def _channel_lines(report: Report) -> Iterable[str]:
 def _problem_text(number: int, problem: Problem) -> str:
     lines = [f"{number:>3}. {problem.split}: {problem.message}"]
     details: Sequence[str] = problem.details or [""] * len(problem.files)
-    lines += [f"       {file}{f': {detail}' if detail else ''}" for file, detail in zip(problem.files[:FILES], details)]
+    shown = zip(problem.files[:FILES], details)
+    lines += [f"       {shorten(Path(file))}{f': {detail}' if detail else ''}" for file, detail in shown]
     if len(problem.files) > FILES:
         lines.append(f"       ... and {len(problem.files) - FILES:,} more")
     return "\n".join([*lines, f"     -> {problem.advice}"])

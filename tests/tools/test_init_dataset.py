@@ -82,9 +82,9 @@ def test_one_channel(monkeypatch, tmp_path):
 
 
 def test_splits_and_names_that_are_there(monkeypatch, tmp_path):
-    for split in ("train", "valid"):
+    for split, seed in (("train", 0), ("valid", 5)):
         for i in range(2):
-            write_image(tmp_path / f"s/{split}/images/{i}.jpg", smooth_image(40, 70, seed=i + (5 if split == "valid" else 0)))
+            write_image(tmp_path / f"s/{split}/images/{i}.jpg", smooth_image(40, 70, seed=seed + i))
             write_image(tmp_path / f"s/{split}/masks/{i}.png", blocky_label(40, 70, num_classes=3))
     init(monkeypatch, tmp_path / "s", "--out", tmp_path / "c.py", "--classes", "sky", "road", "car")
     config, datasets = built(tmp_path / "c.py")

@@ -54,14 +54,17 @@ def _colour_masks(name: str, scan: Scan) -> Iterable[Problem]:
     colours: Counter = Counter()
     for pair in scan.pairs:
         colours.update(pair.mask.colours)
-    grey = all(len(set(colour)) == 1 for colour in colours)
     shown = ", ".join(f"{colour} {100 * n / colours.total():.1f} %" for colour, n in colours.most_common(SHOWN))
     more = f", ... ({len(colours)} in all)" if len(colours) > SHOWN else ""
-    advice = (
-        "Their channels are equal: save only one of them."
-        if grey
-        else "Save one byte per pixel instead: the id of the class, 255 where there is none. Each colour is a class."
-    )
+    if all(len(set(colour)) == 1 for colour in colours):
+        advice = "Their channels are equal: save only one of them, if it holds the ids."
+    else:
+        few = colours.most_common(3)
+        palette = " ".join(f'"name{i}:{",".join(map(str, colour))}"' for i, (colour, _) in enumerate(few))
+        advice = (
+            "Each colour is a class: save one byte per pixel instead, the id of the class, 255 where there is none."
+            f" `tools/convert_dataset.py rgb SRC DST --palette {palette}{' ...' if len(colours) > 3 else ''}` does so."
+        )
     yield from gather(
         scan,
         lambda pair, table: f"{len(pair.mask.colours)} colours" if pair.mask.kind == "colours" else "",

@@ -1,0 +1,60 @@
+"""tools/browse_dataset.py: it writes a sheet of the split that was asked for."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segbox.data.files import read_image
+from segbox.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / "tools" / "browse_dataset.py"
+DEMO = next((ROOT / "configs" / "demo").glob("*.py"))
+
+
+def load_tool():
+    spec = importlib.util.spec_from_file_location("browse_dataset", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = load_tool()
+
+
+def browse(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["browse_dataset.py", str(DEMO), *map(str, words)])
+    tool.main()
+
+
+def test_sheets(monkeypatch, capsys, tmp_path):
+    sheets = {}
+    for name, words in {
+        "a": [],
+        "b": [],
+        "other": ["--seed", 1],
+        "first": ["--first"],
+        "val": ["--split", "val"],
+    }.items():
+        browse(monkeypatch, "--num", 3, "--out", tmp_path / "new" / f"{name}.png", *words)
+        sheets[name] = read_image(tmp_path / "new" / f"{name}.png")
+    assert "3 samples of data.val" in capsys.readouterr().out
+    assert (sheets["a"] == sheets["b"]).all()  # the same seed, the same sheet
+    for name in ("other", "first", "val"):
+        assert sheets[name].shape != sheets["a"].shape or (sheets[name] != sheets["a"]).any()
+
+
+def test_mistakes(monkeypatch):
+    with pytest.raises(ConfigError, match="--num 0"):
+        browse(monkeypatch, "--num", 0)
+    with pytest.raises(ConfigError, match=r"has no data.val"):
+        browse(monkeypatch, "--split", "val", "--cfg-options", "data.val=None")
+
+
+def test_help_does_not_wait_for_torch():
+    code = f"import runpy, sys; sys.argv = ['x', '--help']\ntry: runpy.run_path({str(TOOL)!r}, run_name='__main__')"
+    code += "\nexcept SystemExit: sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

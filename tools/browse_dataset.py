@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Write a sheet of what the model will see: samples after the pipeline, their labels over them, and a legend.
+
+tools/browse_dataset.py configs/demo/pspnet_r10_shapes.py
+tools/browse_dataset.py CONFIG --split val --num 24 --out sheet.png
+"""
+
+import argparse
+from pathlib import Path
+
+from segbox.config import load_config
+from segbox.errors import ConfigError, ends_with_a_message
+from segbox.registry import import_extensions
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="a config file")
+    parser.add_argument("--split", default="train", choices=("train", "val"), help="data.train (default) or data.val")
+    parser.add_argument("--num", type=int, default=16, help="how many samples (default: 16)")
+    parser.add_argument("--first", action="store_true", help="the first ones, not some drawn as training draws them")
+    parser.add_argument("--seed", type=int, default=0, help="which samples, and what the pipeline does to them")
+    parser.add_argument("--out", default="sheet.png", help="the picture to write (default: sheet.png)")
+    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse()
+    if args.num < 1:
+        raise ConfigError(f"--num {args.num}: expected 1 or more")
+    config = load_config(args.config, args.cfg_options)
+    import_extensions(config.get("imports", ()))
+    data = config.get("data", {})
+    if data.get(args.split) is None:
+        raise ConfigError(f"{args.config}: has no data.{args.split}")
+
+    from itertools import islice
+
+    from segbox.data.loader import build_dataset
+    from segbox.data.sampler import EndlessSampler
+    from segbox.viz.contact_sheet import contact_sheet
+    from segbox.viz.overlay import write_image
+
+    is_train = args.split == "train"
+    dataset = build_dataset(data[args.split], f"data.{args.split}", **({} if is_train else {"transform_labels": False}))
+    draws = EndlessSampler(len(dataset), args.seed)
+    if not is_train or args.first:
+        draws = [(index, seed if is_train else None) for index, seed in _in_order(len(dataset), args)]
+    samples = [dataset[draw] for draw in islice(draws, min(args.num, len(dataset)))]
+    samples = [sample for sample in samples if sample is not None]
+    if not samples:
+        raise ConfigError(f"data.{args.split}: none of these samples can be read")
+    heading = f"{args.config}  data.{args.split}: {len(samples)} of {len(dataset):,} samples, after the pipeline"
+    write_image(Path(args.out), contact_sheet(samples, dataset.classes, dataset.palette, heading))
+    print(f"Written: {args.out} ({len(samples)} samples of data.{args.split})")
+
+
+def _in_order(length: int, args: argparse.Namespace) -> list[tuple[int, int]]:
+    """The first ones, or as many spread evenly."""
+    count = min(args.num, length)
+    step = 1 if args.first else length / count
+    return [(int(i * step), args.seed + i) for i in range(count)]
+
+
+if __name__ == "__main__":
+    with ends_with_a_message():
+        main()
