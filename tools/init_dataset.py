@@ -63,7 +63,7 @@ def main() -> None:
     splits, lists = folder.splits, None
     if not folder.layout.has_split:
         every = splits["all"]
-        names = split_names(folder.report.scans["all"], every.get("image_suffix"), args.seed)
+        names = split_names(folder.report.scans["all"], every, args.seed)
         splits, lists = write_split(every, names, source if args.write_split else None, out)
         print(f"\nSplit at random: {len(names['train'])} images to train on, {len(names['val'])} to validate.")
         print("Where images are neighbours in time or space, lists of your own are better: scores would flatter.")

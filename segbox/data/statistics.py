@@ -1,5 +1,6 @@
 """How often classes occur in a data set, and what weights that gives them."""
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
@@ -95,7 +96,7 @@ def in_processes(
     loader = DataLoader(
         _Calls(function, length),
         batch_size=8,
-        num_workers=min(workers, -(-length // 8)),
+        num_workers=min(workers, os.cpu_count() or 1, -(-length // 8)),
         collate_fn=list,
         worker_init_fn=_start_worker,
         generator=torch.Generator().manual_seed(0),  # else the global random state is drawn from

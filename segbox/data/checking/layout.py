@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segbox.data.datasets.pairs import IMAGE_SUFFIXES, first_few, list_files, read_lines
+from segbox.data.datasets.pairs import IMAGE_SUFFIXES, first_few, known_name, list_files, read_lines
 from segbox.errors import DataError
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "jpegimages", "photos", "rgb", "input", "inputs", "x")
@@ -19,6 +19,7 @@ SPLITS = {"train": ("train", "training", "trn"), "val": ("val", "valid", "valida
 LIST_FOLDERS = (".", "splits", "ImageSets/Segmentation", "ImageSets", "lists")
 CLASS_FILES = ("classes.txt", "class_names.txt", "names.txt", "labels.txt", "codes.txt", "_classes.txt")
 LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp")
+HEAD = re.compile(r"^[A-Za-z]+[_.\-]?(?=\d)|^[A-Za-z]+[_.\-]")
 TAIL = re.compile(r"[_.\-][A-Za-z][A-Za-z0-9]*$")
 EXPECTED = """\
 Expected one of
@@ -54,6 +55,9 @@ def recognise(folder: str | Path) -> Layout:
         layout = look(root)
         if layout is not None:
             return layout
+    inside = _subfolders(root)
+    if len(inside) == 1:  # as archives unpack
+        return recognise(root / inside[0])
     raise DataError(f"{root.absolute()}: no images and masks recognised. {EXPECTED}")
 
 
@@ -163,13 +167,19 @@ def _split_names(folders: Iterable[str]) -> dict[str, str]:
 
 def _find_lists(root: Path, images: Path, suffixes: Mapping[str, Any]) -> dict[str, str]:
     """Lists whose lines are names of images; others are of no use here."""
-    names = set(list_files(images, _image_suffixes(suffixes)))
+    names = set(list_files(images, _image_suffixes(suffixes), suffixes.get("image_prefix", "")))
     for folder in LIST_FOLDERS:
         paths = {p.stem.lower(): p for p in (root / folder).glob("*.txt")}
         found = {split: next((paths[n] for n in known if n in paths), None) for split, known in SPLITS.items()}
-        if all(path is not None and set(read_lines(path)) <= names for path in found.values()):
+        if all(path is not None and _lists_names(path, names) for path in found.values()):
             return {split: str(path.relative_to(root)) for split, path in found.items() if path is not None}
     return {}
+
+
+def _lists_names(path: Path, names: set[str]) -> bool:
+    """Most lines mean an image; the others will be told as missing."""
+    lines = read_lines(path)
+    return 2 * sum(known_name(line, names) in names for line in lines) > len(lines)
 
 
 def _image_suffixes(suffixes: Mapping[str, Any]) -> tuple[str, ...]:
@@ -185,12 +195,12 @@ def _suffixes(images: Path, labels: Path) -> Arguments:
     extension = Counter(_extension(file) for file in label_files).most_common(1)[0][0]
     image_stems = [file[: -len(_extension(file))] for file in image_files]
     label_stems = [file[: -len(extension)] for file in label_files if _extension(file) == extension]
-    choices = []
-    for image_tail in ("", _tail(image_stems)):
-        for label_tail in ("", _tail(label_stems)):
-            agree = _without(image_stems, image_tail) & _without(label_stems, label_tail)
-            choices.append((len(agree), image_tail, label_tail))
-    count, image_tail, label_tail = max(choices, key=lambda choice: choice[0])
+    choices = [
+        (len(_cut(image_stems, *image_ends) & _cut(label_stems, *label_ends)), image_ends, label_ends)
+        for image_ends in _ends(image_stems)
+        for label_ends in _ends(label_stems)
+    ]
+    count, (image_head, image_tail), (label_head, label_tail) = max(choices, key=lambda choice: choice[0])
     if not count:
         raise DataError(
             f"the names of images and masks do not agree: {first_few(image_files)} in {images.absolute()},"
@@ -199,7 +209,8 @@ def _suffixes(images: Path, labels: Path) -> Arguments:
     found: Arguments = {"label_suffix": label_tail + extension}
     if image_tail:
         found["image_suffix"] = image_tail + Counter(_extension(file) for file in image_files).most_common(1)[0][0]
-    return found
+    heads = {"image_prefix": image_head, "label_prefix": label_head}
+    return found | {key: head for key, head in heads.items() if head}
 
 
 def _suffixes_side_by_side(folder: Path) -> Arguments | None:
@@ -228,11 +239,22 @@ def _extension(file: str) -> str:
     return Path(file).suffix
 
 
-def _tail(stems: Sequence[str]) -> str:
-    """The commonest ending of the kind _mask."""
-    tails = Counter(match[0] for match in map(TAIL.search, stems) if match)
-    return tails.most_common(1)[0][0] if tails else ""
+def _ends(stems: Sequence[str]) -> list[tuple[str, str]]:
+    """What may stand before and behind the names: nothing, the commonest of the kind mask_, and of the kind _mask."""
+    names = [Path(stem).name for stem in stems]
+    heads, tails = ([match[0] for match in map(kind.search, names) if match] for kind in (HEAD, TAIL))
+    return [
+        (head, tail)
+        for head in ("", *(word for word, _ in Counter(heads).most_common(1)))
+        for tail in ("", *(word for word, _ in Counter(tails).most_common(1)))
+    ]
 
 
-def _without(stems: Sequence[str], tail: str) -> set[str]:
-    return {stem[: len(stem) - len(tail)] for stem in stems if stem.endswith(tail)}
+def _cut(stems: Sequence[str], head: str, tail: str) -> set[str]:
+    """The names between head and tail, of those that have both."""
+    cut = set()
+    for stem in stems:
+        folder, name = str(Path(stem).parent), Path(stem).name
+        if name.startswith(head) and name.endswith(tail) and len(name) > len(head) + len(tail):
+            cut.add(f"{folder}/{name[len(head) : len(name) - len(tail)]}")
+    return cut

@@ -19,20 +19,22 @@ LARGEST_CROP = 512
 SMALLEST_CROP = 64
 TOO_LARGE = 2_000_000  # pixels of an image that evaluation takes in windows
 VAL_SHARE = 0.2
-COMMON = ("root", "images", "annotations", "image_suffix", "label_suffix", "classes", "label_map", "channels")
+FILES = ("images", "annotations", "image_prefix", "image_suffix", "label_prefix", "label_suffix")
+COMMON = ("root", *FILES, "classes", "label_map", "channels")
 ORDER = ("root", "split", "split_file", *COMMON[1:])
 DEFAULTS = {"images": "images", "annotations": "annotations", "label_suffix": ".png"}
 
 Lists = dict[str, list[str]]
 
 
-def split_names(found: Scan, image_suffix: str | None = None, seed: int = 0) -> Lists:
+def split_names(found: Scan, arguments: Arguments, seed: int = 0) -> Lists:
     """Names for "train" and "val", drawn at random; equal images stay together, so that none is in both."""
     groups = defaultdict(list)
     folder = found.dataset.image_folder
     for pair in found.pairs:
-        name = os.path.relpath(pair.path, folder)
-        name = name[: -len(image_suffix or Path(name).suffix)]
+        file = Path(os.path.relpath(pair.path, folder))
+        end = len(file.name) - len(arguments.get("image_suffix", file.suffix))
+        name = str(file.with_name(file.name[len(arguments.get("image_prefix", "")) : end]))
         groups[pair.image.content or name.encode()].append(name)
     if len(groups) < 2:
         raise DataError(f"{len(groups)} different image(s) cannot be split into train and val")

@@ -13,6 +13,7 @@ from segbox.data.datasets.pairs import (
     IMAGE_SUFFIXES,
     find_missing,
     first_few,
+    known_name,
     list_files,
     load_pair,
     match_names,
@@ -33,8 +34,9 @@ class FolderDataset(SegDataset):
     """`root/images/{split}/NAME.jpg` and `root/annotations/{split}/NAME.png`, at any depth.
 
     Where there is no folder for the split, `root/{split}.txt` or `root/splits/{split}.txt` lists the names; so does
-    `split_file`, anywhere. `label_map` changes ids as they are read: {11: 255} ignores class 11. Images and masks may
-    lie in one folder, where `label_suffix` tells them apart. `allow_missing` leaves out what has no partner.
+    `split_file`, anywhere; paths of images will do too. `label_map` changes ids as they are read: {11: 255} ignores
+    class 11. Images and masks may lie in one folder, where `label_suffix` tells them apart. `allow_missing` leaves
+    out what has no partner.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class FolderDataset(SegDataset):
         skip_unreadable: bool = False,
         split_file: str | None = None,
         allow_missing: bool = False,
+        image_prefix: str = "",
+        label_prefix: str = "",
     ) -> None:
         self.root = Path(root).expanduser()
         self.channels = channels
@@ -65,14 +69,17 @@ class FolderDataset(SegDataset):
         self.palette = _checked_palette(palette, self.classes)
         self.label_table = _label_table(label_map or {}, len(self.classes))
         suffixes = IMAGE_SUFFIXES if image_suffix is None else (image_suffix,)
-        labels = list_files(self.label_folder, (label_suffix,))
-        masks = labels.values() if self.image_folder == self.label_folder else ()
-        images = list_files(self.image_folder, suffixes, without=masks)
+        labels = list_files(self.label_folder, (label_suffix,), label_prefix)
+        no_images = labels.values() if self.image_folder == self.label_folder else ()
+        images = list_files(self.image_folder, suffixes, image_prefix, without=no_images)
+        names = None if names is None else [known_name(line, images) for line in names]
         wanted = sorted(set(images) | set(labels)) if names is None else names
         self.missing = find_missing(images, labels, wanted)
         if allow_missing and any(self.missing):
             names = self._leave_out_missing(wanted)
-        pairs = match_names(images, labels, names, self.image_folder, f"*{label_suffix} in {self.label_folder}")
+        pairs = match_names(
+            images, labels, names, self.image_folder, f"{label_prefix}*{label_suffix} in {self.label_folder}"
+        )
         # Two arrays of bytes, not a million strings: workers share them without copying.
         self.image_files = np.array([os.fsencode(image) for image, _ in pairs])
         self.label_files = np.array([os.fsencode(label) for _, label in pairs])

@@ -1,7 +1,7 @@
 """Data sets that are pairs of an image and a label file: how files are found, matched and read."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -96,20 +96,22 @@ def paths_in(folder: Path, *suffixes: str) -> dict[str, Path]:
     return {name: folder / file for name, file in list_files(folder, suffixes).items()}
 
 
-def list_files(folder: Path, suffixes: tuple[str, ...], without: Iterable[str] = ()) -> dict[str, str]:
-    """Name without suffix -> file, both relative to the folder and sorted; not the files in `without`."""
+def list_files(
+    folder: Path, suffixes: tuple[str, ...], prefix: str = "", without: Iterable[str] = ()
+) -> dict[str, str]:
+    """Name without prefix and suffix -> file, both relative to the folder and sorted; not the files in `without`."""
     found: dict[str, str] = {}
     without = set(without)
     for place, _, files in os.walk(folder, followlinks=True):
         inside = os.path.relpath(place, folder)
         for file in files:
             suffix = next((s for s in suffixes if file.lower().endswith(s.lower())), None)
-            if suffix is None or file.startswith("."):
+            if suffix is None or file.startswith(".") or not file.startswith(prefix):
                 continue
             path = os.path.normpath(os.path.join(inside, file))
             if path in without:
                 continue
-            name = path[: -len(suffix)]
+            name = os.path.normpath(os.path.join(inside, file[len(prefix) : -len(suffix)]))
             if name in found:
                 raise DataError(f"{folder}: {found[name]} and {path} have the same name; which of them is meant?")
             found[name] = path
@@ -154,6 +156,18 @@ class MissingPairs(DataError):
 def read_names(path: Path) -> list[str]:
     """The names that a list of VOC's kind holds: bare, or as the paths of image and label."""
     return [Path(line.split()[0]).stem for line in read_lines(path)]
+
+
+def known_name(line: str, known: Container[str]) -> str:
+    """The name that a line of a list means: the line itself, or the end of the path that it begins with.
+
+    "/data/set/train/a.png /data/set/trainannot/a.png" means a. What means nothing that is known is kept.
+    """
+    if line in known or not line.split():
+        return line
+    parts = Path(line.split()[0]).with_suffix("").parts
+    ends = ("/".join(parts[-depth:]) for depth in range(1, len(parts) + 1))
+    return next((end for end in ends if end in known), line)
 
 
 def read_lines(path: Path) -> list[str]:

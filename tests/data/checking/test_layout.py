@@ -11,7 +11,7 @@ SIZE = (24, 32)
 TRAIN_VAL = ["train", "val"]
 
 
-def write(root, images, labels, names=("a", "b", "c"), seed=0):
+def write(root, images, labels, names=("1a", "1b", "2c"), seed=0):
     """`images` and `labels` are patterns like "train/images/{}.jpg"."""
     for i, name in enumerate(names):
         write_image(root / images.format(name), smooth_image(*SIZE, seed=seed + i))
@@ -25,6 +25,8 @@ def write(root, images, labels, names=("a", "b", "c"), seed=0):
         ([("images/{}.jpg", "masks/{}.png")], ["all"]),
         ([("Images/{}.jpg", "Labels/{}_L.png")], ["all"]),
         ([("imgs/{}_sat.jpg", "gt/{}_mask.png")], ["all"]),
+        ([("images/image{}.jpg", "masks/mask_{}.png")], ["all"]),
+        ([("set/images/train_{}.jpg", "set/masks/train_{}_gt.png")], ["all"]),
         ([("images/train/{}.jpg", "labels/train/{}.png"), ("images/valid/{}.jpg", "labels/valid/{}.png")], TRAIN_VAL),
         ([("train/images/{}.png", "train/masks/{}.png"), ("val/images/{}.png", "val/masks/{}.png")], TRAIN_VAL),
         ([("train/images/{}.png", "train/masks/{}.png")], ["all"]),
@@ -45,11 +47,12 @@ def test_layouts(tmp_path, patterns, splits):
 
 
 @pytest.mark.parametrize("lists", ["ImageSets/Segmentation", "splits", "."])
-def test_lists(tmp_path, lists):
+@pytest.mark.parametrize("line", ["{}", "/data/set/JPEGImages/{0}.jpg /data/set/SegmentationClass/{0}.png"])
+def test_lists(tmp_path, lists, line):
     write(tmp_path, "JPEGImages/{}.jpg", "SegmentationClass/{}.png")
     (tmp_path / lists).mkdir(parents=True, exist_ok=True)
-    (tmp_path / lists / "train.txt").write_text("c\na\n")
-    (tmp_path / lists / "val.txt").write_text("b\n")
+    (tmp_path / lists / "train.txt").write_text(f"{line.format('2c')}\n{line.format('1a')}\n")
+    (tmp_path / lists / "val.txt").write_text(line.format("1b"))
     folder = look_at(str(tmp_path))
     assert [split.files for split in folder.report.splits.values()] == [2, 1]
 
@@ -60,6 +63,8 @@ def test_not_recognised(tmp_path):
     with pytest.raises(DataError, match="there is no folder"):
         recognise(tmp_path / "nowhere")
     write(tmp_path, "images/pic{}.jpg", "masks/{}.png", names=("1", "2"))
+    (tmp_path / "masks/1.png").rename(tmp_path / "masks/one.png")
+    (tmp_path / "masks/2.png").rename(tmp_path / "masks/two.png")
     with pytest.raises(DataError, match=r"names of images and masks do not agree: pic1.jpg, pic2.jpg in"):
         recognise(tmp_path)
     for part in ("leftImg8bit", "gtFine"):

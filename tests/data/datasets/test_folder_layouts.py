@@ -51,3 +51,14 @@ def test_only_missing_partners(tmp_path):
     (root / "images/train/a.jpg").unlink()
     with pytest.warns(UserWarning), pytest.raises(MissingPairs, match="have no image"):
         FolderDataset(root, "train", allow_missing=True)
+
+
+def test_prefixes_and_lists_of_paths(tmp_path):
+    for name in ("1", "2"):
+        write_image(tmp_path / f"images/x/img_{name}.png", smooth_image(24, 32))
+        write_image(tmp_path / f"annotations/x/mask_{name}_L.png", blocky_label(24, 32, 3))
+    (tmp_path / "list.txt").write_text("/far/away/x/2.png /far/masks/2.png\n")
+    names = {"image_prefix": "img_", "label_prefix": "mask_", "label_suffix": "_L.png", "classes": ["x", "y", "z"]}
+    dataset = FolderDataset(tmp_path, **names)
+    assert stems(dataset) == ["img_1", "img_2"] and dataset.load(1)["label_path"].endswith("x/mask_2_L.png")
+    assert stems(FolderDataset(tmp_path, **names, split_file="list.txt")) == ["img_2"]
