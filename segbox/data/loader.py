@@ -2,6 +2,7 @@
 
 import inspect
 import random
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -163,6 +164,9 @@ class _GuardedCollate:
 def _start_worker(worker: int) -> None:
     cv2.setNumThreads(0)  # the processes are the parallelism; threads on top of them only wait for each other
     torch.set_num_threads(1)
+    # A signal to the whole process group is for the main process to answer: it saves, and needs its workers until then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     seed = torch.initial_seed() % 2**32
     random.seed(seed)
     np.random.seed(seed)

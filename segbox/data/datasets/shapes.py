@@ -22,8 +22,8 @@ FINE = 2  # pictures are drawn this much larger and averaged: smooth edges
 class ShapesDataset(SegDataset):
     """Coloured shapes on textured ground; image i is a pure function of (seed, i).
 
-    `radii` are parts of the shorter side. A class prefers a hue but does not own it: colour helps and shape decides. Outlines are ignored, and so is
-    now and then a grey cloud.
+    `radii` are parts of the shorter side. A class prefers a hue but does not own it: colour helps, shape decides.
+    Outlines are ignored, and so is now and then a grey cloud.
     """
 
     classes = ("background", "circle", "square", "triangle", "star", "cross", "ring")

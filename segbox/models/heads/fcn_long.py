@@ -1,6 +1,7 @@
 """The original FCN-32s, FCN-16s and FCN-8s (https://arxiv.org/abs/1411.4038)."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.models.layers import resize
@@ -85,7 +86,7 @@ class SkipDecoder(nn.Module):
         super().__init__()
         last = len(in_strides) - 1
         self.skips = [in_strides.index(stride) for stride in skip_strides if stride in in_strides[:last]]
-        self.fc6 = nn.Conv2d(in_channels[-1], channels, 7, padding=3)
+        self.fc6 = nn.Conv2d(in_channels[-1], channels, 7)
         self.fc7 = nn.Conv2d(channels, channels, 1)
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)
@@ -94,7 +95,8 @@ class SkipDecoder(nn.Module):
         self.ups = nn.ModuleList(bilinear_deconvolution(num_classes, a // b) for a, b in zip(strides, strides[1:]))
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        x = self.dropout(torch.relu(self.fc6(features[-1])))
+        # Padded by hand: PyTorch's bfloat16 gradient of a kernel that is larger than its map is garbage on CPUs.
+        x = self.dropout(torch.relu(self.fc6(F.pad(features[-1], (3, 3, 3, 3)))))
         x = self.dropout(torch.relu(self.fc7(x)))
         x = self.classify(x)
         for i, classify, up in zip(self.skips, self.classify_skips, self.ups):
