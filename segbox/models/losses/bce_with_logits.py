@@ -47,7 +47,7 @@ class BCEWithLogitsLoss(nn.Module):
         return ratio_or_zero(total, valid.sum())
 
     def score(self, odds: Tensor, labels: Tensor, valid: Tensor) -> Tensor:
-        odds = odds[:, 0].where(valid, 0)
         truth = (labels == 1).to(odds.dtype)
         weight = self.pos_weight.to(odds.dtype)
-        return F.binary_cross_entropy_with_logits(odds, truth, pos_weight=weight, reduction="none").where(valid, 0)
+        losses = F.binary_cross_entropy_with_logits(odds[:, 0], truth, pos_weight=weight, reduction="none")
+        return losses.where(valid, 0)

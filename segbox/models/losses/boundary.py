@@ -54,7 +54,7 @@ class BoundaryLoss(nn.Module):
         distances = torch.from_numpy(np.array(list(maps.values()), np.float32).reshape(1, -1, *known.shape))
 
         def terms(logits: Tensor, distances: Tensor, valid: Tensor) -> Tensor:
-            p = logits.where(valid[:, None], 0).softmax(dim=1)[:, ids]
+            p = logits.softmax(dim=1)[:, ids]
             return (p * distances).where(valid[:, None], 0).sum()
 
         return banded_sum(terms, logits[None], distances.to(logits.device), valid[None])

@@ -43,7 +43,7 @@ def region_sums(
     def terms(logits: Tensor, labels: Tensor) -> Tensor:
         valid = (labels != ignore_index)[:, None]
         truth = one_hot(labels, num_classes, ignore_index)
-        p = logits.where(valid, 0).softmax(dim=1).where(valid, 0)
+        p = logits.softmax(dim=1).where(valid, 0)
         sums = p.where(truth, 0), p.square() if square else p, truth.to(p.dtype)
         return torch.stack([each.sum(dim=(0, 2, 3)) for each in sums])
 

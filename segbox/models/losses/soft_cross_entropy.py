@@ -60,5 +60,4 @@ class SoftCrossEntropyLoss(nn.Module):
         if targets.dim() == 3:
             targets = one_hot(targets, self.num_classes, self.ignore_index)
         weights = targets.to(logits.dtype) * self.class_weight.to(logits.dtype)[:, None, None]
-        logits = logits.where(counts[:, None], 0)
         return -(weights * logits.log_softmax(dim=1)).sum(dim=1).where(counts, 0)

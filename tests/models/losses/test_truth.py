@@ -77,7 +77,7 @@ def test_pixels_that_tie_with_the_easiest_hard_one_count():
 
 @pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["plain", "weighted"])
 @pytest.mark.parametrize("min_kept", [0, 3, 10, 1 / 16, 0.5, 1000])
-@pytest.mark.parametrize("threshold", [0.05, 0.7])
+@pytest.mark.parametrize("threshold", [1e-4, 0.05, 0.7])
 def test_hard_pixels_by_threshold(threshold, min_kept, weight):
     logits, labels = make()
     w = weight or [1.0] * 5
@@ -88,7 +88,7 @@ def test_hard_pixels_by_threshold(threshold, min_kept, weight):
     else:
         limit = max(threshold, chances[fewest - 1][0]) if fewest else threshold
         kept = [pair for pair in chances if pair[0] <= limit + 1e-6]
-    expected = -sum(mass * math.log(p) for p, mass in kept) / sum(mass for _, mass in kept)
+    expected = -sum(mass * math.log(p) for p, mass in kept) / (sum(mass for _, mass in kept) or 1)
     options = dict(threshold=threshold, min_kept=min_kept, class_weight=weight)
     check("OHEMThresholdCrossEntropyLoss", logits, labels, expected, **options)
 
