@@ -10,8 +10,9 @@ import torch
 
 from segbox import distributed
 from segbox.config import load_config
-from segbox.engine.build import Evaluation, build_runner
+from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
+from segbox.engine.protocol import Evaluation
 from segbox.errors import UserError
 from tests.runs import ROOT, write_config
 

@@ -10,7 +10,8 @@ import torch
 
 from segbox import distributed
 from segbox.config import load_config
-from segbox.engine.build import Evaluation, build_runner
+from segbox.engine.build import build_runner
+from segbox.engine.protocol import Evaluation
 from segbox.errors import DataError, ends_with_a_message
 
 CPU = torch.device("cpu")

@@ -42,8 +42,9 @@ def main() -> None:
     config["test"] = {**config.get("test", {}), **{key: value for key, value in asked.items() if value is not None}}
 
     from segbox import distributed
-    from segbox.engine.build import Evaluation, check_classes, choose_device, plain_scores, require, start_logging
+    from segbox.engine.build import check_classes, choose_device, plain_scores, require, start_logging
     from segbox.engine.predictor import load_model
+    from segbox.engine.protocol import Evaluation
     from segbox.engine.tables import score_table
     from segbox.registry import import_extensions
     from segbox.viz.watch import PictureWriter

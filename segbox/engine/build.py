@@ -16,15 +16,12 @@ from torch import nn
 from segbox import __version__, distributed
 from segbox.config import Config
 from segbox.data.datasets.dataset import SegDataset
-from segbox.data.loader import Loader, build_dataset, train_loader, val_loader
-from segbox.engine.evaluation import Watch, evaluate
-from segbox.engine.metrics import ConfusionMatrix
+from segbox.data.loader import Loader, build_dataset, train_loader
 from segbox.engine.optim import build_optimizer
-from segbox.engine.progress import with_progress
+from segbox.engine.protocol import DataSettings, Evaluation
 from segbox.engine.runner import AMP, Runner, steps_of
 from segbox.engine.tables import score_table
 from segbox.errors import ConfigError, did_you_mean
-from segbox.models.inference import build_predict, pair
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
 from segbox.registry import HOOKS, call, check_type, import_extensions
@@ -50,62 +47,6 @@ class TrainSettings:
             raise ValueError(f'amp={self.amp!r}: one of "bf16", "fp16" and None')
         if self.clip_grad is not None and self.clip_grad <= 0:
             raise ValueError(f"clip_grad={self.clip_grad}: expected a largest norm above 0, or None")
-
-
-@dataclass
-class DataSettings:
-    """The section `data`. `batch_size` counts the images of a step over all processes; `workers` is per process."""
-
-    train: Mapping[str, Any] | None = None
-    val: Mapping[str, Any] | None = None
-    batch_size: int = 16
-    val_batch_size: int = 1
-    workers: int = 4
-
-
-class Evaluation:
-    """A validation set, the protocol of the section `test`, and the metric. Calling it scores a model."""
-
-    def __init__(self, config: Config, device: torch.device, amp: str | None = None) -> None:
-        self.test = dict(config.get("test", {}))
-        self.metric = config.get("metric", {})
-        self.device = device
-        self.amp = AMP[amp]
-        data = call(DataSettings, config["data"], "data")
-        if data.val is None:
-            raise ConfigError("data.val: the config has no validation set to score on")
-        self.dataset = build_dataset(*self._val_config(data.val))
-        self.classes = self.dataset.classes
-        call(ConfusionMatrix, self.metric, "metric", classes=self.classes)  # refuse typos before hours of training
-        call(build_predict, self.test, "test", model=nn.Identity())
-        self.loader: Loader = val_loader(
-            self.dataset, data.val_batch_size, data.workers, distributed.rank(), distributed.world_size()
-        )
-
-    def _val_config(self, val: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """Labels keep the size of their files; only the protocol `crop` scores a centre crop of the resized pair."""
-        is_crop = self.test.get("mode") == "crop"
-        if not is_crop:
-            return {**val, "transform_labels": False}, "data.val"
-        height, width = pair(self.test.get("window", (512, 512)))
-        pipeline = [dict(type="Resize", short=min(height, width)), dict(type="CenterCrop", size=(height, width))]
-        return {**val, "transform_labels": True, "pipeline": pipeline}, "data.val"
-
-    def __call__(self, model: nn.Module, watch: Watch | None = None, show_progress: bool = False) -> ConfusionMatrix:
-        predict = call(build_predict, self.test, "test", model=model)
-        metric = call(ConfusionMatrix, self.metric, "metric", classes=self.classes)
-        batches = with_progress(self.loader) if show_progress and distributed.is_main() else self.loader
-        return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
-
-    def protocol(self) -> str:
-        """How the scores came about, for people."""
-        mode = self.test.get("mode", "whole")
-        height, width = pair(self.test.get("window", (512, 512)))
-        size = {"whole": "whole images at the labels' own size"}.get(mode, f"{mode} {height}x{width}")
-        scales = self.test.get("scales", (1.0,))
-        several = f", scales {', '.join(map(str, scales))}" if tuple(scales) != (1.0,) else ""
-        absent = "count as 0" if self.metric.get("absent") == 0 else "are left out of the means"
-        return f"{size}{several}{', flipped too' if self.test.get('flip') else ''}; classes that do not occur {absent}"
 
 
 def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner:

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from segbox.config import Config
-from segbox.engine.build import Evaluation
 from segbox.engine.evaluation import class_map, evaluate, of_one_size
 from segbox.engine.metrics import ConfusionMatrix
+from segbox.engine.protocol import Evaluation
 from segbox.models.inference import whole
 
 CPU = torch.device("cpu")
