@@ -101,8 +101,10 @@ def check_arguments(args: argparse.Namespace, source: Path, out: Path) -> None:
 
 
 def refuse_without_ids(folder) -> None:
-    """Masks in colours, or nothing but broken files: there is nothing to write a config for yet."""
-    if any(pair.mask.kind == "ids" for found in folder.report.scans.values() for pair in found.pairs):
+    """Masks in colours, as JPEG, or nothing but broken files: there is nothing to write a config for yet."""
+    is_jpeg = any(problem.kind == "JPEG mask" for problem in folder.report.problems)
+    masks = [pair.mask for found in folder.report.scans.values() for pair in found.pairs]
+    if any(mask.kind == "ids" for mask in masks) and not is_jpeg:
         return
     problems = [f"{problem.message}. {problem.advice}" for problem in folder.report.errors]
     raise DataError("\n  ".join(["no mask holds class ids, so there is nothing to learn yet:", *problems]))

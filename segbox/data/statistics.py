@@ -15,7 +15,7 @@ from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import PairDataset
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.files import read_label
-from segbox.errors import UserError
+from segbox.errors import ConfigError, UserError
 
 OnProgress = Callable[[int, int], None]  # done, of how many
 Result = TypeVar("Result")
@@ -93,6 +93,8 @@ def in_processes(
     function: Callable[[int], Result], length: int, workers: int = 0, on_progress: OnProgress | None = None
 ) -> Iterator[Result]:
     """function(0), function(1), ... in order. A user's mistake met in a process is raised here."""
+    if workers < 0:
+        raise ConfigError(f"workers={workers}: expected 0 (in this process) or more")
     loader = DataLoader(
         _Calls(function, length),
         batch_size=8,

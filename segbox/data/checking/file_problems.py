@@ -17,6 +17,10 @@ def file_problems(name: str, scan: Scan) -> list[Problem]:
     return [problem for find in finders for problem in find(name, scan)]
 
 
+def is_jpeg(path: str) -> bool:
+    return path.lower().endswith(JPEG)
+
+
 def _unreadable(name: str, scan: Scan) -> Iterable[Problem]:
     advice = "Copy or download them again; `skip_unreadable=True` in the data set trains without them, with a warning."
     yield from gather(
@@ -38,7 +42,7 @@ def _unreadable(name: str, scan: Scan) -> Iterable[Problem]:
 def _jpeg_masks(name: str, scan: Scan) -> Iterable[Problem]:
     yield from gather(
         scan,
-        lambda pair, table: "JPEG" if pair.label_path.lower().endswith(JPEG) else "",
+        lambda pair, table: "JPEG" if is_jpeg(pair.label_path) else "",
         lambda pair: pair.label_path,
         Problem(
             "JPEG mask",

@@ -7,12 +7,15 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.checking.examine import Pair, Scan
-from segbox.data.checking.problem import SHOWN, Problem, gather
+from segbox.data.checking.file_problems import is_jpeg
+from segbox.data.checking.problem import SHOWN, Problem, counted, gather
 from segbox.data.checking.summary import class_counts
 
 
 def label_problems(name: str, scan: Scan, classes: Sequence[str]) -> list[Problem]:
     """Of one split."""
+    if any(is_jpeg(pair.label_path) for pair in scan.pairs):
+        return []  # every id is blurred: nothing true can be said
     is_binary = _is_black_and_white(scan)
     found = list(_unknown_ids(name, scan, classes))
     if is_binary:
@@ -33,7 +36,9 @@ def _unknown_ids(name: str, scan: Scan, classes: Sequence[str]) -> Iterable[Prob
         bad = unknown(pair, table)
         total.update(bad)
         masks.update(bad.keys())
-    shown = ", ".join(f"{i} ({masks[i]} masks, {n:,} pixels)" for i, n in sorted(total.items())[:SHOWN])
+    shown = ", ".join(
+        f"{i} ({counted(masks[i], 'mask')}, {counted(n, 'pixel')})" for i, n in sorted(total.items())[:SHOWN]
+    )
     more = f", ... ({len(total)} ids in all)" if len(total) > SHOWN else ""
     known = f"0 to {len(classes) - 1}" if len(classes) > 1 else "0"
     yield from gather(
@@ -57,6 +62,11 @@ def _advice_on_ids(scan: Scan, unknown: list[int], num_classes: int) -> str:
         more = ", ..." if num_classes > 3 else ""
         return f"The ids begin with 1: label_map={{{pairs}{more}}} makes them begin with 0."
     first = unknown[0] if unknown else 0
+    if unknown == [num_classes]:
+        return (
+            f"There is one id more than classes. If {first} means unlabelled: label_map={{{first}: {IGNORE_INDEX}}}."
+            f" If 0 does: label_map={{0: {IGNORE_INDEX}, 1: 0, 2: 1, ...}}. Else a name is missing."
+        )
     return f"Add the missing classes, or map the ids: label_map={{{first}: {IGNORE_INDEX}}} ignores id {first}."
 
 

@@ -1,15 +1,16 @@
 """From a bare folder to data sets: the layout, the classes that the masks hold, the channels of the images."""
 
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.checking.examine import Scan, scan
+from segbox.data.checking.file_problems import is_jpeg
 from segbox.data.checking.headers import read_header
-from segbox.data.checking.label_problems import ids_in
 from segbox.data.checking.layout import Arguments, Layout, find_class_names, recognise
 from segbox.data.checking.pairing_problems import duplicates_between
 from segbox.data.checking.report import Report, Steps, add_split
@@ -17,6 +18,7 @@ from segbox.data.datasets.folder import FolderDataset
 from segbox.data.statistics import OnProgress
 
 ANY_CLASSES = [f"id_{i}" for i in range(IGNORE_INDEX)]
+RARE = 0.02
 LOOKED_AT = 16  # images whose headers are read to know the channels
 
 
@@ -46,8 +48,7 @@ def look_at(
     layout = recognise(folder)
     channels = _channels(layout)
     scans = _scan_all(layout, channels, workers, on_progress)
-    ids = set().union(*(ids_in(found) for found in scans.values()))
-    names, label_map, remarks = choose_classes(ids, classes or find_class_names(layout.root))
+    names, label_map, remarks = choose_classes(_ids_to_learn(scans), classes or find_class_names(layout.root))
     report = Report(f"{layout.root}: {layout.description}")
     splits = {}
     for name, found in scans.items():
@@ -101,6 +102,22 @@ def _channels(layout: Layout) -> int:
     return 3
 
 
+def _ids_to_learn(scans: Mapping[str, Scan]) -> set[int]:
+    """All that occur, but for strays; none where masks are JPEG, which is full of ids that nobody drew."""
+    pairs = [pair for found in scans.values() for pair in found.pairs if pair.mask.kind == "ids"]
+    if any(is_jpeg(pair.label_path) for pair in pairs):
+        return set()
+    masks = Counter(number for pair in pairs for number in pair.mask.ids)
+    return set(masks) - strays(masks, len(pairs))
+
+
+def strays(masks: Mapping[int, int], count: int) -> set[int]:
+    """Ids far above a row of others, each in hardly any of `count` masks: slips of the brush, not classes."""
+    found = sorted(set(masks) - {IGNORE_INDEX})
+    row = next((i for i, number in enumerate(found) if number != i), len(found))
+    return {i for i in found[row:] if row > 1 and i >= 2 * row and masks[i] <= max(1, RARE * count)}
+
+
 def choose_classes(ids: set[int], names: Sequence[str] | None) -> tuple[tuple[str, ...], dict[int, int], list[str]]:
     """The classes, the map from ids in the files to classes ({} where they are the same), and remarks on guesses."""
     found = sorted(ids - {IGNORE_INDEX})
@@ -125,12 +142,9 @@ def _map_to_names(ids: set[int], found: list[int], count: int) -> tuple[dict[int
         if ids == {0, IGNORE_INDEX} and count == 2:
             return {IGNORE_INDEX: 1}, ["the masks hold 0 and 255: 255 is taken for the second class, not for ignored"]
         return {}, []
-    if found[-1] == count:  # one too many: the ids begin with 1
-        remark = "the ids begin with 1: label_map makes them begin with 0"
-        ignored = {0: IGNORE_INDEX} if found[0] == 0 else {}
-        if ignored:
-            remark = f"there are {count} names and ids up to {count}: 0 is taken for unlabelled, and ignored"
-        return {**ignored, **{i: i - 1 for i in range(1, count + 1)}}, [remark]
+    if found == list(range(1, count + 1)):
+        label_map = {i: i - 1 for i in found}
+        return label_map, ["the ids begin with 1: label_map makes them begin with 0"]
     if len(found) == count:
         return {old: new for new, old in enumerate(found)}, [f"the ids {found} get the {count} names in that order"]
     return {}, []

@@ -3,7 +3,7 @@
 import pytest
 
 from segbox.data.checking.layout import find_class_names, recognise
-from segbox.data.checking.onboard import choose_classes, look_at
+from segbox.data.checking.onboard import choose_classes, look_at, strays
 from segbox.errors import DataError
 from tests.faulty_data import blocky_label, smooth_image, write_image
 
@@ -90,7 +90,7 @@ def test_class_names(tmp_path):
         ({0, 1, 255}, ["a", "b", "c"], ("a", "b", "c"), {}),
         ({0, 255}, ["a", "b"], ("a", "b"), {255: 1}),
         ({1, 2}, ["a", "b"], ("a", "b"), {1: 0, 2: 1}),
-        ({0, 1, 2}, ["a", "b"], ("a", "b"), {0: 255, 1: 0, 2: 1}),
+        ({0, 1, 2}, ["a", "b"], ("a", "b"), {}),  # 0 or 2 may mean unlabelled: not for us to say
         ({0, 128}, ["a", "b"], ("a", "b"), {0: 0, 128: 1}),
         ({0, 7, 9}, ["a", "b"], ("a", "b"), {}),
     ],
@@ -111,3 +111,16 @@ def test_channels(tmp_path):
         write_image(tmp_path / f"images/{i}.tif", smooth_image(*SIZE, channels=4, seed=i))
     folder = look_at(str(tmp_path))
     assert folder.channels == 4 and folder.report.splits["all"].mean.shape == (4,)
+
+
+def test_strays():
+    row = dict.fromkeys(range(12), 100)
+    assert strays({**row, 77: 1, 255: 90}, 100) == {77}
+    assert strays({**row, 77: 50}, 100) == strays({**row, 13: 1}, 100) == set()
+    assert strays({0: 9, 128: 1}, 10) == strays({}, 0) == set()
+
+
+def test_masks_as_jpeg(tmp_path):
+    write(tmp_path, "images/{}.jpg", "masks/{}.jpg")
+    folder = look_at(str(tmp_path))
+    assert [problem.kind for problem in folder.report.problems] == ["JPEG mask"]

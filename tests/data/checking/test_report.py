@@ -38,7 +38,7 @@ def of(report, kind, split="train"):
         ("16-bit mask", "annotations/train/deep.png", ["ids up to 1000"]),
         ("size mismatch", "annotations/train/small.png", ["1 mask of another size"]),
         ("turned image", "images/train/turned.jpg", ["turned by their EXIF tag"]),
-        ("unknown id", "annotations/train/ids.png", ["7 (1 masks, 5 pixels), 200 (1 masks, 2 pixels)", "0 to 2"]),
+        ("unknown id", "annotations/train/ids.png", ["7 (1 mask, 5 pixels), 200 (1 mask, 2 pixels)", "0 to 2"]),
         ("nothing labelled", "annotations/train/empty_mask.png", ["every pixel is ignored"]),
         ("duplicate", "images/train/good.png", ["1 image occurs more than once", "in 1 of them the masks differ"]),
         ("missing mask", "no_mask", ["1 image has no mask"]),
@@ -117,6 +117,12 @@ def test_ids_that_begin_with_one(tmp_path):
     root = write_masks(tmp_path, blocky_label(*SIZE, num_classes=2) + 1)
     report = check("", {"train": folder(root, None, classes=["a", "b"])})
     assert "label_map={1: 0, 2: 1} makes them begin with 0" in of(report, "unknown id").advice
+
+
+def test_one_id_too_many(tmp_path):
+    root = write_masks(tmp_path, blocky_label(*SIZE, num_classes=3))
+    advice = of(check("", {"train": folder(root, None, classes=["a", "b"])}), "unknown id").advice
+    assert "If 2 means unlabelled: label_map={2: 255}. If 0 does: label_map={0: 255, 1: 0, 2: 1, ...}" in advice
 
 
 def test_channels_and_notes(tmp_path):
