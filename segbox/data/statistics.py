@@ -23,7 +23,19 @@ Result = TypeVar("Result")
 
 def class_frequencies(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None) -> np.ndarray:
     """Pixels of each class. Reads every label once, and only the labels; nothing is kept on disk."""
-    return sum(label_counts(dataset, workers, on_progress))[: len(dataset.classes)]
+    return class_pixels(dataset, workers, on_progress)[0]
+
+
+def class_pixels(
+    dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Per class, its pixels, and the labelled pixels of the images that hold it: what `all_weights` takes."""
+    pixels, where_present = np.zeros((2, len(dataset.classes)), np.int64)
+    for counts in label_counts(dataset, workers, on_progress):
+        counts = counts[: len(dataset.classes)]
+        pixels += counts
+        where_present += np.where(counts > 0, counts.sum(), 0)
+    return pixels, where_present
 
 
 def label_counts(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None) -> Iterator[np.ndarray]:

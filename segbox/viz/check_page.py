@@ -20,7 +20,7 @@ from segbox.viz.check_text import share_text, sizes_text
 from segbox.viz.overlay import as_bytes, overlay
 
 EXAMPLES = 10  # pictures of a split
-OFFENDERS = 6  # pictures of a problem
+OFFENDERS = 8  # pictures of a problem
 WIDTH = 320  # of a picture, at most
 UNKNOWN = (255, 0, 255)  # the colour of ids that are no class
 SIZES = 6  # that a split lists
@@ -44,9 +44,7 @@ def check_page(report: Report, weights: Mapping[str, np.ndarray]) -> str:
     if report.splits:
         parts += ["<h2>Classes</h2>", _class_table(report, weights)]
     for name, found in report.scans.items():
-        legend = f'<div class="legend">{"".join(_chip(report, i) for i in range(len(report.classes)))}</div>'
-        parts += [f"<h2>Examples of {escape(name)}</h2>", '<p class="soft">Point at one to see the image alone.</p>']
-        parts += [legend, f'<div class="grid">{"".join(_examples(found, report))}</div>']
+        parts += _example_section(name, found, report)
     return "".join([*parts, "</main></body></html>"])
 
 
@@ -182,6 +180,15 @@ def _class_row(
 def _chip(report: Report, i: int) -> str:
     colour = "#" + "".join(f"{int(c):02x}" for c in report.palette[i])
     return f'<span><span class="chip" style="background:{colour}"></span>{escape(report.classes[i])}</span>'
+
+
+def _example_section(name: str, found: Scan, report: Report) -> Iterable[str]:
+    figures = "".join(_examples(found, report))
+    if figures:
+        yield f"<h2>Examples of {escape(name)}</h2>"
+        yield f'<div class="legend">{"".join(_chip(report, i) for i in range(len(report.classes)))}'
+        yield '<span class="soft">Point at a picture to see the image alone.</span></div>'
+        yield f'<div class="grid">{figures}</div>'
 
 
 def _examples(found: Scan, report: Report) -> Iterable[str]:

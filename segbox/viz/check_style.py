@@ -39,6 +39,8 @@ figure .picture { position: relative; display: block; background: var(--line); }
 figure img { display: block; width: 100%; height: 160px; object-fit: contain; }
 figure img + img { position: absolute; inset: 0; transition: opacity .15s; }
 figure:hover img + img { opacity: 0; }
+.problem .grid { grid-template-columns: repeat(auto-fill, minmax(262px, 1fr)); }
+figure.pair img, figure.pair .none { height: 112px; }
 figure.pair .picture { display: grid; grid-template-columns: 1fr 1fr; gap: 2px; }
 figure.pair img + img { position: static; } figure.pair:hover img + img { opacity: 1; }
 figcaption { font-size: 12px; padding: 6px 10px 8px; overflow-wrap: anywhere; line-height: 1.35; }
@@ -54,7 +56,7 @@ tr:last-child td { border-bottom: 0; }
 td.bars { width: 34%; min-width: 180px; text-align: left; }
 .bar { height: 8px; border-radius: 4px; background: var(--bar); margin: 2px 0; min-width: 2px; }
 .bar.second { background: var(--bar2); }
-.bar.zero { background: transparent; border: 1px dashed var(--bad); width: 14px; }
+.bar.zero { visibility: hidden; }
 .chip { display: inline-block; width: 13px; height: 13px; border-radius: 4px; margin-right: 7px; vertical-align: -2px;
   border: 1px solid rgba(128, 128, 128, .5); }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 0 0 12px; font-size: 13px; }

@@ -55,7 +55,7 @@ def test_it_shows_the_problems_the_classes_and_examples(page):
 
 
 def test_a_sound_set():
-    config = {"type": "ShapesDataset", "num_images": 4, "size": (32, 48)}
+    config = {"type": "ShapesDataset", "num_images": 20, "size": (32, 48)}
     report = check("shapes", {"train": config})
     page = check_page(report, {"inverse": np.ones(7)})
-    assert "Ready to train" in page and "Problems" not in page and page.count("<figure") == 4
+    assert "Ready to train" in page and "Problems" not in page and page.count("<figure") == 10

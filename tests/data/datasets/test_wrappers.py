@@ -11,7 +11,7 @@ from segbox.data.datasets.shapes import ShapesDataset
 from segbox.data.datasets.subset import SubsetDataset
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.loader import build_dataset, train_loader
-from segbox.data.statistics import class_frequencies, label_counts
+from segbox.data.statistics import class_frequencies, class_pixels, label_counts
 from segbox.errors import ConfigError, DataError
 from tests.faulty_data import write_pairs
 
@@ -114,6 +114,7 @@ def test_frequencies():
     dataset = Stripes([[1], [1, 2], [0]])
     assert class_frequencies(dataset).tolist() == [40 + 32 + 48, 8 + 8, 8]
     assert class_frequencies(RepeatDataset(dataset, 2)).tolist() == [240, 32, 16]
+    assert class_pixels(dataset)[1].tolist() == [144, 96, 48]  # of the images that hold the class
     seen = []
     counts = list(label_counts(ShapesDataset(9), workers=1, on_progress=lambda *step: seen.append(step)))
     assert seen == [(8, 9), (9, 9)]
