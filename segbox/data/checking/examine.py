@@ -1,7 +1,5 @@
 """Everything worth knowing about one image and its mask, read once; an error is a finding like any other."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -10,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segbox.data.checking.headers import Header, read_header
+from segbox.data.checking.headers import Header, quiet, read_header
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import SAME_IDS, PairDataset
 from segbox.data.datasets.wrapper import innermost
-from segbox.data.files import SET_LOG_LEVEL, read_image, read_label
+from segbox.data.files import read_image, read_label
 from segbox.data.placement import Size
 from segbox.data.statistics import OnProgress, count_ids, in_processes
 from segbox.errors import DataError
@@ -79,7 +77,7 @@ def scan(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None =
             places[key] = index
             tables.append(inner.label_table if isinstance(inner, FolderDataset | PairDataset) else SAME_IDS)
     indices = list(places.values())
-    with _quiet():
+    with quiet():
         pairs = list(in_processes(partial(_examine, dataset, indices), len(indices), workers, on_progress))
     return Scan(dataset, pairs, list(times.values()), tables, indices)
 
@@ -146,13 +144,3 @@ def _hash(pixels: np.ndarray) -> bytes:
     digest = blake2b(f"{pixels.shape}{pixels.dtype}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(pixels))
     return digest.digest()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """OpenCV's own remarks on damaged files: the findings say it better."""
-    before = SET_LOG_LEVEL(0)
-    try:
-        yield
-    finally:
-        SET_LOG_LEVEL(before)

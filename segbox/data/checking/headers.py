@@ -1,13 +1,15 @@
 """What an image file says of itself: its channels, bits and orientation. Decoding hides them."""
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from segbox.data.files import JPEG_START, PNG_START, START_OF_SCAN
+from segbox.data.files import JPEG_START, PNG_START, SET_LOG_LEVEL, START_OF_SCAN
 
 PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # by its colour type; with a palette it is a colour image
 JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -30,7 +32,8 @@ def read_header(path: str | Path) -> Header | None:
         return Header(PNG_CHANNELS.get(data[25], 3), data[24])
     if data.startswith(JPEG_START):
         return _read_jpeg(data)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    with quiet():
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     return None if image is None else Header(1 if image.ndim == 2 else image.shape[2], 8 * image.dtype.itemsize)
 
 
@@ -63,3 +66,13 @@ def _orientation(exif: bytes) -> int:
     except struct.error:  # damaged; nobody will turn the image by it
         pass
     return UPRIGHT
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """OpenCV's own remarks on damaged files: the findings say it better."""
+    before = SET_LOG_LEVEL(0)
+    try:
+        yield
+    finally:
+        SET_LOG_LEVEL(before)

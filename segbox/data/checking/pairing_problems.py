@@ -49,9 +49,10 @@ def duplicates_between(scans: dict[str, Scan]) -> list[Problem]:
 
 def duplicates_within(name: str, scan: Scan) -> Iterable[Problem]:
     same = [group for group in _same_images([(name, scan)]).values() if len(group) > 1]
-    if not same:
+    groups = [list({scan.pairs[i].path: i for _, i in reversed(group)}.values())[::-1] for group in same]
+    groups = [group for group in groups if len(group) > 1]  # one file in two data sets is meant
+    if not groups:
         return
-    groups = [[position for _, position in group] for group in same]
     differ = [g for g in groups if len({scan.pairs[i].mask.content for i in g}) > 1]
     more = f"; in {len(differ)} of them the masks differ" if differ else ""
     count = f"{len(groups)} images occur" if len(groups) > 1 else "1 image occurs"

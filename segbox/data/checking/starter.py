@@ -140,7 +140,8 @@ def _model(folder: Folder, train: Split) -> str:
     if folder.channels == 3:
         return ""
     mean, std = (tuple(float(v) for v in np.round(values, 2)) for values in (train.mean, train.std))
-    return f"model = dict(backbone=dict(in_channels={folder.channels}), mean={mean}, std={std})  # measured\n"
+    lines = [f"    backbone=dict(in_channels={folder.channels}),", f"    mean={mean},  # measured", f"    std={std},"]
+    return "\n".join(["model = dict(", *lines, ")", ""])
 
 
 def _settings(train: Split, size: tuple[int, int], steps: int) -> str:

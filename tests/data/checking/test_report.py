@@ -145,6 +145,9 @@ def test_wrappers_and_generated_images(tmp_path):
     report = check("", {"train": {"type": "RepeatDataset", "times": 3, "dataset": inner}})
     assert report.splits["train"].images == 3 and report.splits["train"].files == 1
     assert of(report, "missing mask").files == ["0"]
+    twice = {"type": "ConcatDataset", "datasets": [inner, inner]}
+    assert check("", {"train": twice}).splits["train"].files == 2
+    assert not [p for p in check("", {"train": twice}).problems if p.kind == "duplicate"]
     shapes = {"type": "ShapesDataset", "num_images": 20, "size": (32, 48)}
     assert not check("", {"train": shapes}, workers=1).problems
 
