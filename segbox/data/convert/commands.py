@@ -1,0 +1,185 @@
+"""What tools/convert_dataset.py can be told to do. Read for --help: imports nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+Options = tuple[tuple[str, dict[str, Any]], ...]
+
+
+@dataclass(frozen=True)
+class Command:
+    """`tree` is what SRC must hold; `function` is what plans it: by default `plan` in the module of its name."""
+
+    summary: str
+    tree: str
+    options: Options = ()
+    function: str = ""
+
+
+CLASSES = (
+    "--classes",
+    dict(nargs="+", metavar="NAME", help="classes in order of id, or a file with one per line (default: as found)"),
+)
+SPLIT = ("--split", dict(metavar="NAME", help="put everything into the split NAME: images/NAME, annotations/NAME"))
+NO_BACKGROUND = (
+    "--no-background",
+    dict(action="store_true", help="every pixel should be labelled: ids from 0, what is not labelled is ignored (255)"),
+)
+WINDOWS = (
+    ("--window", dict(type=int, default=512, metavar="N", help="side of the windows (512)")),
+    ("--stride", dict(type=int, default=512, metavar="N", help="from window to window; less than N overlaps (512)")),
+)
+COMMANDS: dict[str, Command] = {
+    "coco": Command(
+        "COCO's instances, or a JSON file like them; small objects over large ones",
+        """
+        SRC/annotations/instances_{train,val}2017.json
+        SRC/{train,val}2017/NAME.jpg          or SRC/images/{train,val}2017/NAME.jpg
+        -> DST/images/SPLIT, DST/annotations/SPLIT, DST/classes.txt; what the data set COCOVOC reads""",
+        (
+            (
+                "--classes",
+                dict(
+                    nargs="+",
+                    default=["voc"],
+                    metavar="NAME",
+                    help="voc: VOC's 21, of images with more than 1000 pixels of them (default); all: background and"
+                    " every category; else names, or a file of names",
+                ),
+            ),
+            ("--split", dict(nargs="+", metavar="NAME", help="only these splits (default: all that have a JSON file)")),
+            ("--json", dict(metavar="FILE", help="another JSON file in SRC")),
+            ("--images", dict(metavar="DIR", help="the folder of its images in SRC (default: the one it is in)")),
+            (
+                "--crowd",
+                dict(
+                    choices=("ignore", "class", "skip"),
+                    default="ignore",
+                    help="crowds: become 255 (default), are objects like others, or are left out",
+                ),
+            ),
+            ("--min-pixels", dict(type=int, metavar="N", help="leave out images with less of all classes together")),
+            NO_BACKGROUND,
+        ),
+    ),
+    "labelme": Command(
+        "labelme's JSON files; shapes in the order of the file",
+        """
+        SRC/**/NAME.json                      each names its image (imagePath), somewhere in SRC
+        Shapes: polygon, rectangle, circle, mask. The labels __ignore__ and _background_ mean what they say.
+        -> DST/images, DST/annotations, DST/classes.txt""",
+        (
+            CLASSES,
+            SPLIT,
+            NO_BACKGROUND,
+            ("--line-width", dict(type=int, metavar="N", help="draw lines and points N pixels wide (else refused)")),
+        ),
+    ),
+    "cvat": Command(
+        'what CVAT exports as "CVAT for images 1.1"; shapes by z_order',
+        """
+        SRC/annotations.xml
+        SRC/images/NAME.jpg                   or SRC/images/SUBSET/NAME.jpg, or SRC/NAME.jpg
+        Shapes: polygon, box, ellipse, mask.
+        -> DST/images, DST/annotations, DST/classes.txt""",
+        (
+            CLASSES,
+            SPLIT,
+            NO_BACKGROUND,
+            ("--skip", dict(nargs="+", default=(), metavar="KIND", help="leave these kinds out: polyline, points ...")),
+        ),
+    ),
+    "yolo": Command(
+        "Ultralytics' text files of polygons; small objects over large ones",
+        """
+        SRC/images/{train,val}/NAME.jpg       or SRC/images/NAME.jpg
+        SRC/labels/{train,val}/NAME.txt       lines of CLASS X1 Y1 X2 Y2 ..., parts of width and height
+        SRC/data.yaml                         with names, or --classes
+        -> DST/images, DST/annotations, DST/classes.txt; class 0 becomes id 1, behind the background""",
+        (CLASSES, NO_BACKGROUND),
+    ),
+    "rgb": Command(
+        "masks that are pictures, a colour for each class",
+        """
+        SRC/images/**/NAME.jpg
+        SRC/masks/**/NAME.png                 or SRC/annotations, SRC/labels
+        -> DST/images, DST/annotations, DST/classes.txt, DST/palette.txt""",
+        (
+            (
+                "--palette",
+                dict(
+                    nargs="+",
+                    metavar="NAME:R,G,B",
+                    help="colours in order of id, or a file of such lines (CVAT's labelmap.txt, CamVid's 'R G B NAME');"
+                    " a name may have several colours (default: the colours that occur)",
+                ),
+            ),
+            (
+                "--ignore",
+                dict(
+                    nargs="*",
+                    default=("ignore", "void", "unlabelled", "unlabeled"),
+                    metavar="NAME",
+                    help="names that become 255 (ignore, void, unlabelled, unlabeled)",
+                ),
+            ),
+            (
+                "--nearest",
+                dict(
+                    nargs="?",
+                    type=float,
+                    const=442,
+                    metavar="MAX",
+                    help="for masks spoilt by JPEG: other colours become the closest one, at most MAX away",
+                ),
+            ),
+            ("--images", dict(default="images", metavar="DIR", help="where the images are in SRC (images)")),
+            ("--masks", dict(metavar="DIR", help="where the masks are in SRC (masks, annotations or labels)")),
+            ("--mask-suffix", dict(default="", metavar="TEXT", help="_L if the mask of NAME.png is NAME_L.png")),
+        ),
+    ),
+    "sbd": Command(
+        "SBD's .mat files, beside PASCAL VOC 2012; and the list train_aug.txt of 10582 names",
+        """
+        SRC/cls/NAME.mat, SRC/train.txt, SRC/val.txt          or in SRC/dataset, SRC/benchmark_RELEASE/dataset
+        DST/JPEGImages, DST/ImageSets/Segmentation            DST is VOCdevkit/VOC2012
+        -> DST/SegmentationClassAug, DST/ImageSets/Segmentation/train_aug.txt""",
+    ),
+    "pascal_context": Command(
+        "Pascal Context, 59 classes, beside VOC 2010",
+        """
+        SRC/trainval_merged.json              or the full labels, SRC/trainval/NAME.mat
+        DST/JPEGImages                        DST is VOCdevkit/VOC2010
+        -> DST/SegmentationClassContext, DST/ImageSets/SegmentationContext/{train,val}.txt""",
+    ),
+    "cityscapes": Command(
+        "Cityscapes' annotations to masks of its 19 classes (the data set also reads labelIds as they are)",
+        """
+        SRC/gtFine/{train,val,test}/CITY/NAME_gtFine_labelIds.png         or NAME_gtFine_polygons.json
+        SRC/leftImg8bit/{train,val,test}/CITY/NAME_leftImg8bit.png
+        -> DST/gtFine/**/NAME_gtFine_labelTrainIds.png; DST may be SRC""",
+        (("--polygons", dict(action="store_true", help="draw the polygons even where there are labelIds")),),
+    ),
+    "potsdam": Command(
+        "ISPRS Potsdam, cut to windows",
+        """
+        SRC/**/top_potsdam_AREA_RGB.tif and SRC/**/top_potsdam_AREA_label_noBoundary.tif
+        -> DST/img_dir/{train,val}, DST/ann_dir/{train,val}: 3456 and 2016 windows""",
+        WINDOWS,
+        "aerial.plan_potsdam",
+    ),
+    "vaihingen": Command(
+        "ISPRS Vaihingen, cut to windows",
+        """
+        SRC/**/top_mosaic_09cm_areaN.tif and SRC/**/top_mosaic_09cm_areaN_noBoundary.tif
+        -> DST/img_dir/{train,val}, DST/ann_dir/{train,val}""",
+        WINDOWS,
+        "aerial.plan_vaihingen",
+    ),
+    "loveda": Command(
+        "LoveDA: city and country in one folder; its masks are ids already",
+        """
+        SRC/{Train,Val,Test}/{Rural,Urban}/{images_png,masks_png}/N.png
+        -> DST/img_dir/{train,val,test}, DST/ann_dir/{train,val}""",
+    ),
+}

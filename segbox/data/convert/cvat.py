@@ -1,0 +1,112 @@
+"""CVAT (https://docs.cvat.ai/docs/other/xml_format), "CVAT for images 1.1": one XML file."""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from segbox import IGNORE_INDEX
+from segbox.data.convert.draw import Region, Shape, Size, area_of, box_corners, ellipse, from_runs, paint
+from segbox.data.convert.plan import Crew, Item, Plan, folder_item, given_classes, need, with_background, within
+from segbox.errors import DataError, did_you_mean
+
+EXPECTED = """\
+  annotations.xml           exported as "CVAT for images 1.1"
+  images/NAME.jpg           or images/SUBSET/NAME.jpg, or NAME.jpg"""
+KINDS = ("polygon", "box", "ellipse", "mask")
+WITHOUT_AREA = ("polyline", "points", "skeleton", "cuboid")
+Record = tuple[str, dict[str, str]]  # a shape: its kind, its attributes
+
+
+def plan(
+    source: Path,
+    target: Path,
+    crew: Crew,
+    classes: Sequence[str] | None = None,
+    split: str | None = None,
+    no_background: bool = False,
+    skip: Sequence[str] = (),
+) -> Plan:
+    need(source, "annotations.xml", expected=EXPECTED)
+    file = source / "annotations.xml"
+    root = _read(file)
+    labels = [element.text or "" for element in root.findall("meta//labels/label/name")]
+    images = root.findall("image")
+    if not images:
+        raise DataError(f'{file}: holds no images (a video? export it as "CVAT for images 1.1")')
+    names = given_classes(classes)
+    if names is None:
+        names = labels or sorted({shape.get("label", "") for image in images for shape in image if shape.tag in KINDS})
+    names = with_background(names, no_background)
+    items = [_item(file, source, image, split) for image in images]
+    settings = dict(format="cvat", classes=names, no_background=no_background, skip=sorted(skip))
+    function = partial(draw, {name: i for i, name in enumerate(names)}, IGNORE_INDEX if no_background else 0, set(skip))
+    return Plan(target, items, function, "annotations", settings, names)
+
+
+def _read(file: Path) -> ElementTree.Element:
+    data = file.read_bytes()
+    if re.search(rb"<!\s*(DOCTYPE|ENTITY)", data) or b"<" not in data[:200]:  # entities can grow without bound
+        raise DataError(f"{file}: is not what CVAT writes")
+    try:
+        return ElementTree.fromstring(data)
+    except ElementTree.ParseError as error:
+        raise DataError(f"{file}: is no XML file, or it is damaged ({error})") from None
+
+
+def _item(file: Path, source: Path, image: ElementTree.Element, split: str | None) -> Item:
+    name, subset = image.get("name", ""), image.get("subset", "")
+    try:
+        size = int(image.get("height", "")), int(image.get("width", ""))
+        places = [within(source, f"{folder}{name}") for folder in ("images/", f"images/{subset}/", "")]
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from None
+    except ValueError:
+        raise DataError(f"{file}: the image {name!r} has no width and height") from None
+    path = next((place for place in places if place.is_file()), places[0])
+    name = within(source, name).relative_to(source).with_suffix("").as_posix()
+    content = [(shape.tag, dict(shape.attrib)) for shape in image]
+    return folder_item(path, path, name, split, size=size, content=content)
+
+
+def draw(ids: dict[str, int], unlabelled: int, skip: set[str], item: Item, size: Size) -> np.ndarray:
+    """By z_order; in the order of the file where that is equal."""
+    shapes = []
+    for number, (kind, values) in enumerate(item.content):
+        if kind in skip or kind == "tag":
+            continue
+        label = values.get("label", "")
+        try:
+            if kind not in KINDS:
+                raise DataError(f"has no area; --skip {kind} leaves such shapes out")
+            if label not in ids:
+                raise DataError(f"is none of {', '.join(ids)}.{did_you_mean(label, ids)}")
+            region = _region(kind, values, size)
+            shapes.append((int(values.get("z_order", 0)), Shape(ids[label], (region,))))
+        except (DataError, KeyError, ValueError) as error:
+            what = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise DataError(f"shape {number}, {kind} {label!r}: {what}") from None
+    shapes.sort(key=lambda pair: pair[0])
+    return paint(np.full(size, unlabelled, np.uint8), [shape for _, shape in shapes])
+
+
+def _region(kind: str, values: dict[str, str], size: Size) -> Region:
+    if kind == "polygon":
+        corners = [tuple(map(float, pair.split(","))) for pair in values["points"].split(";")]
+        if len(corners) < 3 or {len(corner) for corner in corners} != {2}:
+            raise DataError(f"points={values['points'][:40]!r}: expected x,y;x,y;x,y and so on")
+        return area_of(corners, size)
+    if kind == "mask":
+        left, top, width, height = (int(values[name]) for name in ("left", "top", "width", "height"))
+        if min(left, top) < 0 or left + width > size[1] or top + height > size[0]:
+            raise DataError("does not fit into the image")
+        inside = from_runs([int(word) for word in values["rle"].split(",")], (height, width), by_column=False)
+        return Region(top, left, inside)
+    degrees = float(values.get("rotation", 0))
+    if kind == "ellipse":
+        centre, radii = (tuple(float(values[name]) for name in pair) for pair in (("cx", "cy"), ("rx", "ry")))
+        return ellipse(centre, radii, degrees, size)
+    return area_of(box_corners(*(float(values[name]) for name in ("xtl", "ytl", "xbr", "ybr")), degrees), size)

@@ -1,0 +1,147 @@
+"""Masks that are pictures: a colour for each class."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from segbox import IGNORE_INDEX
+from segbox.data.convert.draw import Size
+from segbox.data.convert.plan import Crew, Item, Plan, find_images, folder_item, need
+from segbox.data.datasets.pairs import match_names, read_lines
+from segbox.data.files import read_image
+from segbox.errors import DataError
+
+Colour = tuple[int, int, int]
+
+EXPECTED = """\
+  images/**/NAME.jpg        or --images
+  masks/**/NAME.png         or annotations, labels, or --masks: pictures in the colours of the classes"""
+MASK_FOLDERS = ("masks", "annotations", "labels")
+UNKNOWN = 254  # in tables: no class has this colour
+MOST = 64  # colours that masks may hold where no palette is given
+FAR = 3 * 255**2
+FOUND = "the colours were found, not given: name them in"
+COLOUR = r"(?P<red>\d+)[,\s]+(?P<green>\d+)[,\s]+(?P<blue>\d+)"
+
+
+def plan(
+    source: Path,
+    target: Path,
+    crew: Crew,
+    palette: Sequence[str] | None = None,
+    ignore: Sequence[str] = ("ignore", "void", "unlabelled", "unlabeled"),
+    nearest: float | None = None,
+    images: str = "images",
+    masks: str | None = None,
+    mask_suffix: str = "",
+) -> Plan:
+    folder = masks or next((name for name in MASK_FOLDERS if (source / name).is_dir()), MASK_FOLDERS[0])
+    need(source, images, folder, expected=EXPECTED)
+    pictures = find_images(source / images)
+    found = find_images(source / folder)
+    coloured = {name.removesuffix(mask_suffix): path for name, path in found.items() if name.endswith(mask_suffix)}
+    pairs = match_names(pictures, coloured, None, source / images, f"in {source / folder}")
+    colours = read_palette(palette) if palette else _colours_of(coloured, crew)
+    classes = tuple(name for name in dict.fromkeys(name for name, _ in colours) if name not in ignore)
+    items = [
+        folder_item(mask, image, image.relative_to(source / images).with_suffix("").as_posix()) for image, mask in pairs
+    ]
+    ids = [(classes.index(name) if name in classes else IGNORE_INDEX, colour) for name, colour in colours]
+    settings = dict(format="rgb", palette=[[name, *colour] for name, colour in colours], nearest=nearest)
+    lines = [f"{name}:{','.join(map(str, colour))}" for name, colour in colours]
+    return Plan(
+        target,
+        items,
+        partial(draw, tuple(ids), nearest),
+        "annotations",
+        settings,
+        classes,
+        texts={"palette.txt": lines},
+        notes=[] if palette else [f"{FOUND} {target / 'palette.txt'}, then --palette THAT_FILE --overwrite"],
+    )
+
+
+def read_palette(entries: Sequence[str]) -> list[tuple[str, Colour]]:
+    """ "name:r,g,b", "r g b name" as CamVid's, or one file of such lines; CVAT's labelmap.txt is one."""
+    if len(entries) == 1 and Path(entries[0]).is_file():
+        entries = [line for line in read_lines(Path(entries[0])) if not line.startswith("#")]
+    colours = []
+    for text in entries:
+        match = re.fullmatch(rf"(?P<name>.+?)\s*:\s*{COLOUR}\s*(:.*)?", text)
+        match = match or re.fullmatch(rf"{COLOUR}[,\s]+(?P<name>\S.*)", text)
+        colour = tuple(int(match[part]) for part in ("red", "green", "blue")) if match else ()
+        if not colour or max(colour) > 255:
+            raise DataError(f"the palette says {text!r}; expected name:red,green,blue with numbers up to 255")
+        colours.append((match["name"].strip(), colour))
+    if len({colour for _, colour in colours}) < len(colours):
+        raise DataError("the palette gives a colour to two classes")
+    if len(dict(colours)) > UNKNOWN:
+        raise DataError(f"the palette names {len(dict(colours))} classes; a mask can tell {UNKNOWN} apart")
+    return colours
+
+
+def _colours_of(masks: dict[str, Path], crew: Crew) -> list[tuple[str, Colour]]:
+    """All that occur, dark ones first."""
+    found: set[Colour] = set()
+    for path, colours in zip(masks.values(), crew.map(count_colours, list(masks.values())), strict=True):
+        found.update(colours)
+        if len(found) > MOST:
+            raise DataError(
+                f"{path}: with this one the masks hold {len(found)} colours, {described(colours)}; give --palette, and"
+                " --nearest if they were saved as JPEG or resized with smoothing"
+            )
+    return [("colour_{:02x}{:02x}{:02x}".format(*colour), colour) for colour in sorted(found)]
+
+
+def count_colours(path: Path) -> dict[Colour, int]:
+    colours, counts = np.unique(pack(read_image(path)), return_counts=True)
+    return {(c >> 16, c >> 8 & 255, c & 255): n for c, n in zip(colours.tolist(), counts.tolist())}
+
+
+def described(colours: dict[Colour, int]) -> str:
+    """The commonest first."""
+    few = sorted(colours, key=lambda colour: -colours[colour])[:5]
+    return ", ".join(f"{colour} in {colours[colour]} pixels" for colour in few) + (", ..." if len(colours) > 5 else "")
+
+
+def draw(ids: tuple[tuple[int, Colour], ...], nearest: float | None, item: Item, size: Size) -> np.ndarray:
+    return recognise(read_image(item.source), ids, nearest)
+
+
+def recognise(picture: np.ndarray, ids: tuple[tuple[int, Colour], ...], nearest: float | None) -> np.ndarray:
+    """From colours, H W 3, to ids. `nearest`: how far a colour may lie from the one that it is meant to be."""
+    packed = pack(picture)
+    mask = _table(ids)[packed]
+    if not (mask == UNKNOWN).any():
+        return mask
+    strange, counts = np.unique(packed[mask == UNKNOWN], return_counts=True)
+    colours = np.stack([strange >> 16, strange >> 8 & 255, strange & 255], axis=1)
+    best, distance = np.zeros(len(strange), np.uint8), np.full(len(strange), FAR + 1)
+    for value, colour in ids:
+        this = ((colours - np.array(colour)) ** 2).sum(axis=1)
+        best, distance = np.where(this < distance, value, best), np.minimum(this, distance)
+    far = distance > (nearest or 0) ** 2
+    if far.any():
+        named = {tuple(map(int, c)): int(n) for c, n in zip(colours[far], counts[far])}
+        way_out = f"none lies within {nearest}" if nearest else "--nearest takes the colour that lies closest"
+        raise DataError(f"{len(named)} colours are not in the palette: {described(named)}; {way_out}")
+    table = _table(ids).copy()
+    table[strange] = best
+    return table[packed]
+
+
+def pack(picture: np.ndarray) -> np.ndarray:
+    """H W: red, green and blue in one number."""
+    red, green, blue = (picture[:, :, i].astype(np.int32) for i in range(3))
+    return red << 16 | green << 8 | blue
+
+
+@lru_cache(maxsize=1)
+def _table(ids: tuple[tuple[int, Colour], ...]) -> np.ndarray:
+    table = np.full(2**24, UNKNOWN, np.uint8)
+    for value, (red, green, blue) in ids:
+        table[red << 16 | green << 8 | blue] = value
+    return table

@@ -1,0 +1,241 @@
+"""A plan made true: in several processes, nothing half-written, and what is there already left alone."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segbox.data.convert.draw import Size
+from segbox.data.convert.plan import Crew, Item, Plan
+from segbox.data.files import read_image, read_label
+from segbox.data.statistics import count_ids
+from segbox.errors import DataError, UserError
+
+RECORD = ".conversion"  # in the target: what its masks were made with
+SHOWN = 10  # problems
+
+
+@dataclass
+class Output:
+    """Where files go, and what became of them."""
+
+    root: Path
+    copy: bool = False
+    overwrite: bool = False
+    written: int = 0
+    skipped: int = 0
+    left_out: int = 0
+    problem: str = ""
+    pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+
+    def needs(self, place: str) -> bool:
+        """A mask that is whole is counted and not made again."""
+        if self.overwrite or not (self.root / place).exists():
+            return True
+        try:
+            self.pixels += count_ids(read_label(self.root / place))
+        except DataError:
+            return True
+        self.skipped += 1
+        return False
+
+    def write_mask(self, place: str, mask: np.ndarray) -> None:
+        self.write_image(place, mask)
+        self.pixels += count_ids(mask)
+        self.written += 1
+
+    def write_image(self, place: str, pixels: np.ndarray) -> None:
+        """H W, or H W 3 in RGB."""
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+        with _new_file(self.root / place) as part:
+            part.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+
+    def link(self, place: str, image: Path) -> None:
+        """The image itself with `copy`, else a link to it that survives moving both."""
+        path = self.root / place
+        if self.copy:
+            if path.is_symlink() or not path.exists() or path.stat().st_size != image.stat().st_size:
+                with _new_file(path) as part:
+                    shutil.copyfile(image, part)
+        elif not (path.exists() and path.samefile(image)):
+            with _new_file(path) as part:
+                part.symlink_to(os.path.relpath(image.resolve(), path.parent.resolve()))
+
+
+class _new_file:
+    """A path to write to; it gets its name when all is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.part = path.with_name(f".{path.name}.part")
+
+    def __enter__(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.part.unlink(missing_ok=True)
+        return self.part
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is None:
+            os.replace(self.part, self.path)
+        else:
+            self.part.unlink(missing_ok=True)
+
+
+@dataclass
+class Summary:
+    written: int
+    skipped: int
+    left_out: int
+    pixels: np.ndarray  # of each id
+    problems: list[str]
+
+
+def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False) -> Summary:
+    """Every item is tried; what is wrong with some of them is in the summary."""
+    _check_places(plan)
+    if not overwrite:
+        _check_record(plan)
+    _write_text(plan.root / RECORD, json.dumps(_record(plan.root) | {plan.folder: plan.settings}, indent=1))
+    output = Output(plan.root, copy, overwrite)
+    done = crew.map(partial(_convert, plan.convert or partial(convert_pair, plan.draw), output), plan.items)
+    problems = [output.problem for output in done if output.problem]
+    if not problems:  # lists name only what is there
+        if plan.classes:
+            _write_text(plan.root / "classes.txt", "\n".join(plan.classes))
+        for place, lines in plan.texts.items():
+            _write_text(plan.root / place, "\n".join(lines))
+    pixels = sum((output.pixels for output in done), np.zeros(256, np.int64))
+    counts = [sum(getattr(output, name) for output in done) for name in ("written", "skipped", "left_out")]
+    return Summary(*counts, pixels, problems)
+
+
+def _convert(convert: Callable, start: Output, item: Item) -> Output:
+    output = Output(start.root, start.copy, start.overwrite)
+    try:
+        convert(item, output)
+    except DataError as error:
+        message = str(error)
+        output.problem = message if str(item.source) in message else f"{item.source}: {message}"
+    except (UserError, OSError) as error:  # a full disk does not get better with the next file
+        raise UserError(f"{item.source}: {error}") from error
+    except Exception as error:
+        raise RuntimeError(f"while converting {item.source}") from error
+    return output
+
+
+def convert_pair(draw: Callable[[Item, Size], np.ndarray | None], item: Item, output: Output) -> None:
+    """One mask, and the image beside it."""
+    if item.mask and output.needs(item.mask):
+        size = item.size
+        if item.image is not None:
+            size = read_image(item.image).shape[:2]
+            check_size(item, "the image", size, "the annotation", item.size)
+        mask = draw(item, size)
+        if mask is None:
+            output.left_out += 1
+            return
+        check_size(item, "the image", size, "the mask", mask.shape)
+        output.write_mask(item.mask, mask)
+    if item.link:
+        output.link(item.link, item.image)
+
+
+def check_size(item: Item, one: str, size: Size | None, other: str, other_size: Size | None) -> None:
+    if None not in (size, other_size) and tuple(size) != tuple(other_size):
+        raise DataError(
+            f"{item.source}: {one} is {size[1]}x{size[0]}, {other} {other_size[1]}x{other_size[0]}"
+            f"{_turned(size, other_size)}"
+        )
+
+
+def _turned(size: Size, other: Size) -> str:
+    return " (a camera's orientation mark turns the image?)" if tuple(size) == tuple(other)[::-1] else ""
+
+
+def _check_places(plan: Plan) -> None:
+    if not plan.items:
+        raise DataError(f"there is nothing to convert for {plan.root}")
+    for name in ("mask", "link"):
+        times = Counter(place for item in plan.items if (place := getattr(item, name)))
+        twice = [place for place, count in times.items() if count > 1]
+        if twice:
+            sources = [str(item.source) for item in plan.items if getattr(item, name) == twice[0]]
+            raise DataError(f"{len(twice)} files would be written twice: {twice[0]} from {' and from '.join(sources)}")
+    same = next((item for item in plan.items if item.mask and is_same(plan.root / item.mask, item.source)), None)
+    if same is not None:
+        raise DataError(f"{same.source} would be written over; give another target folder")
+
+
+def is_same(a: Path, b: Path) -> bool:
+    return os.path.realpath(a) == os.path.realpath(b)
+
+
+def _check_record(plan: Plan) -> None:
+    settings = _record(plan.root).get(plan.folder)
+    if settings is None:
+        found = next((item.mask for item in plan.items if item.mask and (plan.root / item.mask).exists()), None)
+        if found is not None:
+            raise DataError(
+                f"{plan.root / found} is there already and was not made by this tool;"
+                " give another target folder, or --overwrite"
+            )
+    elif settings != json.loads(json.dumps(plan.settings)):
+        differing = sorted(k for k in {*settings, *plan.settings} if settings.get(k) != _plain(plan.settings.get(k)))
+        shown = ", ".join(f"{k}: {settings.get(k)} there, {plan.settings.get(k)} now" for k in differing)
+        raise DataError(
+            f"the masks in {plan.root / plan.folder} were made with other settings ({shown});"
+            " give another target folder, or --overwrite"
+        )
+
+
+def _plain(value: object) -> object:
+    return json.loads(json.dumps(value))
+
+
+def _record(root: Path) -> dict:
+    with suppress(FileNotFoundError, ValueError):
+        record = json.loads((root / RECORD).read_text(encoding="utf-8"))
+        return record if isinstance(record, dict) else {}
+    return {}
+
+
+def _write_text(path: Path, text: str) -> None:
+    with _new_file(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+# --- what to say at the end ------------------------------------------------------------------------------------------
+
+
+def summary_text(plan: Plan, summary: Summary) -> str:
+    counts = f"{summary.written} masks written, {summary.skipped} were there already"
+    lines = [f"{plan.root / plan.folder}: {counts}"]
+    if summary.left_out:
+        lines[0] += f", {summary.left_out} images left out"
+    total = max(1, int(summary.pixels.sum()))
+    width = max([len("ignored"), *map(len, plan.classes)])
+    for i in np.flatnonzero(summary.pixels):
+        name = plan.classes[i] if i < len(plan.classes) else "ignored" if i == 255 else ""
+        pixels = int(summary.pixels[i])
+        lines.append(f"  {i:3} {name:{width}} {pixels:13} pixels {100 * pixels / total:6.2f} %")
+    absent = [name for i, name in enumerate(plan.classes) if not summary.pixels[i]]
+    if absent:
+        lines.append(f"  never: {', '.join(absent)}")
+    return "\n".join([*lines, *plan.notes])
+
+
+def problems_text(problems: list[str], total: int) -> str:
+    more = f"\n  ... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    return (
+        f"{len(problems)} of {total} files could not be converted (the others were; mend these and start again):\n  "
+        + "\n  ".join(problems[:SHOWN])
+        + more
+    )

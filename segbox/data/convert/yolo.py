@@ -1,0 +1,103 @@
+"""Ultralytics' text files for segmentation: one polygon per line, as parts of the image's width and height."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from segbox import IGNORE_INDEX
+from segbox.data.convert.draw import Shape, Size, largest_first, outline_of, paint
+from segbox.data.convert.plan import (
+    Crew,
+    Item,
+    Plan,
+    find,
+    find_images,
+    folder_item,
+    given_classes,
+    need,
+    with_background,
+)
+from segbox.errors import DataError
+
+EXPECTED = """\
+  images/{train,val}/NAME.jpg       or images/NAME.jpg
+  labels/{train,val}/NAME.txt       CLASS X1 Y1 X2 Y2 X3 Y3 ..., a polygon per line
+  data.yaml                         with `names`, or --classes"""
+ROUNDED = 0.01  # pixels that numbers of six digits may have lost; else pixel 5 of 24, 0.208333, would become 4
+YAML_FILES = ("data.yaml", "dataset.yaml", "data.yml")
+
+
+def plan(
+    source: Path,
+    target: Path,
+    crew: Crew,
+    classes: Sequence[str] | None = None,
+    no_background: bool = False,
+) -> Plan:
+    need(source, "images", "labels", expected=EXPECTED)
+    names = given_classes(classes) or _names_in(source)
+    images, labels = find_images(source / "images"), find(source / "labels", ".txt")
+    alone = sorted(labels.keys() - images.keys())
+    if alone:
+        raise DataError(f"{len(alone)} files in {source / 'labels'} have no image ({', '.join(alone[:3])})")
+    items = [folder_item(labels.get(name, path), path, name) for name, path in images.items()]
+    shift = 0 if no_background or "background" in names else 1
+    settings = dict(format="yolo", classes=with_background(names, no_background), no_background=no_background)
+    empty = len(images.keys() - labels.keys())
+    notes = [f"{empty} images have no text file: nothing is in them"] if empty else []
+    function = partial(draw, len(names), shift, IGNORE_INDEX if no_background else 0)
+    return Plan(target, items, function, "annotations", settings, settings["classes"], notes=notes)
+
+
+def draw(num_classes: int, shift: int, unlabelled: int, item: Item, size: Size) -> np.ndarray:
+    """Small objects over large ones, as Ultralytics does."""
+    lines = item.source.read_text(encoding="utf-8-sig").splitlines() if item.source != item.image else ()
+    shapes = []
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if not words:
+            continue
+        try:
+            index, *numbers = int(float(words[0])), *map(float, words[1:])
+        except (ValueError, OverflowError):
+            raise DataError(f"{item.source}, line {number}: expected numbers, got {line[:40]!r}") from None
+        if not 0 <= index < num_classes:
+            raise DataError(f"{item.source}, line {number}: class {index}, but there are {num_classes} classes")
+        if len(numbers) < 6 or len(numbers) % 2:
+            what = "a box, not a polygon" if len(numbers) == 4 else f"{len(numbers)} numbers, not pairs of x and y"
+            raise DataError(f"{item.source}, line {number}: is {what}")
+        corners = np.array(numbers).reshape(-1, 2)
+        if not ((corners >= -0.01) & (corners <= 1.01)).all():
+            raise DataError(f"{item.source}, line {number}: x and y must be parts of the image, 0 to 1")
+        shapes.append(Shape(index + shift, (outline_of(corners * size[::-1] + ROUNDED, size),)))
+    return paint(np.full(size, unlabelled, np.uint8), largest_first(shapes))
+
+
+def _names_in(source: Path) -> tuple[str, ...]:
+    """`names` of the YAML file that lies there: a list or a table, on one line or on several."""
+    path = next((source / name for name in YAML_FILES if (source / name).is_file()), None)
+    if path is None:
+        raise DataError(f"no class names: give --classes, or {source / YAML_FILES[0]} with `names`")
+    lines = [line.split(" #")[0].rstrip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    start = next((i for i, line in enumerate(lines) if line.startswith("names:")), None)
+    if start is None:
+        raise DataError(f"{path}: has no `names`; give --classes")
+    first = lines[start].removeprefix("names:").strip()
+    text = first
+    if not first or (first[0] in "[{" and first[-1] not in "]}"):
+        for line in lines[start + 1 :]:
+            if line and line[0] not in " -]}":
+                break
+            text += line.strip() + ("," if not first else " ")
+    entries = [entry.strip().removeprefix("- ").strip() for entry in text.strip("[]{} ,").split(",")]
+    entries = [entry for entry in entries if entry]
+    if ":" in text:
+        table = dict(entry.split(":", 1) for entry in entries if ":" in entry)
+        if len(table) < len(entries) or sorted(map(str.strip, table)) != sorted(map(str, range(len(table)))):
+            raise DataError(f"{path}: `names` does not number its classes from 0 on; give --classes")
+        entries = [value for _, value in sorted(table.items(), key=lambda pair: int(pair[0]))]
+    if not entries:
+        raise DataError(f"{path}: `names` is empty; give --classes")
+    return tuple(entry.strip().strip("'\"") for entry in entries)
