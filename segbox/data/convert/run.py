@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -89,6 +90,10 @@ class _new_file:
             self.part.unlink(missing_ok=True)
 
 
+class _Bug(UserError):
+    """Ours; as a user's mistake it gets out of a process without the processes being waited for."""
+
+
 @dataclass
 class Summary:
     written: int
@@ -105,7 +110,11 @@ def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False) -> 
         _check_record(plan)
     _write_text(plan.root / RECORD, json.dumps(_record(plan.root) | {plan.folder: plan.settings}, indent=1))
     output = Output(plan.root, copy, overwrite)
-    done = crew.map(partial(_convert, plan.convert or partial(convert_pair, plan.draw), output), plan.items)
+    function = partial(_convert, plan.convert or partial(convert_pair, plan.draw), output)
+    try:
+        done = crew.map(function, plan.items)
+    except _Bug as bug:
+        raise RuntimeError(str(bug)) from None
     problems = [output.problem for output in done if output.problem]
     if not problems:  # lists name only what is there
         if plan.classes:
@@ -126,8 +135,8 @@ def _convert(convert: Callable, start: Output, item: Item) -> Output:
         output.problem = message if str(item.source) in message else f"{item.source}: {message}"
     except (UserError, OSError) as error:  # a full disk does not get better with the next file
         raise UserError(f"{item.source}: {error}") from error
-    except Exception as error:
-        raise RuntimeError(f"while converting {item.source}") from error
+    except Exception:
+        raise _Bug(f"while converting {item.source}:\n{traceback.format_exc()}") from None
     return output
 
 
