@@ -8,6 +8,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO := work_dirs/demo
 CONFIG := configs/demo/pspnet_r10_shapes.py
 
+# Threads that wait by sleeping: on a machine that also does other things, waiting by spinning makes steps several
+# times slower.
+export OMP_WAIT_POLICY ?= passive
+
 .PHONY: demo test test-slow lint format clean
 
 demo: .venv/.runtime
