@@ -1,15 +1,19 @@
 """A made instances file, against loops over pixels."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from segbox.config import load_config
 from segbox.data.datasets.pascal_voc import CLASSES
+from segbox.data.loader import build_dataset
 from segbox.errors import DataError
 from segbox.registry import DATASETS
 from tests.data.convert.made import SIZE, convert, layered, mask_of, naive_area, write_picture
 
+BASE = Path(__file__).parents[3] / "configs/_base_/datasets/coco_voc.py"
 CATEGORIES = [dict(id=1, name="person"), dict(id=4, name="motorcycle"), dict(id=24, name="zebra")]
 LARGE = [(1.5, 2.0), (30.2, 1.0), (33.0, 20.5), (3.0, 22.0)]
 SMALL = [(8.0, 5.0), (15.0, 5.0), (15.0, 12.0), (8.0, 12.0)]
@@ -136,3 +140,21 @@ def test_sizes_that_differ_are_told(tmp_path):
     make(tmp_path / "src", [], height=SIZE[1], width=SIZE[0])
     summary = convert("coco", tmp_path / "src", tmp_path / "out", min_pixels=0)
     assert "the image is 36x24, the annotation 24x36 (a camera's orientation" in summary.problems[0]
+
+
+def test_the_base_config_reads_what_the_converter_writes(tmp_path):
+    everything = [annotation(1, 1, flat([(0, 0), (36, 0), (36, 24), (0, 24)]))]
+    for split in ("train2017", "val2017"):
+        make(tmp_path / "src", everything, split=split)
+    convert("coco", tmp_path / "src", tmp_path / "out", min_pixels=0)
+    overrides = [f"data_root={tmp_path / 'out'}", "crop_size=(16, 24)"]
+    data = load_config(BASE, overrides).data
+    assert build_dataset(data.train)[0, 1]["image"].shape == (16, 24, 3)
+    assert (build_dataset(data.val, transform_labels=False)[0, 1]["label"] == CLASSES.index("person")).all()
+
+
+def test_coco_voc_tells_how_to_make_it(tmp_path):
+    with pytest.raises(DataError, match=r"tools/convert_dataset\.py coco FOLDER"):
+        DATASETS.build(dict(type="COCOVOC", root=str(tmp_path)))
+    with pytest.raises(ValueError, match="split='trian': is none of train, val"):
+        DATASETS.build(dict(type="COCOVOC", root=str(tmp_path), split="trian"))
