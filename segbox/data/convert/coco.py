@@ -66,7 +66,7 @@ def _sources(
         if splits is not None and len(splits) > 1:
             raise DataError(f"--json is one split, not {len(splits)}")
         folder = source / images if images is not None else (source / json).parent
-        need(source, json, str(folder.relative_to(source)), expected="the --json file, and --images beside it")
+        need(source, json, str(folder.absolute()), expected="the --json file, and the folder of its --images")
         return [(source / json, folder, splits[0] if splits else None)]
     found = sorted(path.stem.removeprefix("instances_") for path in (source / "annotations").glob("instances_*.json"))
     splits = splits or found or ["train2017"]
