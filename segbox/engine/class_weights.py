@@ -1,0 +1,41 @@
+"""Class weights counted from the training set, for losses that name a rule instead of numbers."""
+
+import logging
+
+from segbox import distributed
+from segbox.data.datasets.dataset import SegDataset
+from segbox.data.statistics import all_weights, class_pixels
+from segbox.errors import ConfigError, did_you_mean
+
+logger = logging.getLogger("segbox")
+AUTO = "enet"  # bounded, so that a class of a hundred pixels does not outweigh the rest
+
+
+class ClassWeights:
+    """`weights("enet")`: one number per class, by the rules of tools/check_dataset.py. The labels are read once."""
+
+    def __init__(self, dataset: SegDataset, workers: int) -> None:
+        self.dataset = dataset
+        self.workers = workers
+        self.by_rule: dict[str, list[float]] = {}
+
+    def __call__(self, rule: str) -> list[float]:
+        if not self.by_rule:
+            self.by_rule = self._count()
+        name = AUTO if rule == "auto" else rule
+        if name not in self.by_rule:
+            known = ["auto", *self.by_rule]
+            raise ConfigError(
+                f"class_weight={rule!r}: there is no such rule.{did_you_mean(rule, known)} Rules: {', '.join(known)};"
+                f" or give {len(self.dataset.classes)} numbers"
+            )
+        weights = self.by_rule[name]
+        logger.info("class weights (%s): %s", name, ", ".join(f"{w:.3g}" for w in weights))
+        return weights
+
+    def _count(self) -> dict[str, list[float]]:
+        """One process reads the labels and tells the others."""
+        logger.info("counting the classes of %d labels", len(self.dataset))
+        counted = class_pixels(self.dataset, self.workers) if distributed.is_main() else None
+        pixels, where_present = distributed.gather(counted)[0]
+        return {rule: weights.tolist() for rule, weights in all_weights(pixels, where_present).items()}
