@@ -11,10 +11,9 @@ import torch
 from segbox.config import Config
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import build_pipeline
-from segbox.engine.evaluation import class_map
 from segbox.errors import CheckpointError, ConfigError
 from segbox.models.inference import build_predict
-from segbox.models.layers import resize
+from segbox.models.score_map import ScoreMap
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import load_weights, read_checkpoint, read_weights
 from segbox.registry import call, import_extensions
@@ -58,16 +57,16 @@ class Predictor:
     @torch.inference_mode()
     def probabilities(self, image: np.ndarray) -> torch.Tensor:
         """K H W."""
-        return resize(self._scaled(image)[None], image.shape[:2])[0].cpu()
+        return self._scores(image).probabilities(image.shape[:2])[0].cpu()
 
     @torch.inference_mode()
     def class_map(self, image: np.ndarray) -> np.ndarray:
         """H W class ids."""
-        return class_map(self._scaled(image), image.shape[:2]).numpy()
+        return self._scores(image).classes(image.shape[:2])[0].cpu().numpy()
 
-    def _scaled(self, image: np.ndarray) -> torch.Tensor:
+    def _scores(self, image: np.ndarray) -> ScoreMap:
         size = image.shape[0], image.shape[1]
         sample: Sample = {"image": image, "path": "", "size": size}
         sample = self.pipeline(sample, random.Random(0))
         item = torch.from_numpy(np.ascontiguousarray(sample["image"].transpose(2, 0, 1)))
-        return self.predict(item[None].to(self.device))[0].float()
+        return self.predict(item[None].to(self.device))

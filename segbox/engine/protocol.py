@@ -11,7 +11,7 @@ from segbox import distributed
 from segbox.config import Config
 from segbox.data.loader import Loader, build_dataset, val_loader
 from segbox.engine.evaluation import Watch, evaluate
-from segbox.engine.metrics import ConfusionMatrix
+from segbox.engine.metric_set import MetricSet
 from segbox.engine.progress import with_progress
 from segbox.engine.runner import AMP
 from segbox.errors import ConfigError
@@ -43,7 +43,7 @@ class Evaluation:
             raise ConfigError("data.val: the config has no validation set to score on")
         self.dataset = build_dataset(*self._val_config(data.val))
         self.classes = self.dataset.classes
-        call(ConfusionMatrix, self.metric, "metric", classes=self.classes)  # refuse typos before hours of training
+        call(MetricSet, self.metric, "metric", classes=self.classes)  # refuse typos before hours of training
         call(build_predict, self.test, "test", model=nn.Identity())
         self.loader: Loader = val_loader(
             self.dataset, data.val_batch_size, data.workers, distributed.rank(), distributed.world_size()
@@ -58,9 +58,9 @@ class Evaluation:
         pipeline = [dict(type="Resize", short=min(height, width)), dict(type="CenterCrop", size=(height, width))]
         return {**val, "transform_labels": True, "pipeline": pipeline}, "data.val"
 
-    def __call__(self, model: nn.Module, watch: Watch | None = None, show_progress: bool = False) -> ConfusionMatrix:
+    def __call__(self, model: nn.Module, watch: Watch | None = None, show_progress: bool = False) -> MetricSet:
         predict = call(build_predict, self.test, "test", model=model)
-        metric = call(ConfusionMatrix, self.metric, "metric", classes=self.classes)
+        metric = call(MetricSet, self.metric, "metric", classes=self.classes)
         batches = with_progress(self.loader) if show_progress and distributed.is_main() else self.loader
         return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
 

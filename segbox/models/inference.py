@@ -1,6 +1,8 @@
-"""From images to class probabilities: whole, by windows, at several scales, mirrored.
+"""From images to scores of classes: whole, by windows, at several scales, mirrored.
 
-A predictor takes images B C H W (as the model does) and returns probabilities B K H W.
+A predictor takes images B C H W (as the model does) and returns a ScoreMap, which gives class maps and probabilities
+at any size. What is averaged are probabilities: of the windows at the image's pixels, of the image and its mirror
+image and of several scales at the head's own scale. Its logarithms, as a single pass's logits, are resized once.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from segbox.models.layers import resize
+from segbox.models.losses.pixels import all_classes
+from segbox.models.score_map import SMALLEST, ScoreMap, WholeMap, Window, WindowMap
 
-Predict = Callable[[Tensor], Tensor]
+Predict = Callable[[Tensor], ScoreMap]
 
 
 def build_predict(
@@ -21,29 +25,44 @@ def build_predict(
     windows_per_batch: int = 4,
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
+    base_size: int | None = None,
 ) -> Predict:
-    """The predictor that a config's `test` section describes. `stride` is two thirds of the window if not given."""
+    """The predictor that a config's `test` section describes. `stride` is two thirds of the window if not given.
+
+    With several scales, `base_size` says how long the image's longer side is at scale 1 (None: as it comes).
+    """
     if mode not in ("whole", "slide", "crop"):
         raise ValueError(f"mode {mode!r} is none of whole, slide, crop")
     if not scales or any(scale <= 0 for scale in scales):
         raise ValueError(f"scales {scales!r}: expected one or more numbers above 0")
+    if base_size is not None and base_size < 1:
+        raise ValueError(f"base_size {base_size}: expected 1 pixel or more")
     predict = whole(model)
-    if mode == "slide":
-        height, width = pair(window)
-        step = pair(stride) if stride is not None else (height * 2 // 3, width * 2 // 3)
-        predict = slide(predict, (height, width), step, windows_per_batch)
     if flip:
         predict = flipped(predict)
-    return predict if tuple(scales) == (1.0,) else multi_scale(predict, scales)
+    if mode == "slide":
+        height, width = pair(window)
+        step = pair(stride) if stride is not None else (max(1, height * 2 // 3), max(1, width * 2 // 3))
+        predict = slide(predict, (height, width), step, windows_per_batch)
+    return predict if tuple(scales) == (1.0,) else multi_scale(predict, scales, base_size)
 
 
 def whole(model: nn.Module) -> Predict:
     """All of the image in one pass."""
 
-    def predict(images: Tensor) -> Tensor:
-        return model(images).float().softmax(dim=1)
+    def predict(images: Tensor) -> ScoreMap:
+        return WholeMap(own_logits(model, images))
 
     return predict
+
+
+def own_logits(model: nn.Module, images: Tensor) -> Tensor:
+    """Of every class, at the head's own scale if the model gives them; the one channel of a binary model is two."""
+    own = getattr(model, "logits", None)
+    if own is not None:
+        return own(images)
+    logits = model(images)
+    return all_classes(logits, max(2, logits.shape[1]))
 
 
 def slide(predict: Predict, window: tuple[int, int], stride: tuple[int, int], windows_per_batch: int = 4) -> Predict:
@@ -54,22 +73,18 @@ def slide(predict: Predict, window: tuple[int, int], stride: tuple[int, int], wi
     if min(*window, *stride, windows_per_batch) < 1 or stride[0] > window[0] or stride[1] > window[1]:
         raise ValueError(f"window {window}, stride {stride}: a stride lies between 1 and the window")
 
-    def predict_by_windows(images: Tensor) -> Tensor:
-        height, width = images.shape[-2:]
+    def predict_by_windows(images: Tensor) -> ScoreMap:
+        count, _, height, width = images.shape
         h, w = min(window[0], height), min(window[1], width)
         corners = [(y, x) for y in starts(height, h, stride[0]) for x in starts(width, w, stride[1])]
-        total = count = None
+        windows = []
         for i in range(0, len(corners), windows_per_batch):
             some = corners[i : i + windows_per_batch]
-            crops = torch.cat([images[..., y : y + h, x : x + w] for y, x in some])
-            guesses = predict(crops).split(len(images))
-            if total is None:
-                total = guesses[0].new_zeros(len(images), guesses[0].shape[1], height, width)
-                count = guesses[0].new_zeros(height, width)
-            for (y, x), guess in zip(some, guesses):
-                total[..., y : y + h, x : x + w] += guess
-                count[y : y + h, x : x + w] += 1
-        return total.div_(count)
+            scores = predict(torch.cat([images[..., y : y + h, x : x + w] for y, x in some]))
+            windows += [
+                Window(y, x, h, w, scores.of(slice(k * count, (k + 1) * count))) for k, (y, x) in enumerate(some)
+            ]
+        return windows[0].scores if len(windows) == 1 else WindowMap(windows, height, width)
 
     return predict_by_windows
 
@@ -77,25 +92,46 @@ def slide(predict: Predict, window: tuple[int, int], stride: tuple[int, int], wi
 def flipped(predict: Predict) -> Predict:
     """The mean of the image's and its mirror image's."""
 
-    def predict_both(images: Tensor) -> Tensor:
-        return (predict(images) + predict(images.flip(-1)).flip(-1)) / 2
+    def predict_both(images: Tensor) -> ScoreMap:
+        total = own_probabilities(predict(images))
+        return logarithm(add_probabilities(predict(images.flip(-1)), total, is_mirrored=True))
 
     return predict_both
 
 
-def multi_scale(predict: Predict, scales: Sequence[float]) -> Predict:
-    """The mean over the image at several sizes, each brought back to its own size."""
+def multi_scale(predict: Predict, scales: Sequence[float], base_size: int | None = None) -> Predict:
+    """The mean over the image at several sizes, at the scale of the finest scores, but no finer than the image."""
 
-    def predict_all(images: Tensor) -> Tensor:
+    def predict_all(images: Tensor) -> ScoreMap:
         height, width = images.shape[-2:]
-        total: Tensor | float = 0.0
-        for scale in scales:
-            size = max(1, round(height * scale)), max(1, round(width * scale))
-            scaled = images if size == (height, width) else resize(images.float(), size)
-            total = total + resize(predict(scaled), (height, width))
-        return total / len(scales)
+        unit = 1.0 if base_size is None else base_size / max(height, width)
+        total: Tensor | None = None
+        for scale in sorted(scales, reverse=True):
+            size = max(1, round(height * unit * scale)), max(1, round(width * unit * scale))
+            scores = predict(images if size == (height, width) else resize(images.float(), size))
+            total = own_probabilities(scores, (height, width)) if total is None else add_probabilities(scores, total)
+            del scores  # or the next scale's would be made beside them
+        return logarithm(total)
 
     return predict_all
+
+
+def own_probabilities(scores: ScoreMap, most: Sequence[int] | None = None) -> Tensor:
+    """At the scale of the scores, or at `most` this size."""
+    size = scores.own_size
+    return scores.probabilities(size if most is None else (min(size[0], most[0]), min(size[1], most[1])))
+
+
+def add_probabilities(scores: ScoreMap, total: Tensor, is_mirrored: bool = False) -> Tensor:
+    for band, logits in scores.bands(total.shape[-2:]):
+        probabilities = logits.softmax(dim=3).movedim(3, 1)
+        total[..., band, :] += probabilities.flip(-1) if is_mirrored else probabilities
+    return total
+
+
+def logarithm(probabilities: Tensor) -> ScoreMap:
+    """Scores of probabilities, or of a multiple of them."""
+    return WholeMap(probabilities.clamp_(min=SMALLEST).log_())
 
 
 def starts(length: int, window: int, stride: int) -> list[int]:

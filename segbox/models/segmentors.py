@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from segbox.errors import ConfigError
+from segbox.models.class_weight import Weigh, with_class_weights
 from segbox.models.head_plan import Criterion, HeadPlan, plan_head
 from segbox.models.heads.head import DecodeHead
 from segbox.models.layers import ResidualBlock, initialize, resize
+from segbox.models.losses.pixels import all_classes
 from segbox.models.norms import batch_norms, convert_norm, measure_statistics
 from segbox.models.stem import fit_stem
 from segbox.models.weights import Fit, load_weights, read_weights
@@ -53,11 +55,7 @@ class EncoderDecoder(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float).view(-1, 1, 1))
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor | dict[str, Tensor]:
-        images = (images - self.mean) / self.std
-        maps = self.backbone(images)
-        features = self.neck(maps)
-        if self.decode_head.sees_images:
-            features = (images, *features)
+        maps, features = self.maps_and_features(images)
         if labels is None:
             return resize(self.decode_head(features), images.shape[-2:])
         losses = named("decode", self.decode_head.loss(features, labels, self.criteria[0]))
@@ -65,6 +63,17 @@ class EncoderDecoder(nn.Module):
             name = "aux" if len(self.auxiliary_heads) == 1 else f"aux{i}"
             losses |= named(name, head.loss(maps, labels, criterion))
         return losses
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Of every class, also of a binary model of one channel, at the decode head's own scale."""
+        return all_classes(self.decode_head(self.maps_and_features(images)[1]), self.criteria[0].num_classes)
+
+    def maps_and_features(self, images: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """What the auxiliary heads see, and what the decode head sees."""
+        images = (images - self.mean) / self.std
+        maps = self.backbone(images)
+        features = self.neck(maps)
+        return maps, (images, *features) if self.decode_head.sees_images else features
 
     def train(self, mode: bool = True) -> "EncoderDecoder":
         """As usual, except that what is frozen stays in evaluation."""
@@ -262,9 +271,12 @@ def per_channel(numbers: Sequence[float] | float, channels: int, name: str) -> t
     return tuple(map(float, numbers))
 
 
-def build_segmentor(config: Mapping, num_classes: int | None) -> nn.Module:
-    """The model of a config. `num_classes` comes from the data set; a model that says its own must agree."""
-    config = dict(config)
+def build_segmentor(config: Mapping, num_classes: int | None, weigh: Weigh = lambda rule: None) -> nn.Module:
+    """The model of a config. `num_classes` comes from the data set; a model that says its own must agree.
+
+    `weigh` knows the class weights of a rule, `class_weight="enet"`; where nothing is trained, nobody needs them.
+    """
+    config = with_class_weights(config, weigh)
     own = config.pop("num_classes", None)
     if own is None and num_classes is None:
         raise ConfigError("model.num_classes: neither the model nor a data set says how many classes there are")

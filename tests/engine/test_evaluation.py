@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from segbox.config import Config
-from segbox.engine.evaluation import class_map, evaluate, of_one_size
+from segbox.engine.evaluation import evaluate, of_one_size
 from segbox.engine.metrics import ConfusionMatrix
 from segbox.engine.protocol import Evaluation
 from segbox.models.inference import whole
+from segbox.models.score_map import WholeMap
 
 CPU = torch.device("cpu")
 
@@ -66,13 +67,11 @@ def test_runs_of_one_size():
     assert sizes == [2, 1, 1] and not list(of_one_size([]))
 
 
-def test_class_maps_resize_probabilities_not_classes():
-    probabilities = torch.tensor([[[0.9, 0.0]], [[0.1, 0.4]], [[0.0, 0.6]]])  # 3 1 2
-    assert class_map(probabilities, (1, 2)).tolist() == [[0, 2]]
-    assert (
-        class_map(probabilities, (2, 8)).unique().tolist() == [0, 2]
-        and class_map(probabilities, (1, 2)).dtype == torch.uint8
-    )
+def test_class_maps_resize_scores_not_classes():
+    probabilities = torch.tensor([[[0.9, 0.0001]], [[0.1, 0.4]], [[0.0001, 0.6]]])  # 3 1 2
+    scores = WholeMap(probabilities.log()[None])
+    assert scores.classes((1, 2)).tolist() == [[[0, 2]]] and scores.classes((1, 2)).dtype == torch.uint8
+    assert scores.classes((1, 8)).tolist() == [[[0, 0, 0, 1, 1, 1, 2, 2]]]  # between the two, what both believe a bit
 
 
 def config(**test):

@@ -6,7 +6,9 @@ from torch import Tensor, nn
 
 from segbox.errors import ConfigError
 from segbox.models.inference import build_predict, flipped, multi_scale, slide, starts, whole
+from segbox.models.score_map import WholeMap
 from segbox.registry import call
+from tests.tiny import tiny_model
 
 
 class Pointwise(nn.Module):
@@ -21,6 +23,10 @@ class Pointwise(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         self.seen.append(tuple(images.shape))
         return self.mix(images.float() / 50)
+
+
+def probabilities(predict, images):
+    return predict(images).probabilities(images.shape[-2:])
 
 
 @pytest.fixture
@@ -39,9 +45,9 @@ def test_sliding_a_pointwise_model_changes_nothing(model, images, window, window
     stride = (max(1, window[0] * 2 // 3), max(1, window[1] // 2))
     if window == (1, 1):
         images = images[..., :5, :6]
-    expected = whole(model)(images)
+    expected = probabilities(whole(model), images)
     model.seen.clear()
-    found = slide(whole(model), window, stride, windows_per_batch)(images)
+    found = probabilities(slide(whole(model), window, stride, windows_per_batch), images)
     assert torch.allclose(found, expected, atol=1e-6)
     assert {shape[2:] for shape in model.seen} == {(min(window[0], images.shape[2]), min(window[1], images.shape[3]))}
     assert max(shape[0] for shape in model.seen) <= 2 * windows_per_batch
@@ -51,9 +57,9 @@ def test_several_windows_per_pass_are_the_same_as_one_by_one(images):
     torch.manual_seed(0)
     model = nn.Conv2d(3, 4, 5, padding=2).double().requires_grad_(False)
     images = images.double() / 50
-    one, many = (slide(whole(model), (16, 24), (10, 13), number)(images) for number in (1, 5))
+    one, many = (probabilities(slide(whole(model), (16, 24), (10, 13), number), images) for number in (1, 5))
     assert torch.allclose(one, many, atol=1e-6)
-    assert not torch.allclose(one, whole(model)(images), atol=1e-3)  # this model does see its window
+    assert not torch.allclose(one, probabilities(whole(model), images), atol=1e-3)  # this model does see its window
 
 
 def test_overlaps_are_averaged():
@@ -61,11 +67,11 @@ def test_overlaps_are_averaged():
 
     def predict(images):
         value = images[:, :1, :1, :1].expand(-1, 1, *images.shape[2:])
-        return torch.cat([value, 1 - value], dim=1)
+        return WholeMap(torch.cat([value, 1 - value], dim=1).log())
 
-    images = torch.arange(6.0).view(1, 1, 1, 6)
-    found = slide(predict, (1, 4), (1, 2))(images)[0, 0, 0]
-    assert found.tolist() == [0, 0, 1, 1, 2, 2]
+    images = torch.arange(6.0).view(1, 1, 1, 6) / 8
+    found = probabilities(slide(predict, (1, 4), (1, 2)), images)[0, 0, 0]
+    assert (found * 8).tolist() == pytest.approx([0, 0, 1, 1, 2, 2], abs=1e-5)
 
 
 @pytest.mark.parametrize("length", range(1, 40))
@@ -80,7 +86,8 @@ def test_windows_cover_exactly(length, window, stride):
 
 
 def test_the_mirror_image_of_a_pointwise_model_changes_nothing(model, images):
-    assert torch.allclose(flipped(whole(model))(images), whole(model)(images), atol=1e-6)
+    found, expected = (probabilities(predict, images) for predict in (flipped(whole(model)), whole(model)))
+    assert torch.allclose(found, expected, atol=1e-6)
 
 
 def test_flipping_makes_any_model_symmetric(images):
@@ -88,28 +95,40 @@ def test_flipping_makes_any_model_symmetric(images):
     model = nn.Conv2d(3, 4, 3, padding=1).requires_grad_(False)
     predict = flipped(whole(model))
     images = images.float() / 50
-    mirrored = predict(images.flip(-1)).flip(-1)
-    assert torch.allclose(predict(images), mirrored, atol=1e-6)
-    assert not torch.allclose(whole(model)(images), mirrored, atol=1e-3)
+    mirrored = probabilities(predict, images.flip(-1)).flip(-1)
+    assert torch.allclose(probabilities(predict, images), mirrored, atol=1e-6)
+    assert not torch.allclose(probabilities(whole(model), images), mirrored, atol=1e-3)
 
 
 def test_scales_of_a_flat_image_change_nothing(model):
     images = torch.full((1, 3, 20, 30), 90, dtype=torch.uint8)
-    found = multi_scale(whole(model), (0.5, 1.0, 1.75))(images)
-    assert torch.allclose(found, whole(model)(images), atol=1e-6)
-    assert [shape[2:] for shape in model.seen[:3]] == [(10, 15), (20, 30), (35, 52)]
+    found = probabilities(multi_scale(whole(model), (0.5, 1.0, 1.75)), images)
+    assert [shape[2:] for shape in model.seen] == [(35, 52), (20, 30), (10, 15)]
+    assert torch.allclose(found, probabilities(whole(model), images), atol=1e-6)
 
 
 def test_several_scales_are_the_mean_of_each(model, images):
-    each = [multi_scale(whole(model), (scale,))(images) for scale in (0.6, 1.4)]
-    assert torch.allclose(multi_scale(whole(model), (0.6, 1.4))(images), sum(each) / 2, atol=1e-6)
+    size = images.shape[-2:]
+    each = [probabilities(multi_scale(whole(model), (scale,)), images) for scale in (1.0, 1.4)]
+    found = probabilities(multi_scale(whole(model), (1.0, 1.4)), images)
+    assert torch.allclose(found, sum(each) / 2, atol=1e-6)
+    assert multi_scale(whole(model), (0.6, 0.4))(images).own_size == (22, 32)
+    assert multi_scale(whole(model), (0.6, 1.4))(images).own_size == size
+
+
+def test_a_base_size_is_the_longer_side_at_scale_1(model, images):
+    build_predict(model, scales=(0.5, 1.5), base_size=106)(images)
+    assert [shape[2:] for shape in model.seen] == [(111, 159), (37, 53)]
+    model.seen.clear()
+    build_predict(model, base_size=106)(images)  # has no effect on a single scale, as in the older toolboxes
+    assert [shape[2:] for shape in model.seen] == [(37, 53)]
 
 
 @pytest.mark.parametrize("mode", ["whole", "slide"])
 @pytest.mark.parametrize("flip", [True, False])
 def test_probabilities_sum_to_one(model, images, mode, flip):
     predict = build_predict(model, mode, window=16, scales=(0.5, 1.25), flip=flip)
-    found = predict(images)
+    found = probabilities(predict, images)
     assert found.shape == (2, 4, 37, 53) and found.dtype == torch.float32
     assert torch.allclose(found.sum(dim=1), torch.ones(2, 37, 53), atol=1e-5) and found.min() >= 0
 
@@ -127,6 +146,7 @@ def test_the_default_stride_is_two_thirds_of_the_window(model, images):
         ({"scales": (1.0, 0)}, "expected one or more numbers above 0"),
         ({"mode": "slide", "window": (8, 8), "stride": (9, 4)}, "a stride lies between 1 and the window"),
         ({"mode": "slide", "window": (8, 8), "stride": 0}, "a stride lies between 1 and the window"),
+        ({"base_size": 0}, "test: base_size 0: expected 1 pixel or more"),
         ({"flip": "yes"}, "test.flip: expected bool, got 'yes'"),
         ({"scale": (1.0,)}, "test.scale: build_predict takes no argument 'scale'. Did you mean \"scales\"?"),
     ],
@@ -135,3 +155,52 @@ def test_mistakes_in_the_section_test(model, settings, message):
     with pytest.raises(ConfigError) as caught:
         call(build_predict, settings, "test", model=model)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("test", [{}, {"flip": True}, {"scales": (0.5, 1.0)}, {"mode": "slide", "window": 24}])
+def test_a_model_is_asked_for_logits_at_its_own_scale_and_classes_agree_with_probabilities(test):
+    model = tiny_model(num_classes=5).eval().requires_grad_(False)
+    images = torch.randint(0, 256, (2, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    scores = build_predict(model, **test)(images)
+    if "mode" not in test:
+        assert scores.shape[2:] == scores.own_size == model.logits(images).shape[2:] and scores.shape[3] < 53
+    size = (41, 60)
+    classes, confidence = scores.classes_and_confidences(size)
+    full = scores.probabilities(size)
+    highest = full.max(dim=1)
+    assert (classes == highest.indices).float().mean() > 0.999 and torch.equal(classes, scores.classes(size))
+    assert torch.allclose(confidence, highest.values, atol=1e-5)
+    one = scores.of(slice(1, 2))
+    assert torch.allclose(one.probabilities(size)[0], full[1], atol=1e-6)
+
+
+def test_a_single_pass_is_the_models_own_output():
+    model = tiny_model(num_classes=5).eval().requires_grad_(False)
+    images = torch.randint(0, 256, (1, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    expected = model(images)
+    scores = whole(model)(images)
+    assert torch.allclose(scores.at((37, 53)), expected, atol=1e-5)
+    assert torch.allclose(probabilities(whole(model), images), expected.softmax(dim=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("test", [{}, {"flip": True}, {"scales": (0.5, 1.0)}, {"mode": "slide", "window": 24}])
+def test_one_channel_is_the_log_odds_of_the_second_class(test):
+    model = tiny_model(num_classes=2, decode_head={"type": "FCNHead", "out_channels": 1}).eval().requires_grad_(False)
+    images = torch.randint(0, 256, (1, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    assert model(images).shape[1] == 1 and model.logits(images).shape[1] == 2
+    found = probabilities(build_predict(model, **test), images)
+    assert found.shape == (1, 2, 37, 53) and torch.allclose(found.sum(dim=1), torch.ones(1, 37, 53), atol=1e-5)
+    if not test:
+        assert torch.allclose(found[:, 1], model(images)[:, 0].sigmoid(), atol=1e-5)
+    bare = nn.Conv2d(3, 1, 1).requires_grad_(False)
+    found = probabilities(whole(bare), images.float() / 255)
+    assert torch.allclose(found[:, 1], bare(images.float() / 255)[:, 0].sigmoid(), atol=1e-6)
+
+
+def test_half_precision_stays_out_of_what_is_made_of_logits():
+    model = tiny_model(num_classes=5).eval().requires_grad_(False)
+    images = torch.randint(0, 256, (1, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = build_predict(model, flip=True, scales=(0.5, 1.0))(images)
+        inside = scores.probabilities((37, 53))
+    assert torch.equal(inside, scores.probabilities((37, 53))) and inside.dtype == torch.float32

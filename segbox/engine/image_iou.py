@@ -1,0 +1,47 @@
+"""Mean IoU image by image: every image counts the same, however large it or its objects are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from segbox import IGNORE_INDEX
+from segbox.engine.metrics import Metric, known_pairs, mean_of_classes, ratio
+
+ONE = 2**32  # an IoU of 1; sums of integers do not depend on their order, so processes merge exactly
+
+
+class ImageIoU(Metric):
+    """`imageIoU`: the mean over images of their own mIoU, over the classes that occur in the image; in percent.
+
+    Classes that an image lacks are left out of its mean, whatever `absent` says of the whole set.
+    """
+
+    def __init__(
+        self, classes: Sequence[str], ignore_background: bool = False, ignore_index: int = IGNORE_INDEX
+    ) -> None:
+        self.classes = tuple(classes)
+        self.ignore_background = ignore_background
+        self.ignore_index = ignore_index
+        self.total = self.images = 0
+
+    def update(self, guess: Tensor, truth: Tensor, confidence: Tensor | None = None) -> None:
+        pairs = known_pairs(guess, truth, len(self.classes), self.ignore_index)
+        value = mean_iou(pairs, self.ignore_background)
+        if value == value:
+            self.total += round(value / 100 * ONE)
+            self.images += 1
+
+    def merge(self, other: "ImageIoU") -> None:
+        self.total += other.total
+        self.images += other.images
+
+    def compute(self) -> dict[str, float]:
+        return {"imageIoU": 100 * self.total / ONE / self.images if self.images else float("nan")}
+
+
+def mean_iou(counts: np.ndarray, ignore_background: bool = False) -> float:
+    """Of a confusion matrix, in percent; NaN where no class occurs."""
+    hits = np.diag(counts).astype(np.float64)
+    both = counts.sum(0) + counts.sum(1)
+    return mean_of_classes(ratio(hits, both - hits, both > 0), None, ignore_background)

@@ -1,0 +1,58 @@
+"""All that an evaluation counts: the confusion matrix always, and what costs extra where it is asked for."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from segbox.engine.boundary import BoundaryIoU
+from segbox.engine.calibration import CalibrationError
+from segbox.engine.image_iou import ImageIoU
+from segbox.engine.metrics import ConfusionMatrix, Metric
+from segbox.errors import did_you_mean
+
+# name of the score: metric of (classes, absent, ignore_background)
+EXTRA: dict[str, Callable[[Sequence[str], float | None, bool], Metric]] = {
+    "mBIoU": lambda classes, absent, ignore_background: BoundaryIoU(classes, absent, ignore_background),
+    "imageIoU": lambda classes, absent, ignore_background: ImageIoU(classes, ignore_background),
+    "ECE": lambda classes, absent, ignore_background: CalibrationError(),
+}
+
+
+class MetricSet(Metric):
+    """The section `metric`. `extra` names scores that are made beside those of the confusion matrix: mBIoU, ..."""
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        absent: float | None = None,
+        ignore_background: bool = False,
+        extra: Sequence[str] = (),
+    ) -> None:
+        for name in extra:
+            if name not in EXTRA:
+                raise ValueError(f"extra: {name!r} is none of {', '.join(EXTRA)}.{did_you_mean(name, EXTRA)}")
+        self.matrix = ConfusionMatrix(classes, absent, ignore_background)
+        self.classes = self.matrix.classes
+        self.extra = [EXTRA[name](classes, absent, ignore_background) for name in dict.fromkeys(extra)]
+        self.needs_confidence = any(metric.needs_confidence for metric in self.extra)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """The confusion matrix."""
+        return self.matrix.counts
+
+    def update(self, guess: Tensor, truth: Tensor, confidence: Tensor | None = None) -> None:
+        for metric in (self.matrix, *self.extra):
+            metric.update(guess, truth, confidence)
+
+    def merge(self, other: "MetricSet") -> None:
+        self.matrix.merge(other.matrix)
+        for own, its in zip(self.extra, other.extra, strict=True):
+            own.merge(its)
+
+    def compute(self) -> dict[str, float]:
+        scores: dict[str, float] = {}
+        for metric in (self.matrix, *self.extra):
+            scores |= metric.compute()
+        return scores

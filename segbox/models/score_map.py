@@ -1,0 +1,152 @@
+"""Logits of any size, of which a few rows at a time are brought to the size that is asked for.
+
+At 150 classes and 2048 x 1024 pixels all of them would be 1.2 GB; a band of rows stays in the processor's cache.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from segbox.models.layers.full_precision import full_precision
+from segbox.models.losses.banded import floats_per_band, neighbours, row_weights
+
+SMALLEST = torch.finfo(torch.float32).tiny  # the logarithm of 0 would spread as NaN
+FEWEST_ROWS = 8  # of a band: each reaches rows of the map that its neighbours reach too
+
+
+class ScoreMap(ABC):
+    """Logits B K h w, up to a number that all classes of a pixel share; made when rows of them are asked for.
+
+    `own_size` is how fine they are: at a larger size they hold nothing new.
+    """
+
+    shape: tuple[int, int, int, int]
+    own_size: tuple[int, int]
+    device: torch.device
+
+    @abstractmethod
+    def rows(self, rows: slice) -> Tensor:
+        """B rows w K, in float32. Classes come last: the most probable one is then found three times as fast."""
+
+    @abstractmethod
+    def of(self, images: slice) -> "ScoreMap":
+        """Some images of the batch."""
+
+    def rows_at(self, rows: slice, size: Sequence[int]) -> Tensor:
+        """Rows of the map brought to another size, bilinear by pixel areas as `resize`: B rows W K."""
+        (height, width), source = size, self.shape[2]
+        if source == height:
+            return wider(self.rows(rows), width)
+        near = slice(neighbours(rows.start, source, height)[0], neighbours(rows.stop - 1, source, height)[1] + 1)
+        logits = wider(self.rows(near), width)
+        with full_precision(logits):
+            mixed = torch.matmul(mix_of(source, height, self.device)[rows, near], logits.flatten(2))
+        return mixed.unflatten(2, logits.shape[2:])
+
+    def bands(self, size: Sequence[int]) -> Iterator[tuple[slice, Tensor]]:
+        """All rows at a size, some at a time."""
+        height, width = size
+        rows = max(FEWEST_ROWS, floats_per_band(self.device) // (self.shape[0] * self.shape[1] * width))
+        for top in range(0, height, rows):
+            band = slice(top, min(top + rows, height))
+            yield band, self.rows_at(band, size)
+
+    def at(self, size: Sequence[int]) -> Tensor:
+        """All logits: B K H W."""
+        result = torch.empty(*self.shape[:2], *size, device=self.device)
+        for band, logits in self.bands(size):
+            result[..., band, :] = logits.movedim(3, 1)
+        return result
+
+    def probabilities(self, size: Sequence[int]) -> Tensor:
+        """B K H W."""
+        result = torch.empty(*self.shape[:2], *size, device=self.device)
+        for band, logits in self.bands(size):
+            result[..., band, :] = logits.softmax(dim=3).movedim(3, 1)
+        return result
+
+    def classes(self, size: Sequence[int]) -> Tensor:
+        """The most probable class of each pixel: B H W, bytes."""
+        result = torch.empty(self.shape[0], *size, dtype=torch.uint8, device=self.device)
+        for band, logits in self.bands(size):
+            result[:, band] = logits.max(dim=3).indices
+        return result
+
+    def classes_and_confidences(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The classes, and how probable each is: B H W, floats."""
+        result = torch.empty(self.shape[0], *size, dtype=torch.uint8, device=self.device)
+        confidences = torch.empty(self.shape[0], *size, device=self.device)
+        for band, logits in self.bands(size):
+            confidences[:, band], result[:, band] = logits.softmax(dim=3).max(dim=3)
+        return result, confidences
+
+
+class WholeMap(ScoreMap):
+    """Logits that are all there, at the head's own scale."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+        self.shape = tuple(logits.shape)
+        self.own_size = logits.shape[2], logits.shape[3]
+        self.device = logits.device
+
+    def rows(self, rows: slice) -> Tensor:
+        return self.logits[:, :, rows].float().movedim(1, 3).contiguous()
+
+    def of(self, images: slice) -> "WholeMap":
+        return WholeMap(self.logits[images])
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was seen of an image in the rectangle of h x w pixels that begins at y, x."""
+
+    y: int
+    x: int
+    h: int
+    w: int
+    scores: ScoreMap
+
+
+class WindowMap(ScoreMap):
+    """Windows that cover an image: the mean of their probabilities at each of its pixels."""
+
+    def __init__(self, windows: Sequence[Window], height: int, width: int) -> None:
+        self.windows = tuple(windows)
+        first = self.windows[0]
+        small_h, small_w = first.scores.own_size
+        self.shape = (*first.scores.shape[:2], height, width)
+        self.own_size = -(-height * small_h // first.h), -(-width * small_w // first.w)
+        self.device = first.scores.device
+
+    def rows(self, rows: slice) -> Tensor:
+        batch, channels, _, width = self.shape
+        total = torch.zeros(batch, rows.stop - rows.start, width, channels, device=self.device)
+        for own in self.windows:
+            top, bottom = max(rows.start, own.y), min(rows.stop, own.y + own.h)
+            if top < bottom:
+                logits = own.scores.rows_at(slice(top - own.y, bottom - own.y), (own.h, own.w))
+                total[:, top - rows.start : bottom - rows.start, own.x : own.x + own.w] += logits.softmax(dim=3)
+        return total.clamp_(min=SMALLEST).log_()  # the number of windows on a pixel is shared by its classes
+
+    def of(self, images: slice) -> "WindowMap":
+        windows = [Window(own.y, own.x, own.h, own.w, own.scores.of(images)) for own in self.windows]
+        return WindowMap(windows, *self.shape[2:])
+
+
+def wider(rows: Tensor, width: int) -> Tensor:
+    """B rows w K -> B rows W K."""
+    if rows.shape[2] == width:
+        return rows
+    wide = F.interpolate(rows.movedim(3, 1), (rows.shape[1], width), mode="bilinear", align_corners=False)
+    return wide.movedim(1, 3).contiguous()
+
+
+@lru_cache(maxsize=16)
+def mix_of(source: int, target: int, device: torch.device) -> Tensor:
+    return row_weights(source, target, torch.float32).to(device)
