@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 """Score a checkpoint on the validation set of a config, at the labels' own size.
 
-tools/test.py CONFIG work_dirs/NAME/best.pt --eval mIoU mFscore
-tools/test.py CONFIG CHECKPOINT --mode slide --scales 0.75 1 1.25 --flip --show-dir pictures --out scores.json
+tools/test.py CONFIG work_dirs/NAME/best.pt --eval mIoU mFscore mBIoU
+tools/test.py CONFIG CHECKPOINT --mode slide --scales 0.75 1 1.25 --flip --show-dir pictures --worst 20 --out scores/
+tools/test.py CONFIG CHECKPOINT --mode val --crop-size 480        # a centre crop, as the older toolboxes do
+tools/test.py CONFIG CHECKPOINT --submit predictions              # for the data set's official server
 """
 
 import argparse
-import json
 from pathlib import Path
+from typing import Any
 
 from segbox.config import load_config
 from segbox.errors import ends_with_a_message
+
+SCORES = ("mIoU", "mDice", "mFscore", "mBIoU", "imageIoU", "ECE")
+MODES = {"val": "crop", "testval": "whole"}  # as seed toolboxes call them
 
 
 def parse() -> argparse.Namespace:
@@ -18,36 +23,76 @@ def parse() -> argparse.Namespace:
     parser.add_argument("config", help="a config file")
     parser.add_argument("checkpoint", help="a checkpoint, or a file of weights")
     parser.add_argument(
-        "--eval", nargs="+", default=["mIoU"], choices=("mIoU", "mDice", "mFscore"), help="which scores to print"
+        "--eval",
+        nargs="+",
+        default=["mIoU"],
+        choices=SCORES,
+        help="which scores to print: IoU, Dice, F-score with precision and recall; boundary IoU, the mean of each"
+        " image's own mIoU, calibration error (these three cost extra time)",
     )
     parser.add_argument(
         "--mode",
-        choices=("whole", "slide", "crop"),
-        help="whole image, sliding window, or a centre crop (default: as the config says)",
+        choices=("whole", "slide", "crop", *MODES),
+        help="whole image (also called testval), sliding window, or a centre crop (also called val);"
+        " default: as the config says",
     )
+    parser.add_argument(
+        "--crop-size", nargs="+", type=int, metavar="N", help="of the window or crop: one number, or height and width"
+    )
+    parser.add_argument("--base-size", type=int, metavar="N", help="with --scales: the longer side at scale 1")
     parser.add_argument("--scales", nargs="+", type=float, metavar="S", help="average over these sizes of the image")
     parser.add_argument("--flip", action="store_true", help="average with the mirror image")
+    parser.add_argument("--ignore-background", action="store_true", help="leave class 0 out of the means")
     parser.add_argument("--show-dir", metavar="DIR", help="write image, truth and prediction side by side")
-    parser.add_argument("--out", metavar="FILE.json", help="write the scores and the confusion matrix")
+    parser.add_argument("--worst", type=int, metavar="K", help="with --show-dir: only the K images of lowest IoU")
+    parser.add_argument(
+        "--out",
+        metavar="FILE|DIR",
+        help="write the scores: FILE.json (with the confusion matrix), FILE.csv, or a folder with both, the table and"
+        " the confusion matrix as a picture",
+    )
+    parser.add_argument(
+        "--submit", metavar="DIR", help="write predictions as the data set's official server takes them"
+    )
     parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.crop_size is not None and len(args.crop_size) > 2:
+        parser.error("--crop-size: one number, or height and width")
+    if args.worst is not None and (args.worst < 1 or not args.show_dir):
+        parser.error("--worst: how many pictures to keep, 1 or more; it needs --show-dir")
+    return args
+
+
+def asked(args: argparse.Namespace, config: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The sections `test` and `metric` as the command line wants them."""
+    test = {"mode": MODES.get(args.mode, args.mode), "flip": args.flip or None, "base_size": args.base_size}
+    test["window"] = args.crop_size and tuple(args.crop_size * 2)[:2]
+    test["scales"] = args.scales and tuple(args.scales)
+    metric = dict(config.get("metric", {}))
+    extra = [name for name in args.eval if name not in ("mIoU", "mDice", "mFscore")]
+    if extra:
+        metric["extra"] = [*metric.get("extra", ()), *extra]
+    if args.ignore_background:
+        metric["ignore_background"] = True
+    return {**config.get("test", {}), **{key: value for key, value in test.items() if value is not None}}, metric
 
 
 def main() -> None:
     args = parse()
     config = load_config(args.config, args.cfg_options)
-    asked = {"mode": args.mode, "scales": args.scales and tuple(args.scales), "flip": args.flip or None}
-    config["test"] = {**config.get("test", {}), **{key: value for key, value in asked.items() if value is not None}}
+    config["test"], config["metric"] = asked(args, config)
 
     from segbox import distributed
-    from segbox.engine.build import check_classes, choose_device, plain_scores, require, start_logging
+    from segbox.engine.build import check_classes, choose_device, require, start_logging
     from segbox.engine.predictor import load_model
     from segbox.engine.protocol import Evaluation
     from segbox.engine.tables import score_table
     from segbox.registry import import_extensions
-    from segbox.viz.watch import PictureWriter
+    from segbox.viz.score_files import write_scores
+    from segbox.viz.submission import describe_submission
+    from segbox.viz.watch import watchers
 
     start_logging()
     device = choose_device(args.device)
@@ -57,22 +102,22 @@ def main() -> None:
         evaluation = Evaluation(config, device, args.amp)
         model, content = load_model(config, args.checkpoint, len(evaluation.classes))
         check_classes(content, evaluation.classes, args.checkpoint)
-        watch = None
-        if args.show_dir:
-            watch = PictureWriter(Path(args.show_dir), evaluation.classes, evaluation.dataset.palette)
-        matrix = evaluation(model.to(device), watch, show_progress=True)
+        watch, finish = watchers(evaluation.dataset, args.show_dir, args.worst, args.submit)
+        metric = evaluation(model.to(device), watch, show_progress=True)
+        finish()
         if not distributed.is_main():
             return
-        scores = matrix.compute()
-        print(score_table(scores, evaluation.classes, args.eval))
-        print(f"{matrix.counts.sum()} pixels of {len(evaluation.dataset)} images, {evaluation.protocol()}")
+        scores = metric.compute()
+        table = score_table(scores, evaluation.classes, args.eval)
+        print(table)
+        print(f"{metric.counts.sum()} pixels of {len(evaluation.dataset)} images, {evaluation.protocol()}")
         if args.show_dir:
             print(f"pictures are in {args.show_dir}")
+        if args.submit:
+            print(f"predictions are in {args.submit}, {describe_submission(evaluation.classes)}")
         if args.out:
-            content = {"protocol": evaluation.protocol(), "checkpoint": args.checkpoint, "scores": plain_scores(scores)}
-            content |= {"classes": list(evaluation.classes), "confusion_matrix": matrix.counts.tolist()}
-            Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-            Path(args.out).write_text(json.dumps(content, indent=1), encoding="utf-8")
+            about = {"protocol": evaluation.protocol(), "checkpoint": args.checkpoint}
+            write_scores(Path(args.out), scores, metric.counts, evaluation.classes, table, about)
             print(f"scores are in {args.out}")
 
 

@@ -29,6 +29,7 @@ class MetricSet(Metric):
         ignore_background: bool = False,
         extra: Sequence[str] = (),
     ) -> None:
+        extra = (extra,) if isinstance(extra, str) else extra
         for name in extra:
             if name not in EXTRA:
                 raise ValueError(f"extra: {name!r} is none of {', '.join(EXTRA)}.{did_you_mean(name, EXTRA)}")

@@ -95,7 +95,7 @@ def ratio(part: np.ndarray, whole: np.ndarray, is_defined: np.ndarray) -> np.nda
     return np.where(is_defined, percent, np.nan)
 
 
-def known_pairs(guess: Tensor, truth: Tensor, number: int, ignore_index: int) -> np.ndarray:
+def known_pairs(guess: Tensor, truth: Tensor, number: int, ignore_index: int = IGNORE_INDEX) -> np.ndarray:
     """number x number counts of (truth, guess); ids that are no class are refused, never dropped."""
     if guess.shape != truth.shape:
         raise ValueError(f"guess is {tuple(guess.shape)}, truth is {tuple(truth.shape)}")

@@ -69,7 +69,11 @@ class Evaluation:
         mode = self.test.get("mode", "whole")
         height, width = pair(self.test.get("window", (512, 512)))
         size = {"whole": "whole images at the labels' own size"}.get(mode, f"{mode} {height}x{width}")
-        scales = self.test.get("scales", (1.0,))
-        several = f", scales {', '.join(map(str, scales))}" if tuple(scales) != (1.0,) else ""
+        scales = tuple(self.test.get("scales", (1.0,)))
+        several = "" if scales == (1.0,) else f", scales {', '.join(map(str, scales))}"
+        if several and self.test.get("base_size") is not None:
+            several += f" of {self.test['base_size']} pixels on the longer side"
         absent = "count as 0" if self.metric.get("absent") == 0 else "are left out of the means"
-        return f"{size}{several}{', flipped too' if self.test.get('flip') else ''}; classes that do not occur {absent}"
+        background = f"; {self.classes[0]} is left out of the means" if self.metric.get("ignore_background") else ""
+        flip = ", flipped too" if self.test.get("flip") else ""
+        return f"{size}{several}{flip}; classes that do not occur {absent}{background}"

@@ -4,22 +4,34 @@ from collections.abc import Mapping, Sequence
 
 from terminaltables import AsciiTable
 
+from segbox.engine.metric_set import EXTRA
+
 # metric asked for: (its columns per class, the means that belong to it)
 METRICS = {
     "mIoU": (("IoU", "Acc"), ("aAcc", "mIoU", "mAcc")),
     "mDice": (("Dice", "Acc"), ("aAcc", "mDice", "mAcc")),
     "mFscore": (("Fscore", "Precision", "Recall"), ("aAcc", "mFscore", "mPrecision", "mRecall")),
+    "mBIoU": (("BIoU",), ("mBIoU",)),
+    "imageIoU": ((), ("imageIoU",)),
+    "ECE": ((), ("ECE",)),
 }
 
 
-def score_table(scores: Mapping[str, float], classes: Sequence[str], metrics: Sequence[str] = ("mIoU",)) -> str:
-    """A row per class, then the means. A class that does not occur has a dash."""
+def score_table(scores: Mapping[str, float], classes: Sequence[str], metrics: Sequence[str] | None = None) -> str:
+    """A row per class, then the means. A class that does not occur has a dash.
+
+    Without `metrics` there are the IoU and what was scored beside the confusion matrix.
+    """
+    if metrics is None:
+        metrics = ("mIoU", *(name for name in EXTRA if name in scores))
     columns = list(dict.fromkeys(column for metric in metrics for column in METRICS[metric][0]))
     means = list(dict.fromkeys(mean for metric in metrics for mean in METRICS[metric][1]))
+    summary = right_aligned([means, [percent(scores[mean]) for mean in means]], first=0)
+    if not columns:
+        return summary
     rows = [["class", *columns]]
     rows += [[name, *(percent(scores[f"{column}/{name}"]) for column in columns)] for name in classes]
-    summary = [means, [percent(scores[mean]) for mean in means]]
-    return f"{right_aligned(rows)}\n{right_aligned(summary, first=0)}"
+    return f"{right_aligned(rows)}\n{summary}"
 
 
 def percent(value: float) -> str:

@@ -47,7 +47,7 @@ CPU = torch.device("cpu")
         ("test = dict(scale=(1.0,))", "test.scale: build_predict takes no argument 'scale'. Did you mean \"scales\""),
         (
             "metric = dict(absnet=0)",
-            "metric.absnet: ConfusionMatrix takes no argument 'absnet'. Did you mean \"absent\"",
+            "metric.absnet: MetricSet takes no argument 'absnet'. Did you mean \"absent\"",
         ),
         ("hooks = dict(ema=dict(momentum=0.9, decay=1))", "hooks.ema.decay: EMA takes no argument 'decay'"),
         ("hooks = dict(mine=dict(interval=3))", "hooks.mine: has no `type`. A hook is one of: Checkpoint, CosineLR"),

@@ -8,8 +8,10 @@ from segbox.config import Config
 from segbox.engine.evaluation import evaluate, of_one_size
 from segbox.engine.metrics import ConfusionMatrix
 from segbox.engine.protocol import Evaluation
+from segbox.errors import ConfigError
 from segbox.models.inference import whole
 from segbox.models.score_map import WholeMap
+from tests.runs import tiny_runner
 
 CPU = torch.device("cpu")
 
@@ -94,3 +96,21 @@ def test_the_protocols():
 class Shapes(nn.Module):
     def forward(self, images):
         return torch.stack([images.float().mean(dim=1) * k for k in range(7)], dim=1)
+
+
+def test_extra_scores_are_made_of_the_same_pass(monkeypatch):
+    asked = config()
+    asked["metric"] = {"extra": ("mBIoU", "imageIoU", "ECE")}
+    scores = Evaluation(asked, CPU)(Shapes()).compute()
+    assert {"mIoU", "mBIoU", "imageIoU", "ECE"} <= set(scores) and 0 <= scores["ECE"] <= 100
+    plain = Evaluation(config(), CPU)(Shapes()).compute()
+    assert plain == pytest.approx({name: scores[name] for name in plain}, nan_ok=True) and "ECE" not in plain
+
+
+def test_the_best_checkpoint_may_go_by_an_extra_score(tmp_path):
+    best = ["train.max_steps=1", "hooks.evaluate.best=mBIoU"]
+    with pytest.raises(ConfigError, match=r"mBIoU is scored only if metric\.extra names it: metric\.extra=\['mBIoU'\]"):
+        tiny_runner(tmp_path / "a", best).train()
+    runner = tiny_runner(tmp_path / "b", [*best, "metric.extra=['mBIoU']"])
+    runner.train()
+    assert runner.hooks["evaluate"].highest == runner.evaluate()["mBIoU"]

@@ -29,6 +29,7 @@ def stand_in(folder=None, **more):
         work_dir=folder,
         device=torch.device("cpu"),
         classes=("sky", "road"),
+        description={},
         val_loader=[],
         losses={"ce": torch.tensor(1.0)},
         data_seconds=0.1,

@@ -15,3 +15,10 @@ def test_a_row_per_class_then_the_means():
     assert table[5] == "| absent      |     - |      - |      - |         - |      - |"
     assert table[8] == "|  aAcc |  mIoU |  mAcc | mFscore | mPrecision | mRecall |"
     assert table[10] == "| 75.00 | 58.33 | 83.33 |   73.33 |      75.00 |   83.33 |"
+
+
+def test_scores_that_are_not_of_classes_stand_alone():
+    scores = {"imageIoU": 12.5, "ECE": float("nan"), "aAcc": 1.0, "mIoU": 2.0, "mAcc": 3.0}
+    table = score_table(scores, (), ("imageIoU", "ECE")).splitlines()
+    assert table[1] == "| imageIoU | ECE |" and table[3] == "|    12.50 |   - |"
+    assert "imageIoU" in score_table(scores, ()) and "mIoU" in score_table(scores, ())

@@ -1,5 +1,6 @@
 """The command that scores."""
 
+import csv
 import json
 
 import cv2
@@ -40,6 +41,11 @@ def test_scores_are_those_of_the_training(folder, monkeypatch, capsys):
         (["--mode", "slide", "--cfg-options", "test.window=(16, 24)"], "slide 16x24;"),
         (["--mode", "crop", "--cfg-options", "test.window=(16, 24)"], "crop 16x24;"),
         (["--scales", "0.5", "1.25", "--flip", "--amp", "bf16"], "own size, scales 0.5, 1.25, flipped too;"),
+        (["--mode", "val", "--base-size", "40", "--crop-size", "16"], "crop 16x16;"),
+        (["--mode", "testval", "--base-size", "40", "--crop-size", "16"], "whole images at the labels' own size;"),
+        (["--mode", "slide", "--crop-size", "16", "24", "--ignore-background"], "slide 16x24; classes"),
+        (["--ignore-background"], "background is left out of the means"),
+        (["--scales", "0.5", "1", "--base-size", "48"], "scales 0.5, 1.0 of 48 pixels on the longer side;"),
     ],
 )
 def test_protocols(folder, monkeypatch, capsys, options, protocol):
@@ -52,6 +58,53 @@ def test_pictures(folder, monkeypatch, capsys):
     assert "pictures are in pictures" in capsys.readouterr().out
     found = sorted((folder / "pictures").iterdir())
     assert len(found) == 3 and cv2.imread(str(found[0])).shape[1] == 3 * (40 * 6 + 4)
+
+
+def test_the_worst_pictures(folder, monkeypatch):
+    assert score(monkeypatch, folder, "best.pt", "--show-dir", "worst", "--worst", "2") == 0
+    assert len(list((folder / "worst").iterdir())) == 2
+
+
+def test_extra_scores_and_a_folder_of_all_there_is(folder, monkeypatch, capsys):
+    scores = ["--eval", "mIoU", "mBIoU", "imageIoU", "ECE"]
+    assert score(monkeypatch, folder, "last.pt", *scores, "--out", "all") == 0
+    names = ["confusion_matrix.csv", "confusion_matrix.png", "scores.csv", "scores.json", "scores.txt"]
+    assert sorted(path.name for path in (folder / "all").iterdir()) == names
+    out = capsys.readouterr().out
+    assert "|   BIoU |" in out or "|  BIoU |" in out
+    assert "imageIoU |" in out and "ECE |" in out
+    written = json.loads((folder / "all" / "scores.json").read_text())
+    assert {"mBIoU", "imageIoU", "ECE", "BIoU/circle"} < set(written["scores"])
+    rows = list(csv.DictReader((folder / "all" / "scores.csv").read_text().splitlines()))
+    assert [row["class"] for row in rows] == [*written["classes"], "mean"]
+    assert float(rows[-1]["IoU"]) == pytest.approx(written["scores"]["mIoU"], abs=1e-4)
+    assert float(rows[-1]["ECE"]) == pytest.approx(written["scores"]["ECE"], abs=1e-4) and rows[0]["ECE"] == ""
+    assert (folder / "all" / "scores.txt").read_text() in out
+    counts = [row[1:] for row in csv.reader((folder / "all" / "confusion_matrix.csv").read_text().splitlines())][1:]
+    assert [list(map(int, row)) for row in counts] == written["confusion_matrix"]
+    assert score(monkeypatch, folder, "last.pt", "--out", "one.csv") == 0
+    assert "BIoU" not in (folder / "one.csv").read_text()
+
+
+def test_predictions_for_a_server(folder, monkeypatch, capsys):
+    assert score(monkeypatch, folder, "last.pt", "--submit", "sent") == 0
+    assert "predictions are in sent, class ids as they are" in capsys.readouterr().out
+    masks = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (folder / "sent").iterdir()]
+    assert [mask.shape for mask in masks] == [(32, 40)] * 3 and max(mask.max() for mask in masks) < 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--worst", "2"], "--worst: how many pictures to keep, 1 or more; it needs --show-dir"),
+        (["--show-dir", "x", "--worst", "0"], "--worst: how many pictures"),
+        (["--crop-size", "1", "2", "3"], "--crop-size: one number, or height and width"),
+        (["--eval", "IoU"], "invalid choice: 'IoU'"),
+    ],
+)
+def test_wrong_options(folder, monkeypatch, capsys, arguments, message):
+    assert score(monkeypatch, folder, "last.pt", *arguments) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,19 @@ train = dict(
     compile=False,
     sync_batch_norm=None,  # None: on several GPUs
 )
-test = dict(mode="whole", window=(512, 512), stride=None, scales=(1.0,), flip=False)
-metric = dict(absent=None)  # 0: classes that do not occur count as zero
+test = dict(
+    mode="whole",  # "slide": windows that overlap; "crop": a centre crop of the image whose short side fits it
+    window=(512, 512),
+    stride=None,  # None: two thirds of the window
+    scales=(1.0,),
+    base_size=None,  # with several scales: the longer side of the image at scale 1; None: as it comes
+    flip=False,
+)
+metric = dict(
+    absent=None,  # 0: classes that do not occur count as zero
+    ignore_background=False,  # True: class 0 is left out of the means
+    extra=(),  # scores that cost time: "mBIoU", "imageIoU", "ECE"; hooks.evaluate.best may be one of them
+)
 hooks = dict(
     lr=dict(type="PolyLR", power=0.9, min_lr=0.0, warmup=0),
     ema=None,

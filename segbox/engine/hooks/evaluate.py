@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from segbox.engine.checkpoint import BEST
-from segbox.engine.metrics import ConfusionMatrix
+from segbox.engine.metric_set import EXTRA, MetricSet
 from segbox.errors import ConfigError, did_you_mean
 from segbox.registry import HOOKS
 
@@ -29,8 +29,14 @@ class Evaluate(Hook):
     def before_train(self, runner: Runner) -> None:
         if runner.val_loader is None:
             raise ConfigError("hooks.evaluate: the config has no data.val to evaluate on; add it, or say evaluate=None")
-        known = ConfusionMatrix(runner.classes).compute()
+        metric = runner.description.get("config", {}).get("metric", {})
+        known = MetricSet(runner.classes, **metric).compute()
         if self.best is not None and self.best not in known:
+            name = f"m{self.best.split('/')[0]}" if "/" in self.best else self.best
+            if name in EXTRA:
+                raise ConfigError(
+                    f"hooks.evaluate.best: {self.best} is scored only if metric.extra names it: metric.extra=['{name}']"
+                )
             raise ConfigError(
                 f"hooks.evaluate.best: there is no score {self.best!r}.{did_you_mean(self.best, known)} Scores:"
                 f" {', '.join(name for name in known if '/' not in name)}, and of a class: IoU/{runner.classes[0]}"

@@ -1,0 +1,57 @@
+"""Predictions as the official test servers take them: with the ids and the file names of the data set's own labels.
+
+ADE20K: ids from 1 on. Cityscapes: the ids of its 34 classes, NAME_pred_labelIds.png. Pascal VOC: PNGs with its
+palette. Others: the class ids as they are. A set is recognised by its classes.
+"""
+
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from segbox.data.datasets import ade20k, cityscapes, pascal_voc
+from segbox.viz.overlay import Palette, write_image
+
+CITYSCAPES_IMAGE = "_leftImg8bit"
+
+
+def write_submission(folder: Path, name: Path, label: np.ndarray, classes: Sequence[str]) -> Path:
+    """One class map H W. `name` is the image's, without suffix; returns the file."""
+    classes = tuple(classes)
+    path = folder / name.parent / f"{name.name}.png"
+    if classes == pascal_voc.CLASSES:
+        write_palette_png(path, label, pascal_voc.bit_colours(256))
+        return path
+    if classes == cityscapes.CLASSES:
+        path = folder / f"{name.name.removesuffix(CITYSCAPES_IMAGE)}_pred_labelIds.png"
+        label = np.array(cityscapes.LABEL_IDS, np.uint8)[label]
+    elif classes == ade20k.CLASSES:
+        label = label + np.uint8(1)
+    write_image(path, label)
+    return path
+
+
+def describe_submission(classes: Sequence[str]) -> str:
+    """For people."""
+    known = {pascal_voc.CLASSES: "Pascal VOC's server", cityscapes.CLASSES: "Cityscapes' server"}
+    known[ade20k.CLASSES] = "ADE20K's server"
+    server = known.get(tuple(classes))
+    return "class ids as they are" if server is None else f"as {server} takes them"
+
+
+def write_palette_png(path: Path, label: np.ndarray, palette: Palette) -> None:
+    """Bytes H W as a PNG of indices into a palette, which OpenCV cannot write."""
+    height, width = label.shape
+    lines = np.zeros((height, width + 1), np.uint8)  # each begins with its filter: none
+    lines[:, 1:] = label
+    colours = np.array(palette, np.uint8).reshape(-1, 3)
+    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
+    content += chunk(b"PLTE", colours.tobytes()) + chunk(b"IDAT", zlib.compress(lines.tobytes(), 6)) + chunk(b"IEND")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def chunk(kind: bytes, content: bytes = b"") -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
