@@ -4,6 +4,8 @@
 tools/train.py configs/pspnet/pspnet_r50_ade20k.py
 tools/train.py CONFIG --resume                          # go on from the newest whole checkpoint of the work dir
 tools/train.py CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
+
+A run that its launcher starts again (torchrun's --max-restarts, a requeueing Slurm) goes on from the newest by itself.
 """
 
 import argparse
@@ -24,6 +26,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="replaces the config's seed")
     parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    parser.add_argument(
+        "--timeout", type=float, default=30, metavar="MINUTES", help="how long processes wait for each other (30)"
+    )
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
     return parser.parse_args()
 
@@ -39,25 +44,31 @@ def main() -> None:
 
     from segbox import distributed
     from segbox.engine.build import build_runner, choose_device, start_logging
-    from segbox.engine.work_dir import discard_old_run, find_resume, refuse_old_run
+    from segbox.engine.work_dir import (
+        discard_old_run,
+        find_resume,
+        only_run_in,
+        record_environment,
+        refuse_old_run,
+        resume_after_restart,
+    )
 
-    if args.resume is None and not args.overwrite:
-        refuse_old_run(work_dir)
     device = choose_device(args.device)
-    with distributed.process_group(device):
-        if distributed.is_main():
-            work_dir.mkdir(parents=True, exist_ok=True)
+    with distributed.process_group(device, args.timeout, work_dir / "log.txt"), only_run_in(work_dir):
+        resume = resume_after_restart(work_dir, args.resume)
+        if resume is None and not args.overwrite:
+            refuse_old_run(work_dir)
         distributed.barrier()
         start_logging(work_dir)
         runner = build_runner(config, work_dir, device)
-        if args.resume is not None:
-            found = find_resume(work_dir, args.resume)
-            if found is not None:
-                runner.resume(*found)
-        elif args.overwrite:
+        found = None if resume is None else find_resume(work_dir, resume)
+        if found is not None:
+            runner.resume(*found)
+        elif args.overwrite and resume is None:
             discard_old_run(work_dir)  # now that the new one is known to be whole
         if distributed.is_main():
             config.dump(work_dir / "config.py")
+            record_environment(work_dir, device)
         request = runner.train()
     if request.signal is not None:
         runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")

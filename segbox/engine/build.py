@@ -17,11 +17,15 @@ from segbox import __version__, distributed
 from segbox.config import Config
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.loader import Loader, build_dataset, train_loader
+from segbox.engine.checkpoint import unwritten
+from segbox.engine.class_weights import ClassWeights
+from segbox.engine.mishaps import ON_NAN
 from segbox.engine.optim import build_optimizer
 from segbox.engine.protocol import DataSettings, Evaluation
 from segbox.engine.runner import AMP, Runner, steps_of
 from segbox.engine.tables import score_table
 from segbox.errors import ConfigError, did_you_mean
+from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
 from segbox.registry import HOOKS, call, check_type, import_extensions
@@ -31,20 +35,31 @@ logger = logging.getLogger("segbox")
 
 @dataclass
 class TrainSettings:
-    """The section `train`. A step is made of `accumulate` batches; `sync_batch_norm=None` means on several GPUs."""
+    """The section `train`. A step is made of `accumulate` batches.
+
+    `sync_batch_norm=None` means on several GPUs; True, on CPUs too. `on_nan="skip"` drops up to `max_skips` steps in a
+    row, "stop" ends the run. `deterministic` makes GPUs repeat themselves to the last bit.
+    """
 
     max_steps: int | None = None
     max_epochs: float | None = None
     accumulate: int = 1
     clip_grad: float | None = None
+    on_nan: str = "stop"
+    max_skips: int = 10
     amp: str | None = None
     channels_last: bool = False
     compile: bool = False
     sync_batch_norm: bool | None = None
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         if self.amp not in AMP:
             raise ValueError(f'amp={self.amp!r}: one of "bf16", "fp16" and None')
+        if self.on_nan not in ON_NAN:
+            raise ValueError(f'on_nan={self.on_nan!r}: "stop", or "skip" for up to `max_skips` steps in a row')
+        if self.max_skips < 1:
+            raise ValueError(f"max_skips={self.max_skips}: expected a number of steps, 1 or more")
         if self.clip_grad is not None and self.clip_grad <= 0:
             raise ValueError(f"clip_grad={self.clip_grad}: expected a largest norm above 0, or None")
 
@@ -68,8 +83,9 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     counts = {"max_steps": settings.max_steps, "max_epochs": settings.max_epochs}
     max_steps = call(steps_of, counts, "train", images=len(dataset), batch_size=data.batch_size)
 
+    set_determinism(settings.deterministic)
     torch.manual_seed(seed)
-    model = build_segmentor(config.model, len(dataset.classes))
+    model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, data.workers))
     model = place(model, device, settings)
     optimizer = build_optimizer(config.optimizer, model)
     hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
@@ -101,6 +117,8 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         seed=seed,
         accumulate=settings.accumulate,
         clip_grad=settings.clip_grad,
+        on_nan=settings.on_nan,
+        max_skips=settings.max_skips,
         amp=settings.amp,
         channels_last=settings.channels_last,
         compile=settings.compile,
@@ -129,11 +147,23 @@ def place(model: nn.Module, device: torch.device, settings: TrainSettings) -> nn
     is_synced = settings.sync_batch_norm
     if is_synced is None:
         is_synced = device.type == "cuda" and distributed.world_size() > 1
-    if is_synced and device.type != "cuda":
-        raise ConfigError("train.sync_batch_norm: PyTorch synchronises batch norm on GPUs only; leave it None")
     if is_synced:
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        try:
+            model = convert_norm(model, "SyncBN")
+        except ValueError as error:
+            raise ConfigError(f"train.sync_batch_norm: {error}") from error
+    if device.type == "cpu":
+        model = sync_on_cpus(model)
     return model.to(device, memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format)
+
+
+def set_determinism(is_asked_for: bool) -> None:
+    """The same last bits each time, on GPUs too. On CPUs runs are so anyway."""
+    if is_asked_for:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(is_asked_for)
+    torch.backends.cudnn.deterministic = is_asked_for
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads such memory
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -168,9 +198,20 @@ def start_logging(work_dir: Path | None = None) -> None:
     terminal.setFormatter(logging.Formatter("%(message)s"))
     logger.addHandler(terminal)
     if work_dir is not None:
-        file = logging.FileHandler(work_dir / "log.txt", encoding="utf-8")
+        file = LogFile(work_dir / "log.txt", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         logger.addHandler(file)
+
+
+class LogFile(logging.FileHandler):
+    """Ends the run when its lines cannot be written, as a full disk soon ends the checkpoints too."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            return super().handleError(record)
+        logger.removeHandler(self)
+        raise unwritten(Path(self.baseFilename), error) from error
 
 
 def describe(

@@ -26,12 +26,12 @@ def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
             os.fsync(file.fileno())
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:
-        raise _unwritten(path, error) from error
+        raise unwritten(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
 
 
-def link(path: Path, name: str) -> None:
+def link(path: Path, name: str) -> Path:
     """Give a checkpoint a second name in its folder, without a second copy of its bytes where the disk knows links."""
     partial = path.with_name(f".{name}.partial")
     partial.unlink(missing_ok=True)
@@ -39,7 +39,7 @@ def link(path: Path, name: str) -> None:
         os.link(path, partial)
     except OSError:  # mounted cloud drives, exFAT
         _copy(path, partial)
-    os.replace(partial, path.with_name(name))
+    return partial.replace(path.with_name(name))
 
 
 def _copy(path: Path, target: Path) -> None:
@@ -47,10 +47,10 @@ def _copy(path: Path, target: Path) -> None:
         shutil.copyfile(path, target)
     except OSError as error:
         target.unlink(missing_ok=True)
-        raise _unwritten(target, error) from error
+        raise unwritten(target, error) from error
 
 
-def _unwritten(path: Path, error: Exception) -> CheckpointError:
+def unwritten(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(
         f"{path} could not be written: {first_line(error)}. The checkpoints from before are whole;"
         " make room or choose another --work-dir, then go on with --resume"

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from segbox import __version__, distributed
 from segbox.data.sample import Batch
 from segbox.engine.checkpoint import read_run, write_checkpoint
 from segbox.engine.hooks.hook import Hook
+from segbox.engine.mishaps import NotFinite, explained, gradient_norm
 from segbox.engine.optim import load_optimizer_state, optimizer_state
 from segbox.engine.signals import StopRequest, stop_request
+from segbox.engine.work_dir import changes
 from segbox.errors import CheckpointError, TrainingError
 from segbox.models.weights import load_weights
 
@@ -49,6 +51,8 @@ class Runner:
         seed: int = 0,
         accumulate: int = 1,
         clip_grad: float | None = None,
+        on_nan: str = "stop",
+        max_skips: int = 10,
         amp: str | None = None,
         channels_last: bool = False,
         compile: bool = False,
@@ -69,11 +73,15 @@ class Runner:
         self.seed = seed
         self.accumulate = accumulate
         self.clip_grad = clip_grad
+        self.on_nan = on_nan
+        self.max_skips = max_skips
         self.amp = AMP[amp]
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
         self.forward = prepare(model, device, compile)
         self.step = 0
+        self.draws = 0  # images seen, over all processes; a run may go on with another batch size
+        self.skipped = self.skipped_in_a_row = 0
         self.losses: dict[str, Tensor] = {}
         self.data_seconds = self.step_seconds = 0.0
         self.gradients_are_checked = False
@@ -83,79 +91,99 @@ class Runner:
         with stop_request() as request:
             self.call("before_train")
             self.model.train()
-            batches = iter(self.train_batches(self.step * self.batch_size))
+            batches = iter(self.train_batches(self.draws))
             while self.step < self.max_steps and not distributed.any_says(request.signal is not None):
                 torch.manual_seed(hash((self.seed, distributed.rank(), self.step)))  # resumed or not, the same dropout
                 self.call("before_step")
                 begin = time.perf_counter()
                 self.losses = self.update(batches)
                 self.step += 1
+                self.draws += self.batch_size
                 self.step_seconds = time.perf_counter() - begin
                 self.call("after_step")
             self.call("after_train")
         return request
 
     def update(self, batches: Iterator[Batch]) -> dict[str, Tensor]:
-        """One step of the optimizer on the mean over `accumulate` batches."""
-        self.data_seconds = 0.0
+        """One step of the optimizer on the mean over `accumulate` batches; no losses if it was skipped."""
+        begin = time.perf_counter()
+        parts = [next(batches) for _ in range(self.accumulate)]
+        self.data_seconds = time.perf_counter() - begin
         self.optimizer.zero_grad(set_to_none=True)
         statistics = [buffer.clone() for buffer in self.model.buffers()]
-        sums: dict[str, Tensor] = {}
-        for part in range(self.accumulate):
-            is_last = part == self.accumulate - 1
-            begin = time.perf_counter()
-            batch = next(batches)
-            self.data_seconds += time.perf_counter() - begin
-            with nullcontext() if is_last or distributed.world_size() == 1 else self.forward.no_sync():
-                losses = self.forward_losses(batch)
-                total = sum(losses.values())
-                if distributed.any_says(not torch.isfinite(total)):
-                    self.stop_at_nan(losses, batch, statistics)
-                self.scaler.scale(total / self.accumulate).backward()
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + value.detach() / self.accumulate
-        self.check_gradients()
-        if self.clip_grad is not None:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad)
+        try:
+            losses = self.backward(parts)
+            self.check_gradients()
+            self.limit_gradients(parts)
+        except NotFinite as found:
+            self.drop_step(found, statistics)
+            return {}
+        self.skipped_in_a_row = 0
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        return losses
+
+    def backward(self, parts: Sequence[Batch]) -> dict[str, Tensor]:
+        """Gradients and losses, the means over the parts. Processes exchange gradients in the last part only."""
+        sums: dict[str, Tensor] = {}
+        for i, batch in enumerate(parts, 1):
+            is_alone = i < len(parts) and distributed.world_size() > 1
+            with self.forward.no_sync() if is_alone else nullcontext():
+                losses = self.forward_losses(batch)
+                total = sum(losses.values())
+                is_finite = bool(torch.isfinite(total))
+                if distributed.any_says(not is_finite):
+                    values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
+                    told = None if is_finite else f"({values}); images: {', '.join(batch['paths'])}"
+                    raise NotFinite(f"the loss of step {self.step + 1} is not finite", told)
+                with self.explained(batch):
+                    self.scaler.scale(total / len(parts)).backward()
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value.detach() / len(parts)
         return sums
 
     def forward_losses(self, batch: Batch) -> dict[str, Tensor]:
-        images = batch["images"].to(self.device, non_blocking=True, memory_format=self.memory_format)
-        labels = batch["labels"].to(self.device, non_blocking=True)
-        with torch.autocast(self.device.type, self.amp or torch.bfloat16, enabled=self.amp is not None):
-            try:
-                return self.forward(images, labels)
-            except ValueError as error:
-                if "more than 1 value per channel" not in str(error):
-                    raise
-                raise TrainingError(
-                    f"batch norm has a single value per channel with {len(images)} image(s) per process; use a larger"
-                    " data.batch_size, fewer processes or less train.accumulate"
-                ) from error
+        with self.explained(batch), torch.autocast(self.device.type, self.amp or torch.bfloat16, self.amp is not None):
+            images = batch["images"].to(self.device, non_blocking=True, memory_format=self.memory_format)
+            return self.forward(images, batch["labels"].to(self.device, non_blocking=True))
 
-    def stop_at_nan(self, losses: Mapping[str, Tensor], batch: Batch, statistics: Sequence[Tensor]) -> None:
-        """Put the statistics back as they were before this step, save, and end with the images' file names."""
+    def explained(self, batch: Batch) -> AbstractContextManager:
+        return explained(batch["images"], self.device, self.batch_size, self.accumulate)
+
+    def limit_gradients(self, parts: Sequence[Batch]) -> None:
+        """Clip the gradients, and refuse those that would ruin the weights (under fp16, that is the scaler's work)."""
+        if self.clip_grad is not None:
+            self.scaler.unscale_(self.optimizer)
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad)
+        else:
+            norm = gradient_norm(self.model.parameters())
+        if not self.scaler.is_enabled() and not torch.isfinite(norm):
+            told = f"images: {', '.join(path for batch in parts for path in batch['paths'])}"
+            raise NotFinite(f"the gradient of step {self.step + 1} is not finite", told)
+
+    def drop_step(self, found: NotFinite, statistics: Sequence[Tensor]) -> None:
+        """Put the statistics back as they were before this step; go on, or save and end with the images' file names."""
         with torch.no_grad():
             for buffer, before in zip(self.model.buffers(), statistics, strict=True):
                 buffer.copy_(before)
-        values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
-        is_here = not torch.isfinite(sum(losses.values()))
-        told = distributed.gather(f"({values}); images: {', '.join(batch['paths'])}" if is_here else None)
-        message = f"the loss of step {self.step + 1} is not finite {'; '.join(filter(None, told))}"
+        message = f"{found.what} {'; '.join(filter(None, distributed.gather(found.told)))}"
         broken = [name for name, p in self.model.named_parameters() if not torch.isfinite(p).all()]
         if broken:
             raise TrainingError(
                 f"{message}\n{len(broken)} parameters are not finite either (first: {broken[0]}), so this state was"
                 " not saved; go on from the last checkpoint with a lower optimizer.lr or train.clip_grad=1"
             )
+        if self.on_nan == "skip" and self.skipped_in_a_row < self.max_skips:
+            self.skipped += 1
+            self.skipped_in_a_row += 1
+            self.log(f"{message}\nThis step was skipped ({self.skipped} of the run)")
+            return
         path = self.work_dir / "before_nan.pt"
         if distributed.is_main():
             write_checkpoint(self.content(), path)
+        row = f"\nThat is {self.max_skips + 1} steps in a row." if self.on_nan == "skip" else ""
         raise TrainingError(
-            f"{message}\nThe state before this step is in {path}. Look at these images, or lower optimizer.lr"
+            f"{message}{row}\nThe state before this step is in {path}. Look at these images, or lower optimizer.lr"
         )
 
     def check_gradients(self) -> None:
@@ -190,6 +218,8 @@ class Runner:
         averaged = {} if self.averaged_model is None else {"ema": self.averaged_model.state_dict()}
         return {
             "step": self.step,
+            "draws": self.draws,
+            "skipped": self.skipped,
             "model": self.model.state_dict(),
             **averaged,
             "optimizer": optimizer_state(self.optimizer, self.model),
@@ -222,7 +252,11 @@ class Runner:
             if name in self.hooks and state:
                 self.hooks[name].load_state_dict(state)
         self.step = content["step"]
+        self.draws = content.get("draws", self.step * self.batch_size)
+        self.skipped = content.get("skipped", 0)
         self.log(f"resumed from {path} at step {self.step}")
+        for change in changes(content.get("config"), self.description.get("config")):
+            self.log(f"changed since that checkpoint: {change}")
         if self.step >= self.max_steps:
             self.log(f"there is nothing left to train: {self.step} of {self.max_steps} steps are done")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from segbox import distributed
@@ -21,7 +22,8 @@ def batch_norms(module: nn.Module) -> list[_BatchNorm]:
 def convert_norm(module: nn.Module, kind: str) -> nn.Module:
     """The module with each batch norm replaced; scale and shift are kept.
 
-    "SyncBN": statistics over all processes. "GN": 32 groups, or the most up to 32 that divide the channels.
+    "SyncBN": statistics over all processes (on CPUs, see `sync_on_cpus`). "GN": 32 groups, or the most up to 32
+    that divide the channels.
     "frozen": the layers stay, and neither statistics nor scale and shift learn (until something thaws them).
     """
     if kind not in NORMS:
@@ -45,6 +47,85 @@ def convert_norm(module: nn.Module, kind: str) -> nn.Module:
 def freeze_norms(module: nn.Module) -> None:
     for norm in batch_norms(module):
         norm.eval().requires_grad_(False)
+
+
+class SharedBatchNorm(_BatchNorm):
+    """What nn.SyncBatchNorm is on GPUs, for CPUs, which that one refuses: processes share their sums by gloo."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or distributed.world_size() == 1:
+            return super().forward(x)
+        result, mean, variance = _Normalize.apply(x, self.weight, self.bias, self.eps)
+        if self.track_running_stats:
+            self.num_batches_tracked.add_(1)
+            new = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), new)
+            self.running_var.lerp_(variance.to(self.running_var.dtype), new)
+        return result
+
+    def _check_input_dim(self, x: Tensor) -> None: ...  # of any number, as in nn.SyncBatchNorm
+
+
+class _SharedBatchNormAct(SharedBatchNorm):
+    """With the dropout and the activation that timm's norms hold."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.drop(super().forward(x)))
+
+
+def sync_on_cpus(module: nn.Module) -> nn.Module:
+    """The module with each nn.SyncBatchNorm turned, in place, into one that CPUs can share too."""
+    for norm in module.modules():
+        if isinstance(norm, nn.SyncBatchNorm):  # it holds the same, and computes otherwise
+            norm.__class__ = SharedBatchNorm if type(norm) is nn.SyncBatchNorm else _SharedBatchNormAct
+    return module
+
+
+class _Normalize(torch.autograd.Function):
+    """Batch norm over the pixels of all processes, which may have different numbers of them.
+
+    Also gives the mean and the unbiased variance, in 64 bits. The gradients by weight and bias are a process's own.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> tuple[Tensor, ...]:
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        variance, mean = torch.var_mean(wide, dims_but_channels(x), correction=0)
+        count = torch.full_like(mean, x.numel() / len(mean))
+        means, variances, counts = distributed.gather_tensors(torch.stack([mean, variance, count]).double()).unbind(1)
+        total = counts.sum(dim=0)
+        if total[0] <= 1:
+            raise ValueError(f"Expected more than 1 value per channel when training, got input size {tuple(x.shape)}")
+        mean = (counts * means).sum(dim=0) / total
+        variance = (counts * (variances + (means - mean).square())).sum(dim=0) / total
+        scale = (variance + eps).rsqrt().to(wide.dtype)
+        normal = (wide - along_channels(mean.to(wide.dtype), x)) * along_channels(scale, x)
+        ctx.save_for_backward(normal, scale, weight, total)
+        ctx.dtype = x.dtype
+        result = normal if weight is None else normal * along_channels(weight, x) + along_channels(bias, x)
+        unbiased = variance * total / (total - 1)
+        ctx.mark_non_differentiable(mean, unbiased)
+        return result.to(x.dtype), mean, unbiased
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *unused: Tensor) -> tuple[Tensor | None, ...]:
+        normal, scale, weight, total = ctx.saved_tensors
+        gradient = gradient.to(normal.dtype)
+        own = torch.stack([(gradient * normal).sum(dims_but_channels(normal)), gradient.sum(dims_but_channels(normal))])
+        by_weight, by_bias = (None, None) if weight is None else own.to(weight.dtype).unbind()
+        slope, shift = (distributed.gather_tensors(own.double()).sum(dim=0) / total).to(normal.dtype)
+        factor = scale if weight is None else scale * weight
+        inner = gradient - normal * along_channels(slope, normal) - along_channels(shift, normal)
+        return (inner * along_channels(factor, normal)).to(ctx.dtype), by_weight, by_bias, None
+
+
+def dims_but_channels(x: Tensor) -> list[int]:
+    return [0, *range(2, x.dim())]
+
+
+def along_channels(values: Tensor, x: Tensor) -> Tensor:
+    return values.view(-1, *[1] * (x.dim() - 2))
 
 
 def group_norm(norm: _BatchNorm) -> nn.GroupNorm:

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from torch import nn
 
 from segbox.engine.checkpoint import numbered, write_checkpoint
 from segbox.engine.hooks.log import JsonLines
-from segbox.errors import ConfigError, UserError
+from segbox.errors import CheckpointError, ConfigError, UserError
 from segbox.registry import HOOKS
 
 RUN = {"step": 0, "model": {"w": torch.zeros(1)}, "optimizer": {}, "hooks": {}}
@@ -34,6 +35,7 @@ def stand_in(folder=None, **more):
         losses={"ce": torch.tensor(1.0)},
         data_seconds=0.1,
         step_seconds=0.2,
+        skipped=0,
         lines=[],
         saved=[],
         **more,
@@ -215,6 +217,26 @@ def test_a_line_every_interval_with_the_means(tmp_path):
         assert part in runner.lines[0]
     for part in ("images/s", " MB", "ETA 0:"):
         assert part in runner.lines[0]
+
+
+def test_skipped_steps_are_counted_and_stay_out_of_the_means(tmp_path):
+    hook, runner = HOOKS.build({"type": "Log", "interval": 2}), stand_in(tmp_path)
+    runner.max_steps = 4
+    hook.before_train(runner)
+    for runner.step, losses in enumerate([{"ce": 3.0}, {}, {}, {}], 1):
+        runner.losses = {name: torch.tensor(value) for name, value in losses.items()}
+        runner.skipped += not losses
+        hook.after_step(runner)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert (rows[0]["loss"], rows[0]["ce"], rows[0]["skipped_steps"]) == (3.0, 3.0, 1)
+    assert (rows[1]["loss"], rows[1]["skipped_steps"]) == (None, 3) and "ce" not in rows[1]
+
+
+def test_a_full_disk_ends_the_log_with_a_message(tmp_path, monkeypatch):
+    lines = JsonLines(tmp_path / "log.jsonl")
+    monkeypatch.setattr(lines, "path", Path("/dev/full"))
+    with pytest.raises(CheckpointError, match=r"/dev/full could not be written: .*No space left.*go on with --resume"):
+        lines.write({"step": 1})
 
 
 def test_a_line_that_was_cut_is_ended(tmp_path):

@@ -34,10 +34,10 @@ class Checkpoint(Hook):
             self.save(runner)
 
     def save(self, runner: Runner) -> None:
-        path = runner.save(f"step_{runner.step:08d}.pt")
+        last = runner.save(LAST)  # first, so that at any moment it is the newest
         self.saved_step = runner.step
         if distributed.is_main():
-            link(path, LAST)
+            path = link(last, f"step_{runner.step:08d}.pt")
             # Later ones are of a run that was left by resuming from an earlier step; they do not push this one out.
             for old in [other for other in numbered(runner.work_dir) if other <= path][: -self.keep]:
                 old.unlink()

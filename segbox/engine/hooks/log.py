@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from segbox import distributed
+from segbox.engine.checkpoint import unwritten
 from segbox.engine.progress import ProgressBar, duration
 from segbox.errors import UserError
 from segbox.registry import HOOKS
@@ -40,9 +41,11 @@ class Log(Hook):
     def _start_window(self, runner: Runner) -> None:
         self.window_step, self.window_begin = runner.step, time.perf_counter()
         self.data_seconds = self.step_seconds = 0.0
+        self.learned = 0  # steps of this window that were not skipped
         self.sums: dict[str, torch.Tensor] = {}
 
     def after_step(self, runner: Runner) -> None:
+        self.learned += bool(runner.losses)
         for name, value in runner.losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.data_seconds += runner.data_seconds
@@ -55,13 +58,13 @@ class Log(Hook):
 
     def _report(self, runner: Runner) -> None:
         count = runner.step - self.window_step
-        means = distributed.mean(torch.stack([value.detach().float() for value in self.sums.values()]).cpu() / count)
-        losses = dict(zip(self.sums, means.tolist()))
+        sums = torch.tensor([float(value) for value in self.sums.values()])
+        losses = dict(zip(self.sums, distributed.mean(sums / max(1, self.learned)).tolist()))
         if not distributed.is_main():
             return
         row = {
             "step": runner.step,
-            "loss": sum(losses.values()),
+            "loss": sum(losses.values()) if losses else math.nan,
             **losses,
             "lr": max(group["lr"] for group in runner.optimizer.param_groups),
             "data_seconds": self.data_seconds / count,
@@ -69,6 +72,8 @@ class Log(Hook):
             "images_per_second": count * runner.batch_size / (time.perf_counter() - self.window_begin),
             "memory_mb": peak_memory_mb(runner.device),
         }
+        if runner.skipped:
+            row["skipped_steps"] = runner.skipped
         parts = f" ({', '.join(f'{name} {value:.4f}' for name, value in losses.items())})" if len(losses) > 1 else ""
         self.bar.clear()
         runner.log(
@@ -121,8 +126,11 @@ class JsonLines:
         self._append(json.dumps(plain) + "\n")
 
     def _append(self, text: str) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(text)
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise unwritten(self.path, error) from error
 
 
 def peak_memory_mb(device: torch.device) -> float:

@@ -10,7 +10,7 @@ from segbox.registry import LOSSES
 
 from .banded import banded_map, banded_sum
 from .hardest import checked_ratio, hardest
-from .pixels import log_odds, ratio_or_zero
+from .pixels import log_odds, mean_over_pixels
 
 
 @LOSSES.register
@@ -44,7 +44,7 @@ class BCEWithLogitsLoss(nn.Module):
         if self.ohem_ratio < 1:
             valid = hardest(banded_map(self.score, odds, labels, valid), valid, self.ohem_ratio)
         total = banded_sum(lambda *band: self.score(*band).sum(), odds, labels, valid)
-        return ratio_or_zero(total, valid.sum())
+        return mean_over_pixels(total, valid.sum())
 
     def score(self, odds: Tensor, labels: Tensor, valid: Tensor) -> Tensor:
         truth = (labels == 1).to(odds.dtype)

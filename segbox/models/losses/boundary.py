@@ -12,7 +12,7 @@ from segbox import IGNORE_INDEX
 from segbox.registry import LOSSES
 
 from .banded import banded_sum
-from .pixels import all_classes, ratio_or_zero
+from .pixels import all_classes, mean_over_pixels
 from .regions import checked_classes, chosen_classes
 
 
@@ -43,7 +43,7 @@ class BoundaryLoss(nn.Module):
         present = torch.isin(ids, labels[valid].long())
         chosen = chosen_classes(self.classes, present[None])[0]
         total = sum(self.sum_of_image(*image, chosen & present) for image in zip(logits, labels, valid, strict=True))
-        return ratio_or_zero(total, valid.sum() * chosen.sum())
+        return mean_over_pixels(total, valid.sum() * chosen.sum())
 
     def sum_of_image(self, logits: Tensor, labels: Tensor, valid: Tensor, wanted: Tensor) -> Tensor:
         """One image at a time, so that only its own classes' distances are ever held."""

@@ -9,7 +9,7 @@ from segbox import IGNORE_INDEX
 from segbox.registry import LOSSES
 
 from .banded import banded_map, banded_sum
-from .pixels import all_classes, ratio_or_zero, weights_of_classes, weights_of_pixels
+from .pixels import all_classes, mean_over_pixels, weights_of_classes, weights_of_pixels
 
 
 @LOSSES.register
@@ -35,7 +35,7 @@ class CrossEntropyLoss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         total = banded_sum(lambda *band: self.score(*band).sum(), all_classes(logits, self.num_classes), labels)
-        return ratio_or_zero(total, weights_of_pixels(labels, self.class_weight, self.ignore_index).sum())
+        return mean_over_pixels(total, weights_of_pixels(labels, self.class_weight, self.ignore_index).sum())
 
     def of_pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Each pixel's own, weighted, B H W, without gradient."""

@@ -11,7 +11,7 @@ from segbox import IGNORE_INDEX
 from segbox.registry import LOSSES
 
 from .banded import banded_sum
-from .pixels import all_classes, ratio_or_zero, weights_of_classes, weights_of_pixels
+from .pixels import all_classes, mean_over_pixels, weights_of_classes, weights_of_pixels
 
 
 @LOSSES.register
@@ -42,7 +42,7 @@ class FocalLoss(nn.Module):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         weights = weights_of_pixels(labels, self.class_weight, self.ignore_index)
         total = banded_sum(self.score, all_classes(logits, self.num_classes), labels, weights)
-        return ratio_or_zero(total, weights.sum())
+        return mean_over_pixels(total, weights.sum())
 
     def score(self, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         surprise = F.cross_entropy(logits, labels.long(), ignore_index=self.ignore_index, reduction="none")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from segbox import distributed
 from segbox.errors import DataError
 
 
@@ -64,6 +65,15 @@ def weights_of_pixels(labels: Tensor, class_weight: Tensor, ignore_index: int) -
     """B H W: the weight of each pixel's class; 0 where it is ignored."""
     valid = labels != ignore_index
     return class_weight[labels.where(valid, 0).long()].where(valid, 0)
+
+
+def mean_over_pixels(total: Tensor, mass: Tensor) -> Tensor:
+    """total / mass of all processes' pixels together: the mean of this over the processes is that ratio.
+
+    DDP takes the mean of gradients over processes, and the log the mean of losses; where one process has more ignored
+    pixels than another, the mean of their own ratios would be something else.
+    """
+    return ratio_or_zero(total, distributed.mean(mass))
 
 
 def ratio_or_zero(total: Tensor, mass: Tensor) -> Tensor:

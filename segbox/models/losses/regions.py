@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from segbox import distributed
+
 from .banded import banded_sums
-from .pixels import one_hot, ratio_or_zero
+from .pixels import mean_over_pixels, one_hot, ratio_or_zero
 
 Classes = str | Sequence[int]  # "present", "all", or class ids
 
@@ -38,7 +40,10 @@ def groups(logits: Tensor, labels: Tensor, per_image: bool) -> Iterator[tuple[Te
 def region_sums(
     logits: Tensor, labels: Tensor, num_classes: int, ignore_index: int, per_image: bool, square: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Groups x classes, over valid pixels: Σ p t, Σ p (or Σ p²) and Σ t, of probabilities p and truth t."""
+    """Groups x classes, over valid pixels: Σ p t, Σ p (or Σ p²) and Σ t, of probabilities p and truth t.
+
+    A batch as a whole is that of all processes.
+    """
 
     def terms(logits: Tensor, labels: Tensor) -> Tensor:
         valid = (labels != ignore_index)[:, None]
@@ -48,11 +53,12 @@ def region_sums(
         return torch.stack([each.sum(dim=(0, 2, 3)) for each in sums])
 
     sums = [banded_sums(terms, *group) for group in groups(logits, labels, per_image)]
-    return torch.stack(sums, dim=1).unbind()
+    stacked = torch.stack(sums, dim=1)
+    return (stacked if per_image else distributed.sum_for_mean(stacked)).unbind()
 
 
 def mean_over_classes(losses: Tensor, chosen: Tensor, class_weight: Tensor) -> Tensor:
     """The weighted mean over the chosen classes of each group; of these, the mean over groups that have any."""
     weights = chosen * class_weight
     of_groups = ratio_or_zero((losses * weights).sum(dim=1), weights.sum(dim=1))
-    return ratio_or_zero(of_groups.sum(), (weights.sum(dim=1) > 0).sum())
+    return mean_over_pixels(of_groups.sum(), (weights.sum(dim=1) > 0).sum())

@@ -11,7 +11,7 @@ from segbox.registry import LOSSES
 
 from .banded import banded_map, banded_sum
 from .hardest import checked_ratio, hardest
-from .pixels import all_classes, one_hot, ratio_or_zero, weights_of_classes, weights_of_pixels
+from .pixels import all_classes, mean_over_pixels, one_hot, weights_of_classes, weights_of_pixels
 
 
 @LOSSES.register
@@ -46,7 +46,7 @@ class SoftCrossEntropyLoss(nn.Module):
             losses = banded_map(self.score, logits, targets, mass > 0)
             mass = mass.where(hardest(losses, mass > 0, self.ohem_ratio), 0)
         total = banded_sum(lambda *band: self.score(*band).sum(), logits, targets, mass > 0)
-        return ratio_or_zero(total, mass.sum())
+        return mean_over_pixels(total, mass.sum())
 
     def mass_of_pixels(self, targets: Tensor) -> Tensor:
         """B H W: the weight of what a pixel's target says."""

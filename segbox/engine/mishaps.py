@@ -1,0 +1,61 @@
+"""What can go wrong inside a step, and what is said about it."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from segbox.errors import TrainingError
+
+ON_NAN = ("stop", "skip")
+
+
+class NotFinite(Exception):
+    """A loss or a gradient of the step under way; `told` is what this process knows of it, or None."""
+
+    def __init__(self, what: str, told: str | None) -> None:
+        super().__init__(what)
+        self.what, self.told = what, told
+
+
+@contextmanager
+def explained(images: Tensor, device: torch.device, batch_size: int, accumulate: int) -> Iterator[None]:
+    """Errors that PyTorch words for itself, in words for the user: with what to change in the config."""
+    try:
+        yield
+    except (torch.cuda.OutOfMemoryError, RuntimeError, ValueError) as error:
+        text = str(error)
+        if isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in text:
+            raise TrainingError(out_of_memory(images, device, batch_size, accumulate)) from error
+        if "more than 1 value per channel" in text:
+            raise TrainingError(
+                f"batch norm has a single value per channel with {len(images)} image(s) per process; use a larger"
+                " data.batch_size, fewer processes or less train.accumulate"
+            ) from error
+        if "deterministic implementation" in text:
+            name = text.split(" does not have")[0]
+            raise TrainingError(
+                f"train.deterministic: {name} gives other last bits each time on {device}; replace the part that uses"
+                " it, or say train.deterministic=False"
+            ) from error
+        raise
+
+
+def out_of_memory(images: Tensor, device: torch.device, batch_size: int, accumulate: int) -> str:
+    count, (height, width) = len(images), images.shape[-2:]
+    smaller = [max(32, side * 3 // 4 // 32 * 32) for side in (height, width)]
+    if count > 1:
+        parts = accumulate * next(n for n in range(2, count + 1) if count % n == 0)
+        way = f"train.accumulate={parts} (the same step of {batch_size} images in smaller parts), then "
+    else:
+        way = ""
+    return (
+        f"{device} is out of memory with {count} image(s) of {height}x{width} per process and forward pass. Try {way}"
+        f"train.amp=bf16, or a crop of {smaller[0]}x{smaller[1]}"
+    )
+
+
+def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
+    """Of all gradients together."""
+    return torch.stack(torch._foreach_norm([p.grad for p in parameters if p.grad is not None])).norm()
