@@ -288,3 +288,15 @@ def test_eval_does_not_depend_on_the_batch(head):
 
 def loss_of_mean(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
     return {"mean": logits.mean()}
+
+
+def test_the_scene_of_a_binary_head_is_whether_the_object_is_there(monkeypatch):
+    head = EncNetHead(in_channels=(16,), num_classes=1, channels=8, num_codewords=4)
+    seen = []
+    monkeypatch.setattr(
+        nn.functional, "binary_cross_entropy_with_logits", lambda logits, truth: seen.append(truth) or logits.sum()
+    )
+    labels = torch.zeros(2, 4, 4, dtype=torch.uint8)
+    labels[1, 0, 0] = 1
+    head.loss((torch.randn(2, 16, 4, 4),), labels, lambda logits, labels: {})
+    assert seen[0].tolist() == [[0.0], [1.0]]

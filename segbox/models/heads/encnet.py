@@ -56,7 +56,8 @@ class EncNetHead(DecodeHead):
 
     def loss(self, features: tuple[Tensor, ...], labels: Tensor, criterion: Criterion) -> dict[str, Tensor]:
         logits, scene_logits = self.predict(features)
-        truth = classes_present(labels, logits.shape[1])
+        channels = logits.shape[1]
+        truth = classes_present(labels, max(2, channels))[:, -channels:]  # of one channel: is the object there?
         se_loss = F.binary_cross_entropy_with_logits(scene_logits.float(), truth)
         return {**criterion(logits, labels), "se": self.se_loss_weight * se_loss}
 
