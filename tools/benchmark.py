@@ -3,6 +3,9 @@
 
 tools/benchmark.py loss                                # cross entropy: 7, 19 and 150 classes
 tools/benchmark.py loss --classes 19 --size 512 1024 --stride 4 --threads 8
+tools/benchmark.py eval                                # from logits to class maps: 19 and 150 classes, 1024 x 2048
+tools/benchmark.py eval --mode slide                   # by windows of 512 x 512
+tools/benchmark.py metric                              # counting a class map of 1024 x 2048 into the confusion matrix
 """
 
 import argparse
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 MB = 2**20
 PLAIN, BANDED = "interpolate + cross_entropy", "CrossEntropyLoss"
+WINDOW = (512, 512)
 
 
 def parse() -> argparse.Namespace:
@@ -27,15 +31,32 @@ def parse() -> argparse.Namespace:
     text = "cross entropy with its gradient, on small logits and full-size labels"
     loss = subjects.add_parser("loss", help=text, description=text)
     loss.set_defaults(measure=measure_loss)
-    loss.add_argument("--classes", nargs="+", type=count, default=[7, 19, 150], metavar="K", help="(7 19 150)")
-    loss.add_argument("--size", nargs=2, type=count, default=(512, 512), metavar=("H", "W"), help="of labels (512 512)")
-    loss.add_argument("--stride", type=count, default=8, help="of the logits (8)")
+    add_options(loss, classes=[7, 19, 150], size=(512, 512))
     loss.add_argument("--batch", type=count, default=2, help="images (2)")
-    loss.add_argument("--threads", type=count, help="of the CPU (PyTorch's own choice)")
-    loss.add_argument("--runs", type=count, default=5, help="of each side, in turns; medians are shown (5)")
-    loss.add_argument("--device", default="cpu", help='"cpu" or "cuda" (cpu)')
-    loss.add_argument("--json", action="store_true", help="print exact numbers as JSON")
+    loss.add_argument("--stride", type=count, default=8, help="of the logits (8)")
+    text = "from a head's logits to class maps of the labels' size, without the network"
+    evaluation = subjects.add_parser("eval", help=text, description=text)
+    evaluation.set_defaults(measure=measure_eval, batch=1)
+    add_options(evaluation, classes=[19, 150], size=(1024, 2048))
+    evaluation.add_argument("--stride", type=count, default=8, help="of the logits (8)")
+    evaluation.add_argument("--mode", choices=("whole", "slide"), default="whole", help="slide: windows of 512 x 512")
+    text = "counting a class map into the confusion matrix; a twentieth of the pixels is ignored"
+    metric = subjects.add_parser("metric", help=text, description=text)
+    metric.set_defaults(measure=measure_metric, batch=1)
+    add_options(metric, classes=[19, 150], size=(1024, 2048))
     return parser.parse_args()
+
+
+def add_options(subject: argparse.ArgumentParser, classes: list[int], size: tuple[int, int]) -> None:
+    shown_classes, shown_size = " ".join(map(str, classes)), " ".join(map(str, size))
+    subject.add_argument("--classes", nargs="+", type=count, default=classes, metavar="K", help=f"({shown_classes})")
+    subject.add_argument(
+        "--size", nargs=2, type=count, default=size, metavar=("H", "W"), help=f"of labels ({shown_size})"
+    )
+    subject.add_argument("--threads", type=count, help="of the CPU (PyTorch's own choice)")
+    subject.add_argument("--runs", type=count, default=5, help="of each side, in turns; medians are shown (5)")
+    subject.add_argument("--device", default="cpu", help='"cpu" or "cuda" (cpu)')
+    subject.add_argument("--json", action="store_true", help="print exact numbers as JSON")
 
 
 def count(text: str) -> int:
@@ -50,6 +71,19 @@ def main() -> None:
 
 
 def measure_loss(args: argparse.Namespace) -> None:
+    measure(args, loss_sides, f"logits at stride {args.stride}, float32", "forward and backward, ")
+
+
+def measure_eval(args: argparse.Namespace) -> None:
+    measure(args, eval_sides, f"logits at stride {args.stride}, float32, {args.mode}")
+
+
+def measure_metric(args: argparse.Namespace) -> None:
+    measure(args, metric_sides, "bytes")
+
+
+def measure(args: argparse.Namespace, make_sides: Callable, what: str, how: str = "") -> None:
+    """Print what both sides take, for each number of classes."""
     import torch
 
     if args.device not in ("cpu", "cuda"):
@@ -60,14 +94,19 @@ def measure_loss(args: argparse.Namespace) -> None:
         torch.set_num_threads(args.threads)
     numbers = {}
     for num_classes in args.classes:
-        sides = loss_sides(num_classes, args)
+        sides = make_sides(num_classes, args)
         numbers[num_classes] = {
             side: {**times, "peak_mb": peak_mb(sides[side], args.device)}
             for side, times in measure_in_turns(sides, args.runs, args.device).items()
         }
-    setting = {name: getattr(args, name) for name in ("size", "stride", "batch", "runs", "device")}
+    setting = {
+        name: value for name, value in vars(args).items() if name not in ("measure", "classes", "json", "subject")
+    }
     setting |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    print(json.dumps({"setting": setting, "classes": numbers}, indent=1) if args.json else loss_table(numbers, setting))
+    if args.json:
+        print(json.dumps({"setting": setting, "classes": numbers}, indent=1))
+    else:
+        print(table(numbers, setting, what, how))
 
 
 def loss_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], "torch.Tensor"]]:
@@ -94,6 +133,67 @@ def loss_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable
         return torch.autograd.grad(banded(logits, labels), logits)[0]
 
     return {PLAIN: plain_gradient, BANDED: banded_gradient}
+
+
+def eval_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], "torch.Tensor"]]:
+    """Both ways from the same logits to the same class map."""
+    import torch
+    from torch import Tensor
+
+    from segbox.models.inference import build_predict, starts
+    from segbox.models.layers import resize
+
+    torch.manual_seed(0)
+    size = tuple(args.size)
+    is_slide = args.mode == "slide"
+    window = tuple(map(min, WINDOW, size)) if is_slide else size
+    logits = torch.randn(1, num_classes, *(-(-side // args.stride) for side in window), device=args.device)
+    images = torch.zeros(1, 3, *size, dtype=torch.uint8, device=args.device)
+
+    class Known(torch.nn.Module):
+        def logits(self, images: Tensor) -> Tensor:
+            return logits.expand(len(images), -1, -1, -1)
+
+    def plain() -> Tensor:
+        if not is_slide:
+            return resize(logits, size).softmax(dim=1).max(dim=1).indices
+        total, seen = logits.new_zeros(1, num_classes, *size), logits.new_zeros(size)
+        for y in starts(size[0], window[0], WINDOW[0] * 2 // 3):
+            for x in starts(size[1], window[1], WINDOW[1] * 2 // 3):
+                total[..., y : y + window[0], x : x + window[1]] += resize(logits, window).softmax(dim=1)
+                seen[y : y + window[0], x : x + window[1]] += 1
+        return total.div_(seen).max(dim=1).indices
+
+    predict = build_predict(Known(), args.mode, window)
+    return {"full-size probabilities": plain, "ScoreMap": lambda: predict(images).classes(size)}
+
+
+def metric_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
+    """The usual way in numpy, and the matrix's own; both count on the CPU."""
+    import numpy as np
+    import torch
+
+    from segbox import IGNORE_INDEX
+    from segbox.engine.metrics import ConfusionMatrix
+
+    rng = np.random.default_rng(0)
+    guess, truth = rng.integers(0, num_classes, (2, *args.size)).astype(np.uint8)
+    truth[: args.size[0] // 20] = IGNORE_INDEX
+    matrix = ConfusionMatrix([str(k) for k in range(num_classes)])
+    guess_tensor, truth_tensor = torch.from_numpy(guess).to(args.device), torch.from_numpy(truth)
+
+    def plain() -> Any:
+        valid = truth != IGNORE_INDEX
+        own = guess_tensor.cpu().numpy()
+        pairs = truth[valid].astype(np.int64) * num_classes + own[valid]
+        return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+    def packed() -> Any:
+        matrix.counts[:] = 0
+        matrix.update(guess_tensor, truth_tensor)
+        return matrix.counts
+
+    return {"mask + bincount": plain, "ConfusionMatrix": packed}
 
 
 def measure_in_turns(sides: Mapping[str, Callable], runs: int, device: str) -> dict[str, dict[str, float]]:
@@ -154,21 +254,23 @@ def resident(key: str) -> int:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(f"{key}:"))
 
 
-def loss_table(numbers: Mapping[int, Mapping[str, Mapping[str, Any]]], setting: Mapping[str, Any]) -> str:
+def table(
+    numbers: Mapping[int, Mapping[str, Mapping[str, Any]]], setting: Mapping[str, Any], what: str, how: str
+) -> str:
     from terminaltables import AsciiTable
 
     rows = [["classes", "", "seconds", "CPU seconds", "peak MB"]]
     for num_classes, sides in numbers.items():
         for side, own in sides.items():
             rows.append([str(num_classes), side, *(shown(own[key]) for key in ("seconds", "cpu_seconds", "peak_mb"))])
-        rows.append(["", "ratio", *ratios(sides[PLAIN], sides[BANDED])])
-    table = AsciiTable(rows)
-    table.justify_columns = dict.fromkeys((0, 2, 3, 4), "right")
+        rows.append(["", "ratio", *ratios(*sides.values())])
+    drawn = AsciiTable(rows)
+    drawn.justify_columns = dict.fromkeys((0, 2, 3, 4), "right")
     height, width = setting["size"]
     return (
-        f"{table.table}\n{setting['batch']} x {height} x {width}, logits at stride {setting['stride']}, float32,"
-        f" {setting['device']}, {setting['threads']} thread(s), PyTorch {setting['torch']}; forward and backward,"
-        f" medians of {setting['runs']} runs in turns; peak MB beyond the inputs"
+        f"{drawn.table}\n{setting['batch']} x {height} x {width}, {what}, {setting['device']}, {setting['threads']}"
+        f" thread(s), PyTorch {setting['torch']}; {how}medians of {setting['runs']} runs in turns; peak MB beyond the"
+        " inputs"
     )
 
 

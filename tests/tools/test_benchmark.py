@@ -31,10 +31,35 @@ def test_json_holds_exact_numbers(monkeypatch, capsys):
             assert numbers["seconds"] > 0 and set(numbers) == {"seconds", "cpu_seconds", "peak_mb"}
 
 
-def test_both_sides_compute_the_same(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["benchmark.py", *TINY])
-    plain, banded = TOOL["loss_sides"](5, TOOL["parse"]()).values()
-    torch.testing.assert_close(plain(), banded())
+@pytest.mark.parametrize(
+    ("sides", "options"),
+    [
+        ("loss_sides", TINY),
+        ("eval_sides", ["eval", "--size", "20", "17", "--stride", "4"]),
+        ("eval_sides", ["eval", "--size", "520", "520", "--stride", "8", "--mode", "slide"]),
+        ("metric_sides", ["metric", "--size", "20", "17"]),
+    ],
+)
+def test_both_sides_compute_the_same(monkeypatch, sides, options):
+    monkeypatch.setattr("sys.argv", ["benchmark.py", *options])
+    plain, ours = (torch.as_tensor(side()) for side in TOOL[sides](5, TOOL["parse"]()).values())
+    if sides == "loss_sides":
+        torch.testing.assert_close(plain, ours)
+    else:
+        assert (plain == ours).float().mean() > 0.9999  # of pixels where two classes are level, either may be told
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        (["eval", "--stride", "4", "--mode", "slide"], "1 x 20 x 17, logits at stride 4, float32, slide, cpu"),
+        (["metric"], "1 x 20 x 17, bytes, cpu"),
+    ],
+)
+def test_evaluation_and_metric(monkeypatch, capsys, subject, text):
+    assert run_tool(monkeypatch, "benchmark.py", *subject, "--size", "20", "17", "--classes", "3", "--runs", "1") == 0
+    out = capsys.readouterr().out
+    assert text in out and "ratio" in out
 
 
 def test_the_peak_is_what_a_run_held_and_gave_back():
