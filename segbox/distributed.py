@@ -63,6 +63,7 @@ def process_group(device: torch.device, timeout_minutes: float = 30, log: Path |
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     patience = timedelta(minutes=timeout_minutes)
     store, own, count = next(dist.rendezvous("env://", timeout=patience))
+    store = dist.PrefixStore(attempt(), store)
     dist.init_process_group(backend, store=store, rank=own, world_size=count, timeout=patience)
     try:
         yield
@@ -75,6 +76,16 @@ def process_group(device: torch.device, timeout_minutes: float = 30, log: Path |
             f" left a message, that says why.{f' The log: {log}.' if log else ''} Go on with --resume"
         ) from error
     dist.destroy_process_group()  # not after an error: the others would take the closed connection for the cause
+
+
+def attempt() -> str:
+    """Set apart from the attempts before it, whose addresses the launcher's store still holds after a restart.
+
+    All processes must have the same: of several nodes under a rendezvous of their own, each counts for itself.
+    """
+    known = os.environ
+    is_counted_by_all = known.get("GROUP_WORLD_SIZE", "1") == "1" or known.get("TORCHELASTIC_RUN_ID") == "none"
+    return f"attempt {known.get('TORCHELASTIC_RESTART_COUNT', 0) if is_counted_by_all else 'any'}"
 
 
 def call_the_roll(store: dist.Store, own: int, count: int) -> list[int]:

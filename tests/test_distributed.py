@@ -76,6 +76,7 @@ def runner_config(folder, overrides):
 SIX = ["data.batch_size=6", "hooks.log=None", "hooks.evaluate=None", "hooks.checkpoint=None"]
 PADDED = [
     *SIX,
+    "hooks.lr=None",
     "data.train.size=(20, 28)",
     "model.backbone.output_stride=8",
     "optimizer.lr=0.002",
@@ -112,9 +113,9 @@ def test_one_two_and_three_processes_learn_the_same(fifty):
 def test_own_batch_statistics_and_own_means_would_not_be_the_same(fifty, tmp_path):
     """That the test above sees what it is about."""
     write_config(tmp_path)
-    overrides = [*PADDED, "train.max_steps=50", "train.sync_batch_norm=False"]  # as many: rates follow them
-    runner_losses = together(2, lambda: run(tmp_path, overrides, double=True))[0]["losses"]
-    assert runner_losses[10] != pytest.approx(fifty[0][0]["losses"][10], rel=1e-3)
+    overrides = [*PADDED, "train.max_steps=11", "train.sync_batch_norm=False"]
+    losses = together(2, lambda: run(tmp_path, overrides, double=True))[0]["losses"]
+    assert losses[10] != pytest.approx(fifty[0][0]["losses"][10], rel=1e-3)
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -393,7 +394,10 @@ def test_alone_everything_is_a_no_op(monkeypatch):
         assert torch.equal(distributed.gather_tensors(torch.ones(2)), torch.ones(1, 2))
         distributed.barrier()
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
-    assert distributed.restarts() == 2
+    assert distributed.restarts() == 2 and distributed.attempt() == "attempt 2"
+    monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
+    assert distributed.attempt() == "attempt any"
 
 
 def test_a_bug_stays_a_bug():

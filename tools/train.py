@@ -69,6 +69,8 @@ def main() -> None:
         if distributed.is_main():
             config.dump(work_dir / "config.py")
             record_environment(work_dir, device)
+        if distributed.restarts():
+            runner.log(f"the launcher has started this run again (restart {distributed.restarts()})")
         request = runner.train()
     if request.signal is not None:
         runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")

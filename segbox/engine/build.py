@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,9 @@ class LogFile(logging.FileHandler):
         if not isinstance(error, OSError):
             return super().handleError(record)
         logger.removeHandler(self)
+        stream, self.stream = self.stream, None
+        with suppress(OSError):  # what is still to be written meets the same
+            stream.close()
         raise unwritten(Path(self.baseFilename), error) from error
 
 

@@ -1,13 +1,14 @@
 """From a config to a run: every mistake is met at the door, with its place in the config."""
 
 import logging
+import os
 
 import pytest
 import torch
 
 from segbox.config import load_config
-from segbox.engine.build import build_runner, check_classes, choose_device, plain_scores, share, start_logging
-from segbox.errors import ConfigError, UserError
+from segbox.engine.build import LogFile, build_runner, check_classes, choose_device, plain_scores, share, start_logging
+from segbox.errors import CheckpointError, ConfigError, UserError
 from tests.runs import tiny_runner, write_config
 
 CPU = torch.device("cpu")
@@ -29,7 +30,7 @@ CPU = torch.device("cpu")
             "train = dict(accumulate=3)",
             "data.batch_size=4 is the images of a step over all processes; it must be a mult",
         ),
-        ("train = dict(on_nan='go')", "train: on_nan='go': \"stop\", or \"skip\""),
+        ("train = dict(on_nan='go')", 'train: on_nan=\'go\': "stop", or "skip"'),
         ("train = dict(max_skips=0)", "train: max_skips=0: expected a number of steps, 1 or more"),
         ("train = dict(compile='false')", "train.compile: expected bool, got 'false'"),
         ("data = dict(worker=2)", "data.worker: DataSettings takes no argument 'worker'. Did you mean \"workers\""),
@@ -118,6 +119,28 @@ def test_devices(monkeypatch):
     assert choose_device("cuda:0") == torch.device("cuda:0")
     with pytest.raises(ConfigError, match=r"--device cuda:7: asks for cuda:7; PyTorch sees 2 GPU"):
         choose_device("cuda:7")
+
+
+def test_determinism_is_a_switch(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    tiny_runner(tmp_path, text="train = dict(max_steps=1, deterministic=True)\n")
+    try:
+        assert torch.are_deterministic_algorithms_enabled() and torch.backends.cudnn.deterministic
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    finally:
+        tiny_runner(tmp_path)
+    assert not torch.are_deterministic_algorithms_enabled() and not torch.backends.cudnn.deterministic
+
+
+def test_lines_that_cannot_be_written_end_the_run(tmp_path):
+    start_logging()
+    logger = logging.getLogger("segbox")
+    logger.addHandler(LogFile("/dev/full"))
+    with pytest.raises(CheckpointError, match=r"/dev/full could not be written: .*No space left"):
+        logger.info("hello")
+    logger.info("and then to the terminal alone")
+    start_logging()
 
 
 def test_shares():

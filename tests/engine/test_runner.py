@@ -109,6 +109,92 @@ def test_nan_stops_with_the_files_and_the_state_of_before(tmp_path, accumulate):
     assert not differences(saved["optimizer"], whole.content()["optimizer"])
 
 
+def test_a_step_with_nan_is_dropped_if_the_config_says_so(tmp_path):
+    """The weights are those of a run whose third step does nothing; the stream of images goes on."""
+    runner = small_runner(tmp_path, Small(norm=True), spoil=10, on_nan="skip", accumulate=2, max_steps=5)
+    seen = []
+    runner.hooks = {"see": Hook()}
+    runner.hooks["see"].after_step = lambda runner: seen.append((bool(runner.losses), runner.draws))
+    runner.train()
+    assert seen == [(True, 4), (True, 8), (False, 12), (True, 16), (True, 20)] and runner.skipped == 1
+    model = Small(norm=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for step in (0, 1, 3, 4):
+        optimizer.zero_grad()
+        for part in (0, 2):
+            images = torch.stack([image_of(4 * step + part + i) for i in range(2)])
+            (model(images, images.mean(dim=1) * 3)["square"] / 2).backward()
+        optimizer.step()
+    assert not differences(runner.model.state_dict(), model.state_dict())
+    resumed = small_runner(tmp_path, Small(norm=True))
+    resumed.resume(runner.save("a.pt"))
+    assert (resumed.skipped, resumed.draws) == (1, 20)
+
+
+def test_too_many_steps_with_nan_in_a_row_end_the_run(tmp_path):
+    model = Small()
+    model.register_buffer("spoiled", torch.tensor(float("nan")))
+    model.forward = lambda images, labels: {"square": Small.forward(model, images, labels)["square"] * model.spoiled}
+    runner = small_runner(tmp_path, model, on_nan="skip", max_skips=3, max_steps=9)
+    with pytest.raises(TrainingError, match=r"the loss of step 4 .*\nThat is 4 steps in a row\.\nThe state before"):
+        runner.train()
+    assert runner.skipped == 3
+
+
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path, clip):
+    """The loss is finite: sqrt has an infinite slope at 0."""
+    model = Small()
+    model.forward = lambda images, labels: {"root": (model.mix(images) * 0).sum().sqrt()}
+    runner = small_runner(tmp_path, model, clip_grad=clip)
+    with pytest.raises(TrainingError, match=r"the gradient of step 1 is not finite images: image0\.png, .*image3\.png"):
+        runner.train()
+    assert not differences(read_run(tmp_path / "before_nan.pt")["model"], Small().state_dict())
+
+
+@pytest.mark.parametrize(
+    "error", [torch.cuda.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")]
+)
+def test_out_of_memory_says_what_to_try(tmp_path, error):
+    model = Small()
+
+    def forward(images, labels):
+        raise error
+
+    model.forward = forward
+    with pytest.raises(TrainingError) as caught:
+        small_runner(tmp_path, model, batch=8, accumulate=2).train()
+    assert str(caught.value) == (
+        "cpu is out of memory with 4 image(s) of 4x5 per process and forward pass. Try train.accumulate=4 (the same"
+        " step of 8 images in smaller parts), then train.amp=bf16, or a crop of 32x32"
+    )
+
+
+def test_a_part_that_cannot_be_deterministic_is_named(tmp_path):
+    model = Small()
+
+    def forward(images, labels):
+        raise RuntimeError(
+            "adaptive_avg_pool2d_backward_cuda does not have a deterministic implementation, but you set"
+        )
+
+    model.forward = forward
+    with pytest.raises(TrainingError, match=r"train\.deterministic: adaptive_avg_pool2d_backward_cuda gives other"):
+        small_runner(tmp_path, model).train()
+
+
+def test_changes_of_the_config_are_told_when_resuming(tmp_path):
+    tiny_runner(tmp_path, ["train.max_steps=2", "hooks.evaluate=None"]).train()
+    lines = []
+    runner = tiny_runner(tmp_path, ["train.max_steps=4", "hooks.evaluate=None", "optimizer.lr=0.5"])
+    runner.log = lines.append
+    runner.resume(tmp_path / "last.pt")
+    assert sorted(lines[1:]) == [
+        "changed since that checkpoint: optimizer.lr 0.02 -> 0.5",
+        "changed since that checkpoint: train.max_steps 2 -> 4",
+    ]
+
+
 def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     runner = small_runner(tmp_path)
     runner.hooks = {"break": At(2, lambda: nn.init.constant_(runner.model.mix.bias, float("inf")))}

@@ -1,13 +1,26 @@
 """What may be begun in a folder, and gone on with."""
 
+import json
 import logging
+import os
+import signal
+import time
 
 import pytest
 import torch
 
 from segbox.engine.checkpoint import write_checkpoint
-from segbox.engine.work_dir import discard_old_run, find_resume, refuse_old_run
+from segbox.engine.work_dir import (
+    changes,
+    discard_old_run,
+    find_resume,
+    only_run_in,
+    record_environment,
+    refuse_old_run,
+    resume_after_restart,
+)
 from segbox.errors import CheckpointError, ConfigError
+from tests.processes import CPU, fork, kill, wait
 
 RUN = {"step": 3, "model": {"w": torch.arange(4.0)}, "optimizer": {}, "hooks": {}}
 
@@ -79,3 +92,82 @@ def test_resume_from_a_path(tmp_path):
     assert find_resume(tmp_path, str(tmp_path / "a.pt"))[1]["step"] == 3
     with pytest.raises(CheckpointError, match=r"there is no checkpoint .*b\.pt"):
         find_resume(tmp_path, str(tmp_path / "b.pt"))
+
+
+def hold(folder):
+    with only_run_in(folder):
+        (folder / "is_held").touch()
+        time.sleep(30)
+
+
+@pytest.fixture
+def other_run(tmp_path):
+    child = fork(lambda: hold(tmp_path))
+    until = time.monotonic() + 10
+    while not (tmp_path / "is_held").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    yield child
+    kill([child])
+
+
+def test_two_runs_in_one_folder_are_refused_by_name(tmp_path, other_run):
+    with (
+        pytest.raises(
+            ConfigError, match=rf"another run is at work in .* \(process {other_run} on .*, since 20.*--work"
+        ),
+        only_run_in(tmp_path),
+    ):
+        pass
+    os.kill(other_run, signal.SIGKILL)
+    wait([other_run], 5)
+    assert (tmp_path / ".lock").exists()  # left by the dead one
+    (tmp_path / ".last.pt.partial").write_text("half of")
+    with only_run_in(tmp_path):
+        assert f"process {os.getpid()} " in (tmp_path / ".lock").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["is_held"]
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"--work-dir .*file: cannot be written to"), only_run_in(tmp_path / "file"):
+        pass
+
+
+def test_each_start_leaves_its_circumstances(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["tools/train.py", "a b.py"])
+    record_environment(tmp_path, CPU)
+    (tmp_path / "environment.json").write_text((tmp_path / "environment.json").read_text())
+    record_environment(tmp_path, CPU)
+    first, second = json.loads((tmp_path / "environment.json").read_text())
+    assert first["command"] == "tools/train.py 'a b.py'" and first["torch"] == torch.__version__
+    assert first["processes"] == 1 and set(first) == set(second)
+    assert first["commit"] is None or len(first["commit"].rstrip("+")) == 40
+    (tmp_path / "environment.json").write_text('[{"cut": ')
+    record_environment(tmp_path, CPU)
+    assert len(json.loads((tmp_path / "environment.json").read_text())) == 1
+
+
+def test_a_restart_goes_on_by_itself_but_not_with_a_run_that_was_to_be_discarded(tmp_path, monkeypatch):
+    assert resume_after_restart(tmp_path, None) is None and resume_after_restart(tmp_path, "a.pt") == "a.pt"
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "this")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    write_checkpoint(RUN, tmp_path / "last.pt")
+    assert resume_after_restart(tmp_path, None) is None  # a checkpoint of another run
+    record_environment(tmp_path, CPU)
+    assert resume_after_restart(tmp_path, None) == "" == resume_after_restart(tmp_path, "a.pt")
+    (tmp_path / "last.pt").unlink()
+    assert resume_after_restart(tmp_path, "a.pt") == "a.pt"
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    write_checkpoint(RUN, tmp_path / "last.pt")
+    assert resume_after_restart(tmp_path, None) is None
+
+
+def test_what_changed_in_the_config_is_told():
+    old = {"optimizer": {"lr": 0.1, "type": "SGD"}, "data": {"pipeline": [1, 2]}, "seed": 0}
+    new = {"optimizer": {"lr": 0.2, "type": "SGD"}, "data": {"pipeline": [1]}, "test": {"flip": True}, "seed": 0}
+    assert changes(old, new) == [
+        "optimizer.lr 0.1 -> 0.2",
+        "data.pipeline [1, 2] -> [1]",
+        "test (not there) -> {'flip': True}",
+    ]
+    assert changes(old, old) == [] == changes(None, new)
