@@ -3,6 +3,7 @@
 
 tools/predict.py CONFIG work_dirs/NAME/best.pt photo.jpg
 tools/predict.py CONFIG CHECKPOINT folder/ --out predictions --save mask,color,overlay,probs
+tools/predict.py CONFIG CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
 tools/predict.py CONFIG CHECKPOINT "shots/*.png"        tools/predict.py CONFIG CHECKPOINT street.mp4
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 from segbox.config import load_config
 from segbox.errors import ends_with_a_message
 
-KINDS = ("mask", "color", "overlay", "probs")
+KINDS = ("mask", "color", "overlay", "probs", "submit")
 
 
 def parse() -> argparse.Namespace:
@@ -27,7 +28,8 @@ def parse() -> argparse.Namespace:
         default=("mask", "overlay"),
         metavar="KIND,KIND",
         help="mask (class ids, PNG), color (palette colours), overlay (over the image with a legend),"
-        " probs (float16 K H W, .npy; not for videos); default: mask,overlay",
+        " probs (float16 K H W, .npy; not for videos), submit (as the data set's official server takes it);"
+        " default: mask,overlay",
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")

@@ -13,6 +13,7 @@ from segbox.data.files import read_image
 from segbox.engine.progress import ProgressBar
 from segbox.errors import DataError, UserError
 from segbox.viz.overlay import as_bytes, colour_map, overlay, with_legend, write_image
+from segbox.viz.submission import write_submission
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
@@ -92,6 +93,8 @@ def predict_file(predictor: Predictor, path: Path, target: Path, kinds: Sequence
         "color": lambda: colour_map(label, predictor.palette),
         "overlay": lambda: overlay_with_legend(image, label, predictor),
     }
+    if "submit" in kinds:
+        write_submission(target.parent, Path(target.name), label, predictor.classes)
     for kind in kinds:
         if kind in pictures:
             write_image(target.with_name(f"{target.name}_{kind}.png"), pictures[kind]())
@@ -106,8 +109,9 @@ def overlay_with_legend(image: np.ndarray, label: np.ndarray, predictor: Predict
 
 def predict_video(predictor: Predictor, path: Path, out: Path, kinds: Sequence[str]) -> int:
     """Overlay and colours as videos, masks as numbered PNGs; returns the number of frames."""
-    if "probs" in kinds:
-        raise UserError("--save probs is not for videos: a frame's probabilities are megabytes; save frames as images")
+    for kind in ("probs", "submit"):
+        if kind in kinds:
+            raise UserError(f"--save {kind} is not for videos; save the frames as images")
     reader = cv2.VideoCapture(str(path))
     rate = reader.get(cv2.CAP_PROP_FPS) or 25.0
     bar = ProgressBar(int(reader.get(cv2.CAP_PROP_FRAME_COUNT)))

@@ -7,6 +7,7 @@ import torch
 from segbox.config import load_config
 from segbox.engine.predictor import Predictor, load_model
 from segbox.errors import CheckpointError, ConfigError
+from segbox.viz.overlay import write_image
 from tests.runs import tiny_runner, write_config
 
 CPU = torch.device("cpu")
@@ -95,3 +96,20 @@ def test_another_model_is_refused_with_a_table(trained):
 def test_weights_named_in_the_config_are_not_needed_any_more(trained, image, tmp_path):
     config = load_config(write_config(tmp_path), ["model.weights=gone.pt", "model.backbone_weights=gone.pt"])
     assert Predictor(config, trained[1], CPU).class_map(image).shape == (45, 61)
+
+
+def test_a_binary_model_of_one_channel_is_scored_and_predicts_as_two_classes(tmp_path, image):
+    files = f'dict(type="FolderDataset", root="{tmp_path}", classes=("ground", "thing"), pipeline=[])'
+    text = f"del crop_size\ndata.update(train={files}, val={files})\nmodel['decode_head']['out_channels'] = 1\n"
+    for name in "abcd":
+        write_image(tmp_path / "images" / f"{name}.png", image[:32, :40])
+        write_image(tmp_path / "annotations" / f"{name}.png", (image[:32, :40, 0] > 128).astype(np.uint8))
+    runner = tiny_runner(tmp_path / "run", ["train.max_steps=1", "hooks.ema=None"], text)
+    runner.train()
+    assert runner.model(torch.zeros(1, 3, 32, 40)).shape[1] == 1
+    predictor = Predictor(load_config(tmp_path / "run" / "tiny.py"), tmp_path / "run" / "last.pt", CPU)
+    probabilities = predictor.probabilities(image)
+    odds = predictor.model(torch.from_numpy(image.transpose(2, 0, 1)[None].copy()))[0, 0]
+    assert torch.allclose(probabilities[1], odds.sigmoid(), atol=1e-5)
+    assert torch.allclose(probabilities[0], 1 - odds.sigmoid(), atol=1e-5)
+    assert ((odds > 0).numpy() == predictor.class_map(image)).mean() > 0.999

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from segbox.errors import ConfigError
 from segbox.models.inference import build_predict, flipped, multi_scale, slide, starts, whole
@@ -204,3 +205,25 @@ def test_half_precision_stays_out_of_what_is_made_of_logits():
         scores = build_predict(model, flip=True, scales=(0.5, 1.0))(images)
         inside = scores.probabilities((37, 53))
     assert torch.equal(inside, scores.probabilities((37, 53))) and inside.dtype == torch.float32
+
+
+@pytest.mark.parametrize("test", [{}, {"flip": True}, {"mode": "slide", "window": (256, 256)}])
+def test_no_tensor_of_all_classes_at_full_size_is_made(test):
+    largest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+            nonlocal largest
+            result = function(*arguments, **(keywords or {}))
+            made = result if isinstance(result, tuple) else (result,)
+            largest = max([largest, *(own.untyped_storage().nbytes() for own in made if isinstance(own, Tensor))])
+            return result
+
+    class Coarse(nn.Module):
+        def logits(self, images):
+            return torch.zeros(len(images), 60, images.shape[2] // 8, images.shape[3] // 8)
+
+    images = torch.zeros(1, 3, 320, 320, dtype=torch.uint8)
+    with Watch():
+        assert build_predict(Coarse(), **test)(images).classes((320, 320)).shape == (1, 320, 320)
+    assert 0 < largest < 60 * 320 * 320 * 4 / 3

@@ -31,6 +31,11 @@ def test_an_image(folder, monkeypatch, capsys):
     assert np.abs(probabilities.astype(np.float32).sum(axis=0) - 1).max() < 0.01
 
 
+def test_files_for_a_server(folder, monkeypatch):
+    assert predict(monkeypatch, folder, "in", "--out", "sent", "--save", "submit,mask") == 0
+    assert (folder / "sent/a.png").read_bytes() == (folder / "sent/a_mask.png").read_bytes()  # no class has another id
+
+
 @pytest.mark.parametrize("source", ["in", "in/*"])
 def test_a_folder_and_a_pattern(folder, monkeypatch, source):
     assert predict(monkeypatch, folder, source, "--out", "many") == 0
@@ -58,7 +63,7 @@ def test_a_video(folder, monkeypatch, capsys):
     [
         (["gone.png"], "error: gone.png: there is no such file or folder"),
         (["cut.jpg"], "error: cut.jpg: the file is cut off after"),
-        (["in/a.png", "--save", "masks"], "'masks' is none of mask, color, overlay, probs"),
+        (["in/a.png", "--save", "masks"], "'masks' is none of mask, color, overlay, probs, submit"),
         (["in/a.png", "--cfg-options", "test.mode=crop"], "error: test.mode: crop is a protocol for scores"),
     ],
 )
