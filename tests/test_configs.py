@@ -14,7 +14,7 @@ import torch
 from segbox.config import load_config
 from segbox.data.loader import classes_without_files
 from segbox.engine.hooks.lr import Schedule
-from segbox.engine.metrics import ConfusionMatrix
+from segbox.engine.metric_set import MetricSet
 from segbox.engine.optim import build_optimizer
 from segbox.models.inference import build_predict
 from segbox.models.segmentors import build_segmentor
@@ -65,7 +65,7 @@ def test_every_config_takes_a_step(path):
     assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters()))
     assert not [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     call(build_predict, config.test, "test", model=model)
-    scores = call(ConfusionMatrix, config.metric, "metric", classes=("a", "b")).compute()
+    scores = call(MetricSet, config.metric, "metric", classes=("a", "b")).compute()
     assert hooks["evaluate"].best in scores
 
 
