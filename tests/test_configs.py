@@ -5,6 +5,8 @@ its paper becomes narrow, and files of weights are forgotten. Model, losses, opt
 left, and one step is taken. The classes are those that the data set has without its files.
 """
 
+from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +15,7 @@ import torch
 
 from segbox.config import load_config
 from segbox.data.loader import classes_without_files
+from segbox.engine.build import TrainSettings
 from segbox.engine.hooks.lr import Schedule
 from segbox.engine.metric_set import MetricSet
 from segbox.engine.optim import build_optimizer
@@ -73,3 +76,10 @@ def test_there_are_configs_and_bases_load_too():
     assert len(CONFIGS) > 10
     for path in sorted((ROOT / "configs" / "_base_").rglob("*.py")):
         compile(path.read_text(encoding="utf-8"), str(path), "exec")
+
+
+def test_the_base_of_runs_shows_every_setting():
+    """An override must land on something that is there, so what a section takes has to stand in the base."""
+    base = load_config(ROOT / "configs/_base_/schedules/runtime.py")
+    assert set(base.train) == {field.name for field in fields(TrainSettings)}
+    assert set(base.test) <= set(signature(build_predict).parameters)

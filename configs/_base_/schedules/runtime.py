@@ -11,6 +11,9 @@ train = dict(
     channels_last=True,
     compile=False,
     sync_batch_norm=None,  # None: on several GPUs
+    on_nan="stop",  # "skip": leave the step out, up to max_skips in a row
+    max_skips=10,
+    deterministic=False,  # True: GPUs repeat themselves to the last bit, and are slower
 )
 test = dict(
     mode="whole",  # "slide": windows that overlap; "crop": a centre crop of the image whose short side fits it
