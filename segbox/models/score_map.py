@@ -149,4 +149,6 @@ def wider(rows: Tensor, width: int) -> Tensor:
 
 @lru_cache(maxsize=16)
 def mix_of(source: int, target: int, device: torch.device) -> Tensor:
-    return row_weights(source, target, torch.float32).to(device)
+    """Kept, so it must not be a tensor of inference mode, which gradients could not pass."""
+    with torch.inference_mode(False):
+        return row_weights(source, target, torch.float32).to(device)

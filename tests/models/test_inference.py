@@ -227,3 +227,12 @@ def test_no_tensor_of_all_classes_at_full_size_is_made(test):
     with Watch():
         assert build_predict(Coarse(), **test)(images).classes((320, 320)).shape == (1, 320, 320)
     assert 0 < largest < 60 * 320 * 320 * 4 / 3
+
+
+def test_what_is_kept_in_inference_mode_serves_gradients_too():
+    logits = torch.randn(1, 3, 5, 7, requires_grad=True)
+    with torch.inference_mode():
+        WholeMap(logits.detach()).at((11, 13))
+    resized = WholeMap(logits).rows_at(slice(0, 11), (11, 13))
+    resized.sum().backward()
+    assert logits.grad.sum().item() == pytest.approx(3 * 11 * 13, rel=1e-5)
