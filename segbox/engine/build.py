@@ -4,8 +4,9 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from segbox.engine.optim import build_optimizer
 from segbox.engine.protocol import DataSettings, Evaluation
 from segbox.engine.runner import AMP, Runner, steps_of
 from segbox.engine.tables import score_table
-from segbox.errors import ConfigError, did_you_mean
+from segbox.errors import ConfigError, UserError, did_you_mean
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
@@ -68,16 +69,21 @@ class TrainSettings:
 def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner:
     """Everything that `tools/train.py` runs. Within `distributed.process_group` for several processes."""
     require(config, "model", "data", "optimizer", "train")
-    import_extensions(config.get("imports", ()))
+    with placed("imports"):
+        import_extensions(config.get("imports", ()))
     cv2.setNumThreads(0)
     settings = call(TrainSettings, config.train, "train")
     data = call(DataSettings, config.data, "data")
     seed = config.get("seed", 0)
     check_type(seed, "int", "seed")
+    if not 0 <= seed < 2**63:
+        raise ConfigError(f"seed: expected a number of 0 or more, of up to 63 bits, got {seed}")
     if data.train is None:
         raise ConfigError("data.train: the config has no training set")
-    dataset = build_dataset(data.train, "data.train")
-    evaluation = None if data.val is None else Evaluation(config, device, settings.amp)
+    with placed("data.train"):
+        dataset = build_dataset(data.train, "data.train")
+    with placed("data.val, test or metric"):
+        evaluation = None if data.val is None else Evaluation(config, device, settings.amp)
     if evaluation is not None and evaluation.classes != dataset.classes:
         raise ConfigError(f"data.val has other classes than data.train: {evaluation.classes} and {dataset.classes}")
     per_process = share(data.batch_size, settings.accumulate)
@@ -86,10 +92,13 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
 
     set_determinism(settings.deterministic)
     torch.manual_seed(seed)
-    model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, data.workers))
-    model = place(model, device, settings)
-    optimizer = build_optimizer(config.optimizer, model)
-    hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
+    with placed("model"):
+        model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, data.workers))
+        model = place(model, device, settings)
+    with placed("optimizer"):
+        optimizer = build_optimizer(config.optimizer, model)
+    with placed("hooks"):
+        hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
 
     def batches(draw: int) -> Loader:
         rank, world, pin = distributed.rank(), distributed.world_size(), device.type == "cuda"
@@ -130,6 +139,24 @@ def require(config: Config, *sections: str) -> None:
     for section in sections:
         if section not in config:
             raise ConfigError(f"the config has no section {section!r}.{did_you_mean(section, config)}")
+    for section in ("model", "data", "optimizer", "train", "hooks", "test", "metric"):
+        if not isinstance(config.get(section, {}), Mapping):
+            raise ConfigError(f"{section}: expected a dict, got {config[section]!r}")
+
+
+@contextmanager
+def placed(path: str) -> Iterator[None]:
+    """A part that stumbles over a value of a kind that nobody thought of has no words for it; its place is known."""
+    try:
+        yield
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigError(
+            f"{path}: is not as the program expects it: {type(error).__name__}: {first_line(error)}"
+            f" (in {Path(last.filename).name}, line {last.lineno})"
+        ) from error
 
 
 def share(batch_size: int, accumulate: int) -> int:

@@ -1,5 +1,6 @@
 """What can go wrong inside a step, and what is said about it."""
 
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -40,6 +41,21 @@ def explained(images: Tensor, device: torch.device, batch_size: int, accumulate:
                 " it, or say train.deterministic=False"
             ) from error
         raise
+
+
+@contextmanager
+def workers_explained() -> Iterator[None]:
+    """When a data worker dies, PyTorch raises an error wherever the main process is, and again when that ends."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the ends of the other workers are no news
+        raise TrainingError(
+            f"a data worker has ended ({str(error).splitlines()[0]}); if memory ran out, use fewer data.workers."
+            " Go on with --resume"
+        ) from error
 
 
 def out_of_memory(images: Tensor, device: torch.device, batch_size: int, accumulate: int) -> str:

@@ -15,7 +15,7 @@ from segbox import __version__, distributed
 from segbox.data.sample import Batch
 from segbox.engine.checkpoint import read_run, write_checkpoint
 from segbox.engine.hooks.hook import Hook
-from segbox.engine.mishaps import NotFinite, explained, gradient_norm
+from segbox.engine.mishaps import NotFinite, explained, gradient_norm, workers_explained
 from segbox.engine.optim import load_optimizer_state, optimizer_state
 from segbox.engine.signals import StopRequest, stop_request
 from segbox.engine.work_dir import changes
@@ -88,7 +88,7 @@ class Runner:
 
     def train(self) -> StopRequest:
         """Train up to `max_steps`, or until a signal asks to stop; says which."""
-        with stop_request() as request:
+        with stop_request() as request, workers_explained():
             self.call("before_train")
             self.model.train()
             batches = iter(self.train_batches(self.draws))

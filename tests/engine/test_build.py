@@ -67,6 +67,9 @@ CPU = torch.device("cpu")
         ("model = dict(num_classes=5)", "model.num_classes: 5, but the data set has 7 classes; leave it out"),
         ("model = dict(backbone=dict(variant='19'))", "model.backbone: there is no ResNet '19'"),
         ("seed = None", "seed: expected int, got None"),
+        ("seed = -1", "seed: expected a number of 0 or more"),
+        ("hooks = dict(lr=dict(type=['PolyLR']))", "hooks: is not as the program expects it: TypeError: unhash"),
+        ("data = dict(train=dict(size=3))", "data.train: "),
         ("imports = ['no.such.thing']", "imports: there is no module 'no.such.thing'"),
     ],
 )
