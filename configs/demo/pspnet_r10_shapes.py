@@ -9,10 +9,10 @@ _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/shapes.py", "../
 
 model = dict(backbone=dict(variant="10-half", stem="plain"), decode_head=dict(channels=128))
 optimizer = dict(lr=0.002, head_lr_mult=1.0)
-train = dict(max_steps=500)
+train = dict(max_steps=450)
 hooks = dict(
     lr=dict(power=0.9, warmup=20),
     log=dict(interval=20),
-    evaluate=dict(interval=125),
-    checkpoint=dict(interval=125),
+    evaluate=dict(interval=150),
+    checkpoint=dict(interval=150),
 )
