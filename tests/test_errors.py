@@ -12,9 +12,9 @@ from segbox.errors import DataError, did_you_mean, ends_with_a_message
     [
         (DataError("a.png: is empty"), 2, "error: a.png: is empty\n"),
         (
-            PermissionError(13, "Permission denied", "/root/runs"),
+            PermissionError(13, "Permission denied", "/data/runs"),
             2,
-            "error: [Errno 13] Permission denied: '/root/runs'\n",
+            "error: [Errno 13] Permission denied: '/data/runs'\n",
         ),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
