@@ -1,8 +1,11 @@
 """What can go wrong inside a step, and what is said about it."""
 
 import signal
+import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -45,17 +48,43 @@ def explained(images: Tensor, device: torch.device, batch_size: int, accumulate:
 
 @contextmanager
 def workers_explained() -> Iterator[None]:
-    """When a data worker dies, PyTorch raises an error wherever the main process is, and again when that ends."""
+    """A data worker that has died is noticed when its batch is due, and told in a line."""
+    try:
+        with ends_of_children_held_back():
+            yield
+    except (RuntimeError, OSError, EOFError) as error:
+        if not is_of_a_worker(error):
+            raise
+        reason = (str(error).splitlines() or ["its pipe is closed"])[0]
+        raise TrainingError(
+            f"a data worker has ended ({reason}); if memory ran out, use fewer data.workers. Go on with --resume"
+        ) from error
+
+
+@contextmanager
+def ends_of_children_held_back() -> Iterator[None]:
+    """PyTorch's handler of them would raise at whatever line the run is: in a destructor, in a checkpoint's writing."""
+    if sys.platform == "win32":
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    is_whole = False
     try:
         yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the ends of the other workers are no news
-        raise TrainingError(
-            f"a data worker has ended ({str(error).splitlines()[0]}); if memory ran out, use fewer data.workers."
-            " Go on with --resume"
-        ) from error
+        is_whole = True
+    finally:
+        handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # which forgets those that were held back
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if is_whole:  # else the ends of the other workers are still to come
+            signal.signal(signal.SIGCHLD, handler or signal.SIG_DFL)
+
+
+def is_of_a_worker(error: Exception) -> bool:
+    """PyTorch's own word, or a pipe to a worker that broke before it could say it."""
+    if isinstance(error, RuntimeError):
+        return "DataLoader worker" in str(error)
+    files = (frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any("multiprocessing" in Path(file).parts for file in files)
 
 
 def out_of_memory(images: Tensor, device: torch.device, batch_size: int, accumulate: int) -> str:

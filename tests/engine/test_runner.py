@@ -2,6 +2,7 @@
 
 import os
 import signal
+from multiprocessing import Pipe
 
 import pytest
 import torch
@@ -168,6 +169,26 @@ def test_out_of_memory_says_what_to_try(tmp_path, error):
         "cpu is out of memory with 4 image(s) of 4x5 per process and forward pass. Try train.accumulate=4 (the same"
         " step of 8 images in smaller parts), then train.amp=bf16, or a crop of 32x32"
     )
+
+
+def test_a_data_worker_that_is_lost_is_told_whatever_breaks_first(tmp_path):
+    def cut_pipe():
+        ours, theirs = Pipe()
+        theirs.close()
+        ours.recv()
+
+    def killed():
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. \nmore")
+
+    for action, words in ((cut_pipe, "its pipe is closed"), (killed, r"DataLoader worker \(pid 7\) is killed")):
+        before = signal.getsignal(signal.SIGCHLD)
+        try:
+            with pytest.raises(TrainingError, match=rf"a data worker has ended \({words}.*fewer data\.workers"):
+                small_runner(tmp_path, hooks={"lose": At(2, action)}).train()
+        finally:
+            signal.signal(signal.SIGCHLD, before)
+    with pytest.raises(FileNotFoundError):
+        small_runner(tmp_path, hooks={"other": At(2, (tmp_path / "gone").read_text)}).train()
 
 
 def test_a_part_that_cannot_be_deterministic_is_named(tmp_path):

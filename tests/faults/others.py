@@ -296,7 +296,7 @@ def worker_killed(folder: Path, rng: random.Random, straight: Path) -> Result:
 
     workers = f"data.workers={rng.randint(1, 2)}"
     end, said = train(folder, workers, prepare=lambda runner: runner.hooks.update(kill=At(reached, end_worker)))
-    problem = message_of(end, said, "a data worker has ended (DataLoader worker", "Go on with --resume")
+    problem = message_of(end, said, "a data worker has ended (", "Go on with --resume")
     return (problem, None) if problem else goes_on(folder, straight, reached, workers)
 
 
