@@ -9,7 +9,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import torch
 from segbox import distributed
 
 CPU = torch.device("cpu")
+RUNNING: set[int] = set()  # children of this process that have not been waited for
 
 
 def together(count: int, work: Callable[[], Any], seconds: float = 60) -> list[Any]:
@@ -54,7 +54,9 @@ def fork(work: Callable[[], Any]) -> int:
     sys.stderr.flush()
     child = os.fork()
     if child:
+        RUNNING.add(child)
         return child
+    RUNNING.clear()
     status = 1
     try:
         work()
@@ -78,6 +80,7 @@ def wait(children: list[int], seconds: float) -> list[int | None]:
             if child not in ends:
                 ended, status = os.waitpid(child, os.WNOHANG)
                 if ended:
+                    RUNNING.discard(child)
                     ends[child] = os.waitstatus_to_exitcode(status)
         time.sleep(0.005)
     return [ends.get(child) for child in children]
@@ -85,7 +88,7 @@ def wait(children: list[int], seconds: float) -> list[int | None]:
 
 def kill(children: list[int]) -> None:
     """End, for good, those that still run."""
-    for child in children:
-        with suppress(ProcessLookupError, ChildProcessError):
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+    for child in RUNNING & set(children):  # the number of one that has ended may by now be another process's
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        RUNNING.discard(child)
