@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.models.layers import DepthwiseConv2d
 from segbox.models.layers.drop_path import DropPath, drop_rates
 from segbox.registry import BACKBONES
 
@@ -139,7 +140,7 @@ class MixFFN(nn.Module):
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.expand = nn.Linear(width, hidden)
-        self.depthwise = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
+        self.depthwise = DepthwiseConv2d(hidden, bias=True)
         self.project = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -5,7 +5,7 @@ from math import prod
 
 from torch import Tensor, nn
 
-from segbox.models.layers import ResidualBlock, initialize, stage_ends, trade_strides
+from segbox.models.layers import ResidualBlock, convolution, initialize, stage_ends, trade_strides
 from segbox.registry import BACKBONES
 
 # expansion, channels, blocks, stride of the first block
@@ -121,11 +121,8 @@ def conv_norm_act(
     act: Callable[[], nn.Module] = nn.ReLU6,
 ) -> nn.Sequential:
     """The numbers 0, 1, 2 are torchvision's names for the three, which ConvNormAct's words are not."""
-    padding = kernel // 2 * dilation
-    convolution = nn.Conv2d(
-        in_channels, out_channels, kernel, stride, padding, dilation=dilation, groups=groups, bias=False
-    )
-    return nn.Sequential(convolution, norm(out_channels), act())
+    layer = convolution(in_channels, out_channels, kernel, stride, dilation, groups)
+    return nn.Sequential(layer, norm(out_channels), act())
 
 
 def round_channels(channels: float) -> int:
