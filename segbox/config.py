@@ -59,6 +59,22 @@ def load_with_origins(path: str | Path, overrides: Iterable[str] = ()) -> tuple[
     return Config(resolved), {way: origin for way, origin in origins.items() if way[0] in sections}
 
 
+def stated_value(path: str | Path, name: str) -> Any:
+    """What a config file says of `a.b.c` before any override; None where it says nothing."""
+    return value_at(_read(Path(path), (), {}, set()), name)
+
+
+def value_at(values: Mapping, name: str) -> Any:
+    """The value called `a.b.c` with its references looked up; None where there is none."""
+    value: Any = values
+    steps = tuple(name.split("."))
+    for depth, step in enumerate(steps, 1):
+        value = value.get(step) if isinstance(value, Mapping) else None
+        if isinstance(value, str):
+            value = _resolve(value, values, steps[:depth], (), {})
+    return value
+
+
 def format_config(config: Mapping) -> str:
     """Python text of a config: `name = dict(...)`, laid out for reading."""
     from yapf.yapflib.yapf_api import FormatCode  # 0.2 s to import; only wanted here

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Train on several GPUs, or in several processes on CPUs:  tools/dist_train.sh CONFIG GPUS [options of train.py]
 # Several machines: NNODES, NODE_RANK and MASTER_ADDR (and MASTER_PORT) in the environment, the same command on each.
+# data.batch_size is shared out: any number of processes takes the same steps with the same learning rate.
 # --max-restarts N (or MAX_RESTARTS in the environment): when a process dies, all start again, and go on by themselves.
 set -euo pipefail
-if [ $# -lt 2 ]; then sed -n '2,4s/^# //p' "$0" >&2; exit 2; fi
+if [ $# -lt 2 ]; then sed -n '2,5s/^# //p' "$0" >&2; exit 2; fi
 exec "$(dirname "$0")/dist_run.sh" train.py 1 "$@"

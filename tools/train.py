@@ -4,14 +4,16 @@
 tools/train.py configs/pspnet/pspnet_r50_ade20k.py
 tools/train.py CONFIG --resume                          # go on from the newest whole checkpoint of the work dir
 tools/train.py CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
+tools/train.py CONFIG --cfg-options data.batch_size=8 --scale-lr    # the config's own rate, scaled with the batch
 
+data.batch_size is the images of a step over all processes and accumulated parts: their numbers change no rate.
 A run that its launcher starts again (torchrun's --max-restarts, a requeueing Slurm) goes on from the newest by itself.
 """
 
 import argparse
 from pathlib import Path
 
-from segbox.config import load_config
+from segbox.config import load_with_origins
 from segbox.errors import ends_with_a_message
 
 
@@ -25,6 +27,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--overwrite", action="store_true", help="discard the run that the work dir already holds")
     parser.add_argument("--seed", type=int, help="replaces the config's seed")
     parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
+    parser.add_argument(
+        "--scale-lr", action="store_true", help="scale the config's learning rate with data.batch_size, linearly"
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
     parser.add_argument(
         "--timeout", type=float, default=30, metavar="MINUTES", help="how long processes wait for each other (30)"
@@ -35,7 +40,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
-    config = load_config(args.config, args.cfg_options)
+    config, origins = load_with_origins(args.config, args.cfg_options)
     if args.seed is not None:
         config.seed = args.seed
     if args.amp is not None:
@@ -44,6 +49,7 @@ def main() -> None:
 
     from segbox import distributed
     from segbox.engine.build import build_runner, choose_device, start_logging
+    from segbox.engine.recipe import Recipe, describe_batch, scale_rate, warn_of_rate
     from segbox.engine.work_dir import (
         discard_old_run,
         find_resume,
@@ -53,6 +59,8 @@ def main() -> None:
         resume_after_restart,
     )
 
+    recipe = Recipe.of_file(args.config)
+    scaled = scale_rate(config, origins, recipe) if args.scale_lr else ""
     device = choose_device(args.device)
     with distributed.process_group(device, args.timeout, work_dir / "log.txt"), only_run_in(work_dir):
         resume = resume_after_restart(work_dir, args.resume)
@@ -61,6 +69,9 @@ def main() -> None:
         distributed.barrier()
         start_logging(work_dir)
         runner = build_runner(config, work_dir, device)
+        runner.log(describe_batch(runner.batch_size, runner.accumulate, recipe))
+        if remark := scaled or warn_of_rate(config, origins, recipe):
+            runner.log(remark)
         found = None if resume is None else find_resume(work_dir, resume)
         if found is not None:
             runner.resume(*found)

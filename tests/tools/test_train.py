@@ -64,6 +64,27 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
     assert "precision bf16" in out and "step 4/4" in out and "| circle" in out and "done: 4 steps" in out
 
 
+def test_the_first_lines_weigh_batch_against_rate(config, monkeypatch, capsys):
+    """A run of its own config.py keeps the rate that the batch was given, scaled or not."""
+    smaller = ["--cfg-options", "data.batch_size=2", "train.accumulate=2", *FAST]
+    assert train(monkeypatch, config, "--work-dir", "a", *smaller) == 0
+    lines = capsys.readouterr().out.splitlines()
+    parts = "2 images a step: 1 process(es) x 1 image(s) x 2 accumulated part(s)"
+    assert lines[2] == f"{parts}; the recipe expects 4 for its lr 0.02"
+    assert lines[3].startswith("warning: lr 0.02 is for 4 images a step, and this run has 2; --scale-lr makes it 0.01")
+
+    assert train(monkeypatch, config, "--work-dir", "b", "--scale-lr", *smaller) == 0
+    assert capsys.readouterr().out.splitlines()[3] == "lr 0.02 -> 0.01: 2 images a step where the recipe has 4"
+    assert load_config("b/config.py").optimizer.lr == read_run(config.parent / "b/last.pt")["config"]["optimizer"]["lr"]
+    again = ["--work-dir", "b", "--resume", "--cfg-options", "train.max_steps=3"]
+    assert train(monkeypatch, "b/config.py", "--scale-lr", *again) == 0
+    out = capsys.readouterr().out
+    assert f"{parts}; the recipe expects 2 for its lr 0.01\nlr stays 0.01: 2 images a step" in out
+    assert load_config("b/config.py").optimizer.lr == 0.01 and "warning" not in out
+    assert train(monkeypatch, config, "--scale-lr", *smaller, "optimizer.lr=0.03") == 2
+    assert "the command line gives 0.03. Leave one out" in capsys.readouterr().err
+
+
 def test_an_old_run_is_kept_until_the_new_one_is_known_to_be_whole(config, monkeypatch, capsys):
     assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST) == 0
     assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST) == 2
