@@ -26,11 +26,12 @@ CLASSES = {
     "CamVid": camvid.CLASSES,
     "Cityscapes": cityscapes.CLASSES,
     "COCOStuff": coco_stuff.CLASSES,
+    "COCOVOC": pascal_voc.CLASSES,
     "PascalContext": pascal_context.CLASSES,
     "PascalVOC": pascal_voc.CLASSES,
     "ShapesDataset": ShapesDataset.classes,
 }
-# The totals that the older toolboxes have for the same rows (K = 21, 150 and 151)
+# The totals that the older toolboxes, and torchvision for COCO, have for the same rows (K = 21, 150 and 151)
 PUBLISHED_SIZES = {
     "fcn_r101s_jpu_voc": 74_173_674,
     "pspnet_r101s_voc": 68_073_706,
@@ -44,6 +45,12 @@ PUBLISHED_SIZES = {
     "pspnet_r50s_ade20k_384_background": 49_181_678,
     "encnet_r50s_ade20k_400": 36_164_578,
     "encnet_r50s_ade20k_400_background": 36_165_861,
+    "fcn_r50_coco_voc": 35_322_218,
+    "fcn_r101_coco_voc": 54_314_346,
+    "deeplabv3_r50_coco_voc": 42_004_074,
+    "deeplabv3_r101_coco_voc": 60_996_202,
+    "deeplabv3_mobilenet_v3_large_coco_voc": 11_029_328,
+    "lraspp_mobilenet_v3_large_coco_voc": 3_221_538,
     "encnet_r50s_jpu_ade20k": 47_511_522,
     "encnet_r101s_jpu_ade20k": 66_503_650,
 }

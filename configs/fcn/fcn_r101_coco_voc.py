@@ -1,0 +1,19 @@
+"""FCN (https://arxiv.org/abs/1411.4038) with ResNet-101 on COCO with VOC's classes.
+
+    tools/train.py configs/fcn/fcn_r101_coco_voc.py  # 32 images per step, 30 epochs
+
+Expected: 63.7 mIoU, 91.9 pixAcc (torchvision, all of val2017 with labels resized to a short side of 520).
+configs/_base_/datasets/coco_voc.py says how to score the same images.
+"""
+
+_base_ = ["../_base_/models/fcn_r50.py", "../_base_/datasets/coco_voc.py", "../_base_/schedules/sgd_poly.py"]
+
+# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
+model = dict(
+    backbone_weights=None,
+    backbone=dict(variant="101", stem="plain"),
+    auxiliary_head=dict(loss=dict(loss_weight=0.5)),
+)
+optimizer = dict(lr=0.02, weight_decay=1e-4, rules={"auxiliary_heads.*": dict(lr_mult=10.0)})
+train = dict(max_epochs=30)
+hooks = dict(evaluate=dict(interval=4000), checkpoint=dict(interval=4000))
