@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
@@ -22,7 +23,8 @@ class LovaszLoss(nn.Module):
 
     `form="hinge"` is for two classes and works on log-odds instead of probabilities. `classes` are those that the
     labels have ("present"), "all", or a list of ids; of two classes, both words mean the object (1) alone. All pixels
-    are sorted by their error, so unlike other losses this one holds the logits of all classes at full size.
+    are sorted by their error, so unlike other losses this one holds the logits of all classes at full size. `stride=4`
+    takes every fourth row and column alone: a sixteenth of the memory and of the time, which on CPUs is that of a network.
     """
 
     name = "lovasz"
@@ -34,6 +36,7 @@ class LovaszLoss(nn.Module):
         per_image: bool = False,
         classes: str | Sequence[int] = "present",
         class_weight: Sequence[float] | None = None,
+        stride: int = 1,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:
         super().__init__()
@@ -41,10 +44,13 @@ class LovaszLoss(nn.Module):
             raise ValueError(f'form={form!r}: expected "softmax" or "hinge"')
         if form == "hinge" and num_classes != 2:
             raise ValueError(f'form="hinge" is for 2 classes, and there are {num_classes}; use form="softmax"')
+        if stride < 1:
+            raise ValueError(f"stride={stride}: expected a number of pixels, 1 or more")
         self.register_buffer("class_weight", weights_of_classes(class_weight, num_classes), persistent=False)
         self.classes = checked_classes(classes, num_classes)
         self.num_classes = num_classes
         self.form = form
+        self.stride = stride
         self.per_image = per_image
         self.ignore_index = ignore_index
 
@@ -52,6 +58,9 @@ class LovaszLoss(nn.Module):
         truths = torch.arange(self.num_classes, device=labels.device)
         rows, choices = [], []
         with full_precision(logits):
+            logits = at_pixels(logits.to(precision(logits)), labels.shape[-2:], self.stride)
+            start = self.stride // 2
+            labels = labels[:, start :: self.stride, start :: self.stride]
             for own_logits, own_labels in groups(logits, labels, self.per_image):
                 valid = own_labels != self.ignore_index
                 truth = own_labels[valid] == truths[:, None]  # K N
@@ -72,11 +81,10 @@ class LovaszLoss(nn.Module):
         )
 
     def scores(self, logits: Tensor, valid: Tensor) -> list[Tensor]:
-        logits = logits.to(precision(logits))
         if self.form == "hinge":
-            odds = resize(log_odds(logits), valid.shape[-2:])[:, 0][valid]
+            odds = log_odds(logits)[:, 0][valid]
             return [-odds, odds]
-        probabilities = resize(all_classes(logits, self.num_classes), valid.shape[-2:]).softmax(dim=1)
+        probabilities = all_classes(logits, self.num_classes).softmax(dim=1)
         return [own[valid] for own in probabilities.unbind(dim=1)]
 
     def loss_of_class(self, scores: Tensor, truth: Tensor) -> Tensor:
@@ -95,3 +103,14 @@ def jaccard_steps(truth: Tensor) -> Tensor:
     union = total + (~truth).cumsum(0)
     jaccard = 1 - (total - missed).double() / union
     return torch.diff(jaccard, prepend=jaccard.new_zeros(1))
+
+
+def at_pixels(logits: Tensor, size: tuple[int, int], stride: int) -> Tensor:
+    """What `resize(logits, size)` has in every `stride`-th row and column, beginning in the middle of a stride."""
+    start = stride // 2
+    if stride == 1 or logits.shape[-2:] == size:
+        return resize(logits, size)[..., start::stride, start::stride]
+    centres = (torch.arange(start, n, stride, device=logits.device, dtype=logits.dtype) + 0.5 for n in size)
+    y, x = (2 * places / n - 1 for places, n in zip(centres, size, strict=True))
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+    return F.grid_sample(logits, grid.expand(len(logits), -1, -1, -1), padding_mode="border", align_corners=False)

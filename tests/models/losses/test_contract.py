@@ -18,7 +18,13 @@ OPTIONS = {  # besides each loss as it comes
     "DiceLoss": [dict(square=True, classes="all", per_image=True), dict(classes=[0], class_weight=[2.0, 1.0])],
     "TverskyLoss": [dict(smooth=0.0, classes=[0, 1], per_image=True)],
     "FocalLoss": [dict(gamma=0.5, class_weight=[0.5, 2.0])],
-    "LovaszLoss": [dict(form="hinge"), dict(per_image=True, classes="all"), dict(form="hinge", classes=[0, 1])],
+    "LovaszLoss": [
+        dict(form="hinge"),
+        dict(per_image=True, classes="all"),
+        dict(form="hinge", classes=[0, 1]),
+        dict(stride=3),
+        dict(form="hinge", stride=2, per_image=True),
+    ],
     "BoundaryLoss": [dict(classes="all"), dict(classes=[0, 1])],
 }
 BINARY = [dict(type=name, **options) for name in LOSSES for options in [{}, *OPTIONS.get(name, ())]]
@@ -163,6 +169,7 @@ def test_logits_of_other_channels_are_refused(config, num_classes):
         (dict(type="FocalLoss", gamma=-1.0), "gamma=-1.0"),
         (dict(type="LovaszLoss", form="hinge"), "for 2 classes, and there are 5"),
         (dict(type="LovaszLoss", form="soft"), 'expected "softmax" or "hinge"'),
+        (dict(type="LovaszLoss", stride=0), "expected a number of pixels"),
     ],
     ids=lambda value: None,
 )

@@ -263,6 +263,14 @@ def test_lovasz_hinge(absent):
     check("LovaszLoss", logits[:, :1], labels, expected if absent is None else 0, form="hinge")
 
 
+@pytest.mark.parametrize("stride", [2, 3])
+def test_lovasz_of_some_rows_and_columns(stride):
+    logits, labels = make(4)
+    some = slice(stride // 2, None, stride)
+    expected = LOSSES.build(dict(type="LovaszLoss"), num_classes=4)(logits[..., some, some], labels[..., some, some])
+    check("LovaszLoss", logits, labels, expected.item(), stride=stride)
+
+
 def distance(at, where):
     return min(math.dist(at, other) for other in where)
 
