@@ -24,7 +24,7 @@ class LovaszLoss(nn.Module):
     `form="hinge"` is for two classes and works on log-odds instead of probabilities. `classes` are those that the
     labels have ("present"), "all", or a list of ids; of two classes, both words mean the object (1) alone. All pixels
     are sorted by their error, so unlike other losses this one holds the logits of all classes at full size. `stride=4`
-    takes every fourth row and column alone: a sixteenth of the memory and of the time, which on CPUs is that of a network.
+    takes every fourth row and column: a sixteenth of the memory and of the time (on CPUs, a network takes as long).
     """
 
     name = "lovasz"
