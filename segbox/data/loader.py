@@ -16,7 +16,7 @@ from segbox.data.datasets.dataset import SegDataset
 from segbox.data.sample import Batch, Item, Sample, collate, collate_list
 from segbox.data.sampler import Draw, EndlessSampler, ShardSampler
 from segbox.data.transforms.pipeline import Pipeline, build_pipeline
-from segbox.errors import DataError, UserError
+from segbox.errors import ConfigError, DataError, UserError
 from segbox.registry import DATASETS
 
 SHARED = ("pipeline", "transform_labels", "skip_unreadable")  # arguments that a wrapper hands to the sets inside
@@ -60,6 +60,22 @@ def classes_without_files(config: Mapping) -> tuple[str, ...] | None:
     if callable(known):
         return known(**{name: config[name] for name in inspect.signature(known).parameters if name in config})
     return known
+
+
+def pipeline_of(config: Mapping, path: str = "data") -> tuple[Sequence, str]:
+    """The pipeline that every image of a data set goes through, and where it stands: for images of one's own."""
+    if "pipeline" in config:
+        return config["pipeline"], f"{path}.pipeline"
+    if "dataset" in config:
+        return pipeline_of(config["dataset"], f"{path}.dataset")
+    found = [pipeline_of(inner, f"{path}.datasets.{i}") for i, inner in enumerate(config.get("datasets", ()))]
+    for pipeline, place in found[1:]:
+        if list(pipeline) != list(found[0][0]):
+            raise ConfigError(
+                f"{place} is another than {found[0][1]}, so there is none for images that are of neither set;"
+                f" say which is meant in {path}.pipeline, which then holds for all of them"
+            )
+    return found[0] if found else ((), f"{path}.pipeline")
 
 
 def train_loader(

@@ -3,12 +3,12 @@
 import random
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from segbox.config import Config
+from segbox.data.loader import pipeline_of
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import build_pipeline
 from segbox.errors import CheckpointError, ConfigError
@@ -50,8 +50,7 @@ class Predictor:
                 "test.mode: crop is a protocol for scores; predictions are of whole images: whole or slide"
             )
         self.predict = call(build_predict, test, "test", model=self.model)
-        val: Mapping[str, Any] = config.get("data", {}).get("val") or {}
-        self.pipeline = build_pipeline(val.get("pipeline", ()), "data.val.pipeline")
+        self.pipeline = build_pipeline(*pipeline_of(config.get("data", {}).get("val") or {}, "data.val"))
         self.pipeline.check_keeps_view()
 
     @torch.inference_mode()

@@ -55,6 +55,25 @@ def test_the_val_pipeline_and_the_test_section_hold(trained, image):
     assert torch.allclose(predictor.probabilities(image), mirrored, atol=1e-3)
 
 
+SHAPES = "dict(type='ShapesDataset', pipeline=[dict(type='Resize', short={})])"
+
+
+@pytest.mark.parametrize(
+    "val",
+    [
+        f"dict(type='SubsetDataset', first=1, dataset={SHAPES.format(20)})",
+        f"dict(type='RepeatDataset', times=2, pipeline=[dict(type='Resize', short=20)], dataset={SHAPES.format(40)})",
+        f"dict(type='ConcatDataset', datasets=[{SHAPES.format(20)}, {SHAPES.format(20)}])",
+        f"dict(type='ConcatDataset', datasets=[dict(type='SubsetDataset', first=1, dataset={SHAPES.format(20)})])",
+    ],
+)
+def test_the_val_pipeline_is_found_inside_wrappers(trained, image, val):
+    overrides = [f"data.val={val}"], ["data.val.pipeline=[dict(type='Resize', short=20)]"], []
+    configs = [load_config(config_of(trained), override) for override in overrides]
+    found, expected, plain = (Predictor(config, trained[1], CPU).probabilities(image) for config in configs)
+    assert torch.equal(found, expected) and not torch.equal(found, plain)
+
+
 def config_of(trained):
     return trained[1].parent / "tiny.py"
 
@@ -64,6 +83,18 @@ def config_of(trained):
     [
         ("test.mode=crop", "test.mode: crop is a protocol for scores"),
         ("data.val.pipeline=[dict(type='RandomFlip')]", "data.val.pipeline.0: RandomFlip moves the image"),
+        (
+            "data.val=dict(type='SubsetDataset', dataset=dict(pipeline=[dict(type='RandomFlip')]))",
+            "data.val.dataset.pipeline.0: RandomFlip moves the image",
+        ),
+        (
+            f"data.val=dict(type='ConcatDataset', datasets=[{SHAPES.format(20)}, {SHAPES.format(40)}])",
+            "data.val.datasets.1.pipeline is another than data.val.datasets.0.pipeline, so there is none for images",
+        ),
+        (
+            f"data.val=dict(type='ConcatDataset', datasets=[{SHAPES.format(20)}, dict(type='ShapesDataset')])",
+            "which is meant in data.val.pipeline, which then holds for all",
+        ),
     ],
 )
 def test_mistakes(trained, override, message):
