@@ -27,11 +27,12 @@ folder VOCdevkit/VOC2012 as root (now {root}). Expected in it:
   SegmentationClass/NAME.png
   ImageSets/Segmentation/train.txt    (1464 names), val.txt (1449), trainval.txt"""
 HOW_TO_GET_AUGMENTED = """\
-The split "train_aug" needs, beside VOC 2012 itself, the masks of SBD
-(http://home.bharathh.info/pubs/codes/SBD/download.html) as PNG files, and the list of the 10582 images:
+The split "train_aug" needs, beside VOC 2012 itself, the masks of SBD: download benchmark.tgz from
+http://home.bharathh.info/pubs/codes/SBD/download.html, unpack it, and make PNG files and the list of 10582 names of it:
+  tools/convert_dataset.py sbd FOLDER {root}
+Expected in {root}:
   SegmentationClassAug/NAME.png
-  ImageSets/Segmentation/train_aug.txt    or aug.txt
-both in {root}"""
+  ImageSets/Segmentation/train_aug.txt    or aug.txt"""
 
 CLASSES = class_names(
     """
@@ -62,7 +63,8 @@ def pascal_voc(
 ) -> PairDataset:
     """21 classes; the outlines of objects (255) are ignored. `split="train_aug"`: 10582 images, with SBD's masks."""
     check_split(split, SPLITS)
-    path = open_root(root, ["JPEGImages", "SegmentationClass", LISTS], HOW_TO_GET)
+    how_to_get = f"{HOW_TO_GET}\n{HOW_TO_GET_AUGMENTED}" if split == "train_aug" else HOW_TO_GET
+    path = open_root(root, ["JPEGImages", "SegmentationClass", LISTS], how_to_get)
     labels = paths_in(path / "SegmentationClass", ".png")
     where = f"*.png in {path / 'SegmentationClass'}"
     if split == "train_aug":

@@ -8,6 +8,7 @@ import pytest
 
 from segbox import IGNORE_INDEX
 from segbox.config import load_config
+from segbox.data.convert.commands import COMMANDS
 from segbox.data.datasets.dataset import check_label
 from segbox.data.datasets.pairs import hex_colours, read_names
 from segbox.data.datasets.pascal_voc import PALETTE, bit_colours
@@ -137,6 +138,22 @@ def test_a_missing_root_says_what_to_get(tmp_path, name):
     assert "{" not in message.replace("{train,val,test}", "")
     with pytest.raises(ValueError, match=r"split='trian': is none of train, val.* Did you mean \"train\""):
         build(name, tmp_path, split="trian")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "command"),
+    [
+        ("PascalVOC", dict(split="train_aug"), "sbd FOLDER {}"),
+        ("PascalContext", {}, "pascal_context trainval_merged.json {}"),
+        ("Cityscapes", {}, "cityscapes {0} {0}"),
+        ("COCOVOC", {}, "coco FOLDER {}"),
+    ],
+)
+def test_a_missing_root_names_the_converter(tmp_path, name, arguments, command):
+    assert command.split()[0] in COMMANDS
+    with pytest.raises(DataError) as caught:
+        build(name, tmp_path / "nowhere", **arguments)
+    assert f"  tools/convert_dataset.py {command.format(tmp_path / 'nowhere')}\n" in f"{caught.value}\n"
 
 
 @pytest.mark.parametrize("name", list(SETS))
