@@ -6,6 +6,7 @@ tools/benchmark.py loss --classes 19 --size 512 1024 --stride 4 --threads 8
 tools/benchmark.py eval                                # from logits to class maps: 19 and 150 classes, 1024 x 2048
 tools/benchmark.py eval --mode slide                   # by windows of 512 x 512
 tools/benchmark.py metric                              # counting a class map of 1024 x 2048 into the confusion matrix
+tools/benchmark.py depthwise --dilation 2              # a depthwise convolution with its gradient: 96 and 960 channels
 """
 
 import argparse
@@ -44,15 +45,25 @@ def parse() -> argparse.Namespace:
     metric = subjects.add_parser("metric", help=text, description=text)
     metric.set_defaults(measure=measure_metric, batch=1)
     add_options(metric, classes=[19, 150], size=(1024, 2048))
+    text = "a 3x3 depthwise convolution with its gradient, in bfloat16, channels last"
+    depthwise = subjects.add_parser("depthwise", help=text, description=text)
+    depthwise.set_defaults(measure=measure_depthwise)
+    add_options(depthwise, channels=[96, 960], size=(30, 40))
+    depthwise.add_argument("--batch", type=count, default=8, help="images (8)")
+    depthwise.add_argument("--stride", type=count, default=1, help="(1)")
+    depthwise.add_argument("--dilation", type=count, default=1, help="(1)")
     return parser.parse_args()
 
 
-def add_options(subject: argparse.ArgumentParser, classes: list[int], size: tuple[int, int]) -> None:
-    shown_classes, shown_size = " ".join(map(str, classes)), " ".join(map(str, size))
-    subject.add_argument("--classes", nargs="+", type=count, default=classes, metavar="K", help=f"({shown_classes})")
+def add_options(subject: argparse.ArgumentParser, size: tuple[int, int], **counts: list[int]) -> None:
+    """`counts` names what is measured in several numbers, and the numbers."""
+    [(counted, numbers)] = counts.items()
+    subject.set_defaults(counted=counted)
+    shown_numbers, shown_size = " ".join(map(str, numbers)), " ".join(map(str, size))
     subject.add_argument(
-        "--size", nargs=2, type=count, default=size, metavar=("H", "W"), help=f"of labels ({shown_size})"
+        f"--{counted}", dest="counts", nargs="+", type=count, default=numbers, metavar="N", help=f"({shown_numbers})"
     )
+    subject.add_argument("--size", nargs=2, type=count, default=size, metavar=("H", "W"), help=f"({shown_size})")
     subject.add_argument("--threads", type=count, help="of the CPU (PyTorch's own choice)")
     subject.add_argument("--runs", type=count, default=5, help="of each side, in turns; medians are shown (5)")
     subject.add_argument("--device", default="cpu", help='"cpu" or "cuda" (cpu)')
@@ -82,8 +93,13 @@ def measure_metric(args: argparse.Namespace) -> None:
     measure(args, metric_sides, "bytes")
 
 
+def measure_depthwise(args: argparse.Namespace) -> None:
+    what = f"bfloat16, channels last, stride {args.stride}, dilation {args.dilation}"
+    measure(args, depthwise_sides, what, "forward and backward, ")
+
+
 def measure(args: argparse.Namespace, make_sides: Callable, what: str, how: str = "") -> None:
-    """Print what both sides take, for each number of classes."""
+    """Print what both sides take, for each number of classes or channels."""
     import torch
 
     if args.device not in ("cpu", "cuda"):
@@ -93,20 +109,22 @@ def measure(args: argparse.Namespace, make_sides: Callable, what: str, how: str 
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     numbers = {}
-    for num_classes in args.classes:
-        sides = make_sides(num_classes, args)
-        numbers[num_classes] = {
+    for number in args.counts:
+        sides = make_sides(number, args)
+        numbers[number] = {
             side: {**times, "peak_mb": peak_mb(sides[side], args.device)}
             for side, times in measure_in_turns(sides, args.runs, args.device).items()
         }
     setting = {
-        name: value for name, value in vars(args).items() if name not in ("measure", "classes", "json", "subject")
+        name: value
+        for name, value in vars(args).items()
+        if name not in ("measure", "counts", "counted", "json", "subject")
     }
     setting |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
     if args.json:
-        print(json.dumps({"setting": setting, "classes": numbers}, indent=1))
+        print(json.dumps({"setting": setting, args.counted: numbers}, indent=1))
     else:
-        print(table(numbers, setting, what, how))
+        print(table(numbers, args.counted, setting, what, how))
 
 
 def loss_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], "torch.Tensor"]]:
@@ -196,6 +214,27 @@ def metric_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callab
     return {"mask + bincount": plain, "ConfusionMatrix": packed}
 
 
+def depthwise_sides(channels: int, args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
+    """The same layer by PyTorch's way and by its own."""
+    import torch
+
+    from segbox.models.layers import DepthwiseConv2d
+
+    torch.manual_seed(0)
+    layer = DepthwiseConv2d(channels, 3, args.stride, args.dilation).to(args.device, torch.bfloat16)
+    x = torch.randn(args.batch, channels, *args.size, device=args.device, dtype=torch.bfloat16)
+    x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+
+    def gradients(forward: Callable) -> Any:
+        y = forward(layer, x)
+        return torch.autograd.grad(y, (x, layer.weight), torch.ones_like(y))
+
+    return {
+        "torch.nn.Conv2d": lambda: gradients(torch.nn.Conv2d.forward),
+        "DepthwiseConv2d": lambda: gradients(DepthwiseConv2d.forward),
+    }
+
+
 def measure_in_turns(sides: Mapping[str, Callable], runs: int, device: str) -> dict[str, dict[str, float]]:
     """Medians of seconds on the clock and of the process's CPU seconds. The first turn only warms up."""
     taken: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
@@ -255,14 +294,18 @@ def resident(key: str) -> int:
 
 
 def table(
-    numbers: Mapping[int, Mapping[str, Mapping[str, Any]]], setting: Mapping[str, Any], what: str, how: str
+    numbers: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    counted: str,
+    setting: Mapping[str, Any],
+    what: str,
+    how: str,
 ) -> str:
     from terminaltables import AsciiTable
 
-    rows = [["classes", "", "seconds", "CPU seconds", "peak MB"]]
-    for num_classes, sides in numbers.items():
+    rows = [[counted, "", "seconds", "CPU seconds", "peak MB"]]
+    for number, sides in numbers.items():
         for side, own in sides.items():
-            rows.append([str(num_classes), side, *(shown(own[key]) for key in ("seconds", "cpu_seconds", "peak_mb"))])
+            rows.append([str(number), side, *(shown(own[key]) for key in ("seconds", "cpu_seconds", "peak_mb"))])
         rows.append(["", "ratio", *ratios(*sides.values())])
     drawn = AsciiTable(rows)
     drawn.justify_columns = dict.fromkeys((0, 2, 3, 4), "right")

@@ -49,6 +49,17 @@ def test_both_sides_compute_the_same(monkeypatch, sides, options):
         assert (plain == ours).float().mean() > 0.9999  # of pixels where two classes are level, either may be told
 
 
+@pytest.mark.parametrize("options", [["--dilation", "2"], ["--stride", "2"]], ids=str)
+def test_depthwise(monkeypatch, capsys, options):
+    arguments = ["depthwise", *options, "--channels", "8", "--size", "9", "12", "--runs", "1"]
+    assert run_tool(monkeypatch, "benchmark.py", *arguments) == 0
+    out = capsys.readouterr().out
+    assert "| channels" in out and "8 x 9 x 12, bfloat16" in out and "ratio" in out
+    monkeypatch.setattr("sys.argv", ["benchmark.py", *arguments])
+    for plain, ours in zip(*(side() for side in TOOL["depthwise_sides"](8, TOOL["parse"]()).values()), strict=True):
+        torch.testing.assert_close(plain, ours, rtol=0.02, atol=0.1)
+
+
 @pytest.mark.parametrize(
     ("subject", "text"),
     [
