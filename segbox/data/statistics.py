@@ -64,9 +64,9 @@ def count_ids(label: np.ndarray) -> np.ndarray:
 # --- class weights: for absent classes zero --------------------------------------------------------------------------
 
 
-def inverse_weights(pixels: np.ndarray) -> np.ndarray:
-    """One over the share of a class, scaled to a mean of 1."""
-    weights = _where_present(pixels, lambda present: pixels.sum() / present)
+def inverse_weights(pixels: np.ndarray, power: float = 1.0) -> np.ndarray:
+    """One over the share of a class to a power, scaled to a mean of 1."""
+    weights = _where_present(pixels, lambda present: (pixels.sum() / present) ** power)
     return weights / max(weights[pixels > 0].mean(), 1e-12) if pixels.any() else weights
 
 
@@ -86,6 +86,7 @@ def all_weights(pixels: np.ndarray, pixels_where_present: np.ndarray) -> dict[st
     """By the name of the rule."""
     return {
         "inverse": inverse_weights(pixels),
+        "sqrt": inverse_weights(pixels, 0.5),
         "enet": enet_weights(pixels),
         "median": median_frequency_weights(pixels, pixels_where_present),
     }

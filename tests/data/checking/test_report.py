@@ -172,6 +172,7 @@ def test_wrong_usage(tmp_path):
 def test_weights():
     pixels, where = np.array([75, 25, 0]), np.array([100, 50, 0])
     assert inverse_weights(pixels) == pytest.approx([0.5, 1.5, 0])
+    assert inverse_weights(pixels, 0.5) == pytest.approx([2 / (1 + 3**0.5), 2 / (1 + 3**-0.5), 0])
     assert enet_weights(pixels) == pytest.approx([1 / np.log(1.77), 1 / np.log(1.27), 0])
     assert median_frequency_weights(pixels, where) == pytest.approx([0.625 / 0.75, 0.625 / 0.5, 0])
     assert (all_weights(np.zeros(2, int), np.zeros(2, int))["median"] == 0).all()
