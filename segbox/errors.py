@@ -1,13 +1,18 @@
 """What a user can do wrong, as exceptions, and how a tool ends on them: one message, exit status 2."""
 
 import difflib
+import io
 import os
 import sys
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 LEAD_SECONDS = 3
+LONGEST_LINE = 5000  # of a message
+UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # kinds of characters: of control, halves of others, breaks of lines
+TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # characters that turn the direction of what follows
 
 
 class UserError(ValueError):
@@ -37,17 +42,38 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     return f' Did you mean "{spelled[close[0]]}"?' if close else ""
 
 
+def is_seen(character: str) -> bool:
+    """Whether it can be shown as it is, without an effect on a terminal or on what stands beside it."""
+    return unicodedata.category(character) not in UNSEEN and ord(character) not in TURNING
+
+
+def printable(text: object, keep: str = "") -> str:
+    """The text with what cannot be shown spelled out: names of files and classes may hold anything, "\\x1b[2J" too."""
+    return "".join(c if c in keep or is_seen(c) else ascii(c)[1:-1] for c in str(text))
+
+
 def tell(message: str) -> None:
     """To stderr. Of several processes the first has a lead: what all of them met is told once."""
     rank = int(os.environ.get("RANK", 0))
     if rank:
         time.sleep(LEAD_SECONDS)  # the launcher ends the others meanwhile
-    print(f"error{f' in process {rank}' if rank else ''}: {message}", file=sys.stderr, flush=True)
+    text = "\n".join(map(_cut, printable(message, keep="\n").split("\n")))
+    print(f"error{f' in process {rank}' if rank else ''}: {text}", file=sys.stderr, flush=True)
+
+
+def _cut(line: str) -> str:
+    """Its begin and its end, where it is too long to be read."""
+    left_out = len(line) - LONGEST_LINE
+    if left_out <= 0:
+        return line
+    return f"{line[: LONGEST_LINE // 2]} ... ({left_out} characters) ... {line[-LONGEST_LINE // 2 :]}"
 
 
 @contextmanager
 def ends_with_a_message() -> Iterator[None]:
     """The frame of every tool: a user's mistake ends in one readable message and exit status 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what its encoding lacks is spelled out, and ends no tool
     try:
         yield
     except BrokenPipeError:  # `| head` has seen enough; Python's own flush at the end must not complain again
@@ -55,6 +81,10 @@ def ends_with_a_message() -> Iterator[None]:
         raise SystemExit(141) from None
     except (UserError, OSError) as error:
         tell(str(error))
+        raise SystemExit(2) from None
+    except MemoryError as error:
+        last = (str(error).splitlines() or ["Python got no more"])[-1]  # a data worker's comes with its stack trace
+        tell(f"there is not enough memory: {last}")
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -13,7 +13,8 @@ import torch
 from terminaltables import AsciiTable
 from torch import Tensor, nn
 
-from segbox.errors import CheckpointError
+from segbox.errors import CheckpointError, printable
+from segbox.models.bombs import refuse_bombs
 
 logger = logging.getLogger("segbox")
 
@@ -23,6 +24,7 @@ def read_checkpoint(path: str | Path) -> Any:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
+    refuse_bombs(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what PyTorch thinks of the format is no news to the user
@@ -50,7 +52,7 @@ def read_weights(path: str | Path, prefix: str = "") -> dict[str, Tensor]:
             content = content[key]
     if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{path}: holds no weights (a dict of names and tensors), but {type(content).__name__}")
-    weights = {name.removeprefix("module."): value for name, value in content.items() if isinstance(value, Tensor)}
+    weights = {str(name).removeprefix("module."): value for name, value in content.items() if isinstance(value, Tensor)}
     if prefix and any(name.startswith(prefix) for name in weights):
         return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     return weights
@@ -72,7 +74,7 @@ class Fit:
         lines = [["tensor", "in the file", "in the model", "why it does not fit"]]
         lines += [[name, size(a), size(b), "another shape"] for name, a, b in self.resized[:rows]]
         lines += [[name, "-", "yes", "not in the file"] for name in self.missing[:rows]]
-        lines += [[name, "yes", "-", "not in the model"] for name in self.unused[:rows]]
+        lines += [[printable(name), "yes", "-", "not in the model"] for name in self.unused[:rows]]
         left = sum(max(0, len(group) - rows) for group in (self.resized, self.missing, self.unused))
         tail = f"\n(and {left} more)" if left else ""
         return (
@@ -100,6 +102,7 @@ def load_weights(
     model: nn.Module, weights: Mapping[str, Tensor], source: str | Path, skip_unfitting: bool = False
 ) -> Fit:
     """Copy the tensors in. What does not fit is refused with a table, or skipped and told if that was asked for."""
+    refuse_spoilt(model, weights, source)  # also where others may be skipped: it is no other model's file
     fit = compare(model, weights)
     if not fit.is_perfect():
         if not skip_unfitting:
@@ -109,6 +112,44 @@ def load_weights(
         logger.warning("%s: taken in part\n%s", source, fit.table())
     model.load_state_dict({name: weights[name] for name in fit.fitting}, strict=False)
     return fit
+
+
+def refuse_spoilt(model: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:
+    """Numbers of another kind than the model's, and numbers that are none. Kinds of floats are converted."""
+    own = model.state_dict()
+    reasons = {name: why_spoilt(weights[name], own[name]) for name in weights if name in own}
+    spoilt = [f"{name} {reason}" for name, reason in reasons.items() if reason]
+    if spoilt:
+        more = f", and {len(spoilt) - 1} more tensors are like it" if len(spoilt) > 1 else ""
+        raise CheckpointError(f"{source}: cannot be used: {spoilt[0]}{more}. Take another checkpoint")
+
+
+def why_spoilt(value: Tensor, own: Tensor) -> str:
+    """Empty where nothing is wrong, or where the shapes tell that it is another tensor."""
+    if value.shape != own.shape:
+        return ""
+    if value.layout != torch.strided or value.is_quantized or value.is_meta:
+        return "is sparse, quantized or without content"
+    if kind_of(value) != kind_of(own):
+        return f"holds {value.dtype}, the model {own.dtype}".replace("torch.", "")
+    if not is_finite(value.to(own.dtype)) and is_finite(own):
+        return "holds numbers that are NaN or infinite" if not is_finite(value) else "holds numbers that are too large"
+    return ""
+
+
+def kind_of(value: Tensor) -> str:
+    if value.is_complex():
+        return "complex"
+    if value.is_floating_point():
+        return "float"
+    return "bool" if value.dtype == torch.bool else "integer"
+
+
+def is_finite(value: Tensor) -> bool:
+    """Without a mask of all numbers. Those of a sharded model are looked at before they are divided."""
+    if not value.numel() or not value.is_floating_point() or type(value) not in (Tensor, nn.Parameter):
+        return True
+    return all(bool(torch.isfinite(end)) for end in torch.aminmax(value))
 
 
 def size(shape: tuple[int, ...]) -> str:

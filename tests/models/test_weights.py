@@ -127,6 +127,56 @@ def test_another_model_is_refused_with_a_table():
         load_weights(model, {"strange": torch.zeros(1)}, "a.pt", skip_unfitting=True)
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
+def test_other_floats_are_converted(kind):
+    model = nn.Linear(3, 2)
+    weights = {name: torch.ones_like(value, dtype=kind) for name, value in model.state_dict().items()}
+    assert load_weights(model, weights, "a.pt").is_perfect()
+    assert model.weight.dtype == torch.float32 and (model.weight == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda w: w.int(), "holds int32, the model float32"),
+        (lambda w: w.bool(), "holds bool, the model float32"),
+        (lambda w: w.to(torch.complex64), "holds complex64, the model float32"),
+        (lambda w: w.to_sparse(), "is sparse, quantized or without content"),
+        (lambda w: w.to("meta"), "is sparse, quantized or without content"),
+        (lambda w: w * torch.nan, "holds numbers that are NaN or infinite"),
+        (lambda w: w - torch.inf, "holds numbers that are NaN or infinite"),
+        (lambda w: w.double() * 1e300, "holds numbers that are too large"),
+    ],
+)
+@pytest.mark.parametrize("skip_unfitting", [False, True])
+def test_spoilt_numbers_are_refused_by_name(spoil, reason, skip_unfitting):
+    model = nn.Linear(3, 2)
+    nn.init.ones_(model.weight)
+    weights = {"weight": spoil(torch.ones(2, 3)), "bias": torch.ones(2), "strange": torch.tensor(torch.nan)}
+    with pytest.raises(CheckpointError, match=f"a.pt: cannot be used: weight {reason}. Take another checkpoint"):
+        load_weights(model, weights, "a.pt", skip_unfitting)
+    assert (model.weight == 1).all()
+
+
+def test_of_many_spoilt_tensors_the_first_is_named():
+    model = nn.Linear(3, 2)
+    weights = {name: value.detach() * torch.nan for name, value in model.state_dict().items()}
+    with pytest.raises(CheckpointError, match=r"weight holds .* infinite, and 1 more tensors are like it"):
+        load_weights(model, weights, "a.pt")
+
+
+def test_what_is_infinite_in_the_model_too_may_be_so_in_the_file():
+    model = nn.Module()
+    model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+    assert load_weights(model, {"mask": torch.tensor([-torch.inf, 0.0])}, "a.pt").is_perfect()
+
+
+def test_names_that_are_none(tmp_path):
+    torch.save({1: torch.zeros(1), "\x1b[31mred\n": torch.zeros(1)}, tmp_path / "a.pt")
+    table = compare(nn.Linear(1, 1), read_weights(tmp_path / "a.pt")).table()
+    assert "| 1 " in table and r"| \x1b[31mred\n " in table and "\x1b" not in table
+
+
 def test_long_tables_are_cut_and_counted():
     fit = compare(nn.Linear(1, 1), {f"layer{i}": torch.zeros(1) for i in range(30)})
     assert "(and 18 more)" in fit.table() and len(fit.table().splitlines()) < 25

@@ -1,0 +1,100 @@
+"""Weight files that would fill the memory: refused before PyTorch sees them."""
+
+import io
+import struct
+import tarfile
+import zipfile
+
+import pytest
+import torch
+
+from segbox.errors import CheckpointError
+from segbox.models.weights import read_checkpoint, read_weights
+
+LARGE = b"\x8a\x05" + (2**36).to_bytes(5, "little")  # a number in a pickle
+
+
+@pytest.fixture
+def file(tmp_path):
+    torch.save({"w": torch.arange(10.0)}, tmp_path / "a.pt")
+    return tmp_path / "a.pt"
+
+
+def rewritten(file, change, compression=zipfile.ZIP_STORED):
+    """The archive with `change(name, content)` as each member's content."""
+    with zipfile.ZipFile(file) as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(file, "w", compression) as new:
+        for name, content in contents.items():
+            new.writestr(name, change(name, content))
+    return file
+
+
+def refused(monkeypatch, file) -> str:
+    """The message; PyTorch is not asked."""
+    monkeypatch.setattr(torch, "load", lambda *arguments, **settings: pytest.fail("was read"))
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(file)
+    assert str(caught.value).startswith(f"{file}: ") and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_compressed_archive(monkeypatch, file):
+    rewritten(file, lambda name, content: bytes(2**24) if name.endswith("data/0") else content, zipfile.ZIP_DEFLATED)
+    assert file.stat().st_size < 20_000
+    assert "a compressed archive (" in (message := refused(monkeypatch, file)) and "unfolded 167" in message
+
+
+def test_members_that_lie_upon_each_other(monkeypatch, tmp_path):
+    file = tmp_path / "a.pt"
+    torch.save({"w": torch.zeros(100_000)}, file)
+    with zipfile.ZipFile(file) as archive:
+        start, count = archive.start_dir, len(archive.infolist())
+    data = file.read_bytes()
+    listing = data[start : data.rfind(b"PK\x06\x06" if b"PK\x06\x06" in data else b"PK\x05\x06")]
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 9 * count, 9 * count, 9 * len(listing), start, 0)
+    file.write_bytes(data[:start] + 9 * listing + end)
+    assert "unfolded 36" in refused(monkeypatch, file)
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_a_number_that_fills_the_memory(monkeypatch, file, is_compressed):
+    pickled = b"\x80\x02c__builtin__\nbytearray\n" + LARGE + b"\x85R."
+    compression = zipfile.ZIP_DEFLATED if is_compressed else zipfile.ZIP_STORED
+    rewritten(file, lambda name, content: pickled if name.endswith("data.pkl") else content, compression)
+    assert ("compressed" if is_compressed else "holds a bytearray") in refused(monkeypatch, file)
+
+
+def test_the_same_in_the_format_of_old(monkeypatch, tmp_path):
+    torch.save({"w": bytearray(b"abc")}, tmp_path / "a.pt", _use_new_zipfile_serialization=False)
+    assert "holds a bytearray" in refused(monkeypatch, tmp_path / "a.pt")
+
+
+def test_tars(monkeypatch, tmp_path):
+    with tarfile.open(tmp_path / "a.pt", "w") as archive:
+        for name in ("sys_info", "pickle", "storages", "tensors"):
+            member = tarfile.TarInfo(name)
+            member.size = 3
+            archive.addfile(member, io.BytesIO(b"abc"))
+    assert "is a tar" in refused(monkeypatch, tmp_path / "a.pt")
+
+
+def test_torchscript_is_told(monkeypatch, file):
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/constants.pkl", b"\x80\x02).")
+    assert "is a TorchScript archive; save the model's state_dict()" in refused(monkeypatch, file)
+
+
+@pytest.mark.skipif(
+    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 10), reason="an older PyTorch believes what the file says"
+)
+def test_a_storage_larger_than_the_file(file):
+    rewritten(file, lambda name, content: content.replace(b"K\x0a", LARGE) if name.endswith("data.pkl") else content)
+    with pytest.raises(CheckpointError, match="truncated or damaged"):
+        read_checkpoint(file)
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_files_of_both_formats_are_read(tmp_path, is_new):
+    torch.save({"w": torch.arange(10.0)}, tmp_path / "a.pt", _use_new_zipfile_serialization=is_new)
+    assert torch.equal(read_weights(tmp_path / "a.pt")["w"], torch.arange(10.0))
