@@ -25,6 +25,8 @@ from segbox.literals import as_source, is_number_as_text, read_literal
 SECTIONS = ("model", "data", "optimizer", "hooks", "train", "test", "metric", "seed", "imports")
 REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 COMMAND_LINE = "command line"
+DEEPEST = 100  # dicts and lists one in the other
+BITS = 63  # of whole numbers, as tensors hold them
 
 Origins = dict[tuple[str, ...], str]  # the way to a value -> the file that wrote it
 
@@ -138,12 +140,17 @@ def _execute(path: Path) -> dict:
     return values
 
 
-def _plain(value: Any, place: str) -> Any:
+def _plain(value: Any, place: str, depth: int = 0) -> Any:
     """A copy in plain dicts, lists, tuples and literals; anything else has no place in a config."""
+    if depth > DEEPEST:
+        raise ConfigError(f"{place[:100]}...: is nested more than {DEEPEST} deep; does it hold itself?")
     if isinstance(value, Mapping):
-        return {key: _plain(item, f"{place}.{key}") for key, item in value.items()}
+        return {key: _plain(item, f"{place}.{key}", depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_plain(item, f"{place}.{i}") for i, item in enumerate(value))
+        kind = list if isinstance(value, list) else tuple
+        return kind(_plain(item, f"{place}.{i}", depth + 1) for i, item in enumerate(value))
+    if isinstance(value, int) and value.bit_length() > BITS:
+        raise ConfigError(f"{place}: whole numbers have up to {BITS} bits here, this one has {value.bit_length()}")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise ConfigError(
@@ -204,7 +211,7 @@ def _step(place: Any, step: str, names: list[str], override: str, may_be_new: bo
     """The key or index that `step` means in `place`."""
     parent = ".".join(names[:-1])
     if isinstance(place, list | tuple):
-        if step.lstrip("-").isdigit() and -len(place) <= int(step) < len(place):
+        if re.fullmatch(r"-?[0-9]{1,9}", step) and -len(place) <= int(step) < len(place):
             return int(step)
         raise ConfigError(f"override {override!r}: {parent} is a list of {len(place)}, there is no item {step!r} in it")
     if not isinstance(place, Mapping):

@@ -25,7 +25,7 @@ def read_literal(text: str) -> Any:
     """A Python literal (also with dict(...)); what is none is a string."""
     try:
         return ast.literal_eval(_DictCalls().visit(ast.parse(text, mode="eval")))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
 
 

@@ -108,6 +108,11 @@ def test_a_name_stays_allowed_where_the_child_replaced_what_referred_to_it(write
         ("dta.batch_size=4", "the config has no 'dta'. Did you mean \"data\"?"),
         ("data.pipeline.2.size=1", "data.pipeline is a list of 2, there is no item '2' in it"),
         ("data.pipeline.x=1", "data.pipeline is a list of 2"),
+        ("data.pipeline.²=1", "data.pipeline is a list of 2"),
+        ("data.pipeline.--1=1", "data.pipeline is a list of 2"),
+        (f"data.pipeline.{'9' * 5000}=1", "data.pipeline is a list of 2"),
+        ("data.__class__.__init__.__globals__=1", "data has no '__class__'"),
+        (f"data.batch_size={2**63}", "whole numbers have up to 63 bits here, this one has 64"),
         ("data.batch_size.x=1", "data.batch_size is 2, nothing in it can be set"),
         ("data.sizes.0=1", "data.sizes is a tuple; give all of it"),
         ("data.batch_size", "expected name.of.the.value=value"),
@@ -155,6 +160,10 @@ def test_a_number_in_the_place_of_a_name_made_of_digits_is_a_name(write):
         ("dict(**x)", "dict(**x)"),
         ("dict([1])", "dict([1])"),
         ("__import__('os')", "__import__('os')"),
+        ("9**9**9", "9**9**9"),
+        ("{[]: 1}", "{[]: 1}"),
+        ("[" * 5000 + "]" * 5000, "[" * 5000 + "]" * 5000),
+        ("9" * 5000, "9" * 5000),
         ("a/b.pt", "a/b.pt"),
         ("", ""),
     ],
@@ -183,6 +192,9 @@ def test_circular_bases(write):
             "model = dict(a={1, 2})",
             "a.py: model.a: configs hold plain values (numbers, strings, lists, dicts), not set",
         ),
+        ("seed = 10 ** 5000", "a.py: seed: whole numbers have up to 63 bits here, this one has 16610"),
+        ("x = dict()\nx['y'] = [x]", "...: is nested more than 100 deep; does it hold itself?"),
+        ("x = []\nx.append(x)", "a.py: x.0.0.0.0"),
         ("_base_ = 5", "a.py: _base_ is the path of a config, or a list of paths, not 5"),
         ('_base_ = "bb.py"', 'there is no config file bb.py (a base of a.py). Did you mean "b.py"?'),
         ('_base_ = "x/b.py"', "there is no config file x/b.py (a base of a.py): there is no folder x"),
@@ -204,7 +216,7 @@ model = dict(
     ids={255: 0, -1: "x"}, words={"class": 1, "a b": 2, "lambda": dict(x=1)}, tiny=1e-300, text="a'b\\"c\\n${seed",
     true=True, number="50", long=["word" * 9] * 40, unicode="größe",
 )
-seed = 2**70
+seed = 2**62
 """
 
 

@@ -33,6 +33,7 @@ from segbox.models.weights import first_line
 from segbox.registry import HOOKS, call, check_type, import_extensions
 
 logger = logging.getLogger("segbox")
+MOST_IMAGES = 1_000_000  # of a step
 
 
 @dataclass
@@ -162,6 +163,8 @@ def placed(path: str) -> Iterator[None]:
 def share(batch_size: int, accumulate: int) -> int:
     """Images per process and forward pass."""
     parts = distributed.world_size() * accumulate
+    if batch_size > MOST_IMAGES:
+        raise ConfigError(f"data.batch_size={batch_size}: a step of more than {MOST_IMAGES} images would never end")
     if batch_size < 1 or accumulate < 1 or batch_size % parts:
         raise ConfigError(
             f"data.batch_size={batch_size} is the images of a step over all processes; it must be a multiple of"

@@ -1,6 +1,7 @@
 """Optimizers, and which parameters get which settings."""
 
 import inspect
+import math
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -53,6 +54,8 @@ def parameter_groups(
     rules: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[dict[str, Any]]:
     """Parameters that share a rate and a decay share a group; each keeps its `base_lr` for the schedule."""
+    if not 0 <= lr < math.inf:
+        raise ValueError(f"lr={lr}: expected a number of 0 or more")
     named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     norms = names_in_norms(model)
     check_rules(rules or {}, named)

@@ -148,7 +148,7 @@ def test_lines_that_cannot_be_written_end_the_run(tmp_path):
 
 def test_shares():
     assert share(16, 2) == 8
-    for batch_size, accumulate in ((0, 1), (4, 0), (4, 3)):
+    for batch_size, accumulate in ((0, 1), (4, 0), (4, 3), (10**12, 1)):
         with pytest.raises(ConfigError, match=f"data.batch_size={batch_size}"):
             share(batch_size, accumulate)
 

@@ -64,6 +64,8 @@ def test_later_rules_win_and_replace_the_head_rate():
     [
         ({"lr": None}, "optimizer.lr: expected float, got None"),
         ({"lr": "0,1"}, "optimizer.lr: expected float, got '0,1'"),
+        ({"lr": float("inf")}, "optimizer: lr=inf: expected a number of 0 or more"),
+        ({"lr": float("nan")}, "optimizer: lr=nan: expected a number of 0 or more"),
         ({"type": "SDG"}, "optimizer: there is no optimizer 'SDG'. Did you mean \"SGD\"?"),
         ({"momentun": 0.9}, 'optimizer.momentun: is no setting. Did you mean "momentum"? SGD takes: lr'),
         ({"head_lr_mul": 10}, 'Did you mean "head_lr_mult"?'),
