@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from segbox.errors import ConfigError
 from segbox.models.class_weight import Weigh, with_class_weights
+from segbox.models.freezing import parameters_of_maps
 from segbox.models.head_plan import Criterion, HeadPlan, plan_head
 from segbox.models.heads.head import DecodeHead
 from segbox.models.layers import ResidualBlock, initialize, resize
@@ -43,7 +44,7 @@ class EncoderDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.head_plans = tuple(head_plans)  # of the decode head, then of each auxiliary head
-        self.backbone_is_frozen = False
+        self.frozen: frozenset[str] = frozenset()  # the parameters of the backbone that stay as they are
         self.resting_norms: tuple[str, ...] = ()  # the parts whose batch norms keep their statistics
         self.fixed_norms: tuple[str, ...] = ()  # the parts whose batch norms keep their scale and shift
         self.backbone = backbone
@@ -78,21 +79,27 @@ class EncoderDecoder(nn.Module):
     def train(self, mode: bool = True) -> "EncoderDecoder":
         """As usual, except that what is frozen stays in evaluation."""
         super().train(mode)
-        if self.backbone_is_frozen:
-            self.backbone.eval()
+        for module in self.frozen_modules():
+            module.eval()
         for norm in self.norms_of(self.resting_norms):
             norm.eval()
         return self
 
-    def freeze_backbone(self) -> None:
-        """Weights and statistics of the backbone stay as they are, also after `.train()`."""
-        self.backbone_is_frozen = True
-        self.backbone.requires_grad_(False)
+    def freeze_backbone(self, stages: int | None = None) -> None:
+        """Weights and statistics of the backbone stay as they are, also after `.train()`.
+
+        `stages` of 2: those of its first two maps and what they are made from. Nothing is computed for their gradients.
+        """
+        if stages is None:
+            self.frozen = frozenset(name for name, _ in self.backbone.named_parameters())
+        else:
+            self.frozen = frozenset(parameters_of_maps(self.backbone, stages, self.mean.numel()))
+        self.hold_frozen()
         self.train(self.training)
 
     def train_backbone(self) -> None:
         """Take `freeze_backbone` back. Batch norms that were frozen for themselves stay so."""
-        self.backbone_is_frozen = False
+        self.frozen = frozenset()
         self.backbone.requires_grad_(True)
         self.fix_norms()
 
@@ -112,8 +119,9 @@ class EncoderDecoder(nn.Module):
     def train_batch_norm(self) -> None:
         """Take `freeze_batch_norm` back. A frozen backbone stays frozen."""
         self.resting_norms = self.fixed_norms = ()
-        for norm in self.norms_of(PARTS[1:] if self.backbone_is_frozen else PARTS):
+        for norm in self.norms_of(PARTS):
             norm.requires_grad_(True)
+        self.hold_frozen()
         self.train(self.training)
 
     def precise_batch_norm(self, loader: Iterable[Any]) -> int:
@@ -121,9 +129,9 @@ class EncoderDecoder(nn.Module):
 
         Frozen statistics are left alone, and so are those of auxiliary heads, which predictions do not pass.
         """
-        resting = {*self.resting_norms, "auxiliary_heads", "backbone" if self.backbone_is_frozen else ""}
-        parts = [part for part in PARTS if part not in resting]
-        norms = [norm for norm in self.norms_of(parts) if norm.track_running_stats]
+        parts = [part for part in PARTS if part not in (*self.resting_norms, "auxiliary_heads")]
+        frozen = set(self.frozen_modules())
+        norms = [norm for norm in self.norms_of(parts) if norm.track_running_stats and norm not in frozen]
         if not norms:
             raise ValueError("the model has no batch norm whose statistics may change")
         was_training = self.training
@@ -163,6 +171,16 @@ class EncoderDecoder(nn.Module):
         self.to(self.mean.device)
         self.fix_norms()
 
+    def frozen_modules(self) -> list[nn.Module]:
+        """Those of the backbone, large and small, that have parameters and no other than frozen ones."""
+        owned = ((module, module.named_parameters(name)) for name, module in self.backbone.named_modules())
+        names = ((module, {name for name, _ in parameters}) for module, parameters in owned)
+        return [module for module, own in names if own and own <= self.frozen]
+
+    def hold_frozen(self) -> None:
+        for name in self.frozen:
+            self.backbone.get_parameter(name).requires_grad_(False)
+
     def norms_of(self, parts: Sequence[str]) -> list[nn.Module]:
         return [norm for part in parts for norm in batch_norms(getattr(self, part))]
 
@@ -191,12 +209,14 @@ def build_encoder_decoder(
     init: str | None = None,
     zero_gamma: bool = False,
     freeze_backbone: bool = False,
+    freeze_stages: int = 0,
 ) -> EncoderDecoder:
     """Wire the parts of a config: heads are told the channels and strides of the maps that they will see.
 
     `weights` (a checkpoint of a whole model) and `backbone_weights` are files to begin with. `norm` turns all batch
     norms into "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") begins all
     convolutions the same way, instead of each part its own; `zero_gamma` makes residual blocks begin as the identity.
+    `freeze_stages` of 2 freezes the backbone as far as its first two maps need it, `freeze_backbone` all of it.
     """
     converted = None if norm == "frozen" else norm
     encoder, connection = build_encoder(backbone, neck, converted, init, zero_gamma)
@@ -214,6 +234,8 @@ def build_encoder_decoder(
         model.load_parameters(weights, strict=False)
     if freeze_backbone:
         model.freeze_backbone()
+    elif freeze_stages:
+        model.freeze_backbone(freeze_stages)
     if norm == "frozen":
         model.freeze_batch_norm(parts=("backbone",))
     return model

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from itertools import pairwise
 
 import pytest
 import torch
@@ -9,10 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from segbox.errors import CheckpointError, ConfigError
+from segbox.models.freezing import parameters_of_maps
 from segbox.models.norms import batch_norms, convert_norm
 from segbox.models.segmentors import begin, build_segmentor
 from segbox.models.stem import fit_stem
-from segbox.registry import HEADS
+from segbox.registry import BACKBONES, HEADS
 from tests.tiny import random_batch, tiny_model
 
 AUX = {"type": "FCNHead", "level": -2}
@@ -48,6 +50,39 @@ def test_a_frozen_backbone_stays_as_it_is_through_train():
     model.train_backbone()
     before, after = step(model)
     assert len(changed(before, after, "backbone.")) > 50 and model.backbone.training
+
+
+def test_the_first_stages_stay_as_they_are():
+    model = tiny_model(freeze_stages=2)
+    names = {n for n, _ in model.backbone.named_parameters()}
+    assert {n.split(".")[0] for n in model.frozen} == {"conv1", "bn1", "layer1"}
+    assert {n for n in names if n.split(".")[0] in ("conv1", "bn1", "layer1")} == model.frozen
+    before, after = step(model)
+    moved = changed(before, after, "backbone.")
+    assert moved and all(n.split(".")[1] in ("layer2", "layer3", "layer4") for n in moved)
+    assert not model.backbone.layer1.training and model.backbone.layer2.training and model.backbone.training
+    model.freeze_batch_norm()
+    model.train_batch_norm()
+    assert not [n for n in changed(*step(model), "backbone.") if n.split(".")[1] not in ("layer2", "layer3", "layer4")]
+    before = copy.deepcopy(model.state_dict())
+    model.precise_batch_norm([random_batch(2, 32, 32, 5)[0]])
+    moved = changed(before, model.state_dict(), "backbone.")
+    assert moved and not [n for n in moved if n.split(".")[1] not in ("layer2", "layer3", "layer4")]
+
+
+@pytest.mark.parametrize("stages", [-1, 6])
+def test_stages_that_are_not_there(stages):
+    with pytest.raises(ValueError, match="this backbone has 5 maps, so 1 to 5"):
+        tiny_model(freeze_stages=stages)
+
+
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "Timm"])
+def test_every_backbone_knows_its_first_stages(name):
+    backbone = BACKBONES.build(dict(type=name, variant="test"))
+    own = {n for n, _ in backbone.named_parameters()}
+    grown = [parameters_of_maps(backbone, count, 3) for count in range(1, len(backbone.channels) + 1)]
+    assert grown[0] and all(a < b for a, b in pairwise(grown)) and grown[-1] <= own
+    assert all(p.requires_grad and p.grad is None for p in backbone.parameters()) and backbone.training
 
 
 def norm_tensors(model, *names):
