@@ -1,5 +1,6 @@
 """Read image and label files: exactly what is in them, or a DataError that says what is wrong."""
 
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
 START_OF_SCAN = 0xDA
+LARGEST = 2**31 - 1  # bytes of a file that OpenCV decodes
 SET_LOG_LEVEL = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4, OpenCV 5
 READ_FLAGS = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}
 
@@ -52,7 +54,7 @@ def read_label(path: str | Path) -> np.ndarray:
 
 def _read_whole(path: str | Path) -> bytes:
     try:
-        data = Path(path).read_bytes()
+        data = _bytes_of(Path(path))
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except OSError as error:
@@ -62,6 +64,16 @@ def _read_whole(path: str | Path) -> bytes:
     if _is_cut_png(data) or _is_cut_jpeg(data):
         raise DataError(f"{path}: the file is cut off after {len(data)} bytes; copy or download it again")
     return data
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Of a plain file: reading a pipe or a device has no end."""
+    known = path.stat()
+    if not stat.S_ISREG(known.st_mode):
+        raise DataError(f"{path}: cannot be read, it is a {'folder' if path.is_dir() else 'pipe or a device'}")
+    if known.st_size > LARGEST:
+        raise DataError(f"{path}: the file has {known.st_size} bytes; pictures are read from up to {LARGEST}")
+    return path.read_bytes()
 
 
 def _is_cut_png(data: bytes) -> bool:

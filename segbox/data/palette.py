@@ -1,9 +1,13 @@
-"""Colours for classes that bring none."""
+"""Colours of classes: those that are given, and some for classes that bring none."""
 
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
+
+from segbox.errors import DataError
 
 Colour = tuple[int, int, int]
 
@@ -29,6 +33,24 @@ def default_palette(num_classes: int) -> list[Colour]:
     if num_classes > MOST:
         raise ValueError(f"{num_classes} classes: a label byte can tell at most {MOST} apart")
     return list((FIRST if num_classes <= len(FIRST) else _spread())[:num_classes])
+
+
+def checked_palette(colours: Any, num_classes: int, source: object = "palette") -> list[Colour]:
+    """A colour of three bytes for each class."""
+    if (
+        not isinstance(colours, Iterable)
+        or len(found := [_as_colour(c) for c in colours]) != num_classes
+        or None in found
+    ):
+        raise DataError(
+            f"{source}: expected {num_classes} colours (red, green, blue) of 0 to 255, one per class, got {colours!r}"
+        )
+    return found
+
+
+def _as_colour(value: Any) -> Colour | None:
+    is_colour = isinstance(value, list | tuple) and len(value) == 3
+    return tuple(value) if is_colour and all(isinstance(c, int) and 0 <= c <= 255 for c in value) else None
 
 
 @lru_cache(maxsize=1)

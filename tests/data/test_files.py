@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -49,6 +50,18 @@ def test_missing_empty_and_foreign_files(tmp_path, read):
     (tmp_path / "text.png").write_text("not a picture" * 9)
     assert "not an image" in message(read, tmp_path / "text.png")
     assert "cannot be read" in message(read, tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with names")
+@pytest.mark.parametrize("read", [read_image, read_label])
+def test_what_has_no_end_is_not_read(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "device.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "device.png"):
+        assert "cannot be read, it is a pipe or a device" in message(read, tmp_path / name)
+    with (tmp_path / "large.png").open("wb") as file:
+        file.truncate(2**31)  # without its bytes on the disk
+    assert "has 2147483648 bytes" in message(read, tmp_path / "large.png")
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.999])

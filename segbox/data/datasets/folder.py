@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.datasets.dataset import Colour, SegDataset
+from segbox.data.class_names import checked_classes
+from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.pairs import (
     IMAGE_SUFFIXES,
     find_missing,
@@ -20,7 +21,7 @@ from segbox.data.datasets.pairs import (
     read_lines,
 )
 from segbox.data.files import read_label
-from segbox.data.palette import default_palette
+from segbox.data.palette import checked_palette, default_palette
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import Pipeline, as_pipeline
 from segbox.errors import DataError
@@ -66,7 +67,8 @@ class FolderDataset(SegDataset):
         self.skip_unreadable = skip_unreadable
         self.image_folder, self.label_folder, names = _find_folders(self.root, split, split_file, images, annotations)
         self.classes = _read_classes(self.root, classes)
-        self.palette = _checked_palette(palette, self.classes)
+        count = len(self.classes)
+        self.palette = default_palette(count) if palette is None else checked_palette(palette, count)
         self.label_table = _label_table(label_map or {}, len(self.classes))
         suffixes = IMAGE_SUFFIXES if image_suffix is None else (image_suffix,)
         labels = list_files(self.label_folder, (label_suffix,), label_prefix)
@@ -160,18 +162,8 @@ def _read_classes(root: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
         path = root / "classes.txt"
         if not path.is_file():
             raise DataError(f"no class names: give classes=[...], or write them to {path}, one per line in order of id")
-        classes = read_lines(path)
-    if isinstance(classes, str) or not classes or len(set(classes)) < len(classes) or len(classes) > IGNORE_INDEX:
-        raise ValueError(f"classes={classes!r}: expected 1 to {IGNORE_INDEX} different names")
-    return tuple(classes)
-
-
-def _checked_palette(palette: Sequence[Sequence[int]] | None, classes: tuple[str, ...]) -> list[Colour]:
-    if palette is None:
-        return default_palette(len(classes))
-    if len(palette) != len(classes) or any(len(colour) != 3 for colour in palette):
-        raise ValueError(f"palette: expected {len(classes)} colours (red, green, blue), one per class, got {palette!r}")
-    return [tuple(colour) for colour in palette]
+        return checked_classes(read_lines(path), path)
+    return checked_classes(classes)
 
 
 def _label_table(label_map: Mapping[int, int], num_classes: int) -> np.ndarray:

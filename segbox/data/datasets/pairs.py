@@ -13,12 +13,13 @@ from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.files import read_image, read_label
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import Pipeline, as_pipeline
-from segbox.errors import DataError, did_you_mean
+from segbox.errors import DataError, did_you_mean, printable
 
 File = TypeVar("File", str, Path)
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
+SHOWN = 200  # characters of a name in messages
 SAME_IDS = np.arange(256, dtype=np.uint8)
 ZERO_IGNORED = np.r_[IGNORE_INDEX, 0:254, IGNORE_INDEX].astype(np.uint8)  # ids from 1 on become classes from 0 on
 
@@ -102,7 +103,8 @@ def list_files(
     """Name without prefix and suffix -> file, both relative to the folder and sorted; not the files in `without`."""
     found: dict[str, str] = {}
     without = set(without)
-    for place, _, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not _leads_back(os.path.join(place, name))]
         inside = os.path.relpath(place, folder)
         for file in files:
             suffix = next((s for s in suffixes if file.lower().endswith(s.lower())), None)
@@ -116,6 +118,14 @@ def list_files(
                 raise DataError(f"{folder}: {found[name]} and {path} have the same name; which of them is meant?")
             found[name] = path
     return dict(sorted(found.items()))
+
+
+def _leads_back(path: str) -> bool:
+    """Whether it is a link to a folder that it lies in: a walk along it would have no end."""
+    if not os.path.islink(path):
+        return False
+    target = os.path.realpath(path)
+    return any(os.path.realpath(parent) == target for parent in Path(path).absolute().parents)
 
 
 def match_names(
@@ -163,15 +173,16 @@ def known_name(line: str, known: Container[str]) -> str:
 
     "/data/set/train/a.png /data/set/trainannot/a.png" means a. What means nothing that is known is kept.
     """
-    if line in known or not line.split():
+    path = Path(*line.split()[:1])
+    if line in known or not path.name:
         return line
-    parts = Path(line.split()[0]).with_suffix("").parts
+    parts = path.with_suffix("").parts
     ends = ("/".join(parts[-depth:]) for depth in range(1, len(parts) + 1))
     return next((end for end in ends if end in known), line)
 
 
 def read_lines(path: Path) -> list[str]:
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    lines = [line.strip() for line in read_text(path).split("\n")]
     lines = [line for line in lines if line]
     repeated = sorted({line for line in lines if lines.count(line) > 1}) if len(set(lines)) < len(lines) else []
     if repeated:
@@ -179,8 +190,19 @@ def read_lines(path: Path) -> list[str]:
     return lines
 
 
-def first_few(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+def read_text(path: Path) -> str:
+    """With line ends of any kind, and with the mark that some editors begin with."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: is no text in UTF-8 (byte {error.start} is 0x{error.object[error.start]:02x})"
+        ) from None
+
+
+def first_few(names: Sequence[str]) -> str:
+    shown = [name if len(name) <= SHOWN else f"{name[:SHOWN]}..." for name in names[:3]]
+    return ", ".join(map(printable, shown)) + (", ..." if len(names) > 3 else "")
 
 
 def class_names(text: str) -> tuple[str, ...]:

@@ -1,10 +1,13 @@
 import os
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from segbox.data.datasets.folder import FolderDataset
+from segbox.data.datasets.pairs import list_files
 from segbox.data.loader import train_loader
 from segbox.errors import DataError
 from tests.faulty_data import blocky_label, cut, smooth_image, write_image, write_pairs
@@ -97,12 +100,68 @@ def test_an_empty_folder(tmp_path):
         FolderDataset(str(tmp_path), "train", ["a"])
 
 
+def in_one_folder(root, *lines):
+    """Pairs a and b, and a list."""
+    write_pairs(root / "set", ["a", "b"], split=".")
+    write_pairs(root / "outside", ["secret"], split=".")
+    (root / "set/train.txt").write_bytes(b"\n".join(lines))
+    return str(root / "set")
+
+
+@pytest.mark.parametrize(
+    "line", ["../../outside/images/secret", "/etc/passwd", "..", ".", "/", "~/secret", "C:\\x", "a\0", "*", "# a list"]
+)
+def test_a_list_names_nothing_outside(tmp_path, line):
+    root = in_one_folder(tmp_path, b"a", line.encode())
+    with pytest.raises(DataError, match=r"of 2 names, 1 have no image in .* and 1 have no mask"):
+        FolderDataset(root, "train")
+    with pytest.warns(UserWarning, match="left out are"):
+        dataset = FolderDataset(root, "train", allow_missing=True)
+    assert [path.name for path in dataset.files(0)] == ["a.jpg", "a.png"] and len(dataset) == 1
+
+
+def test_an_absolute_path_means_the_image_of_that_name_inside(tmp_path):
+    root = in_one_folder(tmp_path, b"/elsewhere/images/a.jpg /elsewhere/annotations/a.png", b"../b.jpg")
+    dataset = FolderDataset(root, "train")
+    assert [str(dataset.files(i)[0]) for i in (0, 1)] == [f"{root}/images/a.jpg", f"{root}/images/b.jpg"]
+
+
+@pytest.mark.parametrize("text", ["Straße".encode("latin-1"), "a\nb".encode("utf-16")])
+def test_a_list_in_another_encoding(tmp_path, text):
+    with pytest.raises(DataError, match=r"train\.txt: is no text in UTF-8 \(byte \d is 0x\w\w\)"):
+        FolderDataset(in_one_folder(tmp_path, text), "train")
+
+
+def test_names_nobody_can_read_are_cut(tmp_path):
+    with pytest.raises(DataError) as caught:
+        FolderDataset(in_one_folder(tmp_path, b"x" * 10**6, b"\x1b[31mred"), "train")
+    assert len(str(caught.value)) < 2000 and str(caught.value).isprintable()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links")
+def test_links_out_of_the_root_are_followed_and_those_in_a_circle_are_not(tmp_path):
+    root = Path(in_one_folder(tmp_path, b"a", b"other/images/secret"))
+    for part in ("images", "annotations"):
+        (root / part / "other").symlink_to(tmp_path / "outside")
+        (tmp_path / "outside" / part / "back").symlink_to(tmp_path / "outside")
+        for name in ("one", "two", "three"):
+            (root / part / name).symlink_to(root / part)
+    (tmp_path / "outside/images/secret.png").symlink_to(tmp_path / "outside/annotations/secret.png")
+    begin = time.monotonic()
+    found = list_files(root / "images", (".jpg",))
+    assert found == {name: f"{name}.jpg" for name in ("a", "b", "other/images/secret")}
+    assert time.monotonic() - begin < 1  # along the links there would be 3^40
+
+
 def test_class_names(tmp_path):
     write_pairs(tmp_path, ["a"])
     assert FolderDataset(str(tmp_path), "train", ["x", "y", "z"]).classes == ("x", "y", "z")
     for bad in ([], ["x", "x"], "xyz", [str(i) for i in range(256)]):
-        with pytest.raises(ValueError, match="1 to 255 different names"):
+        with pytest.raises(DataError, match="1 to 255 different names"):
             FolderDataset(str(tmp_path), "train", bad)
+    (tmp_path / "classes.txt").write_text("sky\n\x1b[31mroad\ncar\n")
+    with pytest.raises(DataError, match=r"classes\.txt: class 1 is '\\x1b\[31mroad'"):
+        FolderDataset(str(tmp_path), "train")
     (tmp_path / "classes.txt").unlink()
     with pytest.raises(DataError, match=rf"no class names: give classes=.*{tmp_path}/classes.txt"):
         FolderDataset(str(tmp_path), "train")

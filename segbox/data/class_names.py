@@ -1,0 +1,27 @@
+"""Names of classes: from users, and from other people's lists, annotations and checkpoints."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from segbox import IGNORE_INDEX
+from segbox.errors import DataError, is_seen
+
+LONGEST = 100  # characters
+
+
+def checked_classes(names: Any, source: object = "classes") -> tuple[str, ...]:
+    """Names that a list holds one a line, a table shows and a byte numbers. `source` says where they come from."""
+    if isinstance(names, str) or not isinstance(names, Iterable) or not (names := tuple(names)):
+        raise DataError(f"{source}: expected a list of 1 to {IGNORE_INDEX} different names, got {names!r}")
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST or not all(map(is_seen, name)):
+            shown = repr(name)[:LONGEST]
+            raise DataError(
+                f"{source}: class {number} is {shown}; a name is one line of up to {LONGEST} characters that can be"
+                " shown"
+            )
+    if len(set(names)) < len(names) or len(names) > IGNORE_INDEX:
+        twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+        why = f"{len(names)}" if twice is None else f"{twice!r} twice"
+        raise DataError(f"{source}: expected 1 to {IGNORE_INDEX} different names, got {why}")
+    return names
