@@ -1,5 +1,6 @@
 """Cityscapes' annotations (https://www.cityscapes-dataset.com) to masks of the 19 classes, as its own scripts do."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -45,17 +46,19 @@ def draw(item: Item, size: Size | None) -> np.ndarray:
         return cv2.LUT(read_label(item.source), _id_table())
     record = read_json(item.source)
     size = size_in(record, "imgHeight", "imgWidth")
+    return paint(np.full(size, IGNORE_INDEX, np.uint8), _shapes(item, entry(record, "objects", list), size))
+
+
+def _shapes(item: Item, things: list, size: Size) -> Iterator[Shape]:
     values = _values()
-    shapes = []
-    for thing in entry(record, "objects", list):
+    for thing in things:
         label = entry(thing, "label", str)
         if label not in values:
             label = label.removesuffix("group")  # "cargroup": cars that could not be told apart
         if label not in values:
             raise DataError(f"{item.source}: there is no label {label!r} in Cityscapes")
         if values[label] is not None and not thing.get("deleted"):
-            shapes.append(Shape(values[label], (outline_of(entry(thing, "polygon", list), size),)))
-    return paint(np.full(size, IGNORE_INDEX, np.uint8), shapes)
+            yield Shape(values[label], (outline_of(entry(thing, "polygon", list), size),))
 
 
 def _id_table() -> np.ndarray:

@@ -112,26 +112,27 @@ def _items(file: Path, record: Any, source: Path, folder: Path, split: str | Non
         path = within(folder, entry(image, "file_name", str, str(file)))
         name = path.relative_to(folder).with_suffix("").as_posix()
         number = entry(image, "id", int, str(file))
-        yield folder_item(path, path, name, split, size=size_in(image), content=shapes.get(number, []))
+        yield folder_item(path, path, name, split, size=size_in(image, what=str(file)), content=shapes.get(number, []))
 
 
 def draw(ids: dict[int, int], crowd: str, least: int, no_background: bool, item: Item, size: Size) -> np.ndarray | None:
     """Small objects over large ones. Crowds, outlined roughly, lie below all of them."""
-    crowds, objects = [], []
-    for annotation in item.content:
-        is_crowd = bool(annotation.get("iscrowd"))
-        if is_crowd and crowd == "skip":
-            continue
-        value = IGNORE_INDEX if is_crowd and crowd == "ignore" else ids[annotation["category_id"]]
-        try:
-            regions = regions_of(annotation.get("segmentation"), size)
-        except DataError as error:
-            raise DataError(f"annotation {annotation.get('id')}: {error}") from None
-        (crowds if is_crowd else objects).append(Shape(value, regions))
+    crowds = [annotation for annotation in item.content if annotation.get("iscrowd") and crowd != "skip"]
+    objects = [annotation for annotation in item.content if not annotation.get("iscrowd")]
     unlabelled = IGNORE_INDEX if no_background else 0
-    mask = paint(np.full(size, unlabelled, np.uint8), largest_first(crowds) + largest_first(objects))
+    mask = np.full(size, unlabelled, np.uint8)
+    for annotations, value in ((crowds, IGNORE_INDEX if crowd == "ignore" else None), (objects, None)):
+        paint(mask, largest_first(_shape(annotation, ids, value, size) for annotation in annotations))
     foreground = np.count_nonzero((mask != unlabelled) & (mask != IGNORE_INDEX)) if least else 0
     return mask if foreground >= least else None
+
+
+def _shape(annotation: dict, ids: dict[int, int], value: int | None, size: Size) -> Shape:
+    try:
+        regions = regions_of(annotation.get("segmentation"), size)
+    except DataError as error:
+        raise DataError(f"annotation {annotation.get('id')}: {error}") from None
+    return Shape(ids[annotation["category_id"]] if value is None else value, regions)
 
 
 def regions_of(segmentation: object, size: Size) -> tuple[Region, ...]:

@@ -1,16 +1,27 @@
 """CVAT (https://docs.cvat.ai/docs/other/xml_format), "CVAT for images 1.1": one XML file."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.convert.draw import Region, Shape, Size, area_of, box_corners, ellipse, from_runs, paint
-from segbox.data.convert.plan import Crew, Item, Plan, folder_item, given_classes, need, with_background, within
+from segbox.data.convert.plan import (
+    Crew,
+    Item,
+    Plan,
+    checked_size,
+    folder_item,
+    given_classes,
+    need,
+    with_background,
+    within,
+)
 from segbox.errors import DataError, did_you_mean
 
 EXPECTED = """\
@@ -49,8 +60,9 @@ def plan(
 
 def _read(file: Path) -> ElementTree.Element:
     data = file.read_bytes()
-    if re.search(rb"<!\s*(DOCTYPE|ENTITY)", data) or b"<" not in data[:200]:  # entities can grow without bound
-        raise DataError(f"{file}: is not what CVAT writes")
+    is_utf8 = b"\0" not in data  # in other encodings the next line would not see what it looks for
+    if not is_utf8 or re.search(rb"<!\s*(DOCTYPE|ENTITY)", data) or b"<" not in data[:200]:  # entities can grow
+        raise DataError(f"{file}: is not what CVAT writes: UTF-8, and no entities of its own")
     try:
         return ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
@@ -60,7 +72,7 @@ def _read(file: Path) -> ElementTree.Element:
 def _item(file: Path, source: Path, image: ElementTree.Element, split: str | None) -> Item:
     name, subset = image.get("name", ""), image.get("subset", "")
     try:
-        size = int(image.get("height", "")), int(image.get("width", ""))
+        size = checked_size(int(image.get("height", "")), int(image.get("width", "")))
         places = [within(source, f"{folder}{name}") for folder in ("images/", f"images/{subset}/", "")]
     except DataError as error:
         raise DataError(f"{file}: {error}") from None
@@ -74,23 +86,35 @@ def _item(file: Path, source: Path, image: ElementTree.Element, split: str | Non
 
 def draw(ids: dict[str, int], unlabelled: int, skip: set[str], item: Item, size: Size) -> np.ndarray:
     """By z_order; in the order of the file where that is equal."""
-    shapes = []
-    for number, (kind, values) in enumerate(item.content):
-        if kind in skip or kind == "tag":
-            continue
-        label = values.get("label", "")
-        try:
-            if kind not in KINDS:
-                raise DataError(f"has no area; --skip {kind} leaves such shapes out")
-            if label not in ids:
-                raise DataError(f"is none of {', '.join(ids)}.{did_you_mean(label, ids)}")
-            region = _region(kind, values, size)
-            shapes.append((int(values.get("z_order", 0)), Shape(ids[label], (region,))))
-        except (DataError, KeyError, ValueError) as error:
-            what = f"{error} is missing" if isinstance(error, KeyError) else error
-            raise DataError(f"shape {number}, {kind} {label!r}: {what}") from None
-    shapes.sort(key=lambda pair: pair[0])
-    return paint(np.full(size, unlabelled, np.uint8), [shape for _, shape in shapes])
+    wanted = [(number, record) for number, record in enumerate(item.content) if record[0] not in (*skip, "tag")]
+    order = sorted((_explained(number, record, _z_order), number, record) for number, record in wanted)
+    return paint(
+        np.full(size, unlabelled, np.uint8),
+        (_explained(number, record, partial(_draw, ids, size)) for _, number, record in order),
+    )
+
+
+def _explained(number: int, record: Record, work: Callable[[str, dict[str, str]], Any]) -> Any:
+    """What `work` makes of it, or a message that says which one it is."""
+    kind, values = record
+    try:
+        return work(kind, values)
+    except (DataError, KeyError, ValueError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise DataError(f"shape {number}, {kind} {values.get('label', '')!r}: {what}") from None
+
+
+def _z_order(kind: str, values: dict[str, str]) -> int:
+    return int(values.get("z_order", 0))
+
+
+def _draw(ids: dict[str, int], size: Size, kind: str, values: dict[str, str]) -> Shape:
+    label = values.get("label", "")
+    if kind not in KINDS:
+        raise DataError(f"has no area; --skip {kind} leaves such shapes out")
+    if label not in ids:
+        raise DataError(f"is none of {', '.join(ids)}.{did_you_mean(label, ids)}")
+    return Shape(ids[label], (_region(kind, values, size),))
 
 
 def _region(kind: str, values: dict[str, str], size: Size) -> Region:
@@ -101,7 +125,7 @@ def _region(kind: str, values: dict[str, str], size: Size) -> Region:
         return area_of(corners, size)
     if kind == "mask":
         left, top, width, height = (int(values[name]) for name in ("left", "top", "width", "height"))
-        if min(left, top) < 0 or left + width > size[1] or top + height > size[0]:
+        if min(left, top) < 0 or min(width, height) < 1 or left + width > size[1] or top + height > size[0]:
             raise DataError("does not fit into the image")
         inside = from_runs([int(word) for word in values["rle"].split(",")], (height, width), by_column=False)
         return Region(top, left, inside)

@@ -10,6 +10,7 @@ from segbox.errors import DataError
 
 Size = tuple[int, int]  # H, W
 FIRST_CHARACTER = 48  # of compressed runs
+MOST_HELD = 2**31  # pixels of an image's objects, each a byte
 OUTSIDE = 4  # times the image's size that a corner may lie outside of it
 
 
@@ -45,7 +46,13 @@ def paint(mask: np.ndarray, shapes: Iterable[Shape]) -> np.ndarray:
 
 def largest_first(shapes: Iterable[Shape]) -> list[Shape]:
     """The order for formats that give none: what is small lies on top, or nobody would have drawn it."""
-    return sorted(shapes, key=lambda shape: -shape.area)
+    held, size = [], 0
+    for shape in shapes:
+        held.append(shape)
+        size += sum(region.inside.size for region in shape.regions)
+        if size > MOST_HELD:
+            raise DataError(f"its first {len(held)} objects cover {size} pixels together, too many to be put in order")
+    return sorted(held, key=lambda shape: -shape.area)
 
 
 def area_of(points: object, size: Size) -> Region:
@@ -91,8 +98,8 @@ def circle(centre: Sequence[float], radius: float, size: Size) -> Region:
 def ellipse(centre: Sequence[float], radii: Sequence[float], degrees: float, size: Size) -> Region:
     """The pixels whose centre it holds."""
     (x, y), reach = as_corners([centre], size)[0], max(radii)
-    if not 0 < min(radii) <= reach < OUTSIDE * max(size):
-        raise DataError(f"an ellipse has the radii {tuple(radii)}")
+    if not (0 < min(radii) <= reach < OUTSIDE * max(size) and np.isfinite(degrees)):
+        raise DataError(f"an ellipse has the radii {tuple(radii)} and is turned by {degrees} degrees")
     left, top = (int(max(0, np.floor(value - reach))) for value in (x, y))
     right, bottom = int(min(size[1], np.ceil(x + reach))), int(min(size[0], np.ceil(y + reach)))
     rows, columns = np.mgrid[top : max(top, bottom), left : max(left, right)] + 0.5
@@ -136,8 +143,8 @@ def as_corners(points: object, size: Size) -> np.ndarray:
 
 def from_runs(counts: Sequence[int], size: Size, by_column: bool) -> np.ndarray:
     """H W, bool: so many pixels of nothing, so many of the object, and so on; along columns as COCO, or along rows."""
-    counts = np.array(counts)
-    if counts.ndim != 1 or counts.dtype.kind not in "iu" or (counts < 0).any() or counts.sum() != size[0] * size[1]:
+    total = size[0] * size[1]
+    if not all(type(count) is int and 0 <= count <= total for count in counts) or sum(counts) != total:
         raise DataError(f"runs {str(counts)[:60]}: do not fill {size[1]}x{size[0]} pixels")
     pixels = np.repeat(np.arange(len(counts)) % 2 > 0, counts)
     return pixels.reshape(size[::-1]).T if by_column else pixels.reshape(size)

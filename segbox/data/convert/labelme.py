@@ -3,6 +3,7 @@
 import base64
 import binascii
 import math
+import struct
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from segbox.data.convert.plan import (
     with_background,
     within,
 )
+from segbox.data.files import PNG_START
 from segbox.errors import DataError, did_you_mean
 
 IGNORED, BACKGROUND = "__ignore__", "_background_"  # as labelme's own scripts call them
@@ -75,21 +77,24 @@ def _read(root: Path, path: Path) -> tuple[Path, set[str], Size]:
 
 def draw_shapes(ids: dict[str, int], no_background: bool, line_width: int | None, item: Item, size: Size) -> np.ndarray:
     """In the order of the file, as labelme shows them."""
-    shapes = []
-    for number, shape in enumerate(entry(read_json(item.source), "shapes", list)):
-        label = entry(shape, "label", str)
-        if label not in ids:
-            raise DataError(f"the label {label!r} is none of {', '.join(ids)}.{did_you_mean(label, ids)}")
-        try:
-            shapes.append(Shape(ids[label], _regions(shape, size, line_width)))
-        except DataError as error:
-            raise DataError(f"shape {number} ({label!r}): {error}") from None
+    shapes = entry(read_json(item.source), "shapes", list)
     start = IGNORE_INDEX if no_background else ids["background"]
-    return paint(np.full(size, start, np.uint8), shapes)
+    drawn = (_shape(number, shape, ids, size, line_width) for number, shape in enumerate(shapes))
+    return paint(np.full(size, start, np.uint8), drawn)
+
+
+def _shape(number: int, shape: object, ids: dict[str, int], size: Size, line_width: int | None) -> Shape:
+    label = entry(shape, "label", str)
+    if label not in ids:
+        raise DataError(f"the label {label!r} is none of {', '.join(ids)}.{did_you_mean(label, ids)}")
+    try:
+        return Shape(ids[label], _regions(shape, size, line_width))
+    except DataError as error:
+        raise DataError(f"shape {number} ({label!r}): {error}") from None
 
 
 def _regions(shape: dict, size: Size, line_width: int | None) -> tuple[Region, ...]:
-    kind = shape.get("shape_type") or "polygon"
+    kind = str(shape.get("shape_type") or "polygon")
     points = as_corners(entry(shape, "points", list), size)
     needed = {"polygon": 3, "rectangle": 2, "circle": 2, "mask": 2}.get(kind, 1)
     if len(points) < needed:
@@ -118,8 +123,10 @@ def _mask(text: str, points: np.ndarray, size: Size) -> Region:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise DataError("its mask is not in base64") from None
-    mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
     left, top = np.round(points[0]).astype(int)
-    if mask is None or left < 0 or top < 0 or top + mask.shape[0] > size[0] or left + mask.shape[1] > size[1]:
-        raise DataError("its mask is no image, or does not fit into the image")
+    width, height = struct.unpack(">II", data[16:24]) if data.startswith(PNG_START) and len(data) > 24 else (0, 0)
+    is_inside = min(left, top, width - 1, height - 1) >= 0 and top + height <= size[0] and left + width <= size[1]
+    mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if is_inside else None
+    if mask is None:
+        raise DataError("its mask is no PNG, or does not fit into the image")
     return Region(int(top), int(left), mask > 0)

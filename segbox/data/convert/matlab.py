@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ HEADER = 128  # bytes of text, version and byte order
 MATRIX, COMPRESSED = 14, 15
 STRUCT = 2
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-LARGEST = 2**28  # bytes that a compressed variable may unfold to
+LARGEST = 2**26  # bytes that a compressed variable may unfold to
+MOST = 100  # parts of a variable that are looked at
 
 
 def read_array(path: Path, *names: str) -> np.ndarray:
@@ -24,11 +26,11 @@ def read_array(path: Path, *names: str) -> np.ndarray:
     try:
         for kind, element in _elements(data[HEADER:]):
             if kind == COMPRESSED:
-                (_, element), *_ = _elements(zlib.decompressobj().decompress(element, LARGEST))
+                _, element = next(_elements(zlib.decompressobj().decompress(element, LARGEST)))
             found = _matrix(element, names)
             if found is not None:
                 return found
-    except (struct.error, zlib.error, IndexError, KeyError, ValueError) as error:
+    except (struct.error, zlib.error, IndexError, KeyError, ValueError, StopIteration) as error:
         raise DataError(f"{path}: is damaged, or written in a way that is not known here ({error})") from None
     raise DataError(f"{path}: holds no {'.'.join(names)}")
 
@@ -50,7 +52,7 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _matrix(data: bytes, names: tuple[str, ...]) -> np.ndarray | None:
     """The array if it has the first name, or one below it that has the others."""
-    parts = list(_elements(data))
+    parts = list(islice(_elements(data), MOST))
     if not parts or parts[2][1].decode("latin-1") != names[0]:
         return None
     if len(names) == 1:

@@ -66,7 +66,9 @@ def _from_json(file: Path, target: Path) -> tuple[list[Item], dict[str, list[str
             continue
         name = within(target, entry(image, "file_name", str, str(file))).stem
         content = shapes.get(entry(image, "image_id", int, str(file)), [])
-        items.append(_item(target / f"JPEGImages/{name}.jpg", target, name, size=size_in(image), content=content))
+        items.append(
+            _item(target / f"JPEGImages/{name}.jpg", target, name, size=size_in(image, what=str(file)), content=content)
+        )
         lists[phase].append(name)
     return items, lists
 
@@ -82,13 +84,14 @@ def _from_mat(source: Path, target: Path) -> tuple[list[Item], dict[str, Iterabl
 
 def draw_runs(item: Item, size: Size) -> np.ndarray:
     """In the order of the file."""
-    shapes = []
-    for annotation in item.content:
-        number = entry(annotation, "category_id", int)
-        if not 0 <= number < len(TABLE):
-            raise DataError(f"annotation {annotation.get('id')}: there is no category {number}")
-        shapes.append(Shape(int(TABLE[number]), regions_of(annotation.get("segmentation"), size)))
-    return paint(np.zeros(size, np.uint8), shapes)
+    return paint(np.zeros(size, np.uint8), (_shape(annotation, size) for annotation in item.content))
+
+
+def _shape(annotation: dict, size: Size) -> Shape:
+    number = entry(annotation, "category_id", int)
+    if not 0 <= number < len(TABLE):
+        raise DataError(f"annotation {annotation.get('id')}: there is no category {number}")
+    return Shape(int(TABLE[number]), regions_of(annotation.get("segmentation"), size))
 
 
 def draw_labels(item: Item, size: Size) -> np.ndarray:

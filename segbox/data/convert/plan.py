@@ -13,10 +13,11 @@ import numpy as np
 from segbox.data.convert.draw import Size
 from segbox.data.datasets.pairs import IMAGE_SUFFIXES, list_files, read_lines
 from segbox.data.statistics import OnProgress, in_processes
-from segbox.errors import DataError
+from segbox.errors import DataError, is_seen
 
 Element = TypeVar("Element")
 Result = TypeVar("Result")
+MOST_PIXELS = 2**30  # that OpenCV reads
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,12 @@ def within(root: Path, name: object, folder: Path | None = None) -> Path:
     """The file of this name, seen from `folder`; one outside of the root is refused."""
     parts = PureWindowsPath(str(name))  # takes slashes of both kinds
     place = folder or root
-    path = Path(os.path.normpath(place.joinpath(*parts.parts))) if not parts.anchor else None
-    is_inside = path is not None and path.is_relative_to(os.path.normpath(root)) and "\0" not in str(name)
-    if not isinstance(name, str) or not name or not is_inside:
+    path = Path(os.path.normpath(place.joinpath(*parts.parts))) if parts.parts and not parts.anchor else None
+    is_inside = path is not None and Path(os.path.normpath(root)) in path.parents and "\0" not in str(name)
+    if not isinstance(name, str) or not is_inside:
         raise DataError(f"the file name {str(name)[:80]!r} leads out of {root}; names must be relative and stay inside")
+    if not all(map(is_seen, name)):
+        raise DataError(f"the file name {name[:80]!r} holds characters that are no letters; rename the file")
     return path
 
 
@@ -107,8 +110,16 @@ def entry(record: object, name: str, kind: type | tuple[type, ...], what: str = 
     return value
 
 
-def size_in(record: object, height: str = "height", width: str = "width") -> Size:
-    return entry(record, height, int), entry(record, width, int)
+def size_in(record: object, height: str = "height", width: str = "width", what: str = "") -> Size:
+    return checked_size(entry(record, height, int, what), entry(record, width, int, what), what)
+
+
+def checked_size(height: int, width: int, what: str = "") -> Size:
+    """One that a picture can have."""
+    if min(height, width) < 1 or height * width > MOST_PIXELS:
+        begin = what and f"{what}: "
+        raise DataError(f"{begin}an image cannot be {str(width)[:20]} pixels wide and {str(height)[:20]} high")
+    return height, width
 
 
 # --- classes and places in the target --------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from segbox.data.class_names import checked_classes
 from segbox.data.convert.draw import Size
 from segbox.data.convert.plan import Crew, Item, Plan
 from segbox.data.files import read_image, read_label
@@ -106,6 +107,8 @@ class Summary:
 def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False) -> Summary:
     """Every item is tried; what is wrong with some of them is in the summary."""
     _check_places(plan)
+    if plan.classes:
+        checked_classes(plan.classes, f"the classes for {plan.root}")
     if not overwrite:
         _check_record(plan)
     _write_text(plan.root / RECORD, json.dumps(_record(plan.root) | {plan.folder: plan.settings}, indent=1))

@@ -1,6 +1,6 @@
 """Ultralytics' text files for segmentation: one polygon per line, as parts of the image's width and height."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from segbox.data.convert.plan import (
     need,
     with_background,
 )
+from segbox.data.datasets.pairs import read_text
 from segbox.errors import DataError
 
 EXPECTED = """\
@@ -53,8 +54,12 @@ def plan(
 
 def draw(num_classes: int, shift: int, unlabelled: int, item: Item, size: Size) -> np.ndarray:
     """Small objects over large ones, as Ultralytics does."""
-    lines = item.source.read_text(encoding="utf-8-sig").splitlines() if item.source != item.image else ()
-    shapes = []
+    lines = read_text(item.source).splitlines() if item.source != item.image else ()
+    shapes = largest_first(_shapes(item, lines, num_classes, shift, size))
+    return paint(np.full(size, unlabelled, np.uint8), shapes)
+
+
+def _shapes(item: Item, lines: Iterable[str], num_classes: int, shift: int, size: Size) -> Iterator[Shape]:
     for number, line in enumerate(lines, 1):
         words = line.split()
         if not words:
@@ -71,8 +76,7 @@ def draw(num_classes: int, shift: int, unlabelled: int, item: Item, size: Size) 
         corners = np.array(numbers).reshape(-1, 2)
         if not ((corners >= -0.01) & (corners <= 1.01)).all():
             raise DataError(f"{item.source}, line {number}: x and y must be parts of the image, 0 to 1")
-        shapes.append(Shape(index + shift, (outline_of(corners * size[::-1] + ROUNDED, size),)))
-    return paint(np.full(size, unlabelled, np.uint8), largest_first(shapes))
+        yield Shape(index + shift, (outline_of(corners * size[::-1] + ROUNDED, size),))
 
 
 def _names_in(source: Path) -> tuple[str, ...]:
@@ -80,7 +84,7 @@ def _names_in(source: Path) -> tuple[str, ...]:
     path = next((source / name for name in YAML_FILES if (source / name).is_file()), None)
     if path is None:
         raise DataError(f"no class names: give --classes, or {source / YAML_FILES[0]} with `names`")
-    lines = [line.split(" #")[0].rstrip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    lines = [line.split(" #")[0].rstrip() for line in read_text(path).splitlines()]
     start = next((i for i, line in enumerate(lines) if line.startswith("names:")), None)
     if start is None:
         raise DataError(f"{path}: has no `names`; give --classes")
