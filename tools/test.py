@@ -8,12 +8,14 @@ tools/test.py CONFIG CHECKPOINT --submit predictions              # for the data
 """
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any
 
 from segbox.config import load_config
 from segbox.errors import ends_with_a_message
 
+logger = logging.getLogger("segbox")
 SCORES = ("mIoU", "mDice", "mFscore", "mBIoU", "imageIoU", "ECE")
 MODES = {"val": "crop", "testval": "whole"}  # as seed toolboxes call them
 
@@ -79,6 +81,16 @@ def asked(args: argparse.Namespace, config: Any) -> tuple[dict[str, Any], dict[s
     return {**config.get("test", {}), **{key: value for key, value in test.items() if value is not None}}, metric
 
 
+def without_effect(args: argparse.Namespace, test: dict[str, Any]) -> list[str]:
+    """The options that the protocol does not heed, as in the older toolboxes: it is told before the scores are."""
+    notes = []
+    if args.crop_size is not None and test.get("mode", "whole") == "whole":
+        notes.append("--crop-size has no effect on whole images; --mode slide and --mode val heed it")
+    if args.base_size is not None and tuple(test.get("scales", (1.0,))) == (1.0,):
+        notes.append("--base-size has no effect on a single scale; --scales heeds it")
+    return notes
+
+
 def main() -> None:
     args = parse()
     config = load_config(args.config, args.cfg_options)
@@ -95,6 +107,8 @@ def main() -> None:
     from segbox.viz.watch import watchers
 
     start_logging()
+    for note in without_effect(args, config["test"]):
+        logger.info(note)
     device = choose_device(args.device)
     require(config, "model", "data")
     import_extensions(config.get("imports", ()))

@@ -53,6 +53,21 @@ def test_protocols(folder, monkeypatch, capsys, options, protocol):
     assert protocol in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "notes"),
+    [
+        (["--crop-size", "16"], ["--crop-size has no effect on whole images"]),
+        (["--mode", "slide", "--crop-size", "16", "--base-size", "9"], ["--base-size has no effect on a single scale"]),
+        (["--crop-size", "16", "--cfg-options", "test.mode=slide"], []),
+        (["--base-size", "40", "--cfg-options", "test.scales=(0.5,)"], []),
+    ],
+)
+def test_options_without_effect_are_told(folder, monkeypatch, capsys, options, notes):
+    assert score(monkeypatch, folder, "last.pt", *options) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "has no effect" in line]
+    assert len(told) == len(notes) and all(map(str.startswith, told, notes))
+
+
 def test_pictures(folder, monkeypatch, capsys):
     assert score(monkeypatch, folder, "best.pt", "--show-dir", "pictures") == 0
     assert "pictures are in pictures" in capsys.readouterr().out
