@@ -26,7 +26,7 @@ from segbox.engine.optim import build_optimizer
 from segbox.engine.protocol import DataSettings, Evaluation
 from segbox.engine.runner import AMP, Runner, steps_of
 from segbox.engine.tables import score_table
-from segbox.errors import ConfigError, UserError, did_you_mean
+from segbox.errors import ConfigError, UserError, did_you_mean, printable
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
@@ -226,12 +226,19 @@ def start_logging(work_dir: Path | None = None) -> None:
         logger.addHandler(logging.NullHandler())
         return
     terminal = logging.StreamHandler(sys.stdout)
-    terminal.setFormatter(logging.Formatter("%(message)s"))
+    terminal.setFormatter(Printable("%(message)s"))
     logger.addHandler(terminal)
     if work_dir is not None:
         file = LogFile(work_dir / "log.txt", encoding="utf-8")
-        file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        file.setFormatter(Printable("%(asctime)s %(message)s"))
         logger.addHandler(file)
+
+
+class Printable(logging.Formatter):
+    """Names of files are in some messages."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), keep="\n")
 
 
 class LogFile(logging.FileHandler):

@@ -14,6 +14,8 @@ from segbox.models.weights import first_line, read_checkpoint
 LAST = "last.pt"
 BEST = "best.pt"
 PARTS = ("step", "model", "optimizer", "hooks")  # what a checkpoint of a run has, and a bare weight file has not
+COUNTS = ("step", "draws", "skipped")
+DICTS = ("model", "ema", "optimizer", "scaler", "hooks")
 
 
 def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
@@ -66,7 +68,16 @@ def read_run(path: Path) -> dict[str, Any]:
             f"{path}: holds weights but no run to go on with (no {', '.join(missing)});"
             " to begin from its weights use --cfg-options model.weights=PATH"
         )
+    wrong = [name for name in COUNTS if not is_count(content.get(name, 0))]
+    wrong += [name for name in DICTS if not isinstance(content.get(name, {}), Mapping)]
+    if wrong:
+        value = repr(content[wrong[0]])[:40]
+        raise CheckpointError(f"{path}: no run can go on from it: its {wrong[0]!r} is {value}. Take another checkpoint")
     return dict(content)
+
+
+def is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
 
 
 def numbered(work_dir: Path) -> list[Path]:

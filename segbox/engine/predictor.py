@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 from segbox.config import Config
+from segbox.data.class_names import checked_classes
 from segbox.data.loader import pipeline_of
+from segbox.data.palette import checked_palette
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import build_pipeline
 from segbox.errors import CheckpointError, ConfigError
@@ -25,6 +27,8 @@ def load_model(config: Config, path: str | Path, num_classes: int | None = None)
     content = read_checkpoint(path)
     described = content if isinstance(content, Mapping) else {}
     own = described.get("classes")
+    if own is not None:
+        checked_classes(own, f"{path}: classes")
     weights = read_weights(path)
     model_config = {key: value for key, value in config["model"].items() if key not in ("weights", "backbone_weights")}
     model = build_segmentor(model_config, num_classes or (len(own) if own else None))
@@ -40,8 +44,8 @@ class Predictor:
         self.model.eval().to(device)
         if "classes" not in content:
             raise CheckpointError(f"{checkpoint}: does not say its classes; use a checkpoint that tools/train.py wrote")
-        self.classes: list[str] = content["classes"]
-        self.palette: list[list[int]] = content["palette"]
+        self.classes = checked_classes(content["classes"], f"{checkpoint}: classes")
+        self.palette = checked_palette(content.get("palette"), len(self.classes), f"{checkpoint}: palette")
         self.channels = self.model.mean.numel()
         self.device = device
         test = dict(config.get("test", {}))

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, Sized
 from typing import TextIO
 
+from segbox.errors import printable
+
 
 class ProgressBar:
     """`[######      ] 123/500 text`, redrawn in place at most ten times a second."""
@@ -22,7 +24,7 @@ class ProgressBar:
             return
         self.drawn_at = now
         filled = 24 * done // self.total
-        line = f"[{'#' * filled}{' ' * (24 - filled)}] {done}/{self.total} {text}"
+        line = f"[{'#' * filled}{' ' * (24 - filled)}] {done}/{self.total} {printable(text)}"
         self.stream.write("\r\x1b[K" + line[: shutil.get_terminal_size().columns - 1])
         self.stream.flush()
 

@@ -1,8 +1,8 @@
 """The findings of a data set's check as one page: nothing to fetch, pictures inside."""
 
 import base64
+import html
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,7 @@ from segbox.data.checking.problem import Problem
 from segbox.data.checking.report import Report, shares
 from segbox.data.checking.summary import Split
 from segbox.data.files import read_image, read_label
-from segbox.errors import DataError
+from segbox.errors import DataError, printable
 from segbox.viz.check_style import STYLE
 from segbox.viz.check_text import share_text, sizes_text
 from segbox.viz.overlay import as_bytes, overlay
@@ -46,6 +46,11 @@ def check_page(report: Report, weights: Mapping[str, np.ndarray]) -> str:
     for name, found in report.scans.items():
         parts += _example_section(name, found, report)
     return "".join([*parts, "</main></body></html>"])
+
+
+def escape(text: str) -> str:
+    """Names of files and classes may hold anything."""
+    return html.escape(printable(text))
 
 
 def _verdict(report: Report) -> str:

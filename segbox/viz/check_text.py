@@ -10,13 +10,14 @@ from segbox.config import shorten
 from segbox.data.checking.problem import Problem
 from segbox.data.checking.report import Report, shares
 from segbox.data.checking.summary import Split
+from segbox.errors import printable
 
 FILES = 5  # that a problem names; --json and --html name all
 
 
 def check_text(report: Report, weights: Mapping[str, np.ndarray], closing: bool = True) -> str:
     """Splits, classes, then what is wrong and what to do about it; `closing` also says that nothing is wrong."""
-    parts = [report.title, *(_split_text(split) for split in report.splits.values())]
+    parts = [printable(report.title), *(_split_text(split) for split in report.splits.values())]
     if report.splits:
         parts += ["", class_table(report, weights), *_channel_lines(report)]
     errors, notes = report.errors, report.notes
@@ -53,7 +54,7 @@ def class_table(report: Report, weights: Mapping[str, np.ndarray]) -> str:
     rows = [["id", "class", *(h for s in splits for h in (f"{s.name} %", "images")), *weights]]
     parts = {split.name: shares(split) for split in splits}
     for i, name in enumerate(report.classes):
-        row = [str(i), name]
+        row = [str(i), printable(name)]
         for split in splits:
             there = split.images_with[i] > 0
             row += [share_text(parts[split.name][i]) if there else "-", f"{split.images_with[i]:,}" if there else "-"]
@@ -78,10 +79,10 @@ def _channel_lines(report: Report) -> Iterable[str]:
 
 
 def _problem_text(number: int, problem: Problem) -> str:
-    lines = [f"{number:>3}. {problem.split}: {problem.message}"]
+    lines = [f"{number:>3}. {problem.split}: {printable(problem.message)}"]
     details: Sequence[str] = problem.details or [""] * len(problem.files)
     shown = zip(problem.files[:FILES], details)
-    lines += [f"       {shorten(Path(file))}{f': {detail}' if detail else ''}" for file, detail in shown]
+    lines += [printable(f"       {shorten(Path(file))}{f': {detail}' if detail else ''}") for file, detail in shown]
     if len(problem.files) > FILES:
         lines.append(f"       ... and {len(problem.files) - FILES:,} more")
-    return "\n".join([*lines, f"     -> {problem.advice}"])
+    return "\n".join([*lines, f"     -> {printable(problem.advice)}"])

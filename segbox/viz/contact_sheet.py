@@ -8,6 +8,7 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.sample import Sample
+from segbox.errors import printable
 from segbox.viz.overlay import Palette, as_bytes, overlay
 
 WIDTH = 1650  # about; of the sheet
@@ -54,7 +55,7 @@ def _cell(sample: Sample, palette: Palette) -> _Cell:
     low, high = sample["image"].min(), sample["image"].max()
     ignored = 100 * (sample["label"] == IGNORE_INDEX).mean()
     note = f"{shape}, {low} to {high}, {ignored:.0f} % ignored"
-    return _Cell(np.hstack([image, gap, labelled]), sample["path"].rsplit("/", 1)[-1], note)
+    return _Cell(np.hstack([image, gap, labelled]), printable(sample["path"].rsplit("/", 1)[-1]), note)
 
 
 def _hatched(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -77,7 +78,7 @@ def _paste(sheet: np.ndarray, cell: _Cell, y: int, x: int, width: int, height: i
 
 def _heading(text: str, width: int) -> np.ndarray:
     strip = np.full((2 * TEXT, width, 3), GROUND, np.uint8)
-    _write(strip, _fitting(text, width - 2 * GAP, 0.55), (GAP, 27), INK, 0.55)
+    _write(strip, _fitting(printable(text), width - 2 * GAP, 0.55), (GAP, 27), INK, 0.55)
     return strip
 
 

@@ -78,6 +78,11 @@ def comparison(
 
 def write_image(path: Path, picture: np.ndarray) -> None:
     """RGB or single-channel bytes to a file, by its suffix."""
+    if not cv2.haveImageWriter(f"a{path.suffix}"):
+        raise UserError(f"{path}: pictures are written as .png, .jpg, .bmp, .tif or .webp, not as {path.suffix!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture):
-        raise UserError(f"{path} could not be written")
+    data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture)[1]
+    try:
+        path.write_bytes(data.tobytes())  # OpenCV itself cannot write to names of all kinds
+    except OSError as error:
+        raise UserError(f"{path} could not be written: {error.strerror}") from error

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from segbox.data.files import read_image
 from segbox.engine.progress import ProgressBar
-from segbox.errors import DataError, UserError
+from segbox.errors import DataError, UserError, printable
 from segbox.viz.overlay import as_bytes, colour_map, overlay, with_legend, write_image
 from segbox.viz.submission import write_submission
 
@@ -112,6 +112,8 @@ def predict_video(predictor: Predictor, path: Path, out: Path, kinds: Sequence[s
     for kind in ("probs", "submit"):
         if kind in kinds:
             raise UserError(f"--save {kind} is not for videos; save the frames as images")
+    if printable(path) != str(path):  # a crash in OpenCV, else
+        raise UserError(f"{path}: OpenCV cannot open a video of that name; rename it")
     reader = cv2.VideoCapture(str(path))
     rate = reader.get(cv2.CAP_PROP_FPS) or 25.0
     bar = ProgressBar(int(reader.get(cv2.CAP_PROP_FRAME_COUNT)))

@@ -165,10 +165,12 @@ def test_lines_go_to_the_terminal_and_the_log(tmp_path, capsys, monkeypatch):
     logger = logging.getLogger("segbox")
     start_logging(tmp_path)
     logger.info("hello")
+    logger.info("two\nlines of \x1b[2J\udcff.png")
     start_logging()
     logger.info("again")
-    assert capsys.readouterr().out == "hello\nagain\n"
-    assert (tmp_path / "log.txt").read_text().endswith(" hello\n")
+    assert capsys.readouterr().out == "hello\ntwo\nlines of \\x1b[2J\\udcff.png\nagain\n"
+    lines = (tmp_path / "log.txt").read_text().splitlines()
+    assert lines[0].endswith(" hello") and lines[1].endswith(" two") and lines[2] == r"lines of \x1b[2J\udcff.png"
     monkeypatch.setenv("RANK", "1")
     start_logging(tmp_path)
     logger.info("from another process")

@@ -92,6 +92,19 @@ def test_weights_are_no_run(tmp_path):
         read_run(tmp_path / "tensor.pt")
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("step", "3"), ("step", -1), ("step", float("nan")), ("step", 10**30), ("step", True), ("draws", "a"),
+        ("skipped", None), ("model", [1]), ("optimizer", None), ("hooks", 5), ("ema", "x"), ("scaler", [2]),
+    ],
+)  # fmt: skip
+def test_parts_of_another_kind(tmp_path, part, value):
+    torch.save({**RUN, part: value}, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=rf"a\.pt: no run can go on from it: its '{part}' is "):
+        read_run(tmp_path / "a.pt")
+
+
 def test_the_newest_whole_one(tmp_path):
     assert newest_whole(tmp_path) == (None, {}, [])
     for step in (10, 9, 100):

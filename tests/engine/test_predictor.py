@@ -6,7 +6,7 @@ import torch
 
 from segbox.config import load_config
 from segbox.engine.predictor import Predictor, load_model
-from segbox.errors import CheckpointError, ConfigError
+from segbox.errors import CheckpointError, ConfigError, UserError
 from segbox.viz.overlay import write_image
 from tests.runs import tiny_runner, write_config
 
@@ -144,3 +144,20 @@ def test_a_binary_model_of_one_channel_is_scored_and_predicts_as_two_classes(tmp
     assert torch.allclose(probabilities[1], odds.sigmoid(), atol=1e-5)
     assert torch.allclose(probabilities[0], 1 - odds.sigmoid(), atol=1e-5)
     assert ((odds > 0).numpy() == predictor.class_map(image)).mean() > 0.999
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "message"),
+    [
+        ("classes", 5, "classes: expected a list of 1 to 255 different names"),
+        ("classes", ["\x1b[31mred"] * 7, r"classes: class 0 is '\\x1b\[31mred'; a name is one line"),
+        ("palette", None, "palette: expected 7 colours"),
+        ("palette", [[0, 0, 300]] * 7, "palette: expected 7 colours"),
+        ("palette", [[0, 0, 0]], "palette: expected 7 colours"),
+    ],
+)
+def test_what_a_checkpoint_says_of_classes_is_checked(trained, tmp_path, part, value, message):
+    config, checkpoint, _ = trained
+    torch.save({**torch.load(checkpoint, weights_only=True), part: value}, tmp_path / "a.pt")
+    with pytest.raises(UserError, match=rf"a\.pt: {message}"):
+        Predictor(config, tmp_path / "a.pt", CPU)

@@ -69,5 +69,12 @@ def test_pictures_are_written_in_rgb(tmp_path):
     write_image(tmp_path / "mask.png", LABEL)
     assert (cv2.imread(str(tmp_path / "mask.png"), cv2.IMREAD_UNCHANGED) == LABEL).all()
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(UserError, match=r"folder\.png could not be written"):
+    with pytest.raises(UserError, match=r"folder\.png could not be written: Is a directory"):
         write_image(tmp_path / "folder.png", LABEL)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a", "a.png.exe"])
+def test_pictures_of_no_kind(tmp_path, name):
+    with pytest.raises(UserError, match=rf"{name}: pictures are written as \.png"):
+        write_image(tmp_path / "new" / name, LABEL)
+    assert not list(tmp_path.iterdir())

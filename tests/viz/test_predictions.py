@@ -113,6 +113,8 @@ def test_videos_that_do_not_work(tmp_path):
     write_video(tmp_path / "v.mp4")
     with pytest.raises(UserError, match="--save probs is not for videos"):
         predict_video(Halves(), tmp_path / "v.mp4", tmp_path / "out", ["probs"])
+    with pytest.raises(UserError, match=r"OpenCV cannot open a video of that name; rename it"):
+        predict_video(Halves(), tmp_path / "v\udcff.mp4", tmp_path / "out", ["mask"])
     (tmp_path / "bad.mp4").write_bytes(b"no video" * 20)
     with pytest.raises(DataError, match=r"bad\.mp4: no frame of this video can be read"):
         predict_video(Halves(), tmp_path / "bad.mp4", tmp_path / "out", ["mask"])

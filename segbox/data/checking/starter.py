@@ -11,7 +11,8 @@ from segbox.data.checking.layout import Arguments
 from segbox.data.checking.onboard import Folder
 from segbox.data.checking.report import shares
 from segbox.data.checking.summary import Split
-from segbox.errors import DataError
+from segbox.data.datasets.pairs import first_few
+from segbox.errors import DataError, is_seen, printable
 from segbox.literals import as_source
 
 STEP = 32  # crops are whole multiples: no head sees half a cell
@@ -36,6 +37,12 @@ def split_names(found: Scan, arguments: Arguments, seed: int = 0) -> Lists:
         end = len(file.name) - len(arguments.get("image_suffix", file.suffix))
         name = str(file.with_name(file.name[len(arguments.get("image_prefix", "")) : end]))
         groups[pair.image.content or name.encode()].append(name)
+    unlisted = [n for group in groups.values() for n in group if n != n.strip() or not all(map(is_seen, n))]
+    if unlisted:
+        raise DataError(
+            f"{len(unlisted)} names of images begin or end with spaces, or hold what is no letter"
+            f" ({first_few(unlisted)}): a list cannot name them. Rename them, or make folders train/ and val/"
+        )
     if len(groups) < 2:
         raise DataError(f"{len(groups)} different image(s) cannot be split into train and val")
     order = [list(groups.values())[i] for i in np.random.default_rng(seed).permutation(len(groups))]
@@ -78,10 +85,11 @@ def starter_config(
 
 
 def _head(folder: Folder, train: Split, command: str) -> str:
-    lines = [f'"""{folder.layout.root.name}: {len(folder.classes)} classes. Written by tools/init_dataset.py.', ""]
+    lines = [f"{folder.layout.root.name}: {len(folder.classes)} classes. Written by tools/init_dataset.py.", ""]
     lines += [f"    {command}", "", f"Layout: {folder.layout.description}."]
     lines += [f"Guessed: {remark}." for remark in folder.remarks]
-    return "\n".join([*lines, '"""', ""])
+    text = "\n".join(map(printable, lines)).replace("\\", "\\\\").replace('"', '\\"')  # a folder's name is no code
+    return f'"""{text}\n"""\n'
 
 
 def _names(folder: Folder, shared: Arguments, lists: dict[str, str] | None) -> str:
