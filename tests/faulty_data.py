@@ -43,6 +43,20 @@ def write_png(path: Path, rows: np.ndarray, bits: int, palette: list[tuple[int, 
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 
+def deep_image(height: int, width: int, channels: int = 3, seed: int = 0, kind: str = "uint16") -> np.ndarray:
+    """A smooth one with levels between those of bytes: 12 bits, or parts of 1."""
+    smooth = smooth_image(height, width, channels, seed).astype(np.float32)
+    noise = np.random.default_rng(seed).uniform(0, 16, smooth.shape).astype(np.float32)
+    return (smooth * 16 + noise).astype(kind) if kind != "float32" else (smooth + noise) / 300
+
+
+def write_deep_png(path: Path, image: np.ndarray) -> Path:
+    """Of 1, 3 or 4 channels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image[:, :, [2, 1, 0, 3][: image.shape[2]]] if image.shape[2] > 1 else image)
+    return path
+
+
 def write_image(path: Path, image: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     bgr = image[:, :, ::-1] if image.ndim == 3 and image.shape[2] == 3 else image

@@ -37,7 +37,7 @@ def main() -> None:
     is_folder = Path(args.source).is_dir()
     if is_folder and args.cfg_options:
         raise ConfigError("--cfg-options overrides a config; this is a folder")
-    configs = None if is_folder else from_config(args)
+    configs, model = (None, None) if is_folder else from_config(args)
 
     from segbox.data.checking.onboard import check_folder
     from segbox.data.checking.report import as_json, check
@@ -55,7 +55,7 @@ def main() -> None:
     if configs is None:
         report = check_folder(args.source, args.classes, args.workers, show)
     else:
-        report = check(args.source, configs, args.workers, show)
+        report = check(args.source, configs, args.workers, show, model)
     bar.clear()
     first = next(iter(report.splits.values()), None)
     weights = {} if first is None else all_weights(first.pixels, first.pixels_where_present)
@@ -67,14 +67,15 @@ def main() -> None:
     raise SystemExit(1 if report.errors else 0)
 
 
-def from_config(args: argparse.Namespace) -> dict[str, dict]:
+def from_config(args: argparse.Namespace) -> tuple[dict[str, dict], dict | None]:
+    """The data sets, and the model that is to see them, if there is one."""
     config = load_config(args.source, args.cfg_options)
     import_extensions(config.get("imports", ()))
     data = config.get("data", {})
     configs = {split: data[split] for split in SPLITS if data.get(split) is not None}
     if not configs:
         raise ConfigError(f"{args.source}: has neither data.train nor data.val to check")
-    return configs
+    return configs, config.get("model")
 
 
 def write(file: str, text: str) -> None:

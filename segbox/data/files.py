@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from segbox.data import tiff
 from segbox.errors import DataError
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -19,25 +20,35 @@ START_OF_SCAN = 0xDA
 LARGEST = 2**31 - 1  # bytes of a file that OpenCV decodes
 SET_LOG_LEVEL = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4, OpenCV 5
 READ_FLAGS = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}
+KINDS = {8: ("uint8",), 16: ("uint16", "int16"), 32: ("float32",)}  # what images of so many bits are made of
+CONVERSIONS = {(1, 3): cv2.COLOR_GRAY2RGB, (4, 3): cv2.COLOR_RGBA2RGB, (3, 1): cv2.COLOR_RGB2GRAY}
+CONVERSIONS[4, 1] = cv2.COLOR_RGBA2GRAY
+CONVERTIBLE = ("uint8", "uint16", "float32")
 
 
-def read_image(path: str | Path, channels: int = 3) -> np.ndarray:
-    """H W C in RGB order. With 1 or 3 channels any image is converted to them; another number must be the file's."""
+class OtherKind(DataError):
+    """A sound image, but not of the channels or bits that were asked for."""
+
+
+def read_image(path: str | Path, channels: int = 3, bits: int = 8) -> np.ndarray:
+    """H W C in RGB order, its values as they are in the file.
+
+    With 1 or 3 channels, grey and colour images are converted to them; with 8 bits, deeper integers are cut down to
+    bytes. Other numbers must be the file's: nothing is stretched. The pages of a TIFF are channels.
+    """
     data = _read_whole(path)
-    image = _decode(data, path, READ_FLAGS.get(channels, cv2.IMREAD_UNCHANGED))
-    if image.ndim == 2:
-        image = image[:, :, None]
-    if image.shape[2] != channels:
-        raise DataError(f"{path}: has {image.shape[2]} channels, channels={channels} was asked for")
-    if channels == 3:
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
-    return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA) if channels == 4 else image
+    if bits == 8 and channels in READ_FLAGS and not _has_too_much_for_opencv(data):
+        image = _as_channels_last(_decode(data, path, READ_FLAGS[channels]))
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image) if channels == 3 else image
+    return _in_bits(_in_channels(_as_stored(data, path), channels, path), bits, path)
 
 
 def read_label(path: str | Path) -> np.ndarray:
     """H W, uint8: the ids as they are stored; of a PNG with a palette the indices, not the colours."""
     data = _read_whole(path)
     step = 1
+    if _has_too_much_for_opencv(data):
+        raise DataError(f"{path}: a mask has one channel in one page; this TIFF has more of them")
     if data.startswith(PNG_START):
         data, step = _as_grey(data)
     label = _decode(data, path, cv2.IMREAD_UNCHANGED)
@@ -52,6 +63,54 @@ def read_label(path: str | Path) -> np.ndarray:
     return label // step if step > 1 else label
 
 
+def _as_stored(data: bytes, path: str | Path) -> np.ndarray:
+    """H W C, RGB order, whatever channels and depth the file has."""
+    if tiff.is_tiff(data):
+        return _decode_tiff(data, path)
+    image = _as_channels_last(_decode(data, path, cv2.IMREAD_UNCHANGED))
+    swaps = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+    return cv2.cvtColor(image, swaps[image.shape[2]]) if image.shape[2] in swaps else image
+
+
+def _in_channels(image: np.ndarray, channels: int, path: str | Path) -> np.ndarray:
+    way = CONVERSIONS.get((image.shape[2], channels))
+    if way is not None and image.dtype in CONVERTIBLE:
+        return _as_channels_last(cv2.cvtColor(image, way))
+    if image.shape[2] != channels:
+        raise OtherKind(f"{path}: has {image.shape[2]} channels, channels={channels} was asked for")
+    return image
+
+
+def _in_bits(image: np.ndarray, bits: int, path: str | Path) -> np.ndarray:
+    if bits == 8 and image.dtype == np.uint16:
+        return (image >> 8).astype(np.uint8)
+    if image.dtype not in KINDS[bits]:
+        own = f"{8 * image.dtype.itemsize} bits a channel ({image.dtype})"
+        raise OtherKind(f"{path}: has {own}, bits={bits} ({KINDS[bits][0]}) was asked for")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        count = image.size - np.count_nonzero(np.isfinite(image))
+        raise DataError(
+            f"{path}: {count} of its {image.size} values are no numbers (NaN or infinite); write numbers there, and"
+            " 255 into the mask"
+        )
+    return image
+
+
+def _as_channels_last(image: np.ndarray) -> np.ndarray:
+    return image[:, :, None] if image.ndim == 2 else image
+
+
+def _has_too_much_for_opencv(data: bytes) -> bool:
+    """A TIFF of several pages or more than four channels."""
+    if not tiff.is_tiff(data):
+        return False
+    try:
+        pages = tiff.read_pages(data)
+    except struct.error:  # damaged; decoding says so
+        return False
+    return len(pages) > 1 or any(page.channels > 4 for page in pages)
+
+
 def _read_whole(path: str | Path) -> bytes:
     try:
         data = _bytes_of(Path(path))
@@ -62,7 +121,7 @@ def _read_whole(path: str | Path) -> bytes:
     if not data:
         raise DataError(f"{path}: the file is empty")
     if _is_cut_png(data) or _is_cut_jpeg(data):
-        raise DataError(f"{path}: the file is cut off after {len(data)} bytes; copy or download it again")
+        raise DataError(_cut(path, data))
     return data
 
 
@@ -95,17 +154,36 @@ def _is_cut_jpeg(data: bytes) -> bool:
 
 def _decode(data: bytes, path: str | Path, flags: int) -> np.ndarray:
     try:
-        with _quiet():
+        with quiet():
             image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise DataError(f"{path}: cannot be decoded ({error.err})") from error
     if image is None:
+        _refuse_cut_tiff(data, path)
         raise DataError(f"{path}: is not an image that can be read, or it is damaged")
     return image
 
 
+def _decode_tiff(data: bytes, path: str | Path) -> np.ndarray:
+    try:
+        with quiet():
+            return tiff.decode(data)
+    except (ValueError, struct.error, cv2.error) as error:
+        _refuse_cut_tiff(data, path)
+        raise DataError(f"{path}: {error}") from error
+
+
+def _refuse_cut_tiff(data: bytes, path: str | Path) -> None:
+    if tiff.is_tiff(data) and tiff.is_cut(data):
+        raise DataError(_cut(path, data))
+
+
+def _cut(path: str | Path, data: bytes) -> str:
+    return f"{path}: the file is cut off after {len(data)} bytes; copy or download it again"
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """OpenCV also prints what it thinks of a file; the error that follows says it better."""
     before = SET_LOG_LEVEL(0)
     try:

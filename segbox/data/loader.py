@@ -78,6 +78,12 @@ def pipeline_of(config: Mapping, path: str = "data") -> tuple[Sequence, str]:
     return found[0] if found else ((), f"{path}.pipeline")
 
 
+def bits_of(config: Mapping) -> int:
+    """Per channel, of the images of a data set's config: what images of one's own must have too."""
+    inside = [config["dataset"]] if "dataset" in config else config.get("datasets", ())
+    return config.get("bits") or max(map(bits_of, inside), default=8)
+
+
 def train_loader(
     dataset: SegDataset,
     batch_size_per_process: int,

@@ -12,7 +12,7 @@ from segbox.errors import DataError
 
 
 class _Always(TypedDict):
-    image: np.ndarray  # H W C, RGB, normally uint8
+    image: np.ndarray  # H W C, RGB; bytes, or what the file holds: uint16, int16, float32
     path: str
     size: Size  # of the image on disk
 
@@ -28,7 +28,7 @@ class Sample(_Always, total=False):
 class Batch(TypedDict):
     """What training gets: images of one size."""
 
-    images: Tensor  # B C H W
+    images: Tensor  # B C H W, bytes or float32
     labels: Tensor  # B H W
     paths: list[str]
 
@@ -36,7 +36,7 @@ class Batch(TypedDict):
 class Item(TypedDict):
     """One image of evaluation; the label keeps its own size when only the image was resized."""
 
-    image: Tensor  # C H W
+    image: Tensor  # C H W, bytes or float32
     label: Tensor  # H W
     path: str
     size: Size
@@ -50,6 +50,11 @@ def collate(samples: Sequence[Sample]) -> Batch:
                 f"images of one batch differ in size: {_size(first)} ({first['path']}) and {_size(other)}"
                 f" ({other['path']}); end the training pipeline with RandomCrop or Pad"
             )
+        if _is_of_bytes(other["image"]) != _is_of_bytes(first["image"]):
+            raise DataError(
+                f"images of one batch differ in depth: {first['image'].dtype} ({first['path']}) and"
+                f" {other['image'].dtype} ({other['path']}); give both data sets the same bits"
+            )
     images = np.stack([_channels_first(sample["image"]) for sample in samples])
     labels = np.stack([sample["label"] for sample in samples])
     paths = [sample["path"] for sample in samples]
@@ -60,7 +65,7 @@ def collate_list(samples: Sequence[Sample | None]) -> list[Item]:
     """For evaluation: images of any size side by side; what could not be read (None) is left out."""
     return [
         {
-            "image": torch.from_numpy(_channels_first(sample["image"])),
+            "image": as_tensor(sample["image"]),
             "label": torch.from_numpy(np.ascontiguousarray(sample["label"])),
             "path": sample["path"],
             "size": sample["size"],
@@ -74,5 +79,14 @@ def _size(sample: Sample) -> str:
     return "x".join(map(str, sample["image"].shape))
 
 
+def as_tensor(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(_channels_first(image))
+
+
 def _channels_first(image: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(image.transpose(2, 0, 1))  # C H W
+    """C H W. PyTorch hardly counts in uint16; a float holds every level of 16 bits."""
+    return np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.uint8 if _is_of_bytes(image) else np.float32)
+
+
+def _is_of_bytes(image: np.ndarray) -> bool:
+    return image.dtype == np.uint8

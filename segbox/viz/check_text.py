@@ -9,7 +9,7 @@ from terminaltables import AsciiTable
 from segbox.config import shorten
 from segbox.data.checking.problem import Problem
 from segbox.data.checking.report import Report, shares
-from segbox.data.checking.summary import Split
+from segbox.data.checking.summary import Split, rounded
 from segbox.errors import printable
 
 FILES = 5  # that a problem names; --json and --html name all
@@ -72,8 +72,8 @@ def share_text(share: float) -> str:
 def _channel_lines(report: Report) -> Iterable[str]:
     split = next(iter(report.splits.values()))
     if split.sizes:
-        mean, std = (tuple(float(v) for v in np.round(values, 2)) for values in (split.mean, split.std))
-        yield f"Channels of {split.name}: mean={mean}, std={std}"
+        largest = f", largest value {split.largest:g}" if split.read_bits > 8 else ""
+        yield f"Channels of {split.name}: mean={rounded(split.mean)}, std={rounded(split.std)}{largest}"
     if split.labelled:
         yield f"Shares are of the pixels that are not ignored; the weights are those of {split.name}"
 

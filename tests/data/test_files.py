@@ -8,7 +8,8 @@ import pytest
 
 from segbox.data.files import read_image, read_label
 from segbox.errors import DataError
-from tests.faulty_data import cut, smooth_image, write_image, write_png
+from tests.faulty_data import cut, deep_image, smooth_image, write_deep_png, write_image, write_png
+from tests.tiff_files import write_tiff
 
 
 def message(read, path) -> str:
@@ -40,6 +41,53 @@ def test_four_channels_keep_their_order(tmp_path):
 def test_other_channels_must_be_there(tmp_path):
     path = write_image(tmp_path / "a.png", smooth_image(8, 9))
     assert "has 3 channels, channels=4" in message(lambda p: read_image(p, 4), path)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_16_bits_keep_their_values_and_order(tmp_path, channels):
+    image = deep_image(8, 9, channels)
+    path = write_deep_png(tmp_path / "a.png", image)
+    found = read_image(path, channels, bits=16)
+    assert found.dtype == np.uint16 and (found == image).all()
+
+
+def test_8_bits_are_the_high_byte_of_16(tmp_path):
+    image = deep_image(8, 9, 4) * 16
+    path = write_deep_png(tmp_path / "a.png", image)
+    assert (read_image(path, 4) == image >> 8).all()
+    assert (read_image(path, 3) == (image >> 8)[:, :, :3]).all()
+
+
+def test_grey_and_colour_of_16_bits_are_converted(tmp_path):
+    grey, colour = deep_image(8, 9, 1), deep_image(8, 9, 4)
+    assert (read_image(write_deep_png(tmp_path / "a.png", grey), 3, bits=16) == grey).all()
+    path = write_deep_png(tmp_path / "b.png", colour)
+    assert (read_image(path, 3, bits=16) == colour[:, :, :3]).all()
+    weighed = colour[:, :, :3] @ [0.299, 0.587, 0.114]
+    assert np.abs(read_image(path, 1, bits=16)[:, :, 0] - weighed).max() < 1.5
+    assert "has 4 channels, channels=5" in message(lambda p: read_image(p, 5, bits=16), path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits", "words"),
+    [
+        ("uint8", 16, "has 8 bits a channel (uint8), bits=16 (uint16)"),
+        ("uint8", 32, "has 8 bits a channel (uint8), bits=32 (float32)"),
+        ("uint16", 32, "has 16 bits a channel (uint16), bits=32 (float32)"),
+        ("float32", 16, "has 32 bits a channel (float32), bits=16 (uint16)"),
+        ("float64", 32, "has 64 bits a channel (float64), bits=32 (float32)"),
+    ],
+)
+def test_nothing_is_stretched(tmp_path, kind, bits, words):
+    image = np.arange(24).reshape(4, 6, 1).astype(kind)
+    assert words in message(lambda p: read_image(p, 1, bits), write_tiff(tmp_path / "a.tif", image))
+
+
+def test_numbers_that_are_none_are_refused(tmp_path):
+    image = deep_image(8, 9, 2, kind="float32")
+    image[0, 0], image[1, 1, 0] = np.nan, np.inf
+    path = write_tiff(tmp_path / "a.tif", image)
+    assert "3 of its 144 values are no numbers" in message(lambda p: read_image(p, 2, bits=32), path)
 
 
 @pytest.mark.parametrize("read", [read_image, read_label])

@@ -9,7 +9,7 @@ import torch
 import segbox.data
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.shapes import ShapesDataset
-from segbox.data.loader import train_loader, val_loader
+from segbox.data.loader import bits_of, train_loader, val_loader
 from segbox.errors import DataError
 from tests.faulty_data import cut, write_pairs
 
@@ -81,6 +81,12 @@ def test_a_batch_of_unreadable_files_is_left_out_of_evaluation(tmp_path):
     with pytest.warns(UserWarning, match="left out"):
         batches = list(val_loader(dataset))
     assert [[item["path"][-5:] for item in batch] for batch in batches] == [["a.jpg"], ["c.jpg"]]
+
+
+def test_the_bits_of_a_config_are_those_of_its_sets():
+    deep = {"type": "FolderDataset", "root": "x", "bits": 16}
+    concat = {"type": "ConcatDataset", "datasets": [deep, {"type": "RepeatDataset", "times": 2, "dataset": deep}]}
+    assert [bits_of(c) for c in ({}, {"type": "ShapesDataset"}, deep, concat)] == [8, 8, 16, 16]
 
 
 def test_global_randomness_is_left_alone():

@@ -28,3 +28,20 @@ def test_collate_list_takes_any_sizes_and_leaves_out_what_is_missing():
     assert [item["image"].shape for item in items] == [(3, 48, 64), (3, 40, 50)]
     assert items[1]["size"] == (40, 50)
     assert (items[1]["label"].numpy() == np.array(flipped["label"])).all()
+
+
+def test_deep_images_travel_as_floats_that_hold_every_level():
+    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1)
+    deep = {**sample(256, 256), "image": levels}
+    batch, (item,) = collate([deep, deep]), collate_list([deep])
+    assert batch["images"].dtype == item["image"].dtype == torch.float32
+    for image in (batch["images"][1], item["image"]):
+        assert (image[0].numpy() == levels[:, :, 0]).all()
+    signed = {**deep, "image": (levels[:, :, :1].astype(np.int32) - 32768).astype(np.int16)}
+    assert collate([signed, deep])["images"].min() == -32768
+
+
+def test_one_batch_one_depth():
+    deep = {**sample(), "image": sample()["image"].astype(np.uint16), "path": "deep.png"}
+    with pytest.raises(DataError, match=r"differ in depth: uint8 \(made.png\) and uint16 \(deep.png\)"):
+        collate([sample(), deep])

@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segbox.data.checking.headers import Header, quiet, read_header
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import SAME_IDS, PairDataset
 from segbox.data.datasets.wrapper import innermost
-from segbox.data.files import read_image, read_label
+from segbox.data.files import OtherKind, quiet, read_image, read_label
+from segbox.data.headers import Header, read_header
 from segbox.data.placement import Size
 from segbox.data.statistics import OnProgress, count_ids, in_processes
 from segbox.errors import DataError
@@ -23,14 +23,20 @@ Colour = tuple[int, ...]
 
 @dataclass
 class Picture:
-    """An image as training would see it."""
+    """An image as training would see it.
 
+    `kind` is sound, other (than the channels or bits that the data set reads), or unreadable.
+    """
+
+    kind: str = "sound"
     error: str = ""
     size: Size = (0, 0)
     header: Header | None = None
     content: bytes = b""  # a hash of the pixels
     mean: np.ndarray = field(default_factory=lambda: np.zeros(0))  # per channel
     square: np.ndarray = field(default_factory=lambda: np.zeros(0))  # mean of the squares
+    largest: float = 0.0
+    bits: int = 8  # per channel, as it was read
 
 
 @dataclass
@@ -86,31 +92,35 @@ def _examine(dataset: SegDataset, indices: list[int], position: int) -> Pair:
     inner, index = innermost(dataset, indices[position])
     if isinstance(inner, FolderDataset | PairDataset):
         path, label_path = inner.files(index)
-        channels = inner.channels if isinstance(inner, FolderDataset) else 3
-        return Pair(str(path), str(label_path), examine_image(path, channels), examine_mask(label_path))
+        image = examine_image(path, inner.channels, inner.bits)
+        return Pair(str(path), str(label_path), image, examine_mask(label_path))
     try:
         sample = inner.load(index)
     except DataError as error:
-        return Pair(f"{index}", "", Picture(error=str(error)), Mask("unreadable", str(error)))
+        return Pair(f"{index}", "", Picture("unreadable", str(error)), Mask("unreadable", str(error)))
     image = sample["image"]
     picture = _measure(image, Header(image.shape[2], 8 * image.dtype.itemsize))
     return Pair(sample["path"], sample.get("label_path", ""), picture, _ids_of(sample["label"]))
 
 
-def examine_image(path: Path, channels: int = 3) -> Picture:
+def examine_image(path: Path, channels: int = 3, bits: int = 8) -> Picture:
     try:
-        image = read_image(path, channels)
+        image = read_image(path, channels, bits)
         return _measure(image, read_header(path))
+    except OtherKind as error:
+        return Picture("other", str(error), header=read_header(path))
     except DataError as error:
-        return Picture(error=str(error))
+        return Picture("unreadable", str(error))
 
 
 def _measure(image: np.ndarray, header: Header | None) -> Picture:
     if image.shape[2] <= 4:
         mean, deviation = (values.ravel() for values in cv2.meanStdDev(image))
     else:
-        mean, deviation = image.mean(axis=(0, 1)), image.std(axis=(0, 1))
-    return Picture("", image.shape[:2], header, _hash(image), mean, deviation**2 + mean**2)
+        mean, deviation = (of(axis=(0, 1), dtype=np.float64) for of in (image.mean, image.std))
+    square = deviation**2 + mean**2
+    bits = 8 * image.dtype.itemsize
+    return Picture("sound", "", image.shape[:2], header, _hash(image), mean, square, float(image.max()), bits)
 
 
 def examine_mask(path: Path) -> Mask:

@@ -7,13 +7,15 @@ import numpy as np
 
 from segbox.data.checking.examine import Pair, Scan
 from segbox.data.checking.problem import SHOWN, Problem, gather, size_text
+from segbox.data.checking.summary import channel_statistics
 
 JPEG = (".jpg", ".jpeg")
 
 
 def file_problems(name: str, scan: Scan) -> list[Problem]:
     """Of one split."""
-    finders = (_unreadable, _jpeg_masks, _colour_masks, _deep_masks, _sizes, _turned, _channels)
+    finders = (_unreadable, _other_kinds, _jpeg_masks, _colour_masks, _deep_masks, _sizes, _turned, _channels, _depths)
+    finders += (_constant_channels,)
     return [problem for find in finders for problem in find(name, scan)]
 
 
@@ -25,7 +27,7 @@ def _unreadable(name: str, scan: Scan) -> Iterable[Problem]:
     advice = "Copy or download them again; `skip_unreadable=True` in the data set trains without them, with a warning."
     yield from gather(
         scan,
-        lambda pair, table: pair.image.error,
+        lambda pair, table: pair.image.error if pair.image.kind == "unreadable" else "",
         lambda pair: pair.path,
         Problem("unreadable image", name, "{files} that cannot be read", advice),
         "image",
@@ -36,6 +38,21 @@ def _unreadable(name: str, scan: Scan) -> Iterable[Problem]:
         lambda pair: pair.label_path,
         Problem("unreadable mask", name, "{files} that cannot be read", advice),
         "mask",
+    )
+
+
+def _other_kinds(name: str, scan: Scan) -> Iterable[Problem]:
+    yield from gather(
+        scan,
+        lambda pair, table: pair.image.error if pair.image.kind == "other" else "",
+        lambda pair: pair.path,
+        Problem(
+            "other kind",
+            name,
+            "{files} of other channels or bits than the data set reads",
+            "The images of a data set are of one kind: convert these, or say the channels and bits that are meant.",
+        ),
+        "image",
     )
 
 
@@ -156,7 +173,7 @@ def _turned(name: str, scan: Scan) -> Iterable[Problem]:
 
 def _channels(name: str, scan: Scan) -> Iterable[Problem]:
     headers = [pair.image.header for pair in scan.pairs if pair.image.header is not None]
-    channels, bits = Counter(h.channels for h in headers), Counter(h.bits for h in headers)
+    channels = Counter(header.channels for header in headers)
     read_as = {len(pair.image.mean) for pair in scan.pairs if not pair.image.error}
     if read_as == {3} and set(channels) == {1}:
         yield Problem(
@@ -170,11 +187,46 @@ def _channels(name: str, scan: Scan) -> Iterable[Problem]:
         shown = ", ".join(f"{n} with {c}" for c, n in channels.most_common())
         message = f"images differ in their number of channels: {shown}; read as {', '.join(map(str, read_as))}"
         yield Problem("mixed channels", name, message, "Nothing, if that is meant.", is_note=True)
-    if max(bits, default=8) > 8 and max(read_as, default=3) in (1, 3):
+
+
+def _depths(name: str, scan: Scan) -> Iterable[Problem]:
+    """Deep images that are cut down to bytes: all of them, as was asked for, or some among others."""
+
+    def is_cut(pair: Pair) -> bool:
+        return pair.image.header is not None and not pair.image.error and pair.image.header.depth > pair.image.bits
+
+    cut, sound = sum(map(is_cut, scan.pairs)), sum(not pair.image.error for pair in scan.pairs)
+    if cut == sound > 0:
         yield Problem(
             "deep images",
             name,
-            f"{bits.total() - bits[8]} images have more than 8 bits per channel",
-            "Look with tools/browse_dataset.py whether they are neither black nor burnt out.",
+            "all images have more than 8 bits per channel, and are cut down to bytes",
+            "bits=16 in the data set keeps their values; model.mean and model.std are then in the same units.",
+            is_note=True,
+        )
+        return
+    yield from gather(
+        scan,
+        lambda pair, table: f"{pair.image.header.bits} bits" if is_cut(pair) else "",
+        lambda pair: pair.path,
+        Problem(
+            "mixed depths",
+            name,
+            "{files} of more than 8 bits per channel among images of bytes, to which they are cut down",
+            "Bytes and a sensor's 16 bits are in different units: save all images of a folder with the same bits.",
+        ),
+        "image",
+    )
+
+
+def _constant_channels(name: str, scan: Scan) -> Iterable[Problem]:
+    constant = np.flatnonzero(channel_statistics(scan)[1] == 0) if any(not p.image.error for p in scan.pairs) else []
+    if len(constant):
+        shown = ", ".join(map(str, constant))
+        yield Problem(
+            "constant channel",
+            name,
+            f"of the channels, counted from 0, these hold one and the same value everywhere: {shown}",
+            "Nothing can be learned from them; std=0 would divide by nothing: say 1 there.",
             is_note=True,
         )

@@ -10,11 +10,12 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.data.checking.examine import Scan, scan
 from segbox.data.checking.file_problems import is_jpeg
-from segbox.data.checking.headers import read_header
 from segbox.data.checking.layout import Arguments, Layout, find_class_names, recognise
 from segbox.data.checking.pairing_problems import duplicates_between
 from segbox.data.checking.report import Report, Steps, add_split
 from segbox.data.datasets.folder import FolderDataset
+from segbox.data.files import KINDS
+from segbox.data.headers import read_header
 from segbox.data.statistics import OnProgress
 
 ANY_CLASSES = [f"id_{i}" for i in range(IGNORE_INDEX)]
@@ -30,6 +31,7 @@ class Folder:
     classes: tuple[str, ...]
     label_map: dict[int, int]
     channels: int
+    bits: int
     splits: dict[str, Arguments]
     report: Report
     remarks: list[str]
@@ -46,8 +48,8 @@ def look_at(
 ) -> Folder:
     """Every file is read once; then the classes are chosen, and the files judged by them."""
     layout = recognise(folder)
-    channels = _channels(layout)
-    scans = _scan_all(layout, channels, workers, on_progress)
+    channels, bits = _kind(layout)
+    scans = _scan_all(layout, {"channels": channels, "bits": bits}, workers, on_progress)
     names, label_map, remarks = choose_classes(_ids_to_learn(scans), classes or find_class_names(layout.root))
     report = Report(f"{layout.root}: {layout.description}")
     splits = {}
@@ -55,18 +57,17 @@ def look_at(
         splits[name] = {**layout.splits[name], "classes": names}
         if channels != 3:
             splits[name]["channels"] = channels
+        if bits != 8:
+            splits[name]["bits"] = bits
         if label_map:
             splits[name]["label_map"] = label_map
         add_split(report, name, _as_seen(found, splits[name]))
     report.problems += duplicates_between(report.scans)
-    return Folder(layout, names, label_map, channels, splits, report, remarks)
+    return Folder(layout, names, label_map, channels, bits, splits, report, remarks)
 
 
-def _scan_all(layout: Layout, channels: int, workers: int, on_progress: OnProgress | None) -> dict[str, Scan]:
-    datasets = {
-        name: _open({**arguments, "classes": ANY_CLASSES, "channels": channels})
-        for name, arguments in layout.splits.items()
-    }
+def _scan_all(layout: Layout, kind: Arguments, workers: int, on_progress: OnProgress | None) -> dict[str, Scan]:
+    datasets = {name: _open({**arguments, "classes": ANY_CLASSES, **kind}) for name, arguments in layout.splits.items()}
     steps = Steps(sum(len(dataset) for dataset in datasets.values()), on_progress)
     scans = {}
     for name, dataset in datasets.items():
@@ -80,7 +81,7 @@ def _open(arguments: Arguments) -> FolderDataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         label_map = {IGNORE_INDEX: IGNORE_INDEX, **arguments.get("label_map", {})}
-        return FolderDataset(**{**arguments, "label_map": label_map, "allow_missing": True})
+        return FolderDataset(**{"bits": 8, **arguments, "label_map": label_map, "allow_missing": True})
 
 
 def _as_seen(found: Scan, arguments: Arguments) -> Scan:
@@ -89,17 +90,16 @@ def _as_seen(found: Scan, arguments: Arguments) -> Scan:
     return replace(found, dataset=dataset, tables=[dataset.label_table] * len(found.pairs))
 
 
-def _channels(layout: Layout) -> int:
-    """1 or more than 3 where all images say so; transparency does not count."""
+def _kind(layout: Layout) -> tuple[int, int]:
+    """Channels and bits. 3 and 8, unless all images say something else; transparency does not count."""
     dataset = _open({**next(iter(layout.splits.values())), "classes": ANY_CLASSES})
     places = np.linspace(0, len(dataset) - 1, min(LOOKED_AT, len(dataset))).astype(int)
     files = [dataset.files(int(index))[0] for index in places]
     headers = [header for header in map(read_header, files) if header is not None]
-    found = {header.channels for header in headers}
+    channels, depths = {header.channels for header in headers}, {header.depth for header in headers}
     is_tiff = all(file.suffix.lower() in (".tif", ".tiff") for file in files)
-    if len(found) == 1 and (found == {1} or (is_tiff and max(found) > 3)):
-        return found.pop()
-    return 3
+    are_these = len(channels) == 1 and (channels == {1} or is_tiff)
+    return channels.pop() if are_these else 3, depths.pop() if len(depths) == 1 and depths <= set(KINDS) else 8
 
 
 def _ids_to_learn(scans: Mapping[str, Scan]) -> set[int]:

@@ -1,7 +1,7 @@
 """A whole data set, checked: its splits, their numbers, their problems."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,9 @@ from segbox.data.checking.label_problems import label_problems
 from segbox.data.checking.pairing_problems import duplicates_between, duplicates_within, missing_partners
 from segbox.data.checking.problem import Problem
 from segbox.data.checking.summary import Split, numbers_of
+from segbox.data.checking.unit_problems import unit_problems
 from segbox.data.datasets.dataset import Colour, SegDataset
-from segbox.data.datasets.folder import FolderDataset
+from segbox.data.datasets.folder import DeepImages, FolderDataset
 from segbox.data.datasets.pairs import MissingPairs
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.loader import build_dataset
@@ -46,9 +47,16 @@ class Report:
 
 
 def check(
-    title: str, configs: Mapping[str, Mapping], workers: int = 0, on_progress: OnProgress | None = None
+    title: str,
+    configs: Mapping[str, Mapping],
+    workers: int = 0,
+    on_progress: OnProgress | None = None,
+    model: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Check the data sets of these configs (split -> config), all of them to the end. A missing folder is an error."""
+    """Check the data sets of these configs (split -> config), all of them to the end. A missing folder is an error.
+
+    `model` is the config of the model that is to see them, whose mean and std must fit.
+    """
     report = Report(title)
     datasets = {}
     for name, config in configs.items():
@@ -61,6 +69,9 @@ def check(
         found = scan(dataset, workers, steps)
         steps.add(len(dataset))
         add_split(report, name, found)
+    if model is not None:
+        first = list(report.splits.values())[:1]
+        report.problems += [p for split in first for p in unit_problems(split, model.get("mean"), model.get("std"))]
     report.problems += duplicates_between(report.scans)
     return report
 
@@ -78,14 +89,18 @@ def add_split(report: Report, name: str, found: Scan) -> None:
     report.problems += duplicates_within(name, found)
 
 
-def _build(config: Mapping, path: str, report: Report, name: str) -> SegDataset | None:
+def _build(config: Mapping, path: str, report: Report, name: str, bits: int | None = None) -> SegDataset | None:
     """The data set, built so that its defects are found here and not there; None where nothing can be looked at."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what has no partner is a finding, told below
-            return build_dataset(lenient(config), path)
+            return build_dataset(lenient(config, bits), path)
     except DataError as error:
-        missing = _missing(error)
+        deep = _first(error, lambda own: isinstance(own, DeepImages) and own.bits)
+        missing = _first(error, lambda own: isinstance(own, MissingPairs) and (own.no_image or own.no_mask))
+        if deep is not None:
+            report.problems.append(_without_bits(name, deep.bits))
+            return _build(config, path, report, name, deep.bits)
         if missing is None:
             raise
         report.problems += missing_partners(name, missing.no_image, missing.no_mask)
@@ -93,28 +108,39 @@ def _build(config: Mapping, path: str, report: Report, name: str) -> SegDataset 
         return None
 
 
-def lenient(config: Any) -> Any:
-    """A data set's config, in wrappers too, that is built whatever its files are like."""
+def _without_bits(name: str, bits: int) -> Problem:
+    return Problem(
+        "deep images",
+        name,
+        f"the images have {bits} bits per channel, and the data set does not say how to read them",
+        f"bits={bits} keeps their values, and model.mean and model.std must be in the same units, as those above;"
+        " bits=8 cuts them down to bytes.",
+    )
+
+
+def lenient(config: Any, bits: int | None = None) -> Any:
+    """A data set's config, in wrappers too, that is built whatever its files are like; `bits` where it says none."""
     if isinstance(config, list | tuple):
-        return [lenient(item) for item in config]
+        return [lenient(item, bits) for item in config]
     if not isinstance(config, Mapping):
         return config
-    config = {key: lenient(value) if key in ("dataset", "datasets") else value for key, value in config.items()}
+    inside = ("dataset", "datasets")
+    config = {key: lenient(value, bits) if key in inside else value for key, value in config.items()}
     if config.get("type") in LENIENT:
         config["allow_missing"] = True
+        if bits is not None and config.get("bits") is None:
+            config["bits"] = bits
         label_map = config.get("label_map") or {}
         if isinstance(label_map, Mapping):
             config["label_map"] = {IGNORE_INDEX: IGNORE_INDEX, **label_map}  # masks of 0 and 255: told here, not there
     return config
 
 
-def _missing(error: BaseException | None) -> MissingPairs | None:
-    """The one at the root of an error that has gathered the places it came through."""
-    while error is not None:
-        if isinstance(error, MissingPairs) and (error.no_image or error.no_mask):
-            return error
+def _first(error: BaseException | None, is_meant: Callable[[BaseException], Any]) -> Any:
+    """Of an error that has gathered the places it came through, and those that caused it; None where none is meant."""
+    while error is not None and not is_meant(error):
         error = error.__cause__
-    return None
+    return error
 
 
 def _check_agreement(datasets: Mapping[str, SegDataset]) -> None:
@@ -164,6 +190,7 @@ def _split_as_json(split: Split, classes: Sequence[str]) -> dict[str, Any]:
         "sizes": {f"{height}x{width}": n for (height, width), n in split.sizes.most_common()},
         "channels": {str(key): n for key, n in split.channels.most_common()},
         "bits": {str(key): n for key, n in split.bits.most_common()},
+        "largest": split.largest,
         "mean": np.round(split.mean, 4).tolist(),
         "std": np.round(split.std, 4).tolist(),
         "ignored_pixels": split.ignored,

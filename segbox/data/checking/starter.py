@@ -10,7 +10,7 @@ from segbox.data.checking.examine import Scan
 from segbox.data.checking.layout import Arguments
 from segbox.data.checking.onboard import Folder
 from segbox.data.checking.report import shares
-from segbox.data.checking.summary import Split
+from segbox.data.checking.summary import Split, rounded
 from segbox.data.datasets.pairs import first_few
 from segbox.errors import DataError, is_seen, printable
 from segbox.literals import as_source
@@ -21,7 +21,7 @@ SMALLEST_CROP = 64
 TOO_LARGE = 2_000_000  # pixels of an image that evaluation takes in windows
 VAL_SHARE = 0.2
 FILES = ("images", "annotations", "image_prefix", "image_suffix", "label_prefix", "label_suffix")
-COMMON = ("root", *FILES, "classes", "label_map", "channels")
+COMMON = ("root", *FILES, "classes", "label_map", "channels", "bits")
 ORDER = ("root", "split", "split_file", *COMMON[1:])
 DEFAULTS = {"images": "images", "annotations": "annotations", "label_suffix": ".png"}
 
@@ -77,7 +77,7 @@ def starter_config(
         "_base_ = [\n" + "".join(f"    {_source(base)},\n" for base in bases) + "]\n",
         _names(folder, shared, lists),
         f"crop_size = {size}  # of the images in training\n",
-        _data(folder, splits, shared, lists, batch_size),
+        _data(folder, train, splits, shared, lists, batch_size),
         _model(folder, train),
         _settings(train, size, steps),
     ]
@@ -108,7 +108,12 @@ def _names(folder: Folder, shared: Arguments, lists: dict[str, str] | None) -> s
 
 
 def _data(
-    folder: Folder, splits: dict[str, Arguments], shared: Arguments, lists: dict[str, str] | None, batch_size: int
+    folder: Folder,
+    train: Split,
+    splits: dict[str, Arguments],
+    shared: Arguments,
+    lists: dict[str, str] | None,
+    batch_size: int,
 ) -> str:
     lines = ["data = dict("]
     for split in ("train", "val"):
@@ -121,7 +126,7 @@ def _data(
         lines += [f"    {split}=dict(", '        type="FolderDataset",']
         own = {key: own[key] for key in ORDER if key in own and own[key] != DEFAULTS.get(key)}
         lines += [f"        {key}={_source(value)}," for key, value in own.items()]
-        lines += _pipeline(folder) if split == "train" else ["        pipeline=[],"]
+        lines += _pipeline(folder, train) if split == "train" else ["        pipeline=[],"]
         lines.append("    ),")
     lines += [
         f"    batch_size={batch_size},",
@@ -132,7 +137,7 @@ def _data(
     return "\n".join(lines) + "\n"
 
 
-def _pipeline(folder: Folder) -> list[str]:
+def _pipeline(folder: Folder, train: Split) -> list[str]:
     crop = ", cat_max_ratio=0.75" if len(folder.classes) > 2 else ""
     transforms = [
         'dict(type="RandomResize", ratio_range=(0.5, 2.0)),',
@@ -140,15 +145,25 @@ def _pipeline(folder: Folder) -> list[str]:
         'dict(type="RandomFlip"),',
     ]
     if folder.channels == 3:
-        transforms.append('dict(type="PhotoMetricDistortion"),')
+        white = "" if folder.bits == 8 else f", white={_white(train)}"
+        transforms.append(f'dict(type="PhotoMetricDistortion"{white}),')
     return ["        pipeline=[", *(f"            {line}" for line in transforms), "        ],"]
 
 
+def _white(train: Split) -> float:
+    """The largest level of a sensor of so many bits; of floats, the largest found."""
+    if train.read_bits == 32:
+        return float(f"{train.largest:.3g}")
+    return next(2**bits - 1 for bits in (10, 12, 14, 16) if train.largest < 2**bits)
+
+
 def _model(folder: Folder, train: Split) -> str:
-    if folder.channels == 3:
+    if folder.channels == 3 and folder.bits == 8:
         return ""
-    mean, std = (tuple(float(v) for v in np.round(values, 2)) for values in (train.mean, train.std))
-    lines = [f"    backbone=dict(in_channels={folder.channels}),", f"    mean={mean},  # measured", f"    std={std},"]
+    mean, std = rounded(train.mean), rounded(np.where(train.std > 0, train.std, 1.0))
+    lines = [f"    mean={mean},  # measured, in the units of the files", f"    std={std},"]
+    if folder.channels != 3:
+        lines.insert(0, f"    backbone=dict(in_channels={folder.channels}),")
     return "\n".join(["model = dict(", *lines, ")", ""])
 
 

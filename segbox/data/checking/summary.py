@@ -7,6 +7,7 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.checking.examine import Mask, Scan
+from segbox.data.datasets.wrapper import innermost
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Split:
     ignored: int
     mean: np.ndarray  # per channel
     std: np.ndarray
+    largest: float = 0.0  # value in an image
+    read_bits: int = 8  # per channel: what the data set says
 
     @property
     def labelled(self) -> int:
@@ -40,9 +43,9 @@ def numbers_of(name: str, scan: Scan, num_classes: int) -> Split:
     for pair, times, table in zip(scan.pairs, scan.times, scan.tables):
         if not pair.image.error:
             sizes[pair.image.size] += times
-            if pair.image.header is not None:
-                channels[pair.image.header.channels] += times
-                bits[pair.image.header.bits] += times
+        if pair.image.header is not None:
+            channels[pair.image.header.channels] += times
+            bits[pair.image.header.bits] += times
         counts = class_counts(pair.mask, table)
         ignored += times * int(counts[IGNORE_INDEX])
         counts = times * counts[:num_classes]
@@ -51,7 +54,10 @@ def numbers_of(name: str, scan: Scan, num_classes: int) -> Split:
         where_present += np.where(counts > 0, counts.sum(), 0)
     images, files = sum(scan.times), len(scan.pairs)
     mean, std = channel_statistics(scan)
-    return Split(name, images, files, sizes, channels, bits, pixels, images_with, where_present, ignored, mean, std)
+    largest = max((pair.image.largest for pair in scan.pairs), default=0.0)
+    read_bits = max((innermost(scan.dataset, place)[0].bits for place in scan.places), default=8)
+    counts = (pixels, images_with, where_present, ignored)
+    return Split(name, images, files, sizes, channels, bits, *counts, mean, std, largest, read_bits)
 
 
 def class_counts(mask: Mask, table: np.ndarray) -> np.ndarray:
@@ -72,3 +78,8 @@ def channel_statistics(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
             area, mean, square = area + weight, mean + weight * pair.image.mean, square + weight * pair.image.square
     mean, square = np.atleast_1d(mean / max(area, 1)), np.atleast_1d(square / max(area, 1))
     return mean, np.sqrt(np.maximum(square - mean**2, 0))
+
+
+def rounded(values: np.ndarray) -> tuple[float, ...]:
+    """For people and configs: two decimals, and more where levels are parts of 1."""
+    return tuple(np.round(values, 2 if values.max(initial=0) >= 1 else 6).tolist())

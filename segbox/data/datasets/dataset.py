@@ -29,6 +29,8 @@ class SegDataset(Dataset, ABC):
 
     classes: tuple[str, ...]
     palette: list[Colour]
+    channels: int = 3
+    bits: int = 8  # per channel: 8 are bytes; 16 and 32 (floats) keep the values of their files
     pipeline: Pipeline = Pipeline()
     transform_labels: bool = True  # False: geometry is for the image only, the label stays as it is in its file
     skip_unreadable: bool = False  # True: a file that cannot be read is replaced (training) or left out (evaluation)

@@ -20,14 +20,23 @@ from segbox.data.datasets.pairs import (
     match_names,
     read_lines,
 )
-from segbox.data.files import read_label
+from segbox.data.files import KINDS, read_label
+from segbox.data.headers import read_header
 from segbox.data.palette import checked_palette, default_palette
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import Pipeline, as_pipeline
 from segbox.errors import DataError
 from segbox.registry import DATASETS
 
-LOOKED_AT = 8  # masks that are looked at to see a mask of 0 and 255
+LOOKED_AT = 8  # masks that are looked at to see a mask of 0 and 255, and images to see how deep they are
+
+
+class DeepImages(DataError):
+    """Images of more than a byte per channel, in a data set that does not say how to read them."""
+
+    def __init__(self, message: str, bits: int = 0) -> None:
+        super().__init__(message)
+        self.bits = bits
 
 
 @DATASETS.register
@@ -37,7 +46,7 @@ class FolderDataset(SegDataset):
     Where there is no folder for the split, `root/{split}.txt` or `root/splits/{split}.txt` lists the names; so does
     `split_file`, anywhere; paths of images will do too. `label_map` changes ids as they are read: {11: 255} ignores
     class 11. Images and masks may lie in one folder, where `label_suffix` tells them apart. `allow_missing` leaves
-    out what has no partner.
+    out what has no partner. `bits=16` or 32 (floats) keeps the values of deep images; `bits=8` cuts them to bytes.
     """
 
     def __init__(
@@ -59,9 +68,13 @@ class FolderDataset(SegDataset):
         allow_missing: bool = False,
         image_prefix: str = "",
         label_prefix: str = "",
+        bits: int | None = None,
     ) -> None:
+        if bits not in (None, *KINDS):
+            raise ValueError(f"bits={bits!r}: expected 8 (bytes), 16 (10 to 14 bits are stored in 16), or 32 (floats)")
         self.root = Path(root).expanduser()
         self.channels = channels
+        self.bits = bits or 8
         self.pipeline = as_pipeline(pipeline, transform_labels)
         self.transform_labels = transform_labels
         self.skip_unreadable = skip_unreadable
@@ -87,12 +100,14 @@ class FolderDataset(SegDataset):
         self.label_files = np.array([os.fsencode(label) for _, label in pairs])
         if len(self.classes) == 2 and IGNORE_INDEX not in (label_map or {}):
             self._refuse_black_and_white()
+        if bits is None:
+            self._refuse_deep_images()
 
     def __len__(self) -> int:
         return len(self.image_files)
 
     def load(self, index: int) -> Sample:
-        return load_pair(*self.files(index), self.label_table, self.channels)
+        return load_pair(*self.files(index), self.label_table, self.channels, self.bits)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Of the image and of the label."""
@@ -113,7 +128,7 @@ class FolderDataset(SegDataset):
     def _refuse_black_and_white(self) -> None:
         """Two classes drawn as 0 and 255 would train on one class only, without a word: 255 is ignored."""
         ids: set[int] = set()
-        for index in np.linspace(0, len(self) - 1, min(LOOKED_AT, len(self))).astype(int):
+        for index in self._some():
             try:
                 ids.update(np.flatnonzero(np.bincount(read_label(self.files(index)[1]).ravel())).tolist())
             except DataError:  # is told when the file's turn comes
@@ -123,6 +138,23 @@ class FolderDataset(SegDataset):
                 f"{self.label_folder}: the masks hold only 0 and 255, and 255 is ignored, so {self.classes[1]!r} would"
                 " never be seen; label_map={255: 1} makes it class 1 (and {255: 255} says that ignoring is meant)"
             )
+
+    def _refuse_deep_images(self) -> None:
+        """Cut to bytes without a word, 12 bits in files of 16 would be nearly black. (A stray one among bytes may.)"""
+        headers = [read_header(self.files(index)[0]) for index in self._some()]
+        depths = sorted(header.depth for header in headers if header is not None)
+        bits = depths[len(depths) // 2] if depths else 8  # of most of them
+        if bits in KINDS and bits != 8:
+            raise DeepImages(
+                f"{self.image_folder}: the images have {bits} bits per channel: bits={bits} in the data set keeps their"
+                " values, and model.mean and model.std are then in the same units (tools/check_dataset.py measures"
+                " them); bits=8 cuts them to bytes",
+                bits,
+            )
+
+    def _some(self) -> list[int]:
+        """A few places, spread evenly."""
+        return np.linspace(0, len(self) - 1, min(LOOKED_AT, len(self))).astype(int).tolist()
 
 
 def _find_folders(

@@ -58,8 +58,10 @@ class PairDataset(SegDataset):
         return Path(os.fsdecode(self.image_files[index])), Path(os.fsdecode(self.label_files[index]))
 
 
-def load_pair(path: str | Path, label_path: str | Path, label_table: np.ndarray, channels: int = 3) -> Sample:
-    image = read_image(path, channels)
+def load_pair(
+    path: str | Path, label_path: str | Path, label_table: np.ndarray, channels: int = 3, bits: int = 8
+) -> Sample:
+    image = read_image(path, channels, bits)
     label = cv2.LUT(read_label(label_path), label_table)
     size = image.shape[:2]
     return {"image": image, "label": label, "path": str(path), "label_path": str(label_path), "size": size}

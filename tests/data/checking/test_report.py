@@ -10,7 +10,8 @@ from segbox.data.statistics import all_weights, enet_weights, inverse_weights, m
 from segbox.errors import ConfigError, DataError
 from segbox.viz.check_text import check_text
 from tests.data.checking.broken_set import SIZE, turn, write_broken_set
-from tests.faulty_data import blocky_label, smooth_image, write_image, write_pairs
+from tests.faulty_data import blocky_label, deep_image, smooth_image, write_image, write_pairs
+from tests.tiff_files import write_tiff
 
 
 def folder(root, split="train", **arguments):
@@ -134,6 +135,76 @@ def test_channels_and_notes(tmp_path):
     turn(root / "images/0.jpg", 3, stored=smooth_image(*SIZE))
     report = check("", {"train": folder(root, None, classes=["a", "b"])})
     assert of(report, "perhaps turned").is_note and not report.errors
+
+
+def write_deep_set(root, depths, channels=1):
+    for i, bits in enumerate(depths):
+        image = deep_image(*SIZE, channels, seed=i)
+        write_tiff(root / f"images/{i}.tif", image if bits == 16 else (image >> 4).astype(np.uint8))
+        write_image(root / f"annotations/{i}.png", blocky_label(*SIZE, num_classes=2))
+    return folder(root, None, classes=["a", "b"], channels=channels)
+
+
+def test_deep_images(tmp_path):
+    config = write_deep_set(tmp_path, [16] * 3, channels=2)
+    report = check("", {"train": {**config, "bits": 16}})
+    assert not report.problems and report.splits["train"].bits == {16: 3} and report.splits["train"].channels == {2: 3}
+    pixels = np.concatenate([deep_image(*SIZE, 2, seed=i).reshape(-1, 2) for i in range(3)]).astype(float)
+    assert report.splits["train"].mean == pytest.approx(pixels.mean(axis=0))
+    assert report.splits["train"].std == pytest.approx(pixels.std(axis=0))
+    assert f"largest value {pixels.max():g}" in check_text(report, {})
+    without = check("", {"train": {"type": "RepeatDataset", "times": 2, "dataset": config}})
+    assert "does not say how to read them" in of(without, "deep images").message and len(without.errors) == 1
+    assert without.splits["train"].mean == pytest.approx(pixels.mean(axis=0))  # what is to be written into the config
+    cut = check("", {"train": {**config, "bits": 8}})
+    assert of(cut, "deep images").is_note and not cut.errors
+
+
+def test_mixed_depths(tmp_path):
+    config = write_deep_set(tmp_path, [8, 16, 8, 8])
+    problem = of(check("", {"train": config}), "mixed depths")
+    assert problem.files == [str(tmp_path / "images/1.tif")] and problem.details == ["16 bits"] and not problem.is_note
+    report = check("", {"train": {**config, "bits": 16}})
+    problem = of(report, "other kind")
+    assert len(problem.files) == 3 and "has 8 bits a channel (uint8), bits=16" in problem.details[0]
+    assert len(report.errors) == 1 and report.splits["train"].bits == {8: 3, 16: 1}
+    problem = of(check("", {"train": {**config, "channels": 4, "bits": 8}}), "other kind")
+    assert problem.details[0] == "has 1 channels, channels=4 was asked for"
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ({}, "are not given, so they are those of RGB bytes; the images have 16 bits"),
+        ({"mean": 116.0, "std": 57.0}, r"(116.0 and 57.0) are far from those of the images"),
+        ({"mean": (116.0,) * 3, "std": (57.0,) * 3}, "are not 2 numbers, one per channel"),
+        ({"mean": (2000.0, 2100.0), "std": 700.0}, None),
+        ({"mean": 0.0, "std": 4095.0}, None),
+    ],
+)
+def test_the_model_must_be_in_the_units_of_the_images(tmp_path, model, words):
+    config = write_deep_set(tmp_path, [16] * 3, channels=2)
+    report = check("", {"train": {**config, "bits": 16}}, model=model)
+    assert len(report.errors) == (words is not None)
+    if words:
+        problem = of(report, "other units")
+        assert words in problem.message and problem.advice.startswith("Measured: mean=(")
+
+
+def test_bytes_are_not_asked_for_their_units(tmp_path):
+    config = write_deep_set(tmp_path, [8] * 3)
+    assert not check("", {"train": config}, model={}).errors
+
+
+def test_a_channel_without_anything_in_it(tmp_path):
+    config = write_deep_set(tmp_path, [16] * 2, channels=3)
+    for i in range(2):
+        image = deep_image(*SIZE, 3, seed=i)
+        image[:, :, 1] = 7
+        write_tiff(tmp_path / f"images/{i}.tif", image)
+    report = check("", {"train": {**config, "bits": 16}})
+    assert "hold one and the same value everywhere: 1" in of(report, "constant channel").message
+    assert of(report, "constant channel").is_note
 
 
 def test_wrappers_and_generated_images(tmp_path):

@@ -10,7 +10,15 @@ from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import list_files
 from segbox.data.loader import train_loader
 from segbox.errors import DataError
-from tests.faulty_data import blocky_label, cut, smooth_image, write_image, write_pairs
+from tests.faulty_data import (
+    blocky_label,
+    cut,
+    deep_image,
+    smooth_image,
+    write_deep_png,
+    write_image,
+    write_pairs,
+)
 
 SHARED = Path(os.environ.get("SEGBOX_SHARED", Path(__file__).parents[4] / "shared"))
 
@@ -182,6 +190,37 @@ def test_black_and_white_masks_are_noticed(tmp_path):
         FolderDataset(str(tmp_path), "train", ["road", "crack"])
     dataset = FolderDataset(str(tmp_path), "train", ["road", "crack"], label_map={255: 1})
     assert (dataset[0, 0]["label"] == blocky_label(24, 32, 2)).all()
+
+
+def write_deep_pairs(root: Path, depths: list[int]) -> Path:
+    for i, bits in enumerate(depths):
+        image = deep_image(24, 32, 1, seed=i)
+        write_deep_png(root / f"images/{i}.png", image if bits == 16 else (image >> 4).astype(np.uint8))
+        write_image(root / f"annotations/{i}.png", blocky_label(24, 32, 3))
+    (root / "classes.txt").write_text("sky\nroad\ncar\n")
+    return root
+
+
+def test_deep_images_are_read_as_the_data_set_says(tmp_path):
+    root = str(write_deep_pairs(tmp_path, [16] * 3))
+    with pytest.raises(DataError, match=r"images: the images have 16 bits per channel: bits=16 .* bits=8 cuts them"):
+        FolderDataset(root)
+    expected = deep_image(24, 32, 1, seed=1)
+    assert (FolderDataset(root, channels=1, bits=16).load(1)["image"] == expected).all()
+    assert (FolderDataset(root, channels=1, bits=8).load(1)["image"] == expected >> 8).all()
+    with pytest.raises(
+        ValueError, match=r"bits=12: expected 8 \(bytes\), 16 \(10 to 14 bits are stored in 16\), or 32"
+    ):
+        FolderDataset(root, bits=12)
+
+
+def test_a_stray_deep_image_among_bytes_is_cut_to_bytes(tmp_path):
+    dataset = FolderDataset(str(write_deep_pairs(tmp_path, [8, 16, 8])), channels=1)
+    assert (dataset.load(1)["image"] == deep_image(24, 32, 1, seed=1) >> 8).all()
+    with pytest.raises(DataError, match=r"0.png: has 8 bits a channel \(uint8\), bits=16"):
+        FolderDataset(str(tmp_path), channels=1, bits=16).load(0)
+    with pytest.raises(DataError, match="have 16 bits"):
+        FolderDataset(str(write_deep_pairs(tmp_path / "more", [8, 16, 16])), channels=1)
 
 
 def test_errors_name_the_file_at_fault(tmp_path):

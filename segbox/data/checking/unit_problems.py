@@ -1,0 +1,31 @@
+"""What is wrong with a model's mean and std, as far as the images tell."""
+
+from collections.abc import Iterable
+
+from segbox.data.checking.problem import Problem
+from segbox.data.checking.summary import Split, rounded
+from segbox.data.units import Numbers, are_far
+
+
+def unit_problems(split: Split, mean: Numbers | None, std: Numbers | None) -> Iterable[Problem]:
+    """Of images that are deeper than bytes; None means that the config does not say it."""
+    if split.read_bits == 8:
+        return
+    if mean is None or std is None:
+        what = "are not given, so they are those of RGB bytes"
+    elif not _fit(mean, len(split.mean)) or not _fit(std, len(split.std)):
+        what = f"are not {len(split.mean)} numbers, one per channel"
+    elif are_far(mean, std, split.mean, split.std):
+        what = f"({mean} and {std}) are far from those of the images"
+    else:
+        return
+    yield Problem(
+        "other units",
+        split.name,
+        f"model.mean and model.std {what}; the images have {split.read_bits} bits, and values up to {split.largest:g}",
+        f"Measured: mean={rounded(split.mean)}, std={rounded(split.std)}.",
+    )
+
+
+def _fit(numbers: Numbers, channels: int) -> bool:
+    return isinstance(numbers, int | float) or len(numbers) == channels

@@ -1,0 +1,211 @@
+"""TIFF files as sensors give them: any number of channels, as samples of a pixel, as planes, or as pages (TIFF 6.0).
+
+OpenCV reads the first page alone, four channels at most, and drops or mixes some of them without a word. What it does
+well is to unpack pictures of one channel. So every page is declared to be of one channel, and taken apart here.
+"""
+
+import struct
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+MARKS = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}  # of the two byte orders, classic and BigTIFF
+NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # the types of tags that hold numbers
+SHORT, LONG = 3, 4
+
+KIND, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 254, 256, 257, 258, 259, 262, 266
+STRIPS, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES, PLANES, PREDICTOR = 273, 277, 278, 279, 284, 317
+TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
+KEPT = (HEIGHT, COMPRESSION, FILL_ORDER, ROWS_PER_STRIP, TILE_HEIGHT)  # hold for a declared page as they are
+READ = {*KEPT, KIND, WIDTH, BITS, PHOTOMETRIC, STRIPS, SAMPLES, STRIP_SIZES, PLANES, PREDICTOR}
+READ |= {TILE_WIDTH, TILES, TILE_SIZES, SAMPLE_FORMAT}
+LOSSLESS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits"}
+SMALLER_OR_MASK = 0b101  # of KIND: a preview of another page, or its transparency
+DIFFERENCES = 2  # a predictor: each sample is stored as its difference from the one on its left
+GREY, PALETTE = 1, 3  # of PHOTOMETRIC
+
+Directory = dict[int, tuple[int, ...]]  # tag -> its numbers
+
+
+@dataclass(frozen=True)
+class Page:
+    tags: Directory
+
+    def first(self, tag: int, default: int) -> int:
+        return self.tags.get(tag, (default,))[0]
+
+    @property
+    def channels(self) -> int:
+        return self.first(SAMPLES, 1)
+
+    @property
+    def bits(self) -> int:
+        return self.first(BITS, 1)
+
+    @property
+    def width(self) -> int:
+        return self.first(WIDTH, 0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.first(HEIGHT, 0), self.width
+
+    @property
+    def has_planes(self) -> bool:
+        return self.channels > 1 and self.first(PLANES, 1) == 2
+
+    @property
+    def has_palette(self) -> bool:
+        return self.first(PHOTOMETRIC, GREY) == PALETTE
+
+    @property
+    def end(self) -> int:
+        """Where its last byte is followed by others."""
+        starts, sizes = self.tags.get(TILES, self.tags.get(STRIPS, ())), self.tags.get(TILE_SIZES)
+        return max(map(sum, zip(starts, sizes or self.tags.get(STRIP_SIZES, ()))), default=0)
+
+
+def is_tiff(data: bytes) -> bool:
+    return data[:4] in MARKS
+
+
+def read_pages(data: bytes) -> list[Page]:
+    """In order; previews and masks of other pages are none. struct.error where the file ends too early."""
+    order, is_big = MARKS[data[:4]], data[2:3] == b"+" or data[3:4] == b"+"
+    pages, seen = [], {0}
+    (place,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
+    while place not in seen:
+        seen.add(place)
+        tags, place = _read_directory(data, place, order, is_big)
+        if not tags.get(KIND, (0,))[0] & SMALLER_OR_MASK:
+            pages.append(Page(tags))
+    return pages
+
+
+def is_cut(data: bytes) -> bool:
+    """What its directories speak of is not all there."""
+    try:
+        return any(page.end > len(data) for page in read_pages(data))
+    except struct.error:
+        return True
+
+
+def decode(data: bytes) -> np.ndarray:
+    """H W C, the values as they are stored. ValueError says what cannot be read."""
+    pages = read_pages(data)
+    if not pages or len({page.size for page in pages}) > 1:
+        sizes = ", ".join(sorted({f"{page.size[0]}x{page.size[1]}" for page in pages})) or "none"
+        raise ValueError(f"its pages, which are read as channels, are of several sizes (height x width): {sizes}")
+    for page in pages:
+        _check(page)
+    declared = [directory for page in pages for directory in _declare(page)]
+    is_read, pictures = cv2.imdecodemulti(_with_directories(data, declared), cv2.IMREAD_UNCHANGED)
+    if not is_read or len(pictures) != len(declared):
+        compression = pages[0].first(COMPRESSION, 1)
+        known = (
+            f"compression {compression}, {LOSSLESS[compression]}"
+            if compression in LOSSLESS
+            else f"compression {compression}"
+        )
+        raise ValueError(f"is not a TIFF that can be read ({known}), or it is damaged")
+    parts = iter(pictures)
+    return np.concatenate([_assemble(page, parts) for page in pages], axis=2)
+
+
+def _read_directory(data: bytes, place: int, order: str, is_big: bool) -> tuple[Directory, int]:
+    """The tags that matter here, and where the next directory is."""
+    count_type, value_type, head = ("Q", "Q", 12) if is_big else ("H", "I", 8)
+    (count,) = struct.unpack_from(order + count_type, data, place)
+    place += struct.calcsize(count_type)
+    inline = struct.calcsize(value_type)
+    tags: Directory = {}
+    for entry in range(place, place + count * (head + inline), head + inline):
+        tag, kind, length = struct.unpack_from(f"{order}HH{value_type}", data, entry)
+        if tag not in READ or kind not in NUMBERS:
+            continue
+        numbers = f"{order}{length}{NUMBERS[kind]}"
+        is_inside = struct.calcsize(numbers) <= inline
+        start = entry + head if is_inside else struct.unpack_from(order + value_type, data, entry + head)[0]
+        tags[tag] = struct.unpack_from(numbers, data, start)
+    (following,) = struct.unpack_from(order + value_type, data, place + count * (head + inline))
+    return {tag: numbers for tag, numbers in tags.items() if numbers}, following
+
+
+def _check(page: Page) -> None:
+    bits, compression = page.tags.get(BITS, (1,)), page.first(COMPRESSION, 1)
+    if len(set(bits)) > 1:
+        raise ValueError(f"its channels differ in their bits ({', '.join(map(str, bits))}); save all with the same")
+    if page.channels == 1 or page.has_planes:
+        return  # as OpenCV reads it
+    if compression not in LOSSLESS or page.first(PREDICTOR, 1) > DIFFERENCES:
+        raise ValueError(
+            f"{page.channels} channels in compression {compression} with predictor {page.first(PREDICTOR, 1)} cannot be"
+            f" read; save it with {', '.join(dict.fromkeys(LOSSLESS.values()))}, and predictor 1 or 2"
+        )
+
+
+def _declare(page: Page) -> list[Directory]:
+    """As pictures of one channel: the planes one by one, or one in which the samples of a pixel are neighbours."""
+    shared = {tag: page.tags[tag] for tag in KEPT if tag in page.tags}
+    shared |= {BITS: (page.bits,), SAMPLE_FORMAT: (page.first(SAMPLE_FORMAT, 1),), SAMPLES: (1,), PHOTOMETRIC: (GREY,)}
+    is_tiled = TILES in page.tags
+    starts, sizes = (TILES, TILE_SIZES) if is_tiled else (STRIPS, STRIP_SIZES)
+    places = {tag: page.tags[tag] for tag in (starts, sizes) if tag in page.tags}
+    side_by_side = 1 if page.has_planes else page.channels
+    shared[WIDTH] = (page.width * side_by_side,)
+    if is_tiled:
+        shared[TILE_WIDTH] = (page.first(TILE_WIDTH, 0) * side_by_side,)
+    if side_by_side == 1 and PREDICTOR in page.tags:
+        shared[PREDICTOR] = page.tags[PREDICTOR]
+    count = len(places.get(starts, ())) // page.channels
+    if not page.has_planes:
+        return [shared | places]
+    return [
+        shared | {tag: numbers[plane * count : (plane + 1) * count] for tag, numbers in places.items()}
+        for plane in range(page.channels)
+    ]
+
+
+def _with_directories(data: bytes, directories: list[Directory]) -> np.ndarray:
+    """The file with these directories in place of its own."""
+    order = MARKS[data[:4]]
+    place = len(data) + len(data) % 2
+    parts = [data[:2] + struct.pack(order + "HI", 42, place), memoryview(data)[8:], b"\0" * (len(data) % 2)]
+    for i, directory in enumerate(directories):
+        part = _pack(directory, place, order, is_last=i == len(directories) - 1)
+        parts.append(part)
+        place += len(part)
+    if place >= 2**32:
+        raise ValueError("is larger than 4 GiB; cut it into smaller images")
+    return np.frombuffer(b"".join(parts), np.uint8)
+
+
+def _pack(directory: Directory, place: int, order: str, is_last: bool) -> bytes:
+    """A directory that is to stand at `place`, the numbers that do not fit into it, and the way to the next one."""
+    body_at = place + 2 + 12 * len(directory) + 4
+    head, body = struct.pack(order + "H", len(directory)), b""
+    for tag, numbers in sorted(directory.items()):
+        kind = SHORT if max(numbers) < 2**16 and tag not in (STRIPS, TILES) else LONG
+        packed = struct.pack(f"{order}{len(numbers)}{NUMBERS[kind]}", *numbers)
+        if len(packed) > 4:
+            packed, body = struct.pack(order + "I", body_at + len(body)), body + packed + b"\0" * (len(packed) % 2)
+        head += struct.pack(order + "HHI", tag, kind, len(numbers)) + packed.ljust(4, b"\0")
+    return head + struct.pack(order + "I", 0 if is_last else body_at + len(body)) + body
+
+
+def _assemble(page: Page, parts) -> np.ndarray:
+    """H W C of one page from its declared pictures."""
+    height, width = page.size
+    if page.has_planes:
+        return np.stack([next(parts) for _ in range(page.channels)], axis=2)
+    picture = next(parts)
+    if picture.shape != (height, width * page.channels):
+        raise ValueError(f"is not a TIFF that can be read: {page.channels} channels of {page.bits} bits")
+    image = picture.reshape(height, width, page.channels)
+    if page.channels == 1 or page.first(PREDICTOR, 1) != DIFFERENCES:
+        return image
+    whole = image.view(f"u{image.itemsize}")  # differences are counted in bits, also those of floats
+    step = page.first(TILE_WIDTH, width)
+    sums = [np.cumsum(whole[:, x : x + step], axis=1, dtype=whole.dtype) for x in range(0, width, step)]
+    return np.concatenate(sums, axis=1).view(image.dtype)
