@@ -19,7 +19,9 @@ LEVELS = np.arange(256)
 class PhotoMetricDistortion(Transform):
     """Brightness, contrast, saturation and hue, each with probability 1/2 (SSD, https://arxiv.org/abs/1512.02325).
 
-    Contrast comes before or after the colours. For RGB bytes only; hue is in OpenCV's degrees, 180 to the circle.
+    Contrast comes before or after the colours. Hue is in OpenCV's degrees, 180 to the circle; images that are not RGB
+    have no hue and no saturation: saturation=(1, 1), hue=0. `white` is the level at which values are cut, and
+    brightness is in 255ths of it; bytes have 255, deeper images must be told theirs (12 bits: 4095).
     """
 
     keeps_view = True
@@ -30,35 +32,48 @@ class PhotoMetricDistortion(Transform):
         contrast: Sequence[float] = (0.5, 1.5),
         saturation: Sequence[float] = (0.5, 1.5),
         hue: int = 18,
+        white: float | None = None,
     ) -> None:
         for name, value in {"contrast": contrast, "saturation": saturation}.items():
             if len(value) != 2 or not 0 <= value[0] <= value[1]:
                 raise ValueError(f"{name}={value!r}: expected (low, high) with 0 <= low <= high")
         if not 0 <= brightness <= 255 or not 0 <= hue <= 90:
             raise ValueError(f"brightness={brightness!r}, hue={hue!r}: expected 0 to 255, and 0 to 90")
+        if white is not None and white <= 0:
+            raise ValueError(f"white={white!r}: expected a level above 0, or None for bytes")
         self.brightness = brightness
         self.contrast = tuple(contrast)
         self.saturation = tuple(saturation)
         self.hue = hue
+        self.white = white
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         sample = render(sample)
-        image = sample["image"]
-        if image.dtype != np.uint8 or image.shape[2] != 3:
-            raise DataError(
-                f"{sample['path']}: PhotoMetricDistortion works on RGB bytes, this image has {image.shape[2]} channels"
-                f" of {image.dtype}; take it out of the pipeline"
-            )
+        self._check(sample)
         shift = rng.uniform(-self.brightness, self.brightness) if rng.random() < 0.5 else 0.0
         gain = rng.uniform(*self.contrast) if rng.random() < 0.5 else 1.0
         saturation = rng.uniform(*self.saturation) if rng.random() < 0.5 else 1.0
         turn = rng.randint(-self.hue, self.hue) if rng.random() < 0.5 else 0
-        brighter = _bytes(LEVELS + shift)
-        if rng.random() < 0.5:
-            image = _map_hue(_map_levels(image, _bytes(brighter * gain)), turn, saturation)
-        else:
-            image = _map_levels(_map_hue(_map_levels(image, brighter), turn, saturation), _bytes(LEVELS * gain))
+        before, after = (gain, 1.0) if rng.random() < 0.5 else (1.0, gain)
+        image = sample["image"]
+        if image.dtype == np.uint8 and self.white in (None, 255):
+            image = _distort_bytes(image, shift, before, turn, saturation, after)
+        elif (shift, gain, saturation, turn) != (0.0, 1.0, 1.0, 0):
+            image = _distort_levels(image, self.white, shift / 255, before, turn, saturation, after)
         return {**sample, "image": image}
+
+    def _check(self, sample: Sample) -> None:
+        image = sample["image"]
+        if image.shape[2] != 3 and (self.saturation != (1, 1) or self.hue):
+            raise DataError(
+                f"{sample['path']}: PhotoMetricDistortion changes saturation and hue, which are of RGB images; this one"
+                f" has {image.shape[2]} channels: saturation=(1, 1), hue=0 changes brightness and contrast alone"
+            )
+        if image.dtype != np.uint8 and self.white is None:
+            raise DataError(
+                f"{sample['path']}: PhotoMetricDistortion must be told which level is white in images of {image.dtype}:"
+                " white=4095 for 12 bits, 65535 for 16 (tools/check_dataset.py prints the largest value)"
+            )
 
 
 @TRANSFORMS.register
@@ -84,12 +99,40 @@ class GaussianBlur(Transform):
         return {**sample, "image": blurred}
 
 
+def _distort_bytes(
+    image: np.ndarray, shift: float, before: float, turn: int, saturation: float, after: float
+) -> np.ndarray:
+    image = _map_levels(image, _bytes(_bytes(LEVELS + shift) * before))
+    return _map_levels(_map_hue(image, turn, saturation), _bytes(LEVELS * after))
+
+
+def _distort_levels(
+    image: np.ndarray, white: float, shift: float, before: float, turn: int, saturation: float, after: float
+) -> np.ndarray:
+    """The same in floats, of which 1 is white; `shift` is in these too. What is signed is cut at -1 as well."""
+    black = 0.0 if image.dtype.kind == "u" else -1.0
+    levels = (image.astype(np.float32) / white + shift).clip(black, 1) * before
+    if turn or saturation != 1:
+        levels = _turn_hue(levels.clip(0, 1), turn, saturation)
+    levels = (levels.clip(black, 1) * after).clip(black, 1) * white
+    return (levels if image.dtype.kind == "f" else np.rint(levels)).astype(image.dtype)
+
+
+def _turn_hue(levels: np.ndarray, turn: int, saturation: float) -> np.ndarray:
+    hsv = cv2.cvtColor(levels, cv2.COLOR_RGB2HSV)
+    hsv[:, :, 0] = (hsv[:, :, 0] + 2 * turn) % 360
+    hsv[:, :, 1] = (hsv[:, :, 1] * saturation).clip(0, 1)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+
+
 def _bytes(levels: np.ndarray) -> np.ndarray:
     return np.rint(levels).clip(0, 255).astype(np.uint8)
 
 
 def _map_levels(image: np.ndarray, table: np.ndarray) -> np.ndarray:
-    return image if (table == LEVELS).all() else cv2.LUT(image, table)
+    if (table == LEVELS).all():
+        return image
+    return cv2.LUT(image.reshape(len(image), -1), table).reshape(image.shape)  # of any number of channels
 
 
 def _map_hue(image: np.ndarray, turn: int, saturation: float) -> np.ndarray:

@@ -183,10 +183,69 @@ def test_distortion_sees_what_geometry_left():
     assert both(sample(), random.Random(0))["image"].shape == (24, 32, 3)
 
 
-@pytest.mark.parametrize("image", [sample(channels=1)["image"], sample()["image"].astype(np.float32)])
-def test_distortion_is_for_rgb_bytes(image):
-    with pytest.raises(DataError, match=r"made.png: PhotoMetricDistortion works on RGB bytes"):
-        run({"type": "PhotoMetricDistortion"}, {**sample(), "image": image})
+DISTORTION = {"type": "PhotoMetricDistortion"}
+LIGHT = {**DISTORTION, "saturation": (1, 1), "hue": 0}
+
+
+def with_image(image: np.ndarray) -> dict:
+    return {**sample(), "image": image}
+
+
+@pytest.mark.parametrize("kind", ["uint16", "float32"])
+def test_distortion_of_deep_images_is_that_of_bytes_between_their_levels(kind):
+    image = sample()["image"]
+    deep = (image * 257.0).astype(kind)
+    levels = set()
+    for seed in range(30):
+        done = run({**DISTORTION, "white": 65535}, with_image(deep), seed)["image"]
+        expected = run(DISTORTION, with_image(image), seed)["image"].astype(float)
+        assert done.dtype == kind
+        difference = np.abs(done / 257.0 - expected)  # bytes are rounded after each step, their hues to two degrees
+        assert difference.mean() < 1 and difference.max() < 9, seed
+        levels |= set(np.unique(done).tolist())
+    assert len(levels) > 5000
+
+
+def test_distortion_without_colours_is_for_any_number_of_channels():
+    for channels in (1, 2, 5):
+        image = sample(channels=channels)["image"]
+        for seed in range(10):
+            rng = random.Random(seed)
+            shift = rng.uniform(-32, 32) if rng.random() < 0.5 else 0
+            gain = rng.uniform(0.5, 1.5) if rng.random() < 0.5 else 1
+            assert (run(LIGHT, with_image(image), seed)["image"] == in_bytes(in_bytes(image + shift) * gain)).all()
+
+
+def test_distortion_is_in_parts_of_white():
+    image = np.full((48, 64, 1), 1000, np.uint16)
+    means = {
+        white: [run({**LIGHT, "white": white}, with_image(image), s)["image"].mean() for s in range(40)]
+        for white in (4095, 65535)
+    }
+    assert max(means[4095]) < 2 * (1000 + 32 / 255 * 4095) and max(means[65535]) > 5000
+    assert all(
+        run({**LIGHT, "white": 900}, with_image(image), s)["image"].max() in (1000, *range(901)) for s in range(9)
+    )
+
+
+def test_distortion_keeps_what_is_below_nothing():
+    image = np.linspace(-800, 800, 48 * 64, dtype=np.float32).reshape(48, 64, 1)
+    for kind in (np.float32, np.int16):
+        lowest = [run({**LIGHT, "white": 1000}, with_image(image.astype(kind)), s)["image"].min() for s in range(20)]
+        assert min(lowest) < -850 and min(lowest) >= -1000
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (sample(channels=1)["image"], r"saturation and hue, which are of RGB images; this one has 1 channels: satur"),
+        (sample(channels=5)["image"].astype(np.uint16), r"this one has 5 channels: saturation=\(1, 1\), hue=0 changes"),
+        (sample()["image"].astype(np.float32), r"which level is white in images of float32: white=4095 for 12 bits"),
+    ],
+)
+def test_what_distortion_must_be_told(image, message):
+    with pytest.raises(DataError, match=r"made.png: PhotoMetricDistortion .*" + message):
+        run(DISTORTION, with_image(image))
 
 
 def test_blur_takes_away_detail():
@@ -219,6 +278,7 @@ def test_blur_takes_away_detail():
         ({"type": "Pad", "divisor": 0}, "divisor=0"),
         ({"type": "PhotoMetricDistortion", "contrast": (2, 1)}, r"contrast=\(2, 1\)"),
         ({"type": "PhotoMetricDistortion", "hue": 400}, "hue=400"),
+        ({"type": "PhotoMetricDistortion", "white": 0}, "white=0"),
         ({"type": "GaussianBlur", "radius": (-1, 1)}, r"radius=\(-1, 1\)"),
     ],
 )
