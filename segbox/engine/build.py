@@ -26,6 +26,7 @@ from segbox.engine.optim import build_optimizer
 from segbox.engine.protocol import DataSettings, Evaluation
 from segbox.engine.runner import AMP, Runner, steps_of
 from segbox.engine.tables import score_table
+from segbox.engine.units import check_images
 from segbox.errors import ConfigError, UserError, did_you_mean, printable
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
@@ -95,6 +96,8 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     torch.manual_seed(seed)
     with placed("model"):
         model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, data.workers))
+        seen = {"data.train": dataset} | ({} if evaluation is None else {"data.val": evaluation.dataset})
+        check_images(seen, model, config.model)
         model = place(model, device, settings)
     with placed("optimizer"):
         optimizer = build_optimizer(config.optimizer, model)

@@ -9,11 +9,12 @@ import torch
 
 from segbox.config import Config
 from segbox.data.class_names import checked_classes
-from segbox.data.loader import pipeline_of
+from segbox.data.files import KINDS
+from segbox.data.loader import bits_of, pipeline_of
 from segbox.data.palette import checked_palette
-from segbox.data.sample import Sample
+from segbox.data.sample import Sample, as_tensor
 from segbox.data.transforms.pipeline import build_pipeline
-from segbox.errors import CheckpointError, ConfigError
+from segbox.errors import CheckpointError, ConfigError, DataError
 from segbox.models.inference import build_predict
 from segbox.models.score_map import ScoreMap
 from segbox.models.segmentors import build_segmentor
@@ -37,7 +38,10 @@ def load_model(config: Config, path: str | Path, num_classes: int | None = None)
 
 
 class Predictor:
-    """Images (RGB, H W C) to class maps or probabilities at their own size, by the config's val pipeline."""
+    """Images (RGB, H W C) to class maps or probabilities at their own size, by the config's val pipeline.
+
+    They are what `read_image(path, predictor.channels, predictor.bits)` gives.
+    """
 
     def __init__(self, config: Config, checkpoint: str | Path, device: torch.device) -> None:
         self.model, content = load_model(config, checkpoint)
@@ -54,7 +58,9 @@ class Predictor:
                 "test.mode: crop is a protocol for scores; predictions are of whole images: whole or slide"
             )
         self.predict = call(build_predict, test, "test", model=self.model)
-        self.pipeline = build_pipeline(*pipeline_of(config.get("data", {}).get("val") or {}, "data.val"))
+        data = config.get("data", {})
+        self.bits = bits_of(data.get("val") or data.get("train") or {})
+        self.pipeline = build_pipeline(*pipeline_of(data.get("val") or {}, "data.val"))
         self.pipeline.check_keeps_view()
 
     @torch.inference_mode()
@@ -68,8 +74,12 @@ class Predictor:
         return self._scores(image).classes(image.shape[:2])[0].cpu().numpy()
 
     def _scores(self, image: np.ndarray) -> ScoreMap:
+        if self.bits != 8 and image.dtype not in KINDS[self.bits]:
+            raise DataError(
+                f"the model was trained on images of {self.bits} bits per channel ({KINDS[self.bits][0]}), in whose"
+                f" units its mean and std are; this one is {image.dtype}"
+            )
         size = image.shape[0], image.shape[1]
         sample: Sample = {"image": image, "path": "", "size": size}
         sample = self.pipeline(sample, random.Random(0))
-        item = torch.from_numpy(np.ascontiguousarray(sample["image"].transpose(2, 0, 1)))
-        return self.predict(item[None].to(self.device))
+        return self.predict(as_tensor(sample["image"])[None].to(self.device))

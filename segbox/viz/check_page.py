@@ -13,6 +13,7 @@ from segbox.data.checking.examine import Pair, Scan
 from segbox.data.checking.problem import Problem
 from segbox.data.checking.report import Report, shares
 from segbox.data.checking.summary import Split
+from segbox.data.datasets.wrapper import innermost
 from segbox.data.files import read_image, read_label
 from segbox.errors import DataError, printable
 from segbox.viz.check_style import STYLE
@@ -67,14 +68,18 @@ def _split_card(split: Split) -> str:
         "size": sizes_text(split) if len(split.sizes) == 1 else f"{sizes_text(split)}: {sizes}",
         "channels": ", ".join(f"{c} of {b} bits" for c in split.channels for b in split.bits) or "unknown",
         "ignored": f"{100 * split.ignored / max(every, 1):.2f} % of the pixels",
-        "mean": ", ".join(f"{v:.1f}" for v in split.mean),
-        "std": ", ".join(f"{v:.1f}" for v in split.std),
+        "mean": ", ".join(_level(v) for v in split.mean),
+        "std": ", ".join(_level(v) for v in split.std),
     }
     if split.files != split.images:
         rows["files"] = f"{split.files:,} pairs"
     listed = "".join(f"<dt>{key}</dt><dd>{escape(value)}</dd>" for key, value in rows.items())
     head = f'<b class="number">{split.images:,}</b>images in <b>{escape(split.name)}</b>'
     return f'<div class="card">{head}<dl>{listed}</dl></div>'
+
+
+def _level(value: float) -> str:
+    return f"{value:.1f}" if value >= 1 else f"{value:.3g}"
 
 
 # --- problems --------------------------------------------------------------------------------------------------------
@@ -116,7 +121,8 @@ def _with_code(text: str) -> str:
 def _offender(found: Scan, position: int, file: str, text: str, report: Report) -> str:
     """Image and mask side by side, as far as they can be read."""
     pair = found.pairs[position]
-    image = _picture(lambda: read_image(pair.path))
+    own = innermost(found.dataset, found.places[position])[0]
+    image = _picture(lambda: read_image(pair.path, own.channels, own.bits))
     mask = _picture(lambda: _mask_picture(pair, found.tables[position], report))
     caption = f"<b>{escape(Path(file).name)}</b><br>{escape(text)}"
     return f'<figure class="pair"><span class="picture">{image}{mask}</span><figcaption>{caption}</figcaption></figure>'

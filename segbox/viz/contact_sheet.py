@@ -54,7 +54,7 @@ def _cell(sample: Sample, palette: Palette) -> _Cell:
     shape = "x".join(map(str, sample["image"].shape))
     low, high = sample["image"].min(), sample["image"].max()
     ignored = 100 * (sample["label"] == IGNORE_INDEX).mean()
-    note = f"{shape}, {low} to {high}, {ignored:.0f} % ignored"
+    note = f"{shape}, {low:.6g} to {high:.6g}, {ignored:.0f} % ignored"
     return _Cell(np.hstack([image, gap, labelled]), printable(sample["path"].rsplit("/", 1)[-1]), note)
 
 

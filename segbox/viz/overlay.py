@@ -12,6 +12,7 @@ from segbox.errors import UserError
 Palette = Sequence[Sequence[int]]
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 LINE = 18  # height of a legend row
+GLANCE = 512  # pixels per side that are looked at to know the levels of a deep image
 
 
 def colour_map(label: np.ndarray, palette: Palette) -> np.ndarray:
@@ -30,12 +31,18 @@ def overlay(image: np.ndarray, label: np.ndarray, palette: Palette, opacity: flo
 
 
 def as_bytes(image: np.ndarray) -> np.ndarray:
-    """Any image to look at: its first three channels (or its one), other types stretched to bytes."""
+    """Any image to look at: its first three channels (or its one), each of other types stretched to bytes.
+
+    Black and white are the 1st and the 99th percentile, so that a few hot pixels do not leave the rest in the dark.
+    """
     image = image[..., None] if image.ndim == 2 else image
     image = image[..., :3] if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1)
     if image.dtype == np.uint8:
         return np.ascontiguousarray(image)
-    return cv2.normalize(image.astype(np.float32), None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    step = max(1, max(image.shape[:2]) // GLANCE)
+    black, white = np.percentile(image[::step, ::step], (1, 99), axis=(0, 1))
+    levels = (image - black) / np.maximum(white - black, np.finfo(np.float32).tiny)
+    return np.rint(255 * levels.clip(0, 1)).astype(np.uint8)
 
 
 def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndarray:
@@ -69,7 +76,8 @@ def comparison(
 ) -> np.ndarray:
     """Image, truth and guess in a row; small images are enlarged to be seen."""
     factor = max(1, 256 // max(image.shape[:2]))
-    pictures = [as_bytes(image), overlay(image, truth, palette), overlay(image, guess, palette)]
+    image = as_bytes(image)
+    pictures = [image, overlay(image, truth, palette), overlay(image, guess, palette)]
     pictures = [cv2.resize(p, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST) for p in pictures]
     row = side_by_side(pictures, ("image", "truth", "prediction"))
     present = [int(i) for i in np.unique(np.concatenate([truth.ravel(), guess.ravel()])) if i < len(classes)]

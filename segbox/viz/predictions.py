@@ -25,6 +25,7 @@ class Predictor(Protocol):
     classes: Sequence[str]
     palette: Sequence[Sequence[int]]
     channels: int
+    bits: int
 
     def class_map(self, image: np.ndarray) -> np.ndarray: ...
 
@@ -80,7 +81,7 @@ def common_parts(folders: set[Path]) -> list[str]:
 
 
 def predict_file(predictor: Predictor, path: Path, target: Path, kinds: Sequence[str]) -> None:
-    image = read_image(path, predictor.channels)
+    image = read_image(path, predictor.channels, predictor.bits)
     if "probs" in kinds:
         probabilities = predictor.probabilities(image)
         label = probabilities.max(dim=0).indices.numpy().astype(np.uint8)
@@ -112,6 +113,9 @@ def predict_video(predictor: Predictor, path: Path, out: Path, kinds: Sequence[s
     for kind in ("probs", "submit"):
         if kind in kinds:
             raise UserError(f"--save {kind} is not for videos; save the frames as images")
+    if (predictor.channels, predictor.bits) != (3, 8):
+        kind = f"{predictor.channels} channel(s) of {predictor.bits} bits"
+        raise UserError(f"{path}: a video is RGB bytes, and this model was trained on images of {kind}")
     if printable(path) != str(path):  # a crash in OpenCV, else
         raise UserError(f"{path}: OpenCV cannot open a video of that name; rename it")
     reader = cv2.VideoCapture(str(path))

@@ -6,7 +6,7 @@ import torch
 
 from segbox.config import load_config
 from segbox.engine.predictor import Predictor, load_model
-from segbox.errors import CheckpointError, ConfigError, UserError
+from segbox.errors import CheckpointError, ConfigError, DataError, UserError
 from segbox.viz.overlay import write_image
 from tests.runs import tiny_runner, write_config
 
@@ -53,6 +53,15 @@ def test_the_val_pipeline_and_the_test_section_hold(trained, image):
     assert max(predictor._scores(image).shape[2:]) <= 27
     mirrored = predictor.probabilities(np.ascontiguousarray(image[:, ::-1])).flip(-1)
     assert torch.allclose(predictor.probabilities(image), mirrored, atol=1e-3)
+
+
+def test_an_image_of_another_depth_than_the_config_says(trained, image):
+    config = load_config(config_of(trained))
+    config.data.val["bits"] = 16
+    predictor = Predictor(config, trained[1], CPU)
+    assert predictor.bits == 16 and predictor.class_map(image.astype(np.uint16)).shape == (45, 61)
+    with pytest.raises(DataError, match=r"trained on images of 16 bits per channel \(uint16\).* this one is uint8"):
+        predictor.class_map(image)
 
 
 SHAPES = "dict(type='ShapesDataset', pipeline=[dict(type='Resize', short={})])"

@@ -34,6 +34,18 @@ def test_any_image_can_be_looked_at(shape, kind):
         assert (found == image[..., :3]).all()
 
 
+@pytest.mark.parametrize("kind", [np.uint16, np.int16, np.float32])
+def test_deep_images_are_stretched_between_their_percentiles(kind):
+    levels = np.linspace(1000, 2000, 400).reshape(20, 20)
+    image = np.stack([levels, levels[::-1] / 2, levels], axis=-1).astype(kind)
+    image[0, 0] = 30000  # a hot pixel
+    found = as_bytes(image).astype(int)
+    expected = ((levels - 1010) / 980 * 255).clip(0, 255)
+    assert np.abs(found[1:, :, 0] - expected[1:]).max() <= 3 and (found[0, 0] == 255).all()
+    assert np.abs(found[1:-1, :, 1] - expected[::-1][1:-1]).max() <= 3  # each channel by its own levels
+    assert (as_bytes(np.full((4, 5, 1), 7, kind)) == 0).all()
+
+
 def test_pictures_side_by_side_keep_their_pixels():
     pictures = [np.full((6, 9, 3), value, np.uint8) for value in (10, 60)]
     row = side_by_side(pictures, ("a", "b"))

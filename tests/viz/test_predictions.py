@@ -9,6 +9,7 @@ import torch
 
 from segbox.errors import DataError, UserError
 from segbox.viz.predictions import find_sources, predict_files, predict_video, target_names
+from tests.tiff_files import write_tiff
 
 
 class Halves:
@@ -17,6 +18,7 @@ class Halves:
     classes = ("dark", "bright")
     palette = ((0, 0, 0), (255, 0, 0))
     channels = 3
+    bits = 8
 
     def class_map(self, image):
         return (image.mean(axis=2) > 127).astype(np.uint8)
@@ -107,6 +109,27 @@ def test_videos(tmp_path):
         reader = cv2.VideoCapture(str(tmp_path / "out" / f"v_{kind}.mp4"))
         assert reader.get(cv2.CAP_PROP_FRAME_COUNT) == 4 and reader.get(cv2.CAP_PROP_FPS) == 10
         reader.release()
+
+
+def test_deep_images(tmp_path):
+    class Deep(Halves):
+        channels, bits = 5, 16
+
+    image = np.repeat(np.full((20, 30, 1), 60, np.uint16), 5, axis=2)
+    image[:, 15:] = 200
+    path = write_tiff(tmp_path / "a.tif", image)
+    predict_files(Deep(), [path], tmp_path / "out", ["mask", "overlay"])
+    mask = cv2.imread(str(tmp_path / "out/a_mask.png"), cv2.IMREAD_UNCHANGED)
+    assert mask[:, 15:].all() and not mask[:, :15].any()
+    overlaid = cv2.imread(str(tmp_path / "out/a_overlay.png"))
+    assert overlaid[0, 0].tolist() == [0, 0, 0] and overlaid[0, 29 * 8].tolist() == [
+        128,
+        128,
+        255,
+    ]  # stretched to white
+    write_video(tmp_path / "v.mp4")
+    with pytest.raises(UserError, match=r"v\.mp4: a video is RGB bytes.* images of 5 channel\(s\) of 16 bits"):
+        predict_video(Deep(), tmp_path / "v.mp4", tmp_path / "out", ["mask"])
 
 
 def test_videos_that_do_not_work(tmp_path):

@@ -1,0 +1,74 @@
+"""Before the first step: are the images what the model takes, in channels and in units?"""
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from segbox.data.datasets.dataset import SegDataset
+from segbox.data.datasets.wrapper import innermost
+from segbox.data.units import are_far
+from segbox.errors import ConfigError, DataError
+from segbox.models.segmentors import EncoderDecoder
+
+LOOKED_AT = 8  # images of a deep set, to know their levels
+MEASURE_THEM = "Give them in the units of the files; `tools/check_dataset.py CONFIG` measures both"
+
+
+def check_images(datasets: Mapping[str, SegDataset], model: nn.Module, said: Mapping[str, Any]) -> None:
+    """Refuse data sets that the model cannot see as it should. `said` is the config of the model."""
+    bits = {name: innermost(dataset, 0)[0].bits for name, dataset in datasets.items()}
+    if len(set(bits.values())) > 1:
+        own = ", ".join(f"{name} {number}" for name, number in bits.items())
+        raise ConfigError(f"the images of the data sets differ in their bits: {own}; say the same bits in all of them")
+    if not isinstance(model, EncoderDecoder):
+        return  # with ways of its own
+    for name, dataset in datasets.items():
+        if bits[name] != 8 and not said.keys() >= {"mean", "std"}:
+            raise ConfigError(
+                f"model.mean and model.std are not given, so they are those of RGB bytes; the images of {name} have"
+                f" {bits[name]} bits. {MEASURE_THEM}"
+            )
+        for image in _some_images(dataset, 1):
+            _check_channels(name, image.shape[2], model.mean.numel())
+            if image.dtype != np.uint8:
+                _check_levels(name, dataset, model)
+
+
+def _check_channels(name: str, given: int, taken: int) -> None:
+    if given != taken:
+        raise ConfigError(
+            f"{name} gives images of {given} channels, the model takes {taken}: say model.backbone.in_channels={given},"
+            f" and mean and std of {given} numbers; or channels={taken} in the data set"
+        )
+
+
+def _check_levels(name: str, dataset: SegDataset, model: EncoderDecoder) -> None:
+    images = [image.astype(float) for image in _some_images(dataset, LOOKED_AT)]
+    mean, std = (buffer.flatten().cpu().numpy() for buffer in (model.mean, model.std))
+    means, squares = (np.mean([(image**power).mean(axis=(0, 1)) for image in images], axis=0) for power in (1, 2))
+    stds = np.sqrt(np.maximum(squares - means**2, 0))
+    if are_far(mean, std, means, stds):
+        raise ConfigError(
+            f"model.mean={_few(mean)} and model.std={_few(std)} are in other units than the images of {name}: their"
+            f" mean is about {_few(means)}, their standard deviation {_few(stds)}. {MEASURE_THEM}"
+        )
+
+
+def _some_images(dataset: SegDataset, count: int) -> list[np.ndarray]:
+    """As the model sees them, spread evenly; what is wrong with others is told at their turn."""
+    images: list[np.ndarray] = []
+    for place in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int).tolist():
+        inner, index = innermost(dataset, place)
+        try:
+            sample = {key: value for key, value in inner.load(index).items() if key != "label"}
+            images.append(inner.pipeline(sample, random.Random(index))["image"])
+        except DataError:
+            continue
+    return images
+
+
+def _few(numbers: np.ndarray) -> str:
+    return "(" + ", ".join(f"{number:.4g}" for number in numbers) + ")"
