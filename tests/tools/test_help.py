@@ -41,7 +41,7 @@ def test_help_does_not_import_torch(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=tmp_path)
 
 
-@pytest.mark.parametrize("script", ["dist_train.sh", "dist_test.sh", "slurm_train.sh"])
+@pytest.mark.parametrize("script", ["dist_train.sh", "dist_test.sh", "slurm_train.sh", "slurm_test.sh"])
 def test_shell_scripts_say_how_to_call_them(script):
     done = subprocess.run([str(TOOLS / script)], capture_output=True, text=True)
     assert done.returncode == 2 and f"tools/{script} " in done.stderr and os.access(TOOLS / script, os.X_OK)
