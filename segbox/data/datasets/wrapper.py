@@ -49,7 +49,7 @@ def check_agree(datasets: Sequence[SegDataset]) -> None:
         if tuple(other.classes) != tuple(first.classes):
             raise ConfigError(
                 f"datasets.{position} has other classes than datasets.0: {_difference(first.classes, other.classes)}."
-                " Give both the same classes in the same order; label_map translates ids"
+                " Give both the same classes in the same order; RelabelDataset merges, drops and orders those of a set"
             )
         colours = [[tuple(map(int, colour)) for colour in dataset.palette] for dataset in (first, other)]
         if colours[0] != colours[1]:
