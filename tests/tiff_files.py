@@ -19,16 +19,22 @@ def write_tiff(
     deflated: bool = False,
     differences: bool = False,
     order: str = "<",
+    bits: int | None = None,
     more_tags: Mapping[int, int] | None = None,
 ) -> Path:
-    """H W C: the channels of a pixel side by side, in `planes`, or in `pages`; in strips, or in tiles."""
+    """H W C: the channels of a pixel side by side, in `planes`, or in `pages`; in strips, or in tiles.
+
+    With `bits`, values take no more than these, and rows are filled up to whole bytes.
+    """
     data = bytearray((b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8))
     pointer = 4  # where the place of the next directory is to be written
     for page in np.split(image, image.shape[2], axis=2) if pages else [image]:
-        blocks = [_packed(block, deflated, differences, order) for block in _blocks(page, planes, tile)]
+        blocks = [_packed(block, differences, order, bits) for block in _blocks(page, planes, tile)]
+        blocks = [zlib.compress(block) for block in blocks] if deflated else blocks
         starts = [len(data) + sum(map(len, blocks[:i])) for i in range(len(blocks))]
         tags = _tags(page, tile, starts, [len(block) for block in blocks])
         tags |= {259: [8 if deflated else 1], 284: [2 if planes else 1]} | ({317: [2]} if differences else {})
+        tags |= {258: [bits] * page.shape[2]} if bits else {}
         tags |= {tag: [value] for tag, value in (more_tags or {}).items()}
         data += b"".join(blocks)
         data[pointer : pointer + 4] = struct.pack(order + "I", len(data))
@@ -74,9 +80,11 @@ def _blocks(page: np.ndarray, planes: bool, tile: tuple[int, int] | None) -> Ite
                 yield np.pad(block, [(0, missing[0]), (0, missing[1]), (0, 0)])
 
 
-def _packed(block: np.ndarray, deflated: bool, differences: bool, order: str) -> bytes:
+def _packed(block: np.ndarray, differences: bool, order: str, bits: int | None) -> bytes:
     if differences:
-        bits = block.view(f"u{block.itemsize}")
-        block = np.concatenate([bits[:, :1], bits[:, 1:] - bits[:, :-1]], axis=1)
-    data = block.astype(block.dtype.newbyteorder(order)).tobytes()
-    return zlib.compress(data) if deflated else data
+        whole = block.view(f"u{block.itemsize}")
+        block = np.concatenate([whole[:, :1], whole[:, 1:] - whole[:, :-1]], axis=1)
+    if bits:
+        single = block[..., None] >> np.arange(bits, dtype=block.dtype)[::-1] & 1
+        return np.packbits(single.reshape(len(block), -1).astype(np.uint8), axis=1).tobytes()
+    return block.astype(block.dtype.newbyteorder(order)).tobytes()

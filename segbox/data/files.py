@@ -24,6 +24,7 @@ KINDS = {8: ("uint8",), 16: ("uint16", "int16"), 32: ("float32",)}  # what image
 CONVERSIONS = {(1, 3): cv2.COLOR_GRAY2RGB, (4, 3): cv2.COLOR_RGBA2RGB, (3, 1): cv2.COLOR_RGB2GRAY}
 CONVERSIONS[4, 1] = cv2.COLOR_RGBA2GRAY
 CONVERTIBLE = ("uint8", "uint16", "float32")
+UNREADABLE = "is not an image that can be read, or it is damaged"
 
 
 class OtherKind(DataError):
@@ -160,7 +161,7 @@ def _decode(data: bytes, path: str | Path, flags: int) -> np.ndarray:
         raise DataError(f"{path}: cannot be decoded ({error.err})") from error
     if image is None:
         _refuse_cut_tiff(data, path)
-        raise DataError(f"{path}: is not an image that can be read, or it is damaged")
+        raise DataError(f"{path}: {UNREADABLE}")
     return image
 
 
@@ -168,9 +169,12 @@ def _decode_tiff(data: bytes, path: str | Path) -> np.ndarray:
     try:
         with quiet():
             return tiff.decode(data)
-    except (ValueError, struct.error, cv2.error) as error:
-        _refuse_cut_tiff(data, path)
-        raise DataError(f"{path}: {error}") from error
+    except ValueError as error:
+        reason = str(error)
+    except (struct.error, cv2.error):
+        reason = UNREADABLE
+    _refuse_cut_tiff(data, path)
+    raise DataError(f"{path}: {reason}")
 
 
 def _refuse_cut_tiff(data: bytes, path: str | Path) -> None:

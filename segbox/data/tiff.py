@@ -60,10 +60,15 @@ class Page:
         return self.first(PHOTOMETRIC, GREY) == PALETTE
 
     @property
+    def starts(self) -> tuple[int, ...]:
+        """Of its tiles or strips, those of one plane after those of the other."""
+        return self.tags.get(TILES, self.tags.get(STRIPS, ()))
+
+    @property
     def end(self) -> int:
         """Where its last byte is followed by others."""
-        starts, sizes = self.tags.get(TILES, self.tags.get(STRIPS, ())), self.tags.get(TILE_SIZES)
-        return max(map(sum, zip(starts, sizes or self.tags.get(STRIP_SIZES, ()))), default=0)
+        sizes = self.tags.get(TILE_SIZES, self.tags.get(STRIP_SIZES, ()))
+        return max(map(sum, zip(self.starts, sizes)), default=0)
 
 
 def is_tiff(data: bytes) -> bool:
@@ -94,21 +99,17 @@ def is_cut(data: bytes) -> bool:
 def decode(data: bytes) -> np.ndarray:
     """H W C, the values as they are stored. ValueError says what cannot be read."""
     pages = read_pages(data)
-    if not pages or len({page.size for page in pages}) > 1:
-        sizes = ", ".join(sorted({f"{page.size[0]}x{page.size[1]}" for page in pages})) or "none"
-        raise ValueError(f"its pages, which are read as channels, are of several sizes (height x width): {sizes}")
+    sizes = sorted({f"{page.size[0]}x{page.size[1]}" for page in pages})
+    if len(sizes) != 1:
+        shown = f"its pages, which are read as channels, are of several sizes (height x width): {', '.join(sizes)}"
+        raise ValueError(shown if sizes else "is a TIFF without a page, or it is damaged")
     for page in pages:
         _check(page)
     declared = [directory for page in pages for directory in _declare(page)]
     is_read, pictures = cv2.imdecodemulti(_with_directories(data, declared), cv2.IMREAD_UNCHANGED)
     if not is_read or len(pictures) != len(declared):
         compression = pages[0].first(COMPRESSION, 1)
-        known = (
-            f"compression {compression}, {LOSSLESS[compression]}"
-            if compression in LOSSLESS
-            else f"compression {compression}"
-        )
-        raise ValueError(f"is not a TIFF that can be read ({known}), or it is damaged")
+        raise ValueError(f"is not a TIFF that can be read (compression {compression}), or it is damaged")
     parts = iter(pictures)
     return np.concatenate([_assemble(page, parts) for page in pages], axis=2)
 
@@ -136,6 +137,8 @@ def _check(page: Page) -> None:
     bits, compression = page.tags.get(BITS, (1,)), page.first(COMPRESSION, 1)
     if len(set(bits)) > 1:
         raise ValueError(f"its channels differ in their bits ({', '.join(map(str, bits))}); save all with the same")
+    if page.has_planes and len(page.starts) < page.channels:
+        raise ValueError(f"speaks of {page.channels} channels that are not there: it is damaged")
     if page.channels == 1 or page.has_planes:
         return  # as OpenCV reads it
     if compression not in LOSSLESS or page.first(PREDICTOR, 1) > DIFFERENCES:
@@ -158,9 +161,9 @@ def _declare(page: Page) -> list[Directory]:
         shared[TILE_WIDTH] = (page.first(TILE_WIDTH, 0) * side_by_side,)
     if side_by_side == 1 and PREDICTOR in page.tags:
         shared[PREDICTOR] = page.tags[PREDICTOR]
-    count = len(places.get(starts, ())) // page.channels
     if not page.has_planes:
         return [shared | places]
+    count = len(page.starts) // page.channels
     return [
         shared | {tag: numbers[plane * count : (plane + 1) * count] for tag, numbers in places.items()}
         for plane in range(page.channels)
@@ -198,8 +201,8 @@ def _assemble(page: Page, parts) -> np.ndarray:
     """H W C of one page from its declared pictures."""
     height, width = page.size
     if page.has_planes:
-        return np.stack([next(parts) for _ in range(page.channels)], axis=2)
-    picture = next(parts)
+        return np.stack([_unscaled(next(parts), page.bits) for _ in range(page.channels)], axis=2)
+    picture = _unscaled(next(parts), page.bits)
     if picture.shape != (height, width * page.channels):
         raise ValueError(f"is not a TIFF that can be read: {page.channels} channels of {page.bits} bits")
     image = picture.reshape(height, width, page.channels)
@@ -209,3 +212,8 @@ def _assemble(page: Page, parts) -> np.ndarray:
     step = page.first(TILE_WIDTH, width)
     sums = [np.cumsum(whole[:, x : x + step], axis=1, dtype=whole.dtype) for x in range(0, width, step)]
     return np.concatenate(sums, axis=1).view(image.dtype)
+
+
+def _unscaled(picture: np.ndarray, bits: int) -> np.ndarray:
+    """OpenCV unpacks 10, 12 and 14 bits to the upper ones of 16."""
+    return picture >> (16 - bits) if 8 < bits < 16 else picture

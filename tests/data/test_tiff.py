@@ -35,6 +35,16 @@ def test_values_and_order_of_channels_are_those_of_the_file(tmp_path, layout, ch
     assert read_header(path) == Header(channels, 8 * image.itemsize)
 
 
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("layout", ["samples", "planes"])
+@pytest.mark.parametrize("channels", [1, 5])
+def test_bits_without_gaps(tmp_path, channels, layout, bits):
+    image = deep_image(45, 61, channels) >> 12 - min(bits, 12)
+    path = write_tiff(tmp_path / "a.tif", image, bits=bits, **LAYOUTS[layout])
+    assert (read_image(path, channels, bits=16) == image).all()
+    assert read_header(path) == Header(channels, bits)
+
+
 @pytest.mark.parametrize("layout", ["samples", "planes", "pages", "deflate"])
 def test_bytes_of_many_channels(tmp_path, layout):
     image = smooth_image(45, 61, 7)
@@ -80,6 +90,8 @@ def test_what_cannot_be_read_is_named(tmp_path):
     assert "5 channels in compression 7 with predictor 1" in message(path, 5, 16)
     path = write_tiff(tmp_path / "a.tif", image, more_tags={259: 50000}, planes=True)
     assert "(compression 50000), or it is damaged" in message(path, 5, 16)
+    path = write_tiff(tmp_path / "a.tif", image, planes=True, more_tags={277: 2**31})
+    assert "speaks of 2147483648 channels that are not there" in message(path, 5, 16)
     path = write_tiff(tmp_path / "a.tif", image)
     data = bytearray(path.read_bytes())
     at = data.find((16).to_bytes(4, "little") * 5)
@@ -97,6 +109,8 @@ def test_pages_of_several_sizes(tmp_path):
 
 
 def test_noise_is_no_tiff(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*\0\0\0\0\0")
+    assert "is a TIFF without a page" in message(tmp_path / "a.tif", 5, 16)
     (tmp_path / "a.tif").write_bytes(b"II*\0" + bytes(range(256)) * 20)
     assert message(tmp_path / "a.tif", 5, 16)
     assert read_header(tmp_path / "a.tif") is None
