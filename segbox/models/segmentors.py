@@ -27,7 +27,8 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 class EncoderDecoder(nn.Module):
     """images -> logits at the images' size; images, labels -> losses by name, whose sum is minimised.
 
-    Images are bytes or floats 0..255, B C H W; they are normalised here, so the numbers travel with the weights.
+    Images are bytes, or floats in the units of `mean` and `std`, B C H W; they are normalised here, so the numbers
+    travel with the weights.
     Auxiliary heads tap the backbone's own maps, before the neck.
     """
 
