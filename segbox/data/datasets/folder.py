@@ -78,7 +78,12 @@ class FolderDataset(SegDataset):
         self.pipeline = as_pipeline(pipeline, transform_labels)
         self.transform_labels = transform_labels
         self.skip_unreadable = skip_unreadable
-        self.image_folder, self.label_folder, names = _find_folders(self.root, split, split_file, images, annotations)
+        folders, names = _find_folders(self.root, split, split_file, images, annotations)
+        missing = [folder for folder in (self.root, *folders) if not folder.is_dir()]
+        if missing:
+            tree = _tree(self.root, split, folders, f"{label_prefix}NAME{label_suffix}")
+            raise DataError(f"there is no folder {missing[0].absolute()}. Expected:\n{tree}")
+        self.image_folder, self.label_folder = folders
         self.classes = _read_classes(self.root, classes)
         count = len(self.classes)
         self.palette = default_palette(count) if palette is None else checked_palette(palette, count)
@@ -159,10 +164,10 @@ class FolderDataset(SegDataset):
 
 def _find_folders(
     root: Path, split: str | None, split_file: str | None, images: str, annotations: str
-) -> tuple[Path, Path, list[str] | None]:
+) -> tuple[tuple[Path, Path], list[str] | None]:
     """The two folders, and the names that the split lists (None: all)."""
     names = None
-    folders = [root / images, root / annotations]
+    folders = root / images, root / annotations
     if split_file is not None:
         if split is not None:
             raise ValueError(f"split={split!r} and split_file={split_file!r}: give only one of them")
@@ -173,17 +178,14 @@ def _find_folders(
     if split is not None:
         lists = [path for path in (root / f"{split}.txt", root / "splits" / f"{split}.txt") if path.is_file()]
         if (root / images / split).is_dir() or not lists:
-            folders = [folder / split for folder in folders]
+            folders = folders[0] / split, folders[1] / split
         else:
             names = read_lines(lists[0])
-    for folder in (root, *folders):
-        if not folder.is_dir():
-            raise DataError(f"there is no folder {folder.absolute()}. Expected:\n{_tree(root, split, folders)}")
-    return folders[0], folders[1], names
+    return folders, names
 
 
-def _tree(root: Path, split: str | None, folders: list[Path]) -> str:
-    lines = [f"{folders[0]}/NAME.jpg", f"{folders[1]}/NAME.png", f"{root}/classes.txt (or classes=[...])"]
+def _tree(root: Path, split: str | None, folders: tuple[Path, Path], mask: str) -> str:
+    lines = [f"{folders[0]}/NAME.jpg", f"{folders[1]}/{mask}", f"{root}/classes.txt (or classes=[...])"]
     if split is not None:
         lines.append(f"or, without folders for {split!r}, {root}/{split}.txt with one NAME per line")
     return "\n".join(f"  {line}" for line in lines)

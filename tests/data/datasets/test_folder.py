@@ -77,6 +77,8 @@ def test_label_map_and_channels(tmp_path):
 def test_a_missing_root_or_folder_is_told_with_the_tree(tmp_path):
     with pytest.raises(DataError, match=rf"there is no folder {tmp_path}/none\. Expected"):
         FolderDataset(str(tmp_path / "none"), "train")
+    with pytest.raises(DataError, match=r"annotations/train/a_NAME_mask\.png\n"):
+        FolderDataset(str(tmp_path / "none"), "train", label_prefix="a_", label_suffix="_mask.png")
     write_pairs(tmp_path, ["a"])
     with pytest.raises(DataError) as caught:
         FolderDataset(str(tmp_path), "test")
