@@ -30,6 +30,9 @@ CLASSES = {
     "PascalContext": pascal_context.CLASSES,
     "PascalVOC": pascal_voc.CLASSES,
     "ShapesDataset": ShapesDataset.classes,
+    **dict.fromkeys(("DRIVE", "STARE", "CHASE_DB1", "HRF"), ("background", "vessel")),
+    **dict.fromkeys(("Potsdam", "Vaihingen"), range(6)),
+    "LoveDA": range(7),
 }
 # The totals that the older toolboxes, and torchvision for COCO, have for the same rows (K = 21, 150 and 151)
 PUBLISHED_SIZES = {

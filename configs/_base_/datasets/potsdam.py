@@ -1,8 +1,9 @@
 """ISPRS Potsdam, a city from the air, 6 classes.
 
-Source: https://www.isprs.org/education/benchmarks/UrbanSemLab/2d-sem-label-potsdam.aspx
+Root: the windows that `tools/convert_dataset.py potsdam` cuts the pictures into.
 """
 
 _base_ = "isprs.py"
 
+dataset = "Potsdam"
 data_root = "data/potsdam"

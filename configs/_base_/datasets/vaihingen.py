@@ -1,8 +1,9 @@
 """ISPRS Vaihingen, a village from the air (near infrared, red, green), 6 classes.
 
-Source: https://www.isprs.org/education/benchmarks/UrbanSemLab/2d-sem-label-vaihingen.aspx
+Root: the windows that `tools/convert_dataset.py vaihingen` cuts the pictures into.
 """
 
 _base_ = "isprs.py"
 
+dataset = "Vaihingen"
 data_root = "data/vaihingen"

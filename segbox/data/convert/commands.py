@@ -182,4 +182,36 @@ COMMANDS: dict[str, Command] = {
         SRC/{Train,Val,Test}/{Rural,Urban}/{images_png,masks_png}/N.png
         -> DST/img_dir/{train,val,test}, DST/ann_dir/{train,val}""",
     ),
+    "drive": Command(
+        "DRIVE, vessels of the retina, by the first observer",
+        """
+        SRC/**/21_training.tif ..., SRC/**/01_test.tif ...     20 and 20 images
+        SRC/**/21_manual1.gif ..., SRC/**/01_manual1.gif ...   those without are left out
+        -> DST/images/{training,validation}, DST/annotations/{training,validation}""",
+        function="retina.plan_drive",
+    ),
+    "stare": Command(
+        "STARE, vessels of the retina, by Adam Hoover",
+        """
+        SRC/**/im0001.ppm.gz ...              20 images, packed or not
+        SRC/**/im0001.ah.ppm.gz ...
+        -> DST/images/{training,validation}, DST/annotations/{training,validation}: 10 and 10""",
+        function="retina.plan_stare",
+    ),
+    "chase_db1": Command(
+        "CHASE_DB1, vessels of the retina, by the first observer",
+        """
+        SRC/**/Image_01L.jpg ...              28 images
+        SRC/**/Image_01L_1stHO.png ...
+        -> DST/images/{training,validation}, DST/annotations/{training,validation}: 20 and 8""",
+        function="retina.plan_chase_db1",
+    ),
+    "hrf": Command(
+        "HRF, vessels of the retina in high resolution",
+        """
+        SRC/**/01_dr.jpg, 01_g.jpg, 01_h.jpg ...       45 images
+        SRC/**/01_dr.tif, 01_g.tif, 01_h.tif ...       all.zip, or the three kinds one by one
+        -> DST/images/{training,validation}, DST/annotations/{training,validation}: 15 and 30""",
+        function="retina.plan_hrf",
+    ),
 }

@@ -72,7 +72,7 @@ def ade20k(
     images, labels = f"images/{FOLDERS[split]}", f"annotations/{FOLDERS[split]}"
     path = open_root(root, [images, labels], HOW_TO_GET)
     return PairDataset(
-        find_pairs(path / images, path / labels, ".jpg", ".png"),
+        find_pairs(path / images, path / labels, (".jpg",), ".png"),
         classes(use_background),
         [(0, 0, 0), *PALETTE] if use_background else PALETTE,
         SAME_IDS if use_background else ZERO_IGNORED,

@@ -37,7 +37,7 @@ def coco_voc(
     check_split(split, FOLDERS)
     images, labels = f"images/{FOLDERS[split]}", f"annotations/{FOLDERS[split]}"
     path = open_root(root, [images, labels], HOW_TO_GET)
-    pairs = find_pairs(path / images, path / labels, ".jpg", ".png")
+    pairs = find_pairs(path / images, path / labels, (".jpg",), ".png")
     return PairDataset(
         pairs,
         CLASSES,

@@ -86,11 +86,11 @@ def check_split(split: str, known: Iterable[str]) -> None:
 
 
 def find_pairs(
-    images: Path, labels: Path, image_suffix: str, label_suffix: str, names: list[str] | None = None
+    images: Path, labels: Path, image_suffixes: Sequence[str], label_suffix: str, names: list[str] | None = None
 ) -> list[tuple[Path, Path]]:
     """The files of two folders, matched by name; only those of `names`, in that order, if given."""
     return match_names(
-        paths_in(images, image_suffix), paths_in(labels, label_suffix), names, images, f"*{label_suffix} in {labels}"
+        paths_in(images, *image_suffixes), paths_in(labels, label_suffix), names, images, f"*{label_suffix} in {labels}"
     )
 
 

@@ -52,7 +52,7 @@ def pascal_context(
     path = open_root(root, ["JPEGImages", "SegmentationClassContext", f"{LISTS}/{split}.txt"], HOW_TO_GET)
     names = read_names(path / LISTS / f"{split}.txt")
     return PairDataset(
-        find_pairs(path / "JPEGImages", path / "SegmentationClassContext", ".jpg", ".png", names),
+        find_pairs(path / "JPEGImages", path / "SegmentationClassContext", (".jpg",), ".png", names),
         classes(use_background),
         [ADE20K_PALETTE[0], *PALETTE] if use_background else PALETTE,
         SAME_IDS if use_background else ZERO_IGNORED,
