@@ -50,11 +50,14 @@ def test_a_folder_with_problems(monkeypatch, capsys, tmp_path):
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")  # nothing is fetched
 
 
-def test_a_folder_of_black_and_white(monkeypatch, tmp_path):
+def test_a_folder_of_black_and_white(monkeypatch, capsys, tmp_path):
     for i in range(2):
         write_image(tmp_path / f"images/{i}.png", smooth_image(24, 32, seed=i))
         write_image(tmp_path / f"masks/{i}.png", 255 * blocky_label(24, 32, num_classes=2))
     assert status(monkeypatch, tmp_path) == 0  # taken for two classes
+    out = capsys.readouterr().out
+    assert "all: the masks hold 0 and 255: 255 is taken for the second class" in out
+    assert "a config that says so with label_map={255: 1}" in out
 
 
 def run(*words):

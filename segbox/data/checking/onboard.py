@@ -12,6 +12,7 @@ from segbox.data.checking.examine import Scan, scan
 from segbox.data.checking.file_problems import is_jpeg
 from segbox.data.checking.layout import Arguments, Layout, find_class_names, recognise
 from segbox.data.checking.pairing_problems import duplicates_between
+from segbox.data.checking.problem import Problem
 from segbox.data.checking.report import Report, Steps, add_split
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.files import KINDS
@@ -40,7 +41,13 @@ class Folder:
 def check_folder(
     folder: str, classes: Sequence[str] | None = None, workers: int = 0, on_progress: OnProgress | None = None
 ) -> Report:
-    return look_at(folder, classes, workers, on_progress).report
+    """The report on a folder; what was guessed about its classes is a note."""
+    found = look_at(folder, classes, workers, on_progress)
+    told = f" with label_map={found.label_map}" if found.label_map else ""
+    advice = f"tools/init_dataset.py writes a config that says so{told}; --classes names the classes."
+    where = ", ".join(found.splits)
+    found.report.problems += [Problem("guess", where, remark, advice, is_note=True) for remark in found.remarks]
+    return found.report
 
 
 def look_at(
