@@ -10,12 +10,12 @@ Exit status: 0 nothing wrong, 1 problems found, 2 wrong usage.
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
 from segbox.config import load_config
 from segbox.errors import ConfigError, ends_with_a_message
+from segbox.machine import cores
 from segbox.registry import import_extensions
 
 SPLITS = ("train", "val")
@@ -27,7 +27,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="of a folder: class names in order of id")
     parser.add_argument("--json", metavar="FILE", help="write the findings for programs, all files named")
     parser.add_argument("--html", metavar="FILE", help="write a page to look at, in one file")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
+    parser.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
     return parser.parse_args()
 

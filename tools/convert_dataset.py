@@ -18,6 +18,7 @@ import textwrap
 from pathlib import Path
 
 from segbox.errors import DataError, ends_with_a_message
+from segbox.machine import cores
 
 OWN = ("name", "source", "target", "workers", "copy", "overwrite")
 
@@ -36,7 +37,7 @@ def parse() -> argparse.Namespace:
         kind.add_argument("target", type=Path, metavar="DST", help="the folder to write to")
         for flag, settings in command.options:
             kind.add_argument(flag, **settings)
-        kind.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
+        kind.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core)")
         kind.add_argument("--copy", action="store_true", help="copy the images, do not link to them")
         kind.add_argument("--overwrite", action="store_true", help="make masks again that are there already")
     return parser.parse_args()

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from segbox.errors import ConfigError, DataError, did_you_mean, ends_with_a_message
+from segbox.machine import cores
 
 BASES = Path(__file__).resolve().parents[1] / "configs" / "_base_"
 WITH_ADAM = ("segformer", "linear")  # transformers do not learn with plain SGD
@@ -30,7 +31,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the split into train and val, where there is none")
     parser.add_argument("--write-split", action="store_true", help="write the split into DIR/splits, not by the config")
     parser.add_argument("--overwrite", action="store_true", help="replace a config that is there")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
+    parser.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core)")
     return parser.parse_args()
 
 

@@ -17,6 +17,7 @@ from segbox.data.sample import Batch, Item, Sample, collate, collate_list
 from segbox.data.sampler import Draw, EndlessSampler, ShardSampler
 from segbox.data.transforms.pipeline import Pipeline, build_pipeline
 from segbox.errors import ConfigError, DataError, UserError
+from segbox.machine import cores
 from segbox.registry import DATASETS
 
 SHARED = ("pipeline", "transform_labels", "skip_unreadable")  # arguments that a wrapper hands to the sets inside
@@ -129,7 +130,7 @@ class Loader:
             batch_size,
             sampler=sampler,
             collate_fn=_GuardedCollate(collate),
-            num_workers=workers,
+            num_workers=min(workers, cores()),  # more of them only wait for each other
             pin_memory=pin_memory,
             worker_init_fn=_start_worker,
             persistent_workers=workers > 0 and not isinstance(sampler, EndlessSampler),  # that one is passed once

@@ -1,6 +1,5 @@
 """How often classes occur in a data set, and what weights that gives them."""
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from segbox.data.datasets.pairs import PairDataset
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.files import read_label
 from segbox.errors import ConfigError, UserError
+from segbox.machine import cores
 
 OnProgress = Callable[[int, int], None]  # done, of how many
 Result = TypeVar("Result")
@@ -111,7 +111,7 @@ def in_processes(
     loader = DataLoader(
         _Calls(function, length),
         batch_size=8,
-        num_workers=min(workers, os.cpu_count() or 1, -(-length // 8)),
+        num_workers=min(workers, cores(), -(-length // 8)),
         collate_fn=list,
         worker_init_fn=_start_worker,
         generator=torch.Generator().manual_seed(0),  # else the global random state is drawn from

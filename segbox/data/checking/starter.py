@@ -14,6 +14,7 @@ from segbox.data.checking.summary import Split, rounded
 from segbox.data.datasets.pairs import first_few
 from segbox.errors import DataError, is_seen, printable
 from segbox.literals import as_source
+from segbox.machine import cores
 
 STEP = 32  # crops are whole multiples: no head sees half a cell
 LARGEST_CROP = 512
@@ -131,7 +132,7 @@ def _data(
     lines += [
         f"    batch_size={batch_size},",
         "    val_batch_size=1,",
-        f"    workers={min(4, os.cpu_count() or 1)},",
+        f"    workers={min(4, cores())},",
         ")",
     ]
     return "\n".join(lines) + "\n"

@@ -1,0 +1,34 @@
+"""What a process may use of the machine."""
+
+import os
+
+import pytest
+
+from segbox.data.datasets.shapes import ShapesDataset
+from segbox.data.loader import train_loader
+from segbox.data.statistics import class_frequencies
+from segbox.machine import cores
+
+
+@pytest.fixture
+def one_core():
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are taken away on Linux only")
+def test_more_workers_than_cores_are_not_started(one_core):
+    """PyTorch would warn, and warnings are errors here."""
+    assert cores() == 1
+    dataset = ShapesDataset(num_images=24, size=(16, 16))
+    assert train_loader(dataset, 2, 0, workers=3).batches.num_workers == 1
+    next(iter(train_loader(dataset, 2, 0, workers=3)))
+    assert class_frequencies(dataset, workers=3).all()
+
+
+def test_without_affinity(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert cores() == 5
