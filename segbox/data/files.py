@@ -17,6 +17,8 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
 START_OF_SCAN = 0xDA
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by its colour type, as they are stored
+MOST_UNFOLDED = 1032  # bytes that deflate can make of one
 LARGEST = 2**31 - 1  # bytes of a file that OpenCV decodes
 SET_LOG_LEVEL = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4, OpenCV 5
 READ_FLAGS = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}
@@ -54,9 +56,9 @@ def read_label(path: str | Path) -> np.ndarray:
         data, step = _as_grey(data)
     label = _decode(data, path, cv2.IMREAD_UNCHANGED)
     if label.ndim == 3 and label.shape[2] > 1:
-        raise DataError(f"{path}: is a colour image, not a mask of class ids; {_describe_colours(label)}")
+        raise OtherKind(f"{path}: is a colour image, not a mask of class ids; {_describe_colours(label)}")
     if label.dtype != np.uint8:
-        raise DataError(
+        raise OtherKind(
             f"{path}: a mask must hold one byte per pixel, this one is {label.dtype} with ids up to {label.max()};"
             " save it with 8 bits, ids 0 to 254 and 255 for ignored"
         )
@@ -123,6 +125,7 @@ def _read_whole(path: str | Path) -> bytes:
         raise DataError(f"{path}: the file is empty")
     if _is_cut_png(data) or _is_cut_jpeg(data):
         raise DataError(_cut(path, data))
+    _refuse_empty_png(data, path)
     return data
 
 
@@ -137,7 +140,25 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _is_cut_png(data: bytes) -> bool:
-    return data.startswith(PNG_START) and data.rfind(b"IEND") < 0
+    """A chunk says that it ends behind the file (decoders would take the memory for it), or the last one is missing."""
+    if not data.startswith(PNG_START):
+        return False
+    position = len(PNG_START)
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"IEND":
+            return False
+        position += 12 + length
+    return True
+
+
+def _refuse_empty_png(data: bytes, path: str | Path) -> None:
+    """One that says it is larger than anything its bytes can unfold to: decoders would take the memory for it."""
+    if not data.startswith(PNG_START) or len(data) < 26:
+        return
+    width, height, bits, colour = struct.unpack(">IIBB", data[16:26])
+    if height * (width * bits * PNG_CHANNELS.get(colour, 1) // 8) > MOST_UNFOLDED * len(data):
+        raise DataError(f"{path}: says that it is {width} pixels wide and {height} high; its {len(data)} bytes are not")
 
 
 def _is_cut_jpeg(data: bytes) -> bool:
@@ -163,6 +184,15 @@ def _decode(data: bytes, path: str | Path, flags: int) -> np.ndarray:
         _refuse_cut_tiff(data, path)
         raise DataError(f"{path}: {UNREADABLE}")
     return image
+
+
+def decode_anything(data: bytes) -> np.ndarray | None:
+    """As OpenCV sees it, whatever it is; None where it sees nothing."""
+    try:
+        with quiet():
+            return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except cv2.error:
+        return None
 
 
 def _decode_tiff(data: bytes, path: str | Path) -> np.ndarray:
@@ -205,7 +235,7 @@ def _as_grey(data: bytes) -> tuple[bytes, int]:
     if not chunks or len(chunks[0]) != 25:
         return data, 1  # damaged; decoding says so
     width, height, bits, colour, *rest = struct.unpack(">IIBBBBB", chunks[0][8:21])
-    if colour not in (0, 3) or bits == 16:
+    if colour not in (0, 3) or bits not in (1, 2, 4, 8):
         return data, 1
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, bits, 0, *rest)
     grey = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))

@@ -5,11 +5,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from segbox.data import tiff
-from segbox.data.files import JPEG_START, KINDS, PNG_START, START_OF_SCAN, quiet
+from segbox.data.files import JPEG_START, KINDS, PNG_START, START_OF_SCAN, decode_anything
 
 PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # by its colour type; with a palette it is a colour image
 JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -32,6 +29,8 @@ class Header:
 
 def read_header(path: str | Path) -> Header | None:
     """None where the file is no image. Of large files, only the parts that say it are read."""
+    if not Path(path).is_file():  # but a pipe, that keeps who opens it waiting
+        return None
     with Path(path).open("rb") as file:
         try:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -48,8 +47,7 @@ def _header_of(data: mmap.mmap) -> Header | None:
         return _read_jpeg(data)
     if tiff.is_tiff(data):
         return _read_tiff(data)
-    with quiet():
-        image = cv2.imdecode(np.frombuffer(data[:], np.uint8), cv2.IMREAD_UNCHANGED)
+    image = decode_anything(data[:])
     return None if image is None else Header(1 if image.ndim == 2 else image.shape[2], 8 * image.dtype.itemsize)
 
 

@@ -76,13 +76,18 @@ def is_tiff(data: bytes) -> bool:
 
 
 def read_pages(data: bytes) -> list[Page]:
-    """In order; previews and masks of other pages are none. struct.error where the file ends too early."""
+    """In order; previews and masks of other pages are none.
+
+    struct.error where the file ends too early, or where its directories lie upon each other: 1 MB can speak of 10^12
+    numbers.
+    """
     order, is_big = MARKS[data[:4]], data[2:3] == b"+" or data[3:4] == b"+"
     pages, seen = [], {0}
     (place,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
+    left = len(data)
     while place not in seen:
         seen.add(place)
-        tags, place = _read_directory(data, place, order, is_big)
+        tags, place, left = _read_directory(data, place, order, is_big, left)
         if not tags.get(KIND, (0,))[0] & SMALLER_OR_MASK:
             pages.append(Page(tags))
     return pages
@@ -114,23 +119,28 @@ def decode(data: bytes) -> np.ndarray:
     return np.concatenate([_assemble(page, parts) for page in pages], axis=2)
 
 
-def _read_directory(data: bytes, place: int, order: str, is_big: bool) -> tuple[Directory, int]:
-    """The tags that matter here, and where the next directory is."""
+def _read_directory(data: bytes, place: int, order: str, is_big: bool, left: int) -> tuple[Directory, int, int]:
+    """The tags that matter here, where the next directory is, and what is left of the bytes that may be read."""
     count_type, value_type, head = ("Q", "Q", 12) if is_big else ("H", "I", 8)
     (count,) = struct.unpack_from(order + count_type, data, place)
     place += struct.calcsize(count_type)
     inline = struct.calcsize(value_type)
+    left -= count * (head + inline)
     tags: Directory = {}
     for entry in range(place, place + count * (head + inline), head + inline):
         tag, kind, length = struct.unpack_from(f"{order}HH{value_type}", data, entry)
         if tag not in READ or kind not in NUMBERS:
             continue
         numbers = f"{order}{length}{NUMBERS[kind]}"
-        is_inside = struct.calcsize(numbers) <= inline
-        start = entry + head if is_inside else struct.unpack_from(order + value_type, data, entry + head)[0]
+        start = entry + head
+        if struct.calcsize(numbers) > inline:
+            (start,) = struct.unpack_from(order + value_type, data, start)
+            left -= struct.calcsize(numbers)
+        if left < 0:
+            raise struct.error("its directories are larger than the file")
         tags[tag] = struct.unpack_from(numbers, data, start)
     (following,) = struct.unpack_from(order + value_type, data, place + count * (head + inline))
-    return {tag: numbers for tag, numbers in tags.items() if numbers}, following
+    return {tag: numbers for tag, numbers in tags.items() if numbers}, following, left
 
 
 def _check(page: Page) -> None:

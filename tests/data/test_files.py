@@ -1,6 +1,8 @@
 import os
+import struct
 import subprocess
 import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -98,6 +100,46 @@ def test_missing_empty_and_foreign_files(tmp_path, read):
     (tmp_path / "text.png").write_text("not a picture" * 9)
     assert "not an image" in message(read, tmp_path / "text.png")
     assert "cannot be read" in message(read, tmp_path)
+
+
+def png_that_says(path, width, height, bits=8, colour=0):
+    """A few hundred bytes."""
+    write_png(path, smooth_image(4, 4, 1)[:, :, 0], 8, None)
+    data = bytearray(path.read_bytes())
+    data[16:26] = struct.pack(">IIBB", width, height, bits, colour)
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("read", [read_image, read_label])
+@pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (2**31 - 1, 1), (1, 2**31 - 1), (60_000, 60_000)])
+def test_a_png_that_says_more_than_its_bytes_can_unfold_to(tmp_path, monkeypatch, read, width, height):
+    monkeypatch.setattr(cv2, "imdecode", lambda *arguments: pytest.fail("was decoded"))
+    path = png_that_says(tmp_path / "a.png", width, height)
+    assert f"says that it is {width} pixels wide and {height} high; its" in message(read, path)
+
+
+@pytest.mark.parametrize("read", [read_image, read_label])
+def test_a_png_with_a_chunk_that_says_more_than_there_is(tmp_path, monkeypatch, read):
+    monkeypatch.setattr(cv2, "imdecode", lambda *arguments: pytest.fail("was decoded"))
+    path = png_that_says(tmp_path / "a.png", 4, 4)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"IDAT") - 4
+    data[place : place + 4] = (2**31 - 1).to_bytes(4, "big")
+    path.write_bytes(data)
+    assert "the file is cut off" in message(read, path)
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_a_png_that_is_folded_as_small_as_can_be(tmp_path, bits):
+    write_png(tmp_path / "a.png", np.ones((1000, 1000), np.uint8), bits, None)
+    assert (read_label(tmp_path / "a.png") == 1).all()
+
+
+@pytest.mark.parametrize(("bits", "colour"), [(0, 3), (0, 0), (3, 3), (8, 7), (255, 0)])
+def test_bits_that_no_png_has(tmp_path, bits, colour):
+    assert "not an image that can be read" in message(read_label, png_that_says(tmp_path / "a.png", 4, 4, bits, colour))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with names")

@@ -1,7 +1,11 @@
 """What image files say of themselves."""
 
+import os
+import sys
+
 import pytest
 
+from segbox.data.checking.examine import examine_mask
 from segbox.data.headers import Header, read_header
 from tests.faulty_data import deep_image, smooth_image, write_deep_png, write_image
 from tests.tiff_files import write_tiff
@@ -30,3 +34,18 @@ def test_no_images(tmp_path):
     for name, data in {"empty.png": b"", "text.tif": b"II*", "noise.jpg": b"noise" * 20}.items():
         (tmp_path / name).write_bytes(data)
         assert read_header(tmp_path / name) is None
+    assert read_header(tmp_path) is None and read_header(tmp_path / "none.png") is None
+
+
+def test_a_picture_that_opencv_stumbles_over(tmp_path):
+    path = write_image(tmp_path / "a.bmp", smooth_image(8, 9))
+    data = bytearray(path.read_bytes())
+    data[18:22] = (2**31 - 1).to_bytes(4, "little")  # its width
+    path.write_bytes(data)
+    assert read_header(path) is None and examine_mask(path).kind == "unreadable"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with names")
+def test_a_pipe_keeps_nobody_waiting(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    assert read_header(tmp_path / "a.png") is None

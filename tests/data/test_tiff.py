@@ -1,11 +1,13 @@
 """TIFF files of every layout give the values that were written."""
 
+import struct
+
 import numpy as np
 import pytest
 
 from segbox.data.files import read_image, read_label
 from segbox.data.headers import Header, read_header
-from segbox.data.tiff import read_pages
+from segbox.data.tiff import STRIPS, read_pages
 from segbox.errors import DataError
 from tests.faulty_data import cut, deep_image, smooth_image
 from tests.tiff_files import write_tiff
@@ -122,3 +124,16 @@ def test_a_mask_has_one_page(tmp_path):
         read_label(path)
     ids = np.arange(600, dtype=np.uint8).reshape(20, 30, 1)
     assert (read_label(write_tiff(path, ids)) == ids[:, :, 0]).all()
+
+
+def test_strips_that_are_listed_again_and_again(tmp_path):
+    """Two megabytes that speak of 65 535 000 000 numbers."""
+    entry = struct.pack("<HHII", STRIPS, 1, 10**6, 0)
+    data = b"II*\0" + struct.pack("<IH", 8, 65535) + 65535 * entry + bytes(10**6)
+    with pytest.raises(struct.error, match="larger than the file"):
+        read_pages(data)
+    (tmp_path / "a.tif").write_bytes(data)
+    assert read_header(tmp_path / "a.tif") is None
+    for channels in (3, 5):
+        with pytest.raises(DataError, match=r"a\.tif: the file is cut off|a\.tif: is not an image"):
+            read_image(tmp_path / "a.tif", channels)

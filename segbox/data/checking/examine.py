@@ -12,7 +12,7 @@ from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import SAME_IDS, PairDataset
 from segbox.data.datasets.wrapper import innermost
-from segbox.data.files import OtherKind, quiet, read_image, read_label
+from segbox.data.files import OtherKind, decode_anything, quiet, read_image, read_label
 from segbox.data.headers import Header, read_header
 from segbox.data.placement import Size
 from segbox.data.statistics import OnProgress, count_ids, in_processes
@@ -126,15 +126,14 @@ def _measure(image: np.ndarray, header: Header | None) -> Picture:
 def examine_mask(path: Path) -> Mask:
     try:
         return _ids_of(read_label(path))
-    except DataError as error:
-        data = path.read_bytes() if path.is_file() else b""
-        label = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-        if label is None or "cut off" in str(error):
-            return Mask("unreadable", str(error))
+    except OtherKind as error:
+        label = decode_anything(path.read_bytes())
         if label.ndim == 3 and label.shape[2] > 1:
             return Mask("colours", str(error), label.shape[:2], colours=_colours(label))
         values, counts = np.unique(label, return_counts=True)
         return Mask("deep", str(error), label.shape[:2], dict(zip(values.tolist(), counts.tolist())))
+    except DataError as error:
+        return Mask("unreadable", str(error))
 
 
 def _ids_of(label: np.ndarray) -> Mask:
