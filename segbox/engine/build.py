@@ -25,6 +25,7 @@ from segbox.engine.mishaps import ON_NAN
 from segbox.engine.optim import build_optimizer
 from segbox.engine.protocol import DataSettings, Evaluation
 from segbox.engine.runner import AMP, Runner, steps_of
+from segbox.engine.sharding import described, shard
 from segbox.engine.tables import score_table
 from segbox.engine.units import check_images
 from segbox.errors import ConfigError, UserError, did_you_mean, printable
@@ -42,7 +43,8 @@ class TrainSettings:
     """The section `train`. A step is made of `accumulate` batches.
 
     `sync_batch_norm=None` means on several GPUs; True, on CPUs too. `on_nan="skip"` drops up to `max_skips` steps in a
-    row, "stop" ends the run. `deterministic` makes GPUs repeat themselves to the last bit.
+    row, "stop" ends the run. `deterministic` makes GPUs repeat themselves to the last bit. `shard` divides parameters,
+    gradients and the optimizer's state between the processes.
     """
 
     max_steps: int | None = None
@@ -56,6 +58,7 @@ class TrainSettings:
     compile: bool = False
     sync_batch_norm: bool | None = None
     deterministic: bool = False
+    shard: bool = False
 
     def __post_init__(self) -> None:
         if self.amp not in AMP:
@@ -115,6 +118,8 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         return scores
 
     describe(config, dataset, data, settings, max_steps, device)
+    if settings.shard:
+        logger.info(described(model))
     return Runner(
         model,
         optimizer,
@@ -188,7 +193,17 @@ def place(model: nn.Module, device: torch.device, settings: TrainSettings) -> nn
             raise ConfigError(f"train.sync_batch_norm: {error}") from error
     if device.type == "cpu":
         model = sync_on_cpus(model)
-    return model.to(device, memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format)
+    if settings.shard and distributed.world_size() > 1:
+        return shard(model, device)
+    layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+    try:
+        return model.to(device, memory_format=layout)
+    except torch.cuda.OutOfMemoryError as error:
+        count = sum(parameter.numel() for parameter in model.parameters())
+        raise ConfigError(
+            f"model: its {count / 1e6:.0f} million parameters do not fit on {device}; several processes"
+            " (tools/dist_train.sh) with train.shard=True keep a part each"
+        ) from error
 
 
 def set_determinism(is_asked_for: bool) -> None:

@@ -37,6 +37,11 @@ def explained(images: Tensor, device: torch.device, batch_size: int, accumulate:
                 f"batch norm has a single value per channel with {len(images)} image(s) per process; use a larger"
                 " data.batch_size, fewer processes or less train.accumulate"
             ) from error
+        if "mixed torch.Tensor and DTensor" in text:
+            raise TrainingError(
+                "train.shard: the network uses weights of a block without calling the block, which would gather them;"
+                " this network trains with train.shard=False only"
+            ) from error
         if "deterministic implementation" in text:
             name = text.split(" does not have")[0]
             raise TrainingError(
@@ -97,7 +102,8 @@ def out_of_memory(images: Tensor, device: torch.device, batch_size: int, accumul
         way = ""
     return (
         f"{device} is out of memory with {count} image(s) of {height}x{width} per process and forward pass. Try {way}"
-        f"train.amp=bf16, or a crop of {smaller[0]}x{smaller[1]}"
+        f"train.amp=bf16, or a crop of {smaller[0]}x{smaller[1]}; where the model itself is what is large, several"
+        " processes with train.shard=True"
     )
 
 

@@ -14,6 +14,7 @@ from segbox.engine.evaluation import Watch, evaluate
 from segbox.engine.metric_set import MetricSet
 from segbox.engine.progress import with_progress
 from segbox.engine.runner import AMP
+from segbox.engine.sharding import in_step
 from segbox.errors import ConfigError
 from segbox.models.inference import build_predict, pair
 from segbox.registry import call
@@ -59,9 +60,10 @@ class Evaluation:
         return {**val, "transform_labels": True, "pipeline": pipeline}, "data.val"
 
     def __call__(self, model: nn.Module, watch: Watch | None = None, show_progress: bool = False) -> MetricSet:
+        batches = with_progress(self.loader) if show_progress and distributed.is_main() else self.loader
+        model, batches = in_step(model, batches)
         predict = call(build_predict, self.test, "test", model=model)
         metric = call(MetricSet, self.metric, "metric", classes=self.classes)
-        batches = with_progress(self.loader) if show_progress and distributed.is_main() else self.loader
         return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
 
     def protocol(self) -> str:

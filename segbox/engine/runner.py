@@ -17,6 +17,7 @@ from segbox.engine.checkpoint import read_run, write_checkpoint
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.mishaps import NotFinite, explained, gradient_norm, workers_explained
 from segbox.engine.optim import load_optimizer_state, optimizer_state
+from segbox.engine.sharding import divided, gathered, is_sharded, own_parts, reshard, whole
 from segbox.engine.signals import StopRequest, stop_request
 from segbox.engine.work_dir import changes
 from segbox.errors import CheckpointError, TrainingError
@@ -59,6 +60,7 @@ class Runner:
     ) -> None:
         self.model = model
         self.averaged_model: nn.Module | None = None  # set by the hook that keeps one
+        self.resumed_average: Mapping[str, Tensor] | None = None  # its weights in the checkpoint of before
         self.optimizer = optimizer
         self.hooks = hooks
         self.train_batches = train_batches
@@ -119,15 +121,18 @@ class Runner:
             self.drop_step(found, statistics)
             return {}
         self.skipped_in_a_row = 0
-        self.scaler.step(self.optimizer)
+        with self.explained(parts[-1]):  # the first step makes the optimizer's memory
+            self.scaler.step(self.optimizer)
         self.scaler.update()
         return losses
 
     def backward(self, parts: Sequence[Batch]) -> dict[str, Tensor]:
-        """Gradients and losses, the means over the parts. Processes exchange gradients in the last part only."""
+        """Gradients and losses, the means over the parts. Processes exchange gradients in the last part only (those
+        of a sharded model in each part: held back, they would take as much memory as the whole model).
+        """
         sums: dict[str, Tensor] = {}
         for i, batch in enumerate(parts, 1):
-            is_alone = i < len(parts) and distributed.world_size() > 1
+            is_alone = i < len(parts) and distributed.world_size() > 1 and not is_sharded(self.model)
             with self.forward.no_sync() if is_alone else nullcontext():
                 losses = self.forward_losses(batch)
                 total = sum(losses.values())
@@ -154,20 +159,21 @@ class Runner:
         """Clip the gradients, and refuse those that would ruin the weights (under fp16, that is the scaler's work)."""
         if self.clip_grad is not None:
             self.scaler.unscale_(self.optimizer)
-            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad)
+            norm = whole(nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad))
         else:
-            norm = gradient_norm(self.model.parameters())
+            norm = whole(gradient_norm(self.model.parameters()))
         if not self.scaler.is_enabled() and not torch.isfinite(norm):
             told = f"images: {', '.join(path for batch in parts for path in batch['paths'])}"
             raise NotFinite(f"the gradient of step {self.step + 1} is not finite", told)
 
     def drop_step(self, found: NotFinite, statistics: Sequence[Tensor]) -> None:
         """Put the statistics back as they were before this step; go on, or save and end with the images' file names."""
+        reshard(self.model)
         with torch.no_grad():
             for buffer, before in zip(self.model.buffers(), statistics, strict=True):
                 buffer.copy_(before)
         message = f"{found.what} {'; '.join(filter(None, distributed.gather(found.told)))}"
-        broken = [name for name, p in self.model.named_parameters() if not torch.isfinite(p).all()]
+        broken = self.broken_parameters()
         if broken:
             raise TrainingError(
                 f"{message}\n{len(broken)} parameters are not finite either (first: {broken[0]}), so this state was"
@@ -178,13 +184,18 @@ class Runner:
             self.skipped_in_a_row += 1
             self.log(f"{message}\nThis step was skipped ({self.skipped} of the run)")
             return
-        path = self.work_dir / "before_nan.pt"
-        if distributed.is_main():
-            write_checkpoint(self.content(), path)
+        path = self.save("before_nan.pt")
         row = f"\nThat is {self.max_skips + 1} steps in a row." if self.on_nan == "skip" else ""
         raise TrainingError(
             f"{message}{row}\nThe state before this step is in {path}. Look at these images, or lower optimizer.lr"
         )
+
+    def broken_parameters(self) -> list[str]:
+        """Those that are not finite, on any process."""
+        names = [name for name, _ in self.model.named_parameters()]
+        own = [name for name, p in zip(names, own_parts(self.model), strict=True) if not torch.isfinite(p).all()]
+        found = {name for broken in distributed.gather(own) for name in broken}
+        return [name for name in names if name in found]
 
     def check_gradients(self) -> None:
         """Once a run: a parameter that no loss reaches is a mistake in the model or its config."""
@@ -233,19 +244,21 @@ class Runner:
     def save(self, name: str) -> Path:
         """Write a checkpoint into the work dir; the processes wait for it."""
         path = self.work_dir / name
+        content = gathered(self.content())
         if distributed.is_main():
-            write_checkpoint(self.content(), path)
+            write_checkpoint(content, path)
         distributed.barrier()
         return path
 
     def resume(self, path: Path, content: Mapping[str, Any] | None = None) -> None:
         """Go on from a checkpoint; what the config says now (rates, steps, hooks) holds from here on."""
         content = read_run(path) if content is None else content
-        load_weights(self.model, content["model"], path)
+        load_weights(self.model, divided(content["model"], self.model), path)
         try:
-            load_optimizer_state(self.optimizer, self.model, content["optimizer"])
+            load_optimizer_state(self.optimizer, self.model, divided(content["optimizer"], self.model))
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error
+        self.resumed_average = content.get("ema")
         if self.scaler.is_enabled() and content["scaler"]:
             self.scaler.load_state_dict(content["scaler"])
         for name, state in content["hooks"].items():
@@ -262,9 +275,9 @@ class Runner:
 
 
 def prepare(model: nn.Module, device: torch.device, compile: bool) -> nn.Module:
-    """What is called in training: the model, shared between processes, compiled."""
+    """What is called in training: the model, its gradients exchanged between processes, compiled."""
     forward = model
-    if distributed.world_size() > 1:
+    if distributed.world_size() > 1 and not is_sharded(model):
         devices = [device] if device.type == "cuda" else None
         forward = nn.parallel.DistributedDataParallel(model, device_ids=devices)
     return torch.compile(forward) if compile else forward

@@ -32,6 +32,7 @@ CPU = torch.device("cpu")
         ),
         ("train = dict(on_nan='go')", 'train: on_nan=\'go\': "stop", or "skip"'),
         ("train = dict(max_skips=0)", "train: max_skips=0: expected a number of steps, 1 or more"),
+        ("train = dict(shard=2)", "train.shard: expected bool, got 2"),
         ("train = dict(compile='false')", "train.compile: expected bool, got 'false'"),
         ("data = dict(worker=2)", "data.worker: DataSettings takes no argument 'worker'. Did you mean \"workers\""),
         ("data = dict(train=None)", "data.train: the config has no training set"),
@@ -122,6 +123,15 @@ def test_devices(monkeypatch):
     assert choose_device("cuda:0") == torch.device("cuda:0")
     with pytest.raises(ConfigError, match=r"--device cuda:7: asks for cuda:7; PyTorch sees 2 GPU"):
         choose_device("cuda:7")
+
+
+def test_a_model_that_does_not_fit_is_told_what_to_do(tmp_path, monkeypatch):
+    def full(self, *given, **named):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(ConfigError, match=r"model: its 0 million parameters do not fit on cpu; .* train\.shard=True"):
+        tiny_runner(tmp_path)
 
 
 def test_determinism_is_a_switch(tmp_path, monkeypatch):

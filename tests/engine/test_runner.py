@@ -167,8 +167,19 @@ def test_out_of_memory_says_what_to_try(tmp_path, error):
         small_runner(tmp_path, model, batch=8, accumulate=2).train()
     assert str(caught.value) == (
         "cpu is out of memory with 4 image(s) of 4x5 per process and forward pass. Try train.accumulate=4 (the same"
-        " step of 8 images in smaller parts), then train.amp=bf16, or a crop of 32x32"
+        " step of 8 images in smaller parts), then train.amp=bf16, or a crop of 32x32; where the model itself is what"
+        " is large, several processes with train.shard=True"
     )
+
+
+def test_memory_that_runs_out_in_the_optimizer_is_told_too(tmp_path):
+    def step(*given):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    runner = small_runner(tmp_path)
+    runner.optimizer.step = step
+    with pytest.raises(TrainingError, match=r"cpu is out of memory with 4 .* several processes with train\.shard=True"):
+        runner.train()
 
 
 def test_a_data_worker_that_is_lost_is_told_whatever_breaks_first(tmp_path):

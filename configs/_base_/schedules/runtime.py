@@ -14,6 +14,7 @@ train = dict(
     on_nan="stop",  # "skip": leave the step out, up to max_skips in a row
     max_skips=10,
     deterministic=False,  # True: GPUs repeat themselves to the last bit, and are slower
+    shard=False,  # True: each process keeps a part of the weights, gradients and optimizer's state (FSDP2)
 )
 test = dict(
     mode="whole",  # "slide": windows that overlap; "crop": a centre crop of the image whose short side fits it

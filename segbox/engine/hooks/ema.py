@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from segbox.engine.sharding import divided, own_parts, twin_of
 from segbox.registry import HOOKS
 
 from .hook import Hook
@@ -27,25 +27,16 @@ class EMA(Hook):
         if not 0 < momentum < 1:
             raise ValueError(f"momentum {momentum} does not lie between 0 and 1")
         self.momentum = momentum
-        self.model: torch.nn.Module | None = None
-        self.resumed: dict[str, Any] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        self.model = copy.deepcopy(runner.model).requires_grad_(False).eval()
-        if self.resumed is not None:
-            self.model.load_state_dict(self.resumed)
+        self.model = twin_of(runner.model).requires_grad_(False).eval()
+        if runner.resumed_average is not None:
+            self.model.load_state_dict(divided(runner.resumed_average, self.model))
         runner.averaged_model = self.model
 
     @torch.no_grad()
     def after_step(self, runner: Runner) -> None:
         new = 1 - min(self.momentum, (1 + runner.step) / (10 + runner.step))
-        averages, weights = list(self.model.parameters()), list(runner.model.parameters())
-        torch._foreach_lerp_(averages, weights, new)
+        torch._foreach_lerp_(own_parts(self.model), own_parts(runner.model), new)
         for average, current in zip(self.model.buffers(), runner.model.buffers(), strict=True):
             average.copy_(current)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {} if self.model is None else self.model.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.resumed = state
