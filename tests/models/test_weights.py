@@ -67,6 +67,14 @@ def test_truncated_at_any_place(tmp_path, share):
     assert "truncated or damaged" in refused(tmp_path / "a.pt")
 
 
+def test_a_key_that_has_changed(tmp_path):
+    torch.save({"w": torch.zeros(3)}, tmp_path / "a.pt", _use_new_zipfile_serialization=False)
+    data = bytearray((tmp_path / "a.pt").read_bytes())
+    data[data.rindex(b"X", 0, len(data) - 30) + 5] ^= 1  # of the list of storages
+    (tmp_path / "a.pt").write_bytes(data)
+    assert "is no checkpoint" in refused(tmp_path / "a.pt")
+
+
 def test_folders_and_nothing(tmp_path):
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         read_checkpoint(tmp_path)
