@@ -1,7 +1,7 @@
 """The fault campaign: minutes long, seeded, counted.
 
 make faults
-python -m tests.faults --kills 200 --repeats 3 --configs 2000 --seed 0
+python -m tests.faults --kills 200 --repeats 3 --configs 2000 --files 2000 --seed 0
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; also forked children stay as fast
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+from tests.faults.changed_bytes import changed_bytes
 from tests.faults.fuzz import fuzz
 from tests.faults.kills import kills
 from tests.faults.others import others
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=3, help="of each other fault")
     parser.add_argument("--configs", type=int, default=2000)
+    parser.add_argument("--files", type=int, default=2000, help="pictures, and as many checkpoints, with bytes changed")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     begin = time.monotonic()
@@ -33,6 +35,7 @@ def main() -> None:
             "kills": lambda own: kills(own, args.seed, args.kills),
             "others": lambda own: others(own, args.seed, args.repeats),
             "fuzz": lambda own: fuzz(args.seed, args.configs),
+            "bytes": lambda own: changed_bytes(own, args.seed, args.files),
         }.items():
             own = Path(folder) / name
             own.mkdir()

@@ -1,11 +1,13 @@
 """A little of the campaign with every test run; all of it is `make faults`, or -m slow."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 from tests.faults import others as module
+from tests.faults.changed_bytes import changed_bytes, try_all
 from tests.faults.fuzz import fuzz
 from tests.faults.kills import kills
 from tests.faults.others import FAULTS, others
@@ -35,6 +37,18 @@ def test_some_other_faults(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore")  # what PyTorch thinks of a mutated config is not the question
 def test_some_mutated_configs():
     all_as_expected(*fuzz(1, 200))
+
+
+def test_some_changed_bytes(tmp_path):
+    all_as_expected(*changed_bytes(tmp_path, 1, 100))
+
+
+def test_a_process_that_a_file_ends_is_counted_and_the_others_are_read(tmp_path):
+    def read(path):
+        yield lambda: os._exit(9) if path.read_bytes()[0] < 128 else None
+
+    row = try_all(tmp_path, 1, 60, "a file", [bytes(200), bytes([255] * 200)], read)
+    assert row.tried == 60 and 10 < len(row.failures) < 50 and "ended the process with 9" in row.failures[0]
 
 
 def test_the_table_counts_and_names_failures():
