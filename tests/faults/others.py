@@ -4,10 +4,12 @@ import os
 import random
 import resource
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -442,6 +444,66 @@ def mask_of(values: np.ndarray) -> Callable[[Path, Path], object]:
     return lambda image, mask: cv2.imwrite(str(mask), values)
 
 
+def as_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def rename_oddly(image: Path, mask: Path) -> None:
+    for path in (image, mask):
+        path.rename(path.with_stem("-a\nb \x1b[31m\udcff😀"))
+
+
+# --- weights to begin with -------------------------------------------------------------------------------------------
+
+
+class RunsCode:
+    def __reduce__(self):
+        return os.mkdir, ("/tmp/this_was_run",)
+
+
+def with_weights(spoil: Callable[[Path, random.Random], object], *messages: str) -> Callable[..., Result]:
+    """A run that is to begin from a checkpoint; it ends before its first step, with these words and the file's name."""
+
+    def work(folder: Path, rng: random.Random, straight: Path) -> Result:
+        path = folder / "given.pt"
+        shutil.copyfile(straight / "last.pt", path)
+        spoil(path, rng)
+        end, said = train(folder, f"model.weights={path}")
+        problem = message_of(end, said, str(path), *messages)
+        return problem or ("it began to train" if "step 1/" in said else None), None
+
+    return work
+
+
+def change_numbers(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path, random.Random], None]:
+    """Of one tensor."""
+
+    def spoil(path: Path, rng: random.Random) -> None:
+        content = read_run(path)
+        weights = content["ema"]
+        name = rng.choice([name for name, value in weights.items() if value.is_floating_point()])
+        weights[name] = change(weights[name])
+        torch.save(content, path)
+
+    return spoil
+
+
+def with_a_hole(value: torch.Tensor) -> torch.Tensor:
+    value = value.clone()
+    value.view(-1)[len(value.view(-1)) // 2] = torch.nan
+    return value
+
+
+def compress(path: Path, rng: random.Random) -> None:
+    """Its first tensor made of a hundred megabytes of nothing."""
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, bytes(10**8) if name.endswith("data/0") else content)
+
+
 NEW_IDS = np.full((24, 32), 77, np.uint8)
 MESSAGE, TRAINS = "a message that names the file", "it trains on it"
 FAULTS: dict[str, tuple[str, Callable[[Path, random.Random, Path], Result]]] = {
@@ -456,12 +518,27 @@ FAULTS: dict[str, tuple[str, Callable[[Path, random.Random, Path], Result]]] = {
     "out of memory": ("message with batch and crop to try; goes on", out_of_memory),
     'NaN in a batch, on_nan="stop"': ("message with files and the state before; goes on", nan_stops),
     'NaN in a batch, on_nan="skip"': ("the step is dropped and counted", nan_is_skipped),
+    "weights: pickle that runs code": (
+        MESSAGE,
+        with_weights(lambda p, rng: torch.save(RunsCode(), p), "wants to run code"),
+    ),
+    "weights: compressed bomb": (MESSAGE, with_weights(compress, "a compressed archive")),
+    "weights: bytes without end": (
+        MESSAGE,
+        with_weights(lambda p, rng: torch.save({"w": bytearray(3)}, p), "holds a bytearray"),
+    ),
+    "weights: cut short": (
+        MESSAGE,
+        with_weights(lambda p, rng: cut(p, rng.uniform(0.01, 0.99)), "truncated or damaged"),
+    ),
+    "weights: integers": (MESSAGE, with_weights(change_numbers(lambda w: w.int()), "holds int32, the model float32")),
+    "weights: one NaN": (MESSAGE, with_weights(change_numbers(with_a_hole), "holds numbers that are NaN")),
     "image: corrupt": (MESSAGE, with_pairs(lambda image, mask: scramble(image), "is not an image")),
     "image: truncated": (MESSAGE, with_pairs(lambda image, mask: cut(image), "is cut off")),
     "image: zero bytes": (MESSAGE, with_pairs(lambda image, mask: image.write_bytes(b""), "is empty")),
     "image: decompression bomb": (
         MESSAGE,
-        with_pairs(lambda image, mask: header_of_a_bomb(image), "cannot be decoded"),
+        with_pairs(lambda image, mask: header_of_a_bomb(image), "says that it is 60000 pixels wide"),
     ),
     "image: CMYK": (TRAINS, with_pairs(lambda image, mask: saved(image, "CMYK", format="JPEG"))),
     "image: RGBA": (TRAINS, with_pairs(lambda image, mask: saved(image, "RGBA"))),
@@ -469,11 +546,16 @@ FAULTS: dict[str, tuple[str, Callable[[Path, random.Random, Path], Result]]] = {
     "image: 16 bits": (TRAINS, with_pairs(lambda image, mask: sixteen_bits(image))),
     "image: palette": (TRAINS, with_pairs(lambda image, mask: saved(image, "P"))),
     "image: turned by EXIF": (MESSAGE, with_pairs(lambda image, mask: exif_rotated(image), "turned by its EXIF tag")),
+    "image: pipe": (MESSAGE, with_pairs(lambda image, mask: as_pipe(image), "it is a pipe or a device")),
+    "image: name of line breaks, escapes, bytes that are no letters": (TRAINS, with_pairs(rename_oddly)),
     "image: animated": (TRAINS, with_pairs(lambda image, mask: animated(image))),
     "mask: corrupt": (MESSAGE, with_pairs(lambda image, mask: scramble(mask), "")),
     "mask: truncated": (MESSAGE, with_pairs(lambda image, mask: cut(mask), "is cut off")),
     "mask: zero bytes": (MESSAGE, with_pairs(lambda image, mask: mask.write_bytes(b""), "is empty")),
-    "mask: decompression bomb": (MESSAGE, with_pairs(lambda image, mask: header_of_a_bomb(mask), "")),
+    "mask: decompression bomb": (
+        MESSAGE,
+        with_pairs(lambda image, mask: header_of_a_bomb(mask), "says that it is 60000 pixels wide"),
+    ),
     "mask: colours": (MESSAGE, with_pairs(mask_of(smooth_image(24, 32)), "is a colour image")),
     "mask: 16 bits": (MESSAGE, with_pairs(mask_of(np.full((24, 32), 7000, np.uint16)), "one byte per pixel")),
     "mask: palette": (TRAINS, with_pairs(lambda i, m: write_png(m, np.ones((24, 32), np.uint8), 4, [(0, 0, 0)] * 16))),
