@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, ConfigError, did_you_mean
 from segbox.registry import OPTIMIZERS, call
@@ -109,6 +109,17 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module, sta
     strangers = sorted(set(state) - set(ordered))
     if strangers:
         raise CheckpointError(f"its optimizer remembers parameters that this run does not train: {strangers[:3]}")
+    parameters = dict(model.named_parameters())
+    for name, memory in state.items():
+        if not isinstance(memory, Mapping) or not all(fits(value, parameters[name]) for value in memory.values()):
+            raise CheckpointError(f"what its optimizer remembers of {name} is of another shape or kind")
     groups = optimizer.state_dict()["param_groups"]
     numbered = {i: state[name] for i, name in enumerate(ordered) if name in state}
     optimizer.load_state_dict({"state": numbered, "param_groups": groups})
+
+
+def fits(value: Any, parameter: nn.Parameter) -> bool:
+    """A number, or one for each of the parameter's."""
+    if not isinstance(value, Tensor) or not value.ndim:
+        return value is None or isinstance(value, Tensor | bool | int | float)
+    return value.shape == parameter.shape and value.is_floating_point() and value.layout == torch.strided

@@ -21,7 +21,7 @@ from segbox.engine.sharding import divided, gathered, is_sharded, own_parts, res
 from segbox.engine.signals import StopRequest, stop_request
 from segbox.engine.work_dir import changes
 from segbox.errors import CheckpointError, TrainingError
-from segbox.models.weights import load_weights
+from segbox.models.weights import load_weights, refuse_spoilt
 
 logger = logging.getLogger("segbox")
 AMP = {"bf16": torch.bfloat16, "fp16": torch.float16, None: None}
@@ -253,6 +253,8 @@ class Runner:
     def resume(self, path: Path, content: Mapping[str, Any] | None = None) -> None:
         """Go on from a checkpoint; what the config says now (rates, steps, hooks) holds from here on."""
         content = read_run(path) if content is None else content
+        for part in ("model", "ema"):
+            refuse_spoilt(self.model, content.get(part, {}), path)
         load_weights(self.model, divided(content["model"], self.model), path)
         try:
             load_optimizer_state(self.optimizer, self.model, divided(content["optimizer"], self.model))

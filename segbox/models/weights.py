@@ -128,6 +128,8 @@ def refuse_spoilt(model: nn.Module, weights: Mapping[str, Tensor], source: str |
 
 def why_spoilt(value: Tensor, own: Tensor) -> str:
     """Empty where nothing is wrong, or where the shapes tell that it is another tensor."""
+    if not isinstance(value, Tensor):
+        return "is no tensor"
     if value.shape != own.shape:
         return ""
     if value.layout != torch.strided or value.is_quantized or value.is_meta:

@@ -215,6 +215,27 @@ def test_a_part_that_cannot_be_deterministic_is_named(tmp_path):
         small_runner(tmp_path, model).train()
 
 
+@pytest.mark.parametrize(
+    ("part", "change", "message"),
+    [
+        ("model", lambda w: w * torch.nan, "cannot be used: backbone.conv1.weight holds numbers that are NaN"),
+        ("model", lambda w: 5, "cannot be used: backbone.conv1.weight is no tensor"),
+        ("ema", lambda w: w.int(), "cannot be used: backbone.conv1.weight holds int32, the model float32"),
+        ("ema", lambda w: w - torch.inf, "cannot be used: backbone.conv1.weight holds numbers that are NaN"),
+        ("optimizer", lambda memory: [1], "what its optimizer remembers of backbone.conv1.weight is of another shape"),
+        ("optimizer", lambda memory: {"momentum_buffer": torch.ones(3)}, "is of another shape or kind"),
+        ("optimizer", lambda memory: {"momentum_buffer": "x"}, "is of another shape or kind"),
+    ],
+)
+def test_spoilt_numbers_are_refused_by_name_before_the_first_step(tmp_path, part, change, message):
+    runner = tiny_runner(tmp_path, ["train.max_steps=1", "hooks.evaluate=None"])
+    runner.train()
+    content = read_run(tmp_path / "last.pt")
+    own = {**content[part], "backbone.conv1.weight": change(content[part]["backbone.conv1.weight"])}
+    with pytest.raises(CheckpointError, match=rf"last\.pt: .*{message}"):
+        runner.resume(tmp_path / "last.pt", {**content, part: own})
+
+
 def test_changes_of_the_config_are_told_when_resuming(tmp_path):
     tiny_runner(tmp_path, ["train.max_steps=2", "hooks.evaluate=None"]).train()
     lines = []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from segbox.engine.sharding import divided, own_parts, twin_of
+from segbox.models.weights import load_weights
 from segbox.registry import HOOKS
 
 from .hook import Hook
@@ -31,7 +32,8 @@ class EMA(Hook):
     def before_train(self, runner: Runner) -> None:
         self.model = twin_of(runner.model).requires_grad_(False).eval()
         if runner.resumed_average is not None:
-            self.model.load_state_dict(divided(runner.resumed_average, self.model))
+            resumed = divided(runner.resumed_average, self.model)
+            load_weights(self.model, resumed, "the average in the checkpoint")
         runner.averaged_model = self.model
 
     @torch.no_grad()
