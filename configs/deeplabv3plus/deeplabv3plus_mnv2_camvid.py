@@ -1,0 +1,45 @@
+"""DeepLabV3+ (https://arxiv.org/abs/1802.02611) with MobileNetV2 on CamVid: half an hour on one CPU core.
+
+    tools/train.py configs/deeplabv3plus/deeplabv3plus_mnv2_camvid.py  # 8 images per step, 2200 steps
+
+Expected: 66.4 mIoU on val from ImageNet weights (our own measurement, three seeds, docs/results.md).
+Those weights take RGB scaled to -1..1. They are not trained any further up to stride 4, which saves a quarter of the
+time: --cfg-options model.backbone_weights=PATH model.freeze_stages=2
+"""
+
+_base_ = ["../_base_/models/deeplabv3plus.py", "../_base_/datasets/camvid.py", "../_base_/schedules/adamw_poly.py"]
+
+crop_size = (240, 320)
+model = dict(
+    mean=127.5,
+    std=127.5,
+    backbone_weights=None,
+    freeze_stages=0,
+    backbone=dict(_delete_=True, type="MobileNetV2", variant="1.0", output_stride=16, has_last_conv=False),
+    decode_head=dict(
+        channels=96,
+        rates=(3, 6, 9),  # the crop has 15 x 20 pixels of stride 16
+        dropout=0.0,
+        loss=dict(type="CrossEntropyLoss", class_weight="sqrt"),
+    ),
+)
+data = dict(
+    train=dict(
+        pipeline=[
+            dict(type="RandomResize", ratio_range=(0.75, 1.75)),
+            dict(type="RandomCrop", size="${crop_size}"),
+            dict(type="RandomFlip"),
+            dict(type="PhotoMetricDistortion", brightness=30, contrast=(0.7, 1.3), saturation=(0.7, 1.3), hue=0),
+        ]
+    ),
+    batch_size=8,
+    workers=1,
+)
+optimizer = dict(lr=7e-4, head_lr_mult=1.0)
+train = dict(max_steps=2200, amp="bf16")
+hooks = dict(
+    lr=dict(power=0.9, warmup=0),
+    ema=dict(type="EMA", momentum=0.998),
+    evaluate=dict(interval=550),
+    checkpoint=dict(interval=1100),
+)
