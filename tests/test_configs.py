@@ -60,7 +60,7 @@ def test_every_config_takes_a_step(path):
     assert all(0 < group["lr"] <= group["base_lr"] for group in optimizer.param_groups)
 
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    images, labels = random_batch(2, *SIZE, num_classes, ignored_rows=3)
+    images, labels = random_batch(2, *SIZE, num_classes, ignored_rows=3, channels=model.mean.numel())
     losses = model(images, labels)
     sum(losses.values()).backward()
     optimizer.step()

@@ -31,10 +31,10 @@ def tiny_model(backbone: str = "ResNet", head: str = "FCNHead", num_classes: int
 
 
 def random_batch(
-    batch: int, height: int, width: int, num_classes: int, ignored_rows: int = 0, seed: int = 0
+    batch: int, height: int, width: int, num_classes: int, ignored_rows: int = 0, seed: int = 0, channels: int = 3
 ) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    images = torch.randint(0, 256, (batch, 3, height, width), dtype=torch.uint8, generator=generator)
+    images = torch.randint(0, 256, (batch, channels, height, width), dtype=torch.uint8, generator=generator)
     labels = torch.randint(0, num_classes, (batch, height, width), dtype=torch.uint8, generator=generator)
     labels[:, :ignored_rows] = IGNORE_INDEX
     return images, labels
