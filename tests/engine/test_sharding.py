@@ -14,7 +14,8 @@ from segbox.engine.runner import prepare
 from segbox.errors import ConfigError, TrainingError
 from segbox.models.segmentors import build_segmentor
 from segbox.registry import BACKBONES, HEADS
-from tests.processes import CPU, together
+from tests import processes
+from tests.processes import CPU
 from tests.runs import differences, write_config
 from tests.test_distributed import Take
 from tests.tiny import random_batch, tiny_model
@@ -33,6 +34,11 @@ train = dict(max_steps=4, sync_batch_norm=True)
 optimizer = dict(lr=0.01, head_lr_mult=1.0)
 """
 SHARD = "train.shard=True"
+
+
+def together(count, work):
+    """With patience: sharding's first step takes seconds of a processor in each process."""
+    return processes.together(count, work, seconds=300)
 
 
 @pytest.fixture(autouse=True)
@@ -104,10 +110,10 @@ def without_config(content):
 
 @pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_twenty_steps_and_their_checkpoint_are_those_of_one_process(tmp_path, double, count):
-    more = ["train.max_steps=20", "optimizer=dict(type='AdamW',lr=0.003)"]
-    alone, of_one = ran(tmp_path, "alone", 1, *more)
-    plain, of_plain = ran(tmp_path, "plain", count, *more)
-    sharded, of_sharded = ran(tmp_path, "sharded", count, *more, SHARD)
+    steps = "train.max_steps=20"
+    alone, of_one = ran(tmp_path, "alone", 1, steps)
+    plain, of_plain = ran(tmp_path, "plain", count, steps)
+    sharded, of_sharded = ran(tmp_path, "sharded", count, steps, SHARD)
     assert len(sharded) == 20 and sharded[-1] < 0.9 * sharded[0]
     assert sharded == pytest.approx(plain, rel=1e-9) and sharded == pytest.approx(alone, rel=1e-9)
     for other in (of_one, of_plain):
@@ -175,15 +181,16 @@ def test_weights_that_are_not_finite_on_one_process_are_named_by_all(tmp_path):
 
 def test_a_sharded_run_goes_on_with_and_without_sharding(tmp_path, double):
     """And a plain one with it, on any number of processes. With as many, the end is the same to the last bit."""
-    straight, end = ran(tmp_path, "straight", 2, SHARD)
-    first, _ = ran(tmp_path, "first", 2, SHARD, "train.max_steps=2")
-    plain_first, _ = ran(tmp_path, "plain_first", 2, "train.max_steps=2")
+    adam, half = "optimizer=dict(type='AdamW',lr=0.003)", "train.max_steps=2"
+    straight, end = ran(tmp_path, "straight", 2, adam, SHARD)
+    first, _ = ran(tmp_path, "first", 2, adam, SHARD, half)
+    plain_first, _ = ran(tmp_path, "plain_first", 2, adam, half)
     assert first == straight[:2] and plain_first == pytest.approx(straight[:2], rel=1e-9)
     for source, count, overrides in (("first", 1, []), ("first", 3, [SHARD]), ("plain_first", 2, [SHARD])):
-        losses, content = ran(tmp_path, "on", count, *overrides, resume=tmp_path / source / "last.pt")
+        losses, content = ran(tmp_path, "on", count, adam, *overrides, resume=tmp_path / source / "last.pt")
         assert losses == pytest.approx(straight[2:], rel=1e-9), (source, count)
         assert not close(without_config(content), without_config(end), 1e-9)
-    losses, content = ran(tmp_path, "again", 2, SHARD, resume=tmp_path / "first" / "last.pt")
+    losses, content = ran(tmp_path, "again", 2, adam, SHARD, resume=tmp_path / "first" / "last.pt")
     assert losses == straight[2:] and not differences(without_config(content), without_config(end))
 
 
@@ -431,5 +438,5 @@ def test_a_compiled_sharded_model_learns_the_same():
             values.append(loss.item())
         return values
 
-    (plain, _), (compiled, _) = together(2, lambda: work(False)), together(2, lambda: work(True), seconds=200)
+    (plain, _), (compiled, _) = together(2, lambda: work(False)), together(2, lambda: work(True))
     assert compiled == pytest.approx(plain, rel=1e-5)
