@@ -28,6 +28,7 @@ from segbox.engine.runner import AMP, Runner, steps_of
 from segbox.engine.sharding import described, shard
 from segbox.engine.tables import score_table
 from segbox.engine.units import check_images
+from segbox.engine.work_dir import is_cut
 from segbox.errors import ConfigError, UserError, did_you_mean, printable
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
@@ -248,6 +249,8 @@ def start_logging(work_dir: Path | None = None) -> None:
     logger.addHandler(terminal)
     if work_dir is not None:
         file = LogFile(work_dir / "log.txt", encoding="utf-8")
+        if is_cut(work_dir / "log.txt"):
+            file.stream.write("\n")
         file.setFormatter(Printable("%(asctime)s %(message)s"))
         logger.addHandler(file)
 

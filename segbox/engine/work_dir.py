@@ -145,6 +145,15 @@ def starts(work_dir: Path) -> list[dict[str, Any]]:
         return []
 
 
+def is_cut(path: Path) -> bool:
+    """Whether a file of lines ends within one: whoever wrote it was killed."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
+
+
 def commit() -> str | None:
     """The version of the code, if it is a git checkout; "+" says that there are changes on top."""
     git = ["git", "-C", str(Path(__file__).parent)]

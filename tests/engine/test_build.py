@@ -181,6 +181,13 @@ def test_lines_go_to_the_terminal_and_the_log(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out == "hello\ntwo\nlines of \\x1b[2J\\udcff.png\nagain\n"
     lines = (tmp_path / "log.txt").read_text().splitlines()
     assert lines[0].endswith(" hello") and lines[1].endswith(" two") and lines[2] == r"lines of \x1b[2J\udcff.png"
+    (tmp_path / "log.txt").write_text("whole\ncut sho")
+    start_logging(tmp_path)
+    logger.info("on")
+    start_logging()
+    lines = (tmp_path / "log.txt").read_text().splitlines()
+    assert lines[:2] == ["whole", "cut sho"] and lines[2].endswith(" on") and len(lines) == 3
+    capsys.readouterr()
     monkeypatch.setenv("RANK", "1")
     start_logging(tmp_path)
     logger.info("from another process")

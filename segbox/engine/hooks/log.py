@@ -14,6 +14,7 @@ import torch
 from segbox import distributed
 from segbox.engine.checkpoint import unwritten
 from segbox.engine.progress import ProgressBar, duration
+from segbox.engine.work_dir import is_cut
 from segbox.errors import UserError
 from segbox.registry import HOOKS
 
@@ -118,7 +119,7 @@ class JsonLines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n"):
+        if is_cut(path):
             self._append("\n")
 
     def write(self, row: dict[str, Any]) -> None:
