@@ -177,8 +177,19 @@ def full_while_logging(folder: Path, rng: random.Random, straight: Path) -> Resu
     size = (straight / "last.pt").stat().st_size // 1024
     step = rng.choice([3, 5])
     with small_disk(folder, 8 * size) as disk:
-        if disk is None:
-            return None, None
+        if disk is None:  # the same by a limit on the size of a file
+
+            def no_line(runner: Runner) -> None:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                size = (folder / "log.jsonl").stat().st_size
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+            def limit(runner: Runner) -> None:
+                runner.hooks = {"full": At(step, no_line), **runner.hooks}
+
+            end, said = train(folder, "hooks.log.interval=1", prepare=limit)
+            problem = message_of(end, said, "log.jsonl could not be written: ", "go on with --resume")
+            return (problem, None) if problem else goes_on(folder, straight, step)
 
         def fill(runner: Runner) -> None:
             log = disk / "log.jsonl"  # its last page is filled too: the next line needs a new one

@@ -1,0 +1,35 @@
+"""Scores as files, of classes whose names mean something to a path, a table or a spreadsheet."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+
+from segbox.data.class_names import checked_classes
+from segbox.engine.metrics import ConfusionMatrix
+from segbox.engine.tables import score_table
+from segbox.viz.score_files import write_scores
+
+CLASSES = checked_classes(["pole/sign", "..", 'a, "b"', "道路", "m", "x" * 100])
+
+
+def test_every_file_holds_every_name(tmp_path):
+    metric = ConfusionMatrix(CLASSES)
+    metric.counts += np.arange(36).reshape(6, 6)
+    scores = metric.compute()
+    table = score_table(scores, CLASSES)
+    write_scores(tmp_path / "out", scores, metric.counts, CLASSES, table, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    files = {path.name: path for path in (tmp_path / "out").iterdir()}
+    assert set(files) == {"scores.json", "scores.csv", "scores.txt", "confusion_matrix.csv", "confusion_matrix.png"}
+    written = json.loads(files["scores.json"].read_text())
+    assert written["classes"] == list(CLASSES) and {f"IoU/{name}" for name in CLASSES} <= set(written["scores"])
+    rows = list(csv.DictReader(files["scores.csv"].read_text(encoding="utf-8").splitlines()))
+    assert [row["class"] for row in rows] == [*CLASSES, "mean"]
+    for row in rows[:-1]:
+        assert float(row["IoU"]) == round(scores[f"IoU/{row['class']}"], 4)
+    matrix = list(csv.reader(files["confusion_matrix.csv"].read_text(encoding="utf-8").splitlines()))
+    assert matrix[0] == ["truth", *CLASSES] and [row[0] for row in matrix[1:]] == list(CLASSES)
+    assert all(name in table for name in CLASSES) and files["scores.txt"].read_text(encoding="utf-8") == table + "\n"
+    assert max(cv2.imread(str(files["confusion_matrix.png"])).shape) < 2000
