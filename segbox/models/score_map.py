@@ -102,6 +102,23 @@ class WholeMap(ScoreMap):
         return WholeMap(self.logits[images])
 
 
+class CutMap(ScoreMap):
+    """The upper left part, `size`, of scores that stand for an image of the size `whole`."""
+
+    def __init__(self, scores: ScoreMap, whole: Sequence[int], size: Sequence[int]) -> None:
+        self.scores = scores
+        self.whole = tuple(whole)
+        self.shape = (*scores.shape[:2], *size)
+        self.own_size = tuple(-(-part * own // side) for part, own, side in zip(size, scores.own_size, whole))
+        self.device = scores.device
+
+    def rows(self, rows: slice) -> Tensor:
+        return self.scores.rows_at(rows, self.whole)[:, :, : self.shape[3]]
+
+    def of(self, images: slice) -> "CutMap":
+        return CutMap(self.scores.of(images), self.whole, self.shape[2:])
+
+
 @dataclass(frozen=True)
 class Window:
     """What was seen of an image in the rectangle of h x w pixels that begins at y, x."""

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -101,6 +102,40 @@ def test_flipping_makes_any_model_symmetric(images):
     assert not torch.allclose(probabilities(whole(model), images), mirrored, atol=1e-3)
 
 
+@pytest.mark.parametrize("test", [{}, {"flip": True}, {"mode": "slide", "window": 24}, {"scales": (0.5, 1.0)}])
+def test_filling_up_to_whole_cells_changes_nothing_for_a_pointwise_model(model, images, test):
+    expected = probabilities(build_predict(model, **test), images)
+    model.seen.clear()
+    found = build_predict(model, **test, divisor=16)(images)
+    assert torch.allclose(found.probabilities((37, 53)), expected, atol=1e-5)
+    assert torch.allclose(found.of(slice(1, 2)).probabilities((37, 53))[0], expected[1], atol=1e-5)
+    assert all(side % 16 == 0 for shape in model.seen for side in shape[2:])
+
+
+def test_filling_up_puts_the_cells_of_a_coarse_map_where_they_are():
+    """The mean of a ramp over cells of 16 pixels is the ramp at their middle; 70 pixels are 4.4 cells."""
+
+    class Cells(nn.Module):
+        mean = torch.tensor([35.0]).view(1, 1, 1)
+
+        def logits(self, images):
+            self.border = images[..., -1, :].unique().tolist()
+            missing = (0, -images.shape[3] % 16, 0, -images.shape[2] % 16)
+            height = F.avg_pool2d(F.pad(images.float(), missing), 16)
+            return torch.cat([height, torch.zeros_like(height)], dim=1)
+
+    model = Cells()
+    ramp = torch.arange(70)
+    for images in (ramp.view(1, 1, -1, 1).expand(1, 1, 70, 64).to(kind) for kind in (torch.float, torch.uint8)):
+        off = build_predict(model)(images).at((70, 64))[0, 0, :, 30]
+        assert model.border == [69]
+        exact = build_predict(model, divisor=16)(images).at((70, 64))[0, 0, :, 30]
+        assert model.border == [35]
+        inside = slice(8, 56)  # to the middle of the last whole cell
+        assert torch.allclose(exact[inside], ramp[inside].float(), atol=1e-3)
+        assert (off - ramp)[inside].abs().max() > 4
+
+
 def test_scales_of_a_flat_image_change_nothing(model):
     images = torch.full((1, 3, 20, 30), 90, dtype=torch.uint8)
     found = probabilities(multi_scale(whole(model), (0.5, 1.0, 1.75)), images)
@@ -148,6 +183,8 @@ def test_the_default_stride_is_two_thirds_of_the_window(model, images):
         ({"mode": "slide", "window": (8, 8), "stride": (9, 4)}, "a stride lies between 1 and the window"),
         ({"mode": "slide", "window": (8, 8), "stride": 0}, "a stride lies between 1 and the window"),
         ({"base_size": 0}, "test: base_size 0: expected 1 pixel or more"),
+        ({"divisor": 0}, "test: divisor 0: expected a whole number of pixels, 1 or more"),
+        ({"divisor": True}, "test: divisor True: expected a whole number of pixels, 1 or more"),
         ({"flip": "yes"}, "test.flip: expected bool, got 'yes'"),
         ({"scale": (1.0,)}, "test.scale: build_predict takes no argument 'scale'. Did you mean \"scales\"?"),
     ],
@@ -158,12 +195,15 @@ def test_mistakes_in_the_section_test(model, settings, message):
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("test", [{}, {"flip": True}, {"scales": (0.5, 1.0)}, {"mode": "slide", "window": 24}])
+@pytest.mark.parametrize(
+    "test",
+    [{}, {"flip": True}, {"scales": (0.5, 1.0)}, {"mode": "slide", "window": 24}, {"divisor": 16, "flip": True}],
+)
 def test_a_model_is_asked_for_logits_at_its_own_scale_and_classes_agree_with_probabilities(test):
     model = tiny_model(num_classes=5).eval().requires_grad_(False)
     images = torch.randint(0, 256, (2, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     scores = build_predict(model, **test)(images)
-    if "mode" not in test:
+    if not {"mode", "divisor"} & set(test):
         assert scores.shape[2:] == scores.own_size == model.logits(images).shape[2:] and scores.shape[3] < 53
     size = (41, 60)
     classes, confidence = scores.classes_and_confidences(size)
@@ -207,7 +247,7 @@ def test_half_precision_stays_out_of_what_is_made_of_logits():
     assert torch.equal(inside, scores.probabilities((37, 53))) and inside.dtype == torch.float32
 
 
-@pytest.mark.parametrize("test", [{}, {"flip": True}, {"mode": "slide", "window": (256, 256)}])
+@pytest.mark.parametrize("test", [{}, {"flip": True}, {"mode": "slide", "window": (256, 256)}, {"divisor": 48}])
 def test_no_tensor_of_all_classes_at_full_size_is_made(test):
     largest = 0
 
