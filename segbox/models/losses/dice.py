@@ -36,7 +36,7 @@ class DiceLoss(nn.Module):
         if smooth < 0:
             raise ValueError(f"smooth={smooth}: expected a number of 0 or more")
         self.register_buffer("class_weight", weights_of_classes(class_weight, num_classes), persistent=False)
-        self.classes = checked_classes(classes, num_classes)
+        self.classes = checked_classes(classes, num_classes, class_weight)
         self.num_classes = num_classes
         self.smooth = smooth
         self.square = square

@@ -47,7 +47,7 @@ class LovaszLoss(nn.Module):
         if stride < 1:
             raise ValueError(f"stride={stride}: expected a number of pixels, 1 or more")
         self.register_buffer("class_weight", weights_of_classes(class_weight, num_classes), persistent=False)
-        self.classes = checked_classes(classes, num_classes)
+        self.classes = checked_classes(classes, num_classes, class_weight)
         self.num_classes = num_classes
         self.form = form
         self.stride = stride

@@ -13,12 +13,17 @@ from .pixels import mean_over_pixels, one_hot, ratio_or_zero
 Classes = str | Sequence[int]  # "present", "all", or class ids
 
 
-def checked_classes(classes: Classes, num_classes: int) -> Classes:
-    if classes in ("present", "all"):
-        return classes
-    if isinstance(classes, str) or not classes or not all(0 <= c < num_classes for c in classes):
+def checked_classes(classes: Classes, num_classes: int, class_weight: Sequence[float] | None = None) -> Classes:
+    """Weights are of use between classes: where one alone counts they would change nothing, and that is an error."""
+    is_word = classes in ("present", "all")
+    if not is_word and (isinstance(classes, str) or not classes or not all(0 <= c < num_classes for c in classes)):
         raise ValueError(f'classes={classes!r}: expected "present", "all", or ids from 0 to {num_classes - 1}')
-    return tuple(classes)
+    if class_weight is not None and (num_classes == 2 if is_word else len(set(classes)) == 1):
+        raise ValueError(
+            f"class_weight={list(class_weight)} would change nothing; classes={classes!r} is one class here (of two,"
+            " the object): leave it out, or name several classes"
+        )
+    return classes if is_word else tuple(classes)
 
 
 def chosen_classes(classes: Classes, present: Tensor) -> Tensor:

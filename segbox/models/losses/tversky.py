@@ -38,7 +38,7 @@ class TverskyLoss(nn.Module):
         if min(alpha, beta, smooth) < 0:
             raise ValueError(f"alpha={alpha}, beta={beta}, smooth={smooth}: expected numbers of 0 or more")
         self.register_buffer("class_weight", weights_of_classes(class_weight, num_classes), persistent=False)
-        self.classes = checked_classes(classes, num_classes)
+        self.classes = checked_classes(classes, num_classes, class_weight)
         self.num_classes = num_classes
         self.alpha = alpha
         self.beta = beta
