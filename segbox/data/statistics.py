@@ -86,7 +86,8 @@ def all_weights(pixels: np.ndarray, pixels_where_present: np.ndarray) -> dict[st
     """By the name of the rule."""
     return {
         "inverse": inverse_weights(pixels),
-        "sqrt": inverse_weights(pixels, 0.5),
+        "sqrt": inverse_weights(pixels, 1 / 2),
+        "cbrt": inverse_weights(pixels, 1 / 3),
         "enet": enet_weights(pixels),
         "median": median_frequency_weights(pixels, pixels_where_present),
     }

@@ -33,6 +33,13 @@ def test_the_rule_is_counted_from_the_labels():
     assert weigh("auto") == weigh("enet") and weigh("median") != weigh("enet")
 
 
+@pytest.mark.parametrize(("rule", "power"), [("inverse", 1), ("sqrt", 1 / 2), ("cbrt", 1 / 3)])
+def test_roots_of_one_over_the_share(rule, power):
+    expected = [pixels**-power if pixels else 0.0 for pixels in counts()]
+    mean = sum(expected) / sum(weight > 0 for weight in expected)
+    assert ClassWeights(SHAPES, workers=0)(rule) == pytest.approx([weight / mean for weight in expected])
+
+
 def test_an_unknown_rule_is_refused():
     with pytest.raises(ConfigError, match=r"'medain'.*Did you mean \"median\"\?"):
         ClassWeights(SHAPES, workers=0)("medain")
