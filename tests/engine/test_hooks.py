@@ -204,6 +204,7 @@ def test_mistakes(config, message):
 def test_a_line_every_interval_with_the_means(tmp_path):
     hook, runner = HOOKS.build({"type": "Log", "interval": 3}), stand_in(tmp_path)
     runner.max_steps = 7
+    runner.optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(1))], "lr": 5.0, "base_lr": 5.0})  # a head's
     hook.before_train(runner)
     for runner.step in range(1, 8):
         runner.losses = {"decode.ce": torch.tensor(float(runner.step)), "aux.ce": torch.tensor(1.0)}

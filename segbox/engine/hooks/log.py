@@ -67,7 +67,7 @@ class Log(Hook):
             "step": runner.step,
             "loss": sum(losses.values()) if losses else math.nan,
             **losses,
-            "lr": max(group["lr"] for group in runner.optimizer.param_groups),
+            "lr": current_rate(runner.optimizer),
             "data_seconds": self.data_seconds / count,
             "step_seconds": self.step_seconds / count,
             "images_per_second": count * runner.batch_size / (time.perf_counter() - self.window_begin),
@@ -132,6 +132,13 @@ class JsonLines:
                 file.write(text)
         except OSError as error:
             raise unwritten(self.path, error) from error
+
+
+def current_rate(optimizer: torch.optim.Optimizer) -> float:
+    """What the config's `lr` has come to; the largest rate, where multiples have left no parameter with it."""
+    groups = optimizer.param_groups
+    plain = [group["lr"] for group in groups if group.get("base_lr") == optimizer.defaults["lr"]]
+    return max(plain or (group["lr"] for group in groups))
 
 
 def peak_memory_mb(device: torch.device) -> float:
