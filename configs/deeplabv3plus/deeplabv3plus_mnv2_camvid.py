@@ -1,8 +1,8 @@
 """DeepLabV3+ (https://arxiv.org/abs/1802.02611) with MobileNetV2 on CamVid: half an hour on one CPU core.
 
-    tools/train.py configs/deeplabv3plus/deeplabv3plus_mnv2_camvid.py  # 8 images per step, 2200 steps
+    tools/train.py configs/deeplabv3plus/deeplabv3plus_mnv2_camvid.py  # 8 images per step, 2400 steps
 
-Expected: 66.4 mIoU on val from ImageNet weights (our own measurement, three seeds, docs/results.md).
+Expected: 69.9 mIoU on val from ImageNet weights (our own measurement, three seeds, docs/results.md).
 Those weights take RGB scaled to -1..1. They are not trained any further up to stride 4, which saves a quarter of the
 time: --cfg-options model.backbone_weights=PATH model.freeze_stages=2
 """
@@ -20,13 +20,13 @@ model = dict(
         channels=96,
         rates=(3, 6, 9),  # the crop has 15 x 20 pixels of stride 16
         dropout=0.0,
-        loss=dict(type="CrossEntropyLoss", class_weight="sqrt"),
+        loss=dict(type="CrossEntropyLoss", class_weight="sqrt", unweight=0.5),
     ),
 )
 data = dict(
     train=dict(
         pipeline=[
-            dict(type="RandomResize", ratio_range=(0.75, 1.75)),
+            dict(type="RandomResize", ratio_range=(0.75, 1.5)),
             dict(type="RandomCrop", size="${crop_size}"),
             dict(type="RandomFlip"),
             dict(type="PhotoMetricDistortion", brightness=30, contrast=(0.7, 1.3), saturation=(0.7, 1.3), hue=0),
@@ -35,11 +35,12 @@ data = dict(
     batch_size=8,
     workers=1,
 )
-optimizer = dict(lr=7e-4, head_lr_mult=1.0)
-train = dict(max_steps=2200, amp="bf16")
+optimizer = dict(lr=1.5e-3, head_lr_mult=3.0)
+test = dict(divisor=16)  # 360 rows are 22.5 cells of stride 16
+train = dict(max_steps=2400, amp="bf16")
 hooks = dict(
-    lr=dict(power=0.9, warmup=0),
+    lr=dict(power=0.9, warmup=100),
     ema=dict(type="EMA", momentum=0.998),
-    evaluate=dict(interval=550),
-    checkpoint=dict(interval=1100),
+    evaluate=dict(interval=600),
+    checkpoint=dict(interval=1200),
 )
