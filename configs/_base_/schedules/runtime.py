@@ -23,7 +23,7 @@ test = dict(
     scales=(1.0,),
     base_size=None,  # with several scales: the longer side of the image at scale 1; None: as it comes
     flip=False,
-    divisor=1,  # 16, 32: images are filled up to whole cells of the model's coarsest map, as training's crops are
+    divisor=1,  # 16, 32: fills images up to whole cells of the model's coarsest map; for crops that are multiples, too
 )
 metric = dict(
     absent=None,  # 0: classes that do not occur count as zero
