@@ -39,8 +39,8 @@ def build_predict(
         raise ValueError(f"scales {scales!r}: expected one or more numbers above 0")
     if base_size is not None and base_size < 1:
         raise ValueError(f"base_size {base_size}: expected 1 pixel or more")
-    if isinstance(divisor, bool) or not isinstance(divisor, int) or divisor < 1:
-        raise ValueError(f"divisor {divisor!r}: expected a whole number of pixels, 1 or more")
+    if divisor < 1:
+        raise ValueError(f"divisor {divisor}: expected 1 pixel or more")
     predict = whole(model)
     if flip:
         predict = flipped(predict)

@@ -4,17 +4,14 @@ Expected in the root: images/{train,val}/NAME.jpg and annotations/{train,val}/NA
 (crack). In the .mat files of the source, 2 and 4 are cracks, 1 and 3 are road.
 """
 
+_base_ = "folder.py"
+
 data_root = "data/crackforest"
 crop_size = (256, 384)
 classes = ("road", "crack")
 palette = ((128, 128, 128), (255, 0, 0))
 data = dict(
     train=dict(
-        type="FolderDataset",
-        root="${data_root}",
-        split="train",
-        classes="${classes}",
-        palette="${palette}",
         pipeline=[
             dict(type="RandomResize", ratio_range=(0.75, 1.5)),
             dict(type="RandomRotate", degrees=20),
@@ -24,15 +21,4 @@ data = dict(
             dict(type="PhotoMetricDistortion"),
         ],
     ),
-    val=dict(
-        type="FolderDataset",
-        root="${data_root}",
-        split="val",
-        classes="${classes}",
-        palette="${palette}",
-        pipeline=[],
-    ),
-    batch_size=8,
-    val_batch_size=1,
-    workers=1,
 )

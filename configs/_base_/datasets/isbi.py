@@ -4,17 +4,14 @@ Expected in the root: images/{train,val}/NAME.png and annotations/{train,val}/NA
 (membrane). The slices are neighbours in one volume: validate on the last ones, not on random ones.
 """
 
+_base_ = "folder.py"
+
 data_root = "data/isbi"
 crop_size = (256, 256)
 classes = ("cell", "membrane")
 palette = ((255, 255, 255), (0, 0, 0))
 data = dict(
     train=dict(
-        type="FolderDataset",
-        root="${data_root}",
-        split="train",
-        classes="${classes}",
-        palette="${palette}",
         channels=1,
         pipeline=[
             dict(type="RandomResize", ratio_range=(0.75, 1.33)),
@@ -23,16 +20,6 @@ data = dict(
             dict(type="RandomFlip"),
         ],
     ),
-    val=dict(
-        type="FolderDataset",
-        root="${data_root}",
-        split="val",
-        classes="${classes}",
-        palette="${palette}",
-        channels=1,
-        pipeline=[],
-    ),
+    val=dict(channels=1),
     batch_size=4,
-    val_batch_size=1,
-    workers=1,
 )
