@@ -1,4 +1,4 @@
-"""What sets of the layout images/, annotations/ share; a set says `data_root`, `classes`, `palette` and its pipeline."""
+"""What sets of images/ and annotations/ share; a set says `data_root`, `classes`, `palette` and its pipeline."""
 
 data = dict(
     train=dict(
