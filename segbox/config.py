@@ -13,20 +13,22 @@ import copy
 import re
 import traceback
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from addict import Dict
 
 from segbox.errors import ConfigError, did_you_mean
-from segbox.literals import as_source, is_number_as_text, read_literal
+from segbox.literals import as_plain, as_source, is_number_as_text, read_literal
 
-SECTIONS = ("model", "data", "optimizer", "hooks", "train", "test", "metric", "seed", "imports")
+DICTS = ("model", "data", "optimizer", "hooks", "train", "test", "metric")
+SECTIONS = (*DICTS, "seed", "imports")
 REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 COMMAND_LINE = "command line"
-DEEPEST = 100  # dicts and lists one in the other
-BITS = 63  # of whole numbers, as tensors hold them
+LONGEST_CHAIN = 50  # of bases of bases
+MOST_FILES = 1000  # that one config is made of
 
 Origins = dict[tuple[str, ...], str]  # the way to a value -> the file that wrote it
 
@@ -50,20 +52,23 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
 def load_with_origins(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config, Origins]:
     """The resolved config, and for every value in it the file (or "command line") that set it."""
     origins: Origins = {}
-    used: set[str] = set()
-    values = _read(Path(path), (), origins, used)
+    reading = _Reading()
+    values = _read(Path(path), (), origins, reading)
     for override in overrides:
         _override(values, override, origins)
-    used |= _references(values)
-    _refuse_unknown_names(values, used, origins)
+    _refuse_unknown_names(values, reading.used | _references(values), origins)
     sections = {name: value for name, value in values.items() if name in SECTIONS}
     resolved = {name: _resolve(value, values, (name,), (), origins) for name, value in sections.items()}
+    for name in DICTS:
+        if not isinstance(resolved.get(name, {}), Mapping):
+            by = next((origin for way, origin in origins.items() if way[0] == name), "the config")
+            raise ConfigError(f"{name}: expected a dict, got {resolved[name]!r:.200} (from {by})")
     return Config(resolved), {way: origin for way, origin in origins.items() if way[0] in sections}
 
 
 def stated_value(path: str | Path, name: str) -> Any:
     """What a config file says of `a.b.c` before any override; None where it says nothing."""
-    return value_at(_read(Path(path), (), {}, set()), name)
+    return value_at(_read(Path(path), (), {}, _Reading()), name)
 
 
 def value_at(values: Mapping, name: str) -> Any:
@@ -93,15 +98,22 @@ def format_config(config: Mapping) -> str:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _read(path: Path, chain: tuple[Path, ...], origins: Origins, used: set[str]) -> dict:
+@dataclass
+class _Reading:
+    """What is learnt while a file and its bases are read."""
+
+    used: set[str] = field(default_factory=set)  # names that any of the files refers to
+    files: int = 0
+
+
+def _read(path: Path, chain: tuple[Path, ...], origins: Origins, reading: _Reading) -> dict:
     """One file with its bases. Fills in who set what, and which names any file of the chain refers to."""
-    path = path.expanduser().resolve()
-    if path in chain:
-        circle = " -> ".join(shorten(p) for p in (*chain[chain.index(path) :], path))
-        raise ConfigError(f"{shorten(path)}: its bases go round in a circle: {circle}")
-    if not path.is_file():
-        by = f" (a base of {shorten(chain[-1])})" if chain else ""
-        raise ConfigError(f"there is no config file {shorten(path)}{by}{_similar_file(path)}")
+    path = _found(path, chain)
+    reading.files += 1
+    if len(chain) > LONGEST_CHAIN or reading.files > MOST_FILES:
+        is_long = len(chain) > LONGEST_CHAIN
+        why = f"a chain of more than {LONGEST_CHAIN} bases" if is_long else f"more than {MOST_FILES} files in all"
+        raise ConfigError(f"{shorten(chain[0])}: its bases have bases without end: {why}, the last is {shorten(path)}")
     own = _execute(path)
     bases = own.pop("_base_", [])
     bases = [bases] if isinstance(bases, str) else bases
@@ -110,12 +122,28 @@ def _read(path: Path, chain: tuple[Path, ...], origins: Origins, used: set[str])
     values: dict = {}
     for base in bases:
         base_origins: Origins = {}
-        inherited = _read(path.parent / base, (*chain, path), base_origins, used)
+        inherited = _read(path.parent / base, (*chain, path), base_origins, reading)
         _merge(values, inherited, (), base_origins, origins)
-    used |= _references(own)
+    reading.used |= _references(own)
     own_origins = dict.fromkeys(_ways(own), shorten(path))
     _merge(values, own, (), own_origins, origins)
     return values
+
+
+def _found(path: Path, chain: tuple[Path, ...]) -> Path:
+    """The file itself, through links; `chain` are the files that have led to it."""
+    by = f" (a base of {shorten(chain[-1])})" if chain else ""
+    try:
+        path = path.expanduser().resolve()
+        is_file = path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # ValueError: NUL, or halves of characters
+        raise ConfigError(f"there is no config file {shorten(path)}{by}: {error}") from None
+    if path in chain:
+        circle = " -> ".join(shorten(p) for p in (*chain[chain.index(path) :], path))
+        raise ConfigError(f"{shorten(path)}: its bases go round in a circle: {circle}")
+    if not is_file:
+        raise ConfigError(f"there is no config file {shorten(path)}{by}{_similar_file(path)}")
+    return path
 
 
 def _execute(path: Path) -> dict:
@@ -135,27 +163,10 @@ def _execute(path: Path) -> dict:
     values = {}
     for name, value in namespace.items():
         is_private = name.startswith("_") and name != "_base_"
-        if not is_private and not isinstance(value, ModuleType | FunctionType | type):
-            values[name] = _plain(value, f"{shorten(path)}: {name}")
+        is_helper = isinstance(value, ModuleType) or (callable(value) and name not in SECTIONS)
+        if not is_private and not is_helper:
+            values[name] = as_plain(value, f"{shorten(path)}: {name}")
     return values
-
-
-def _plain(value: Any, place: str, depth: int = 0) -> Any:
-    """A copy in plain dicts, lists, tuples and literals; anything else has no place in a config."""
-    if depth > DEEPEST:
-        raise ConfigError(f"{place[:100]}...: is nested more than {DEEPEST} deep; does it hold itself?")
-    if isinstance(value, Mapping):
-        return {key: _plain(item, f"{place}.{key}", depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        kind = list if isinstance(value, list) else tuple
-        return kind(_plain(item, f"{place}.{i}", depth + 1) for i, item in enumerate(value))
-    if isinstance(value, int) and value.bit_length() > BITS:
-        raise ConfigError(f"{place}: whole numbers have up to {BITS} bits here, this one has {value.bit_length()}")
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise ConfigError(
-        f"{place}: configs hold plain values (numbers, strings, lists, dicts), not {type(value).__name__}"
-    )
 
 
 # --- merging and overriding ------------------------------------------------------------------------------------------
@@ -198,7 +209,7 @@ def _override(values: dict, override: str, origins: Origins) -> None:
     key = _step(place, names[-1], names, override, may_be_new=True)
     if isinstance(place, tuple):
         raise ConfigError(f"override {override!r}: {'.'.join(names[:-1])} is a tuple; give all of it")
-    value = _plain(read_literal(text.strip()), f"override {override!r}")
+    value = as_plain(read_literal(text.strip()), f"override {override!r}")
     if isinstance(place, Mapping) and is_number_as_text(place.get(key)) and isinstance(value, int | float):
         value = text.strip()  # variant="50" is a name, and 34 put in its place is one too
     place[key] = value

@@ -1,9 +1,85 @@
-"""Plain values as Python text, and back."""
+"""Plain values: what has a plain form is converted, what has none is refused; as Python text, and back."""
 
 import ast
 import keyword
+import sys
 from collections.abc import Mapping
+from enum import Enum
+from pathlib import PurePath
 from typing import Any
+
+from segbox.errors import ConfigError
+
+DEEPEST = 100  # dicts and lists one in the other
+BITS = 63  # of whole numbers, as tensors hold them
+PLAIN = (bool, int, float, str)
+
+
+def as_plain(value: Any, place: str, inside: tuple[int, ...] = ()) -> Any:
+    """A copy made of dicts, lists, tuples, numbers, strings and None alone, which files hold and read back.
+
+    Converted are NumPy's numbers, strings and arrays (to lists), paths (to strings), members of IntEnum and StrEnum (to
+    their values), ranges, and subclasses of the plain types. `place` is where the value stands, for messages.
+    """
+    if len(inside) > DEEPEST or id(value) in inside:
+        why = "holds itself" if id(value) in inside else f"is nested more than {DEEPEST} deep"
+        raise ConfigError(f"{place[:100]}{'...' * (len(place) > 100)}: {why}")
+    value = _converted(value)
+    if isinstance(value, Mapping):
+        return _plain_dict(value, place, (*inside, id(value)))
+    if isinstance(value, list | tuple):
+        kind = list if isinstance(value, list) else tuple
+        return kind(as_plain(item, f"{place}.{i}", (*inside, id(value))) for i, item in enumerate(value))
+    if isinstance(value, int) and value.bit_length() > BITS:
+        raise ConfigError(f"{place}: whole numbers have up to {BITS} bits here, this one has {value.bit_length()}")
+    if value is None or type(value) in PLAIN:
+        return value
+    raise ConfigError(f"{place}: configs hold plain values (numbers, strings, lists, dicts), not {_kind(value)}")
+
+
+def _plain_dict(values: Mapping, place: str, inside: tuple[int, ...]) -> dict:
+    plain: dict = {}
+    for name, item in values.items():
+        key = _converted(name)
+        if not (key is None or type(key) in PLAIN):
+            raise ConfigError(f"{place}: the keys of a dict are strings or numbers, not {_kind(name)} ({name!r:.100})")
+        if key in plain:
+            raise ConfigError(f"{place}: two keys of this dict are {key!r} as plain values")
+        plain[key] = as_plain(item, f"{place}.{key}", inside)
+    return plain
+
+
+def _converted(value: Any) -> Any:
+    """The plain form of one value; the value itself where it is plain, holds others, or has no plain form."""
+    if isinstance(value, Enum) and isinstance(value, int | str):
+        value = value.value
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, range):
+        return list(value)
+    numpy = sys.modules.get("numpy")  # a config that has not imported it has no values of its kinds
+    if numpy is not None and isinstance(value, numpy.ndarray):
+        return value.tolist()
+    if numpy is not None and isinstance(value, numpy.bool_):
+        return bool(value)
+    if numpy is not None and isinstance(value, numpy.integer):
+        return int(value)
+    if numpy is not None and isinstance(value, numpy.floating):
+        return float(value)
+    return _without_subclass(value)
+
+
+def _without_subclass(value: Any) -> Any:
+    """Of a subclass, which may show itself as anything, the plain number or string that it is."""
+    for kind, convert in ((int, int.__int__), (float, float.__float__), (str, str.__str__)):
+        if isinstance(value, kind) and type(value) not in PLAIN:
+            return convert(value)
+    return value
+
+
+def _kind(value: Any) -> str:
+    own = type(value)
+    return own.__qualname__ if own.__module__ == "builtins" else f"{own.__module__}.{own.__qualname__}"
 
 
 def as_source(value: Any) -> str:

@@ -116,6 +116,7 @@ def test_a_name_stays_allowed_where_the_child_replaced_what_referred_to_it(write
         ("data.batch_size.x=1", "data.batch_size is 2, nothing in it can be set"),
         ("data.sizes.0=1", "data.sizes is a tuple; give all of it"),
         ("data.batch_size", "expected name.of.the.value=value"),
+        ("data.sizes={1, 2}", "configs hold plain values (numbers, strings, lists, dicts), not set"),
         ("data..batch_size=1", "expected name.of.the.value=value"),
         ("=1", "expected name.of.the.value=value"),
     ],
@@ -135,6 +136,13 @@ def test_overrides(write):
     assert config.data.pipeline == [{"type": "R", "size": (3, 4)}, {"type": "F", "p": 0.5}]
     assert config.data.map == {255: 1} and config.data.b == "some = text"
     assert config.seed == 3 and config.imports == ["a.b"]
+
+
+@pytest.mark.parametrize("override", ["model=3", "data=[]", "hooks=1", "test=5", "metric=None", "train='x'"])
+def test_sections_are_dicts_on_the_command_line_too(write, override):
+    name, _, value = override.partition("=")
+    message = refused(write("a.py", "data = dict(b=2)\nhooks = {}"), override)
+    assert message == f"{name}: expected a dict, got {value} (from command line)"
 
 
 def test_an_overridden_dict_takes_further_overrides(write):
@@ -193,16 +201,87 @@ def test_circular_bases(write):
             "a.py: model.a: configs hold plain values (numbers, strings, lists, dicts), not set",
         ),
         ("seed = 10 ** 5000", "a.py: seed: whole numbers have up to 63 bits here, this one has 16610"),
-        ("x = dict()\nx['y'] = [x]", "...: is nested more than 100 deep; does it hold itself?"),
-        ("x = []\nx.append(x)", "a.py: x.0.0.0.0"),
+        ("x = dict()\nx['y'] = [x]", "a.py: x.y.0: holds itself"),
+        ("x = []\nx += [x, x]", "a.py: x.0: holds itself"),
+        ("x = 1\nfor _ in range(200): x = [x]", "...: is nested more than 100 deep"),
+        ("model = dict(a=[1, b'x'])", "a.py: model.a.1: configs hold plain values"),
+        (
+            "import fractions\nmodel = dict(a=fractions.Fraction(1))",
+            "model.a: configs hold plain values (numbers, strings",
+        ),
+        ("model = {(1, 2): 3}", "a.py: model: the keys of a dict are strings or numbers, not tuple ((1, 2))"),
+        ("def model(): pass", "a.py: model: configs hold plain values (numbers, strings, lists, dicts), not function"),
+        ("import numpy as np\nmodel = dict(a=dict(b=1j * np.ones(2)))", "a.py: model.a.b.0: configs hold plain values"),
+        ("from pathlib import Path\nmodel = {'a': 2, Path('a'): 3}", "a.py: model: two keys of this dict are 'a'"),
         ("_base_ = 5", "a.py: _base_ is the path of a config, or a list of paths, not 5"),
         ('_base_ = "bb.py"', 'there is no config file bb.py (a base of a.py). Did you mean "b.py"?'),
         ('_base_ = "x/b.py"', "there is no config file x/b.py (a base of a.py): there is no folder x"),
+        ('_base_ = "b\\0.py"', "there is no config file b\0.py (a base of a.py): embedded null"),
+        ('_base_ = "\\ud800.py"', "(a base of a.py)"),
+        ('_base_ = "' + "b" * 5000 + '"', "(a base of a.py): [Errno 36] File name too long"),
+        ("model = 3", "model: expected a dict, got 3 (from a.py)"),
+        ("train = [dict(a=1)]", "train: expected a dict, got [{'a': 1}] (from a.py)"),
     ],
 )
 def test_files_that_cannot_be_read_are_told_with_file_and_line(write, text, message):
     write("b.py", "")
     assert message in refused(write("a.py", text))
+
+
+NUMPY = """
+import enum
+from math import sqrt
+from pathlib import Path
+import numpy as np
+
+class Way(enum.IntEnum):
+    UP = 2
+
+class Own(str):
+    def __repr__(self): return "Own()"
+
+root = Path("/data") / "x"
+model = dict(
+    mean=list(np.array([1.5, 2])), std=np.array([[1, 2], [3, 4]], np.uint8), zero=np.array(3), single=np.float32(0.5),
+    long=np.longdouble(2), true=np.bool_(True), name=np.str_("a"), way=Way.UP, own=Own("me"), ids=range(3),
+)
+data = {"map": {np.int64(255): np.int64(0), Way.UP: 1}, np.str_("root"): "${root}"}
+optimizer = dict(lr=0.01 * np.sqrt(2))
+"""
+
+
+def kinds_of(value):
+    if isinstance(value, dict):
+        return {dict}.union(*map(kinds_of, value.values()), *map(kinds_of, value))
+    return {type(value)}.union(*map(kinds_of, value)) if isinstance(value, list | tuple) else {type(value)}
+
+
+def test_what_has_a_plain_form_is_converted(write, tmp_path):
+    config = load_config(write("a.py", NUMPY)).to_dict()
+    assert kinds_of(config) == {dict, list, int, float, str, bool}
+    assert config["optimizer"] == {"lr": 0.01 * 2**0.5}
+    assert config["data"] == {"map": {255: 0, 2: 1}, "root": "/data/x"}
+    assert config["model"] == {
+        "mean": [1.5, 2.0], "std": [[1, 2], [3, 4]], "zero": 3, "single": 0.5, "long": 2.0, "true": True,
+        "name": "a", "way": 2, "own": "me", "ids": [0, 1, 2],
+    }  # fmt: skip
+    load_config(tmp_path / "a.py").dump(tmp_path / "dumped.py")
+    assert load_config(tmp_path / "dumped.py") == config
+
+
+def test_bases_without_end(write, tmp_path):
+    text = (
+        "from pathlib import Path\nnumber = int(Path(__file__).stem) + 1\n"
+        "Path(__file__).with_name(f'{number}.py').write_text(Path(__file__).read_text())\n_base_ = f'{number}.py'"
+    )
+    message = refused(write("0.py", text))
+    assert message == "0.py: its bases have bases without end: a chain of more than 50 bases, the last is 51.py"
+    for number in range(20):
+        write(f"twice/{number}.py", f"_base_ = ['{number + 1}.py'] * 2")
+    write("twice/20.py", "seed = 1")
+    assert "without end: more than 1000 files in all" in refused(tmp_path / "twice" / "0.py")
+    (tmp_path / "again").symlink_to(tmp_path)
+    assert "its bases go round in a circle" in refused(write("own.py", "_base_ = 'again/own.py'"))
 
 
 def test_modules_functions_and_private_names_are_no_values(write):
