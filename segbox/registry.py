@@ -4,15 +4,15 @@ A registry imports its own folder when it is first asked, so a part is added by 
 """
 
 import importlib
-import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
-from types import NoneType
-from typing import Any
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
+from segbox.arguments import Check, is_own, parameters_of
 from segbox.errors import ConfigError, UserError, did_you_mean
 
-PLAIN_TYPES = {"int": int, "float": int | float, "bool": bool, "str": str, "None": NoneType}
+Built = TypeVar("Built")
 
 
 class Registry:
@@ -40,16 +40,20 @@ class Registry:
     def build(self, config: Mapping, path: str = "", **context: Any) -> Any:
         """Build what `config["type"]` names; the other entries are its arguments. See `call` for the rest."""
         place = path or self.kind
+        builder = self.builder_of(config, place)
+        return call(builder, {key: value for key, value in config.items() if key != "type"}, place, **context)
+
+    def builder_of(self, config: Mapping, place: str) -> Callable:
+        """What `config["type"]` names."""
         if not isinstance(config, Mapping):
             raise ConfigError(f"{place}: expected dict(type=..., ...), got {config!r}")
         if "type" not in config:
             raise ConfigError(f"{place}: has no `type`. A {self.kind} is one of: {', '.join(self)}")
-        builder = self.get(config["type"], place)
-        return call(builder, {key: value for key, value in config.items() if key != "type"}, place, **context)
+        return self.get(config["type"], place)
 
     def get(self, name: str, place: str = "") -> Callable:
         self._load()
-        if name not in self._builders:
+        if not isinstance(name, str) or name not in self._builders:
             raise ConfigError(
                 f"{place or self.kind}: there is no {self.kind} {name!r}.{did_you_mean(name, self._builders)}"
                 f" Known: {', '.join(sorted(self._builders))}"
@@ -85,48 +89,60 @@ class Registry:
 
 
 def call(builder: Callable, arguments: Mapping, path: str, **context: Any) -> Any:
-    """Call `builder` with a config's arguments, refusing those that it does not take.
+    """Call `builder` with a config's arguments, after a check of all of them.
 
     `context` is offered: a builder gets what its signature names, and a config that gives the same is refused.
-    `path` is where the config stands, for messages.
+    `path` is where the config stands, for messages. A ValueError of the package's own parts is a mistake in the config;
+    what a part from outside raises keeps its type and its place, and is told where in the config it arose.
     """
-    if not isinstance(arguments, Mapping):
-        raise ConfigError(f"{path}: expected a dict, got {arguments!r}")
-    parameters = inspect.signature(builder).parameters.values()
-    takes = {p.name: p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
-    offered = {key: value for key, value in context.items() if key in takes}
-    settable = [name for name in takes if name not in context]
-    for key in arguments:
-        if key in offered:
-            raise ConfigError(f"{path}.{key}: is worked out by the program; take it out of the config")
-        if key not in takes:
-            raise ConfigError(
-                f"{path}.{key}: {builder.__name__} takes no argument {key!r}.{did_you_mean(key, settable)}"
-                f" It takes: {', '.join(settable) or 'none'}"
-            )
-        check_type(arguments[key], takes[key].annotation, f"{path}.{key}")
-    for name, parameter in takes.items():
-        if parameter.default is parameter.empty and name not in arguments and name not in offered:
-            raise ConfigError(f"{path}: {builder.__name__} needs the argument {name!r}")
+    refuse(Check().arguments(builder, arguments, path, context))
+    takes = parameters_of(builder)
     try:
-        return builder(**arguments, **offered)
+        return builder(**arguments, **{key: value for key, value in context.items() if key in takes})
     except ConfigError:
         raise
     except UserError as error:
         raise type(error)(f"{path}: {error}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    except Exception as error:
+        if isinstance(error, ValueError) and is_own(builder) and not hasattr(error, NOTES):
+            raise ConfigError(f"{path}: {error}") from error
+        note(error, f"This was raised while {path} of the config was built")
+        raise
+
+
+NOTES = "__notes__"  # where Python keeps what is added to an error
+
+
+def note(error: Exception, text: str) -> None:
+    """Add a line to what the traceback shows; the innermost place stands first."""
+    if sys.version_info >= (3, 11):
+        error.add_note(text)
+        return
+    setattr(error, NOTES, [*getattr(error, NOTES, ()), text])
+    error.args = (f"{error}\n{text}",)
+
+
+def refuse(mistakes: list[str]) -> None:
+    """All of them in one message, if there are any."""
+    if mistakes:
+        raise ConfigError("\n".join(dict.fromkeys(mistakes)))
+
+
+def each(builds: Iterable[Callable[[], Built]]) -> list[Built]:
+    """What all of them build, or all that is wrong with them."""
+    built, mistakes = [], []
+    for build in builds:
+        try:
+            built.append(build())
+        except ConfigError as error:
+            mistakes.append(str(error))
+    refuse(mistakes)
+    return built
 
 
 def check_type(value: Any, annotation: Any, path: str) -> None:
-    """Refuse a word where a number belongs (`lr=0,1` on a command line). Only plain types are looked at."""
-    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
-    words = text.split(" | ")
-    if not all(word in PLAIN_TYPES for word in words):
-        return
-    expected = [PLAIN_TYPES[word] for word in words]
-    if not any(isinstance(value, kind) for kind in expected):
-        raise ConfigError(f"{path}: expected {' or '.join(words)}, got {value!r}")
+    """Refuse a word where a number belongs (`lr=0,1` on a command line)."""
+    refuse(Check().value(value, annotation, path))
 
 
 BACKBONES = Registry("backbone", "segbox.models.backbones")
@@ -142,12 +158,13 @@ OPTIMIZERS = Registry("optimizer", "segbox.engine.optim")
 
 def import_extensions(modules: list[str] | tuple[str, ...]) -> None:
     """The config's `imports`: modules outside the package that register parts of their own."""
-    if isinstance(modules, str):
-        raise ConfigError(f"imports: expected a list of modules, got {modules!r}")
+    check_type(modules, Sequence[str], "imports")
     for name in modules:
         try:
             importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not name.startswith(error.name):
+        except Exception as error:
+            is_missing = isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}.")
+            if not is_missing:
+                note(error, f"This was raised by the import of {name!r}, which the config's `imports` names")
                 raise
             raise ConfigError(f"imports: there is no module {name!r}; is its folder on PYTHONPATH?") from error

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from segbox.config import load_config
 from segbox.errors import ConfigError, ends_with_a_message
-from segbox.registry import import_extensions
 
 
 def parse() -> argparse.Namespace:
@@ -30,8 +29,11 @@ def main() -> None:
     if args.num < 1:
         raise ConfigError(f"--num {args.num}: expected 1 or more")
     config = load_config(args.config, args.cfg_options)
-    import_extensions(config.get("imports", ()))
-    data = config.get("data", {})
+
+    from segbox.engine.config_check import check_config
+
+    check_config(config, "data")
+    data = config["data"]
     if data.get(args.split) is None:
         raise ConfigError(f"{args.config}: has no data.{args.split}")
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from segbox.config import load_config
 from segbox.errors import ConfigError, ends_with_a_message
 from segbox.machine import cores
-from segbox.registry import import_extensions
 
 SPLITS = ("train", "val")
 
@@ -70,8 +69,11 @@ def main() -> None:
 def from_config(args: argparse.Namespace) -> tuple[dict[str, dict], dict | None]:
     """The data sets, and the model that is to see them, if there is one."""
     config = load_config(args.source, args.cfg_options)
-    import_extensions(config.get("imports", ()))
-    data = config.get("data", {})
+
+    from segbox.engine.config_check import check_config
+
+    check_config(config, "data")
+    data = config["data"]
     configs = {split: data[split] for split in SPLITS if data.get(split) is not None}
     if not configs:
         raise ConfigError(f"{args.source}: has neither data.train nor data.val to check")

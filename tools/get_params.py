@@ -78,13 +78,11 @@ def describe_config(args: argparse.Namespace) -> tuple[list[list[str]], dict[str
     from segbox.config import load_config
 
     config = load_config(args.config, args.cfg_options)
-    if "model" not in config:
-        raise ConfigError(f"{args.config}: has no section `model`")
 
+    from segbox.engine.config_check import check_config
     from segbox.models.complexity import build_without_data, costs_of
-    from segbox.registry import import_extensions
 
-    import_extensions(config.get("imports", ()))
+    check_config(config, "model")
     model = build_without_data(config.model, number_of_classes(config, args.num_classes))
     costs = costs_of(model, tuple(args.size))
     rows = [["part", "parameters", "GFLOPs"]]

@@ -48,12 +48,13 @@ def main() -> None:
     args = parse()
     config = load_config(args.config, args.cfg_options)
 
-    from segbox.engine.build import choose_device, require, start_logging
+    from segbox.engine.build import choose_device, start_logging
+    from segbox.engine.config_check import check_config
     from segbox.engine.predictor import Predictor
     from segbox.viz.predictions import find_sources, predict_files, predict_video
 
     start_logging()
-    require(config, "model")
+    check_config(config, "model")
     images, video = find_sources(args.source, Path(args.out))
     predictor = Predictor(config, args.checkpoint, choose_device(args.device))
     if video is not None:

@@ -94,24 +94,23 @@ def without_effect(args: argparse.Namespace, test: dict[str, Any]) -> list[str]:
 def main() -> None:
     args = parse()
     config = load_config(args.config, args.cfg_options)
-    config["test"], config["metric"] = asked(args, config)
 
     from segbox import distributed
-    from segbox.engine.build import check_classes, choose_device, require, start_logging
+    from segbox.engine.build import check_classes, choose_device, start_logging
+    from segbox.engine.config_check import check_config
     from segbox.engine.predictor import load_model
     from segbox.engine.protocol import Evaluation
     from segbox.engine.tables import score_table
-    from segbox.registry import import_extensions
     from segbox.viz.score_files import write_scores
     from segbox.viz.submission import describe_submission
     from segbox.viz.watch import watchers
 
     start_logging()
+    check_config(config, "model", "data")
+    config["test"], config["metric"] = asked(args, config)
     for note in without_effect(args, config["test"]):
         logger.info(note)
     device = choose_device(args.device)
-    require(config, "model", "data")
-    import_extensions(config.get("imports", ()))
     with distributed.process_group(device):
         evaluation = Evaluation(config, device, args.amp)
         model, content = load_model(config, args.checkpoint, len(evaluation.classes))

@@ -49,6 +49,7 @@ def main() -> None:
 
     from segbox import distributed
     from segbox.engine.build import build_runner, choose_device, start_logging
+    from segbox.engine.config_check import check_config
     from segbox.engine.recipe import Recipe, describe_batch, scale_rate, warn_of_rate
     from segbox.engine.work_dir import (
         discard_old_run,
@@ -59,6 +60,7 @@ def main() -> None:
         resume_after_restart,
     )
 
+    check_config(config, "model", "data", "optimizer", "train")
     recipe = Recipe.of_file(args.config)
     scaled = scale_rate(config, origins, recipe) if args.scale_lr else ""
     device = choose_device(args.device)

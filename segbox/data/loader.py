@@ -4,6 +4,7 @@ import inspect
 import random
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from segbox.data.datasets.dataset import SegDataset
+from segbox.data.datasets.wrapper import Shared
 from segbox.data.sample import Batch, Item, Sample, collate, collate_list
 from segbox.data.sampler import Draw, EndlessSampler, ShardSampler
 from segbox.data.transforms.pipeline import Pipeline, build_pipeline
@@ -20,7 +22,7 @@ from segbox.errors import ConfigError, DataError, UserError
 from segbox.machine import cores
 from segbox.registry import DATASETS
 
-SHARED = ("pipeline", "transform_labels", "skip_unreadable")  # arguments that a wrapper hands to the sets inside
+SHARED = tuple(field.name for field in fields(Shared))  # arguments that a wrapper hands to the sets inside
 
 
 def build_dataset(config: Mapping, path: str = "data", **context: Any) -> SegDataset:

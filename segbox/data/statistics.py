@@ -84,13 +84,16 @@ def median_frequency_weights(pixels: np.ndarray, pixels_where_present: np.ndarra
 
 def all_weights(pixels: np.ndarray, pixels_where_present: np.ndarray) -> dict[str, np.ndarray]:
     """By the name of the rule."""
-    return {
-        "inverse": inverse_weights(pixels),
-        "sqrt": inverse_weights(pixels, 1 / 2),
-        "cbrt": inverse_weights(pixels, 1 / 3),
-        "enet": enet_weights(pixels),
-        "median": median_frequency_weights(pixels, pixels_where_present),
-    }
+    return {name: weigh(pixels, pixels_where_present) for name, weigh in RULES.items()}
+
+
+RULES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "inverse": lambda pixels, _: inverse_weights(pixels),
+    "sqrt": lambda pixels, _: inverse_weights(pixels, 1 / 2),
+    "cbrt": lambda pixels, _: inverse_weights(pixels, 1 / 3),
+    "enet": lambda pixels, _: enet_weights(pixels),
+    "median": median_frequency_weights,
+}
 
 
 def _where_present(pixels: np.ndarray, weigh: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

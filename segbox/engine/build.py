@@ -4,10 +4,8 @@ import logging
 import os
 import platform
 import sys
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,92 +19,52 @@ from segbox.data.datasets.dataset import SegDataset
 from segbox.data.loader import Loader, build_dataset, train_loader
 from segbox.engine.checkpoint import unwritten
 from segbox.engine.class_weights import ClassWeights
-from segbox.engine.mishaps import ON_NAN
+from segbox.engine.config_check import check_config
 from segbox.engine.optim import build_optimizer
-from segbox.engine.protocol import DataSettings, Evaluation
-from segbox.engine.runner import AMP, Runner, steps_of
+from segbox.engine.protocol import Evaluation
+from segbox.engine.runner import Runner, steps_of
+from segbox.engine.settings import DataSettings, TrainSettings
 from segbox.engine.sharding import described, shard
 from segbox.engine.tables import score_table
 from segbox.engine.units import check_images
 from segbox.engine.work_dir import is_cut
-from segbox.errors import ConfigError, UserError, did_you_mean, printable
+from segbox.errors import ConfigError, printable
+from segbox.literals import as_plain
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
-from segbox.registry import HOOKS, call, check_type, import_extensions
+from segbox.registry import HOOKS, call
 
 logger = logging.getLogger("segbox")
-MOST_IMAGES = 1_000_000  # of a step
-
-
-@dataclass
-class TrainSettings:
-    """The section `train`. A step is made of `accumulate` batches.
-
-    `sync_batch_norm=None` means on several GPUs; True, on CPUs too. `on_nan="skip"` drops up to `max_skips` steps in a
-    row, "stop" ends the run. `deterministic` makes GPUs repeat themselves to the last bit. `shard` divides parameters,
-    gradients and the optimizer's state between the processes.
-    """
-
-    max_steps: int | None = None
-    max_epochs: float | None = None
-    accumulate: int = 1
-    clip_grad: float | None = None
-    on_nan: str = "stop"
-    max_skips: int = 10
-    amp: str | None = None
-    channels_last: bool = False
-    compile: bool = False
-    sync_batch_norm: bool | None = None
-    deterministic: bool = False
-    shard: bool = False
-
-    def __post_init__(self) -> None:
-        if self.amp not in AMP:
-            raise ValueError(f'amp={self.amp!r}: one of "bf16", "fp16" and None')
-        if self.on_nan not in ON_NAN:
-            raise ValueError(f'on_nan={self.on_nan!r}: "stop", or "skip" for up to `max_skips` steps in a row')
-        if self.max_skips < 1:
-            raise ValueError(f"max_skips={self.max_skips}: expected a number of steps, 1 or more")
-        if self.clip_grad is not None and self.clip_grad <= 0:
-            raise ValueError(f"clip_grad={self.clip_grad}: expected a largest norm above 0, or None")
 
 
 def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner:
     """Everything that `tools/train.py` runs. Within `distributed.process_group` for several processes."""
-    require(config, "model", "data", "optimizer", "train")
-    with placed("imports"):
-        import_extensions(config.get("imports", ()))
+    check_config(config, "model", "data", "optimizer", "train")
     cv2.setNumThreads(0)
     settings = call(TrainSettings, config.train, "train")
     data = call(DataSettings, config.data, "data")
     seed = config.get("seed", 0)
-    check_type(seed, "int", "seed")
-    if not 0 <= seed < 2**63:
-        raise ConfigError(f"seed: expected a number of 0 or more, of up to 63 bits, got {seed}")
+    per_process = share(data.batch_size, settings.accumulate)
     if data.train is None:
         raise ConfigError("data.train: the config has no training set")
-    with placed("data.train"):
-        dataset = build_dataset(data.train, "data.train")
-    with placed("data.val, test or metric"):
-        evaluation = None if data.val is None else Evaluation(config, device, settings.amp)
+    dataset = build_dataset(data.train, "data.train")
+    evaluation = None if data.val is None else Evaluation(config, device, settings.amp)
     if evaluation is not None and evaluation.classes != dataset.classes:
         raise ConfigError(f"data.val has other classes than data.train: {evaluation.classes} and {dataset.classes}")
-    per_process = share(data.batch_size, settings.accumulate)
     counts = {"max_steps": settings.max_steps, "max_epochs": settings.max_epochs}
     max_steps = call(steps_of, counts, "train", images=len(dataset), batch_size=data.batch_size)
 
     set_determinism(settings.deterministic)
     torch.manual_seed(seed)
-    with placed("model"):
-        model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, data.workers))
-        seen = {"data.train": dataset} | ({} if evaluation is None else {"data.val": evaluation.dataset})
-        check_images(seen, model, config.model)
-        model = place(model, device, settings)
-    with placed("optimizer"):
-        optimizer = build_optimizer(config.optimizer, model)
-    with placed("hooks"):
-        hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
+    model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, data.workers))
+    seen = {"data.train": dataset} | ({} if evaluation is None else {"data.val": evaluation.dataset})
+    check_images(seen, model, config.model)
+    model = place(model, device, settings)
+    optimizer = build_optimizer(config.optimizer, model)
+    hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
+
+    palette = [list(map(int, colour)) for colour in dataset.palette]
 
     def batches(draw: int) -> Loader:
         rank, world, pin = distributed.rank(), distributed.world_size(), device.type == "cuda"
@@ -133,7 +91,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         work_dir=work_dir,
         device=device,
         classes=dataset.classes,
-        description={"config": config.to_dict(), "palette": [list(map(int, colour)) for colour in dataset.palette]},
+        description={"config": as_plain(config, "config"), "palette": palette},
         seed=seed,
         accumulate=settings.accumulate,
         clip_grad=settings.clip_grad,
@@ -145,36 +103,10 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     )
 
 
-def require(config: Config, *sections: str) -> None:
-    for section in sections:
-        if section not in config:
-            raise ConfigError(f"the config has no section {section!r}.{did_you_mean(section, config)}")
-    for section in ("model", "data", "optimizer", "train", "hooks", "test", "metric"):
-        if not isinstance(config.get(section, {}), Mapping):
-            raise ConfigError(f"{section}: expected a dict, got {config[section]!r}")
-
-
-@contextmanager
-def placed(path: str) -> Iterator[None]:
-    """A part that stumbles over a value of a kind that nobody thought of has no words for it; its place is known."""
-    try:
-        yield
-    except (UserError, OSError):
-        raise
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise ConfigError(
-            f"{path}: is not as the program expects it: {type(error).__name__}: {first_line(error)}"
-            f" (in {Path(last.filename).name}, line {last.lineno})"
-        ) from error
-
-
 def share(batch_size: int, accumulate: int) -> int:
     """Images per process and forward pass."""
     parts = distributed.world_size() * accumulate
-    if batch_size > MOST_IMAGES:
-        raise ConfigError(f"data.batch_size={batch_size}: a step of more than {MOST_IMAGES} images would never end")
-    if batch_size < 1 or accumulate < 1 or batch_size % parts:
+    if batch_size % parts:
         raise ConfigError(
             f"data.batch_size={batch_size} is the images of a step over all processes; it must be a multiple of"
             f" {distributed.world_size()} process(es) x {accumulate} accumulated part(s)"

@@ -4,11 +4,20 @@ import logging
 
 from segbox import distributed
 from segbox.data.datasets.dataset import SegDataset
-from segbox.data.statistics import all_weights, class_pixels
+from segbox.data.statistics import RULES, all_weights, class_pixels
 from segbox.errors import ConfigError, did_you_mean
 
 logger = logging.getLogger("segbox")
 AUTO = "enet"  # bounded, so that a class of a hundred pixels does not outweigh the rest
+
+
+def check_rule(rule: str) -> None:
+    known = ["auto", *RULES]
+    if rule not in known:
+        raise ConfigError(
+            f"class_weight: there is no rule {rule!r}.{did_you_mean(rule, known)} Rules: {', '.join(known)}; or give a"
+            " number for each class"
+        )
 
 
 class ClassWeights:
@@ -20,15 +29,10 @@ class ClassWeights:
         self.by_rule: dict[str, list[float]] = {}
 
     def __call__(self, rule: str) -> list[float]:
+        check_rule(rule)
         if not self.by_rule:
             self.by_rule = self._count()
         name = AUTO if rule == "auto" else rule
-        if name not in self.by_rule:
-            known = ["auto", *self.by_rule]
-            raise ConfigError(
-                f"class_weight={rule!r}: there is no such rule.{did_you_mean(rule, known)} Rules: {', '.join(known)};"
-                f" or give {len(self.dataset.classes)} numbers"
-            )
         weights = self.by_rule[name]
         logger.info("class weights (%s): %s", name, ", ".join(f"{w:.3g}" for w in weights))
         return weights

@@ -1,24 +1,35 @@
 """Optimizers, and which parameters get which settings."""
 
-import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import UNKNOWN, Made
 from segbox.errors import CheckpointError, ConfigError, did_you_mean
-from segbox.registry import OPTIMIZERS, call
+from segbox.registry import OPTIMIZERS, call, check_type
 
 OPTIMIZERS.register(torch.optim.SGD)
 OPTIMIZERS.register(torch.optim.Adam)
 OPTIMIZERS.register(torch.optim.AdamW)
 
 
-RULE_SETTINGS = ("lr_mult", "weight_decay")
 GROUP_SETTINGS = ("head_lr_mult", "decay_norms", "decay_biases", "rules")
+
+
+@dataclass
+class Rule:
+    """What the optimizer's `rules` may say of the parameters that a pattern matches."""
+
+    lr_mult: float | None = None
+    weight_decay: float | None = None
+
+
+Rules = Mapping[str, Annotated[Mapping, Made(Rule)]]
 
 
 def build_optimizer(config: Mapping, model: nn.Module) -> torch.optim.Optimizer:
@@ -28,18 +39,9 @@ def build_optimizer(config: Mapping, model: nn.Module) -> torch.optim.Optimizer:
     - decay_norms, decay_biases: False takes them out of the weight decay
     - rules: {"pattern of names": dict(lr_mult=..., weight_decay=...)}, `*` standing for anything; later ones win
     """
-    if "lr" not in config:
-        raise ConfigError("optimizer.lr: the learning rate is missing")
-    takes = inspect.signature(OPTIMIZERS.get(config.get("type"), "optimizer")).parameters
-    known = [*(name for name in takes if name != "params"), *GROUP_SETTINGS]
-    for key in config:
-        if key not in ("type", *known):
-            raise ConfigError(
-                f"optimizer.{key}: is no setting.{did_you_mean(key, known)} {config['type']} takes: {', '.join(known)}"
-            )
-    shared = {"weight_decay": 0.0, **{key: config[key] for key in ("lr", "weight_decay") if key in config}}
-    settings = {key: config[key] for key in GROUP_SETTINGS if key in config}
-    groups = call(parameter_groups, {**shared, **settings}, "optimizer", model=model)
+    check_type(config, OptimizerConfig, "optimizer")
+    settings = {key: config[key] for key in ("lr", "weight_decay", *GROUP_SETTINGS) if key in config}
+    groups = call(parameter_groups, settings, "optimizer", model=model)
     own = {key: value for key, value in config.items() if key not in GROUP_SETTINGS}
     return OPTIMIZERS.build(own, "optimizer", params=groups)
 
@@ -47,11 +49,11 @@ def build_optimizer(config: Mapping, model: nn.Module) -> torch.optim.Optimizer:
 def parameter_groups(
     model: nn.Module,
     lr: float,
-    weight_decay: float,
+    weight_decay: float = 0.0,
     head_lr_mult: float = 1.0,
     decay_norms: bool = True,
     decay_biases: bool = True,
-    rules: Mapping[str, Mapping[str, float]] | None = None,
+    rules: Rules | None = None,
 ) -> list[dict[str, Any]]:
     """Parameters that share a rate and a decay share a group; each keeps its `base_lr` for the schedule."""
     if not 0 <= lr < math.inf:
@@ -73,6 +75,16 @@ def parameter_groups(
     return list(groups.values())
 
 
+def try_optimizer(builder: Callable, arguments: Mapping, path: str, params: None) -> None:
+    """For a check: on one parameter, with what PyTorch says of the settings that the config names."""
+    call(builder, arguments, path, params=[nn.Parameter(torch.zeros(1))])
+
+
+OptimizerConfig = Annotated[
+    Mapping, Made(OPTIMIZERS, {"params": None, "model": UNKNOWN}, parameter_groups, try_optimizer)
+]
+
+
 def names_in_norms(model: nn.Module) -> set[str]:
     """The names of parameters that norms own: whatever is called a norm and holds vectors."""
     names = set()
@@ -82,18 +94,10 @@ def names_in_norms(model: nn.Module) -> set[str]:
     return names
 
 
-def check_rules(rules: Mapping[str, Mapping[str, float]], named: Mapping[str, nn.Parameter]) -> None:
-    for pattern, settings in rules.items():
-        place = f"optimizer.rules[{pattern!r}]"
+def check_rules(rules: Mapping[str, Any], named: Mapping[str, nn.Parameter]) -> None:
+    for pattern in rules:
         if not any(fnmatchcase(name, pattern) for name in named):
-            raise ConfigError(f"{place}: matches no parameter.{did_you_mean(pattern, named)}")
-        if not isinstance(settings, Mapping):
-            raise ConfigError(f"{place}: expected dict(lr_mult=...), dict(weight_decay=...) or both, got {settings!r}")
-        for key in settings:
-            if key not in RULE_SETTINGS:
-                raise ConfigError(
-                    f"{place}: knows lr_mult and weight_decay, not {key!r}.{did_you_mean(key, RULE_SETTINGS)}"
-                )
+            raise ConfigError(f"optimizer.rules.{pattern}: matches no parameter.{did_you_mean(pattern, named)}")
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, dict]:

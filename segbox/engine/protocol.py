@@ -1,7 +1,6 @@
 """How a model is scored: the validation set, the sections `test` and `metric` of a config, and what they mean."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,21 +13,11 @@ from segbox.engine.evaluation import Watch, evaluate
 from segbox.engine.metric_set import MetricSet
 from segbox.engine.progress import with_progress
 from segbox.engine.runner import AMP
+from segbox.engine.settings import DataSettings
 from segbox.engine.sharding import in_step
 from segbox.errors import ConfigError
 from segbox.models.inference import build_predict, pair
 from segbox.registry import call
-
-
-@dataclass
-class DataSettings:
-    """The section `data`. `batch_size` counts the images of a step over all processes; `workers` is per process."""
-
-    train: Mapping[str, Any] | None = None
-    val: Mapping[str, Any] | None = None
-    batch_size: int = 16
-    val_batch_size: int = 1
-    workers: int = 4
 
 
 class Evaluation:

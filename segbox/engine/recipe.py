@@ -5,7 +5,7 @@ from pathlib import Path
 
 from segbox import distributed
 from segbox.config import COMMAND_LINE, Config, Origins, stated_value, value_at
-from segbox.engine.protocol import DataSettings
+from segbox.engine.settings import DataSettings
 from segbox.errors import ConfigError
 from segbox.registry import check_type
 
@@ -23,7 +23,7 @@ class Recipe:
     def of_file(cls, path: str | Path) -> "Recipe":
         """As the config file states it, before the command line changes anything."""
         batch_size = stated_value(path, BATCH) or DataSettings.batch_size
-        check_type(batch_size, "int", f"{path}: {BATCH}")
+        check_type(batch_size, int, f"{path}: {BATCH}")
         return cls(batch_size, stated_value(path, RATE))
 
     @classmethod
@@ -38,8 +38,8 @@ def scale_rate(config: Config, origins: Origins, recipe: Recipe) -> str:
         raise ConfigError(
             f"--scale-lr scales the recipe's own {RATE} ({recipe.lr}); the command line gives {run.lr}. Leave one out"
         )
-    check_type(run.lr, "float", RATE)
-    check_type(run.batch_size, "int", BATCH)
+    check_type(run.lr, float, RATE)
+    check_type(run.batch_size, int, BATCH)
     if run.batch_size == recipe.batch_size:
         return f"lr stays {run.lr:g}: {run.batch_size} images a step, as in the recipe"
     factor = run.batch_size / recipe.batch_size

@@ -1,18 +1,44 @@
 """The heads of a config with their losses, ready to be built for any number of classes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from segbox import IGNORE_INDEX
+from segbox.arguments import UNKNOWN, Made
 from segbox.errors import ConfigError
 from segbox.models.heads.head import DecodeHead
 from segbox.models.layers import initialize
 from segbox.models.losses.pixels import check_labels
 from segbox.models.norms import convert_norm
-from segbox.registry import HEADS, LOSSES
+from segbox.registry import HEADS, LOSSES, call, each
+
+
+@dataclass
+class LossSettings:
+    """What a loss's dict may say beside the arguments of the loss."""
+
+    loss_weight: float = 1.0
+
+
+LossConfig = Annotated[Mapping, Made(LOSSES, {"num_classes": UNKNOWN}, LossSettings, call)]
+
+
+@dataclass
+class HeadSettings:
+    """What a head's dict may say beside the arguments of the head."""
+
+    loss: LossConfig | Sequence[LossConfig] | None = None  # None: cross entropy
+    out_channels: int | None = None
+    num_classes: int | None = None
+
+
+SEEN = {"in_channels": UNKNOWN, "in_strides": UNKNOWN}
+HeadConfig = Annotated[Mapping, Made(HEADS, {**SEEN, "num_classes": UNKNOWN}, HeadSettings)]
 
 
 class Criterion(nn.Module):
@@ -95,24 +121,26 @@ def plan_head(
 ) -> HeadPlan:
     """The head's dict says the loss, or a list of them, each with a `loss_weight`; `out_channels=1` if it is binary."""
     config = dict(config)
-    if config.pop("num_classes", num_classes) != num_classes:
+    own = HeadSettings(**{field.name: config.pop(field.name, None) for field in fields(HeadSettings)})
+    if own.num_classes not in (None, num_classes):
         raise ConfigError(f"{path}.num_classes: the data set has {num_classes} classes; leave this out")
-    losses = config.pop("loss", {"type": "CrossEntropyLoss"})
-    out_channels = config.pop("out_channels", num_classes)
-    if out_channels not in (1, num_classes):
-        raise ConfigError(f"{path}.out_channels: {out_channels!r}; it is one for each class, or 1 if there are two")
+    if own.out_channels not in (None, 1, num_classes):
+        raise ConfigError(f"{path}.out_channels: {own.out_channels!r}; it is one for each class, or 1 if there are two")
     if HEADS.get(config.get("type"), path).sees_images:
         seen = {"in_channels": (image_channels, *seen["in_channels"]), "in_strides": (1, *seen["in_strides"])}
-    is_binary = out_channels == 1 and num_classes != 1
+    is_binary = own.out_channels == 1 and num_classes != 1
+    losses = {"type": "CrossEntropyLoss"} if own.loss is None else own.loss
     return HeadPlan(config, path, is_binary, losses, seen, norm, init, zero_gamma)
 
 
 def build_criterion(losses: Mapping | Sequence[Mapping], path: str, num_classes: int) -> Criterion:
     many = [losses] if isinstance(losses, Mapping) else losses
+    if not many:
+        raise ConfigError(f"{path}: expected a loss, or a list of one or more")
     paths = [path] if isinstance(losses, Mapping) else [f"{path}.{i}" for i in range(len(many))]
     weights = [loss.get("loss_weight", 1.0) for loss in many]
     bare = [{key: value for key, value in loss.items() if key != "loss_weight"} for loss in many]
-    built = [LOSSES.build(loss, place, num_classes=num_classes) for loss, place in zip(bare, paths)]
+    built = each(partial(LOSSES.build, loss, place, num_classes=num_classes) for loss, place in zip(bare, paths))
     return Criterion(built, weights, num_classes)
 
 

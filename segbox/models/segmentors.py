@@ -1,23 +1,26 @@
 """EncoderDecoder, and the one place where model dicts become modules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import UNKNOWN, Made
 from segbox.errors import ConfigError
 from segbox.models.class_weight import Weigh, with_class_weights
 from segbox.models.freezing import parameters_of_maps
-from segbox.models.head_plan import Criterion, HeadPlan, plan_head
+from segbox.models.head_plan import SEEN, Criterion, HeadConfig, HeadPlan, plan_head
 from segbox.models.heads.head import DecodeHead
 from segbox.models.layers import ResidualBlock, initialize, resize
 from segbox.models.losses.pixels import all_classes
 from segbox.models.norms import batch_norms, convert_norm, measure_statistics
 from segbox.models.stem import fit_stem
 from segbox.models.weights import Fit, load_weights, read_weights
-from segbox.registry import BACKBONES, NECKS, SEGMENTORS
+from segbox.registry import BACKBONES, NECKS, SEGMENTORS, call, each
 
 PARTS = ("backbone", "neck", "decode_head", "auxiliary_heads")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of RGB bytes
@@ -195,13 +198,23 @@ def named(prefix: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": value for name, value in losses.items()}
 
 
+def try_backbone(builder: Callable, arguments: Mapping, path: str) -> nn.Module:
+    """For a check: without memory, and without a download."""
+    with torch.device("meta"):
+        return call(builder, {key: value for key, value in arguments.items() if key != "pretrained"}, path)
+
+
+BackboneConfig = Annotated[Mapping, Made(BACKBONES, trial=try_backbone)]
+NeckConfig = Annotated[Mapping, Made(NECKS, SEEN)]
+
+
 @SEGMENTORS.register(name="EncoderDecoder")
 def build_encoder_decoder(
-    backbone: Mapping,
-    decode_head: Mapping,
+    backbone: BackboneConfig,
+    decode_head: HeadConfig,
     num_classes: int,
-    neck: Mapping | None = None,
-    auxiliary_head: Mapping | Sequence[Mapping] | None = None,
+    neck: NeckConfig | None = None,
+    auxiliary_head: HeadConfig | Sequence[HeadConfig] | None = None,
     mean: Sequence[float] | float = IMAGENET_MEAN,
     std: Sequence[float] | float = IMAGENET_STD,
     weights: str | None = None,
@@ -224,9 +237,10 @@ def build_encoder_decoder(
     channels = backbone.get("in_channels", 3)
     decode = (decode_head, "model.decode_head", maps_of(encoder if neck is None else connection))
     configs = [decode, *((*auxiliary, maps_of(encoder)) for auxiliary in auxiliary_configs(auxiliary_head))]
-    plans = [plan_head(c, path, num_classes, channels, seen, converted, init, zero_gamma) for c, path, seen in configs]
-    heads = [plan.build(num_classes) for plan in plans]
-    criteria = [plan.build_criterion(num_classes) for plan in plans]
+    begun = (converted, init, zero_gamma)
+    plans = each(partial(plan_head, own, path, num_classes, channels, seen, *begun) for own, path, seen in configs)
+    heads = each(partial(plan.build, num_classes) for plan in plans)
+    criteria = each(partial(plan.build_criterion, num_classes) for plan in plans)
     mean, std = per_channel(mean, channels, "mean"), per_channel(std, channels, "std")
     model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, plans)
     if backbone_weights is not None:
@@ -292,6 +306,16 @@ def per_channel(numbers: Sequence[float] | float, channels: int, name: str) -> t
             f" say model.{name}=[...] with {channels} numbers, or one number for all of them"
         )
     return tuple(map(float, numbers))
+
+
+@dataclass
+class SegmentorSettings:
+    """What a model's dict may say beside the arguments of the model."""
+
+    num_classes: int | None = None  # of a model without a data set
+
+
+SegmentorConfig = Annotated[Mapping, Made(SEGMENTORS, {"num_classes": UNKNOWN}, SegmentorSettings)]
 
 
 def build_segmentor(config: Mapping, num_classes: int | None, weigh: Weigh = lambda rule: None) -> nn.Module:

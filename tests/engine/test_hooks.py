@@ -193,7 +193,7 @@ def test_an_unknown_best_score_is_refused_before_the_first_step(tmp_path):
         ({"type": "Checkpoint", "interval": 1, "keep": 0}, "keep=0: at least the newest"),
         ({"type": "Checkpoint"}, "Checkpoint needs the argument 'interval'"),
         ({"type": "Checkpoint", "intervall": 1}, 'Did you mean "interval"'),
-        ({"type": "PolyLR", "warmup": 0.1}, r"hooks\.x\.warmup: expected int, got 0\.1"),
+        ({"type": "PolyLR", "warmup": 0.1}, r"hooks\.x\.warmup: expected a whole number, got 0\.1"),
     ],
 )
 def test_mistakes(config, message):

@@ -62,19 +62,24 @@ def test_later_rules_win_and_replace_the_head_rate():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lr": None}, "optimizer.lr: expected float, got None"),
-        ({"lr": "0,1"}, "optimizer.lr: expected float, got '0,1'"),
-        ({"lr": float("inf")}, "optimizer: lr=inf: expected a number of 0 or more"),
-        ({"lr": float("nan")}, "optimizer: lr=nan: expected a number of 0 or more"),
+        ({"lr": None}, "optimizer.lr: expected a number, got None"),
+        ({"lr": "0,1"}, "optimizer.lr: expected a number, got '0,1'"),
+        ({"lr": float("inf")}, "optimizer.lr: expected a finite number, got inf"),
+        ({"lr": float("nan")}, "optimizer.lr: expected a finite number, got nan"),
         ({"type": "SDG"}, "optimizer: there is no optimizer 'SDG'. Did you mean \"SGD\"?"),
-        ({"momentun": 0.9}, 'optimizer.momentun: is no setting. Did you mean "momentum"? SGD takes: lr'),
+        (
+            {"momentun": 0.9},
+            "optimizer.momentun: SGD takes no argument 'momentun'. Did you mean \"momentum\"? It takes: lr",
+        ),
         ({"head_lr_mul": 10}, 'Did you mean "head_lr_mult"?'),
-        ({"rules": {"haed.*": {}}}, "optimizer.rules['haed.*']: matches no parameter"),
+        ({"rules": {"haed.*": {}}}, "optimizer.rules.haed.*: matches no parameter"),
         (
             {"rules": {"head.*": {"lr_mul": 1}}},
-            "knows lr_mult and weight_decay, not 'lr_mul'. Did you mean \"lr_mult\"?",
+            "optimizer.rules.head.*.lr_mul: Rule takes no argument 'lr_mul'. Did you mean \"lr_mult\"? It takes: lr_m",
         ),
-        ({"rules": {"head.*": 0.1}}, "optimizer.rules['head.*']: expected dict(lr_mult=...)"),
+        ({"rules": {"head.*": 0.1}}, "optimizer.rules.head.*: expected a dict, got 0.1"),
+        ({"rules": {"head.*": {"lr_mult": "x"}}}, "optimizer.rules.head.*.lr_mult: expected a number or None, got 'x'"),
+        ({"lr": -1.0}, "optimizer: lr=-1.0: expected a number of 0 or more"),
         ({"momentum": -1.0}, "optimizer: Invalid momentum value"),
     ],
 )
@@ -85,7 +90,7 @@ def test_mistakes(change, message):
 
 
 def test_no_rate():
-    with pytest.raises(ConfigError, match=r"optimizer\.lr: the learning rate is missing"):
+    with pytest.raises(ConfigError, match=r"optimizer: SGD needs the argument 'lr'"):
         build_optimizer({"type": "SGD"}, Net())
 
 

@@ -184,8 +184,8 @@ def test_the_default_stride_is_two_thirds_of_the_window(model, images):
         ({"mode": "slide", "window": (8, 8), "stride": 0}, "a stride lies between 1 and the window"),
         ({"base_size": 0}, "test: base_size 0: expected 1 pixel or more"),
         ({"divisor": 0}, "test: divisor 0: expected 1 pixel or more"),
-        ({"divisor": 2.5}, "test.divisor: expected int, got 2.5"),
-        ({"flip": "yes"}, "test.flip: expected bool, got 'yes'"),
+        ({"divisor": 2.5}, "test.divisor: expected a whole number, got 2.5"),
+        ({"flip": "yes"}, "test.flip: expected True or False, got 'yes'"),
         ({"scale": (1.0,)}, "test.scale: build_predict takes no argument 'scale'. Did you mean \"scales\"?"),
     ],
 )

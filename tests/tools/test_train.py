@@ -217,7 +217,7 @@ def test_an_unreadable_image_is_replaced_if_the_config_says_so(config, monkeypat
             ["--cfg-options", "model.decode_head.type=FCNHaed"],
             "model.decode_head: there is no head 'FCNHaed'. Did you mean \"FCNH",
         ),
-        (["--cfg-options", "train.max_steps=4k"], "train.max_steps: expected int or None, got '4k'"),
+        (["--cfg-options", "train.max_steps=4k"], "train.max_steps: expected a whole number or None, got '4k'"),
         (["--device", "warp"], "--device warp: "),
         (["--resume", "gone.pt"], "there is no checkpoint gone.pt"),
         (["--resume", "stop_at.py"], "stop_at.py: is no checkpoint"),

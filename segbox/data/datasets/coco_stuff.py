@@ -1,7 +1,5 @@
 """COCO-Stuff 164k (https://github.com/nightrome/cocostuff): COCO 2017 with things and stuff named."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
 from segbox import IGNORE_INDEX
@@ -15,7 +13,7 @@ from segbox.data.datasets.pairs import (
     paths_in,
 )
 from segbox.data.palette import default_palette
-from segbox.data.transforms.pipeline import Pipeline
+from segbox.data.transforms.pipeline import PipelineConfig
 from segbox.registry import DATASETS
 
 FOLDERS = {"train": "train2017", "val": "val2017"}
@@ -60,7 +58,7 @@ def _file_ids() -> np.ndarray:
 def coco_stuff(
     root: str,
     split: str = "train",
-    pipeline: Pipeline | Sequence[Mapping] = (),
+    pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
 ) -> PairDataset:

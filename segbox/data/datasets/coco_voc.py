@@ -1,10 +1,8 @@
 """COCO 2017 (https://cocodataset.org) with the classes of PASCAL VOC: what nets for VOC are trained on first."""
 
-from collections.abc import Mapping, Sequence
-
 from segbox.data.datasets.pairs import PairDataset, check_split, find_pairs, open_root
 from segbox.data.datasets.pascal_voc import CLASSES, PALETTE
-from segbox.data.transforms.pipeline import Pipeline
+from segbox.data.transforms.pipeline import PipelineConfig
 from segbox.registry import DATASETS
 
 FOLDERS = {"train": "train2017", "val": "val2017"}
@@ -29,7 +27,7 @@ Expected in the root (now {root}):
 def coco_voc(
     root: str,
     split: str = "train",
-    pipeline: Pipeline | Sequence[Mapping] = (),
+    pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
 ) -> PairDataset:

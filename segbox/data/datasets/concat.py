@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from segbox.data.datasets.dataset import SegDataset
-from segbox.data.datasets.wrapper import DatasetWrapper, check_agree, check_built
+from segbox.data.datasets.wrapper import DatasetWrapper, Inner, check_agree, check_built
 from segbox.registry import DATASETS
 
 
@@ -13,7 +13,7 @@ from segbox.registry import DATASETS
 class ConcatDataset(DatasetWrapper):
     """All images of all sets. They must agree on classes and palette; RepeatDataset inside changes the balance."""
 
-    def __init__(self, datasets: Sequence[SegDataset]) -> None:
+    def __init__(self, datasets: Sequence[Inner]) -> None:
         if not isinstance(datasets, Sequence) or not datasets:
             raise ValueError(f"datasets={datasets!r}: expected a list of one data set or more")
         for position, dataset in enumerate(datasets):

@@ -6,7 +6,7 @@ import numpy as np
 
 from segbox.data.datasets.dataset import Colour
 from segbox.data.datasets.pairs import IMAGE_SUFFIXES, PairDataset, check_split, find_pairs, open_root
-from segbox.data.transforms.pipeline import Pipeline
+from segbox.data.transforms.pipeline import PipelineConfig
 from segbox.registry import DATASETS
 
 HOW_TO_GET = """\
@@ -32,7 +32,7 @@ def register(
     def dataset(
         root: str,
         split: str = "train",
-        pipeline: Pipeline | Sequence[Mapping] = (),
+        pipeline: PipelineConfig = (),
         transform_labels: bool = True,
         skip_unreadable: bool = False,
     ) -> PairDataset:

@@ -24,7 +24,7 @@ from segbox.data.files import KINDS, read_label
 from segbox.data.headers import read_header
 from segbox.data.palette import checked_palette, default_palette
 from segbox.data.sample import Sample
-from segbox.data.transforms.pipeline import Pipeline, as_pipeline
+from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
 from segbox.errors import DataError
 from segbox.registry import DATASETS
 
@@ -61,7 +61,7 @@ class FolderDataset(SegDataset):
         label_suffix: str = ".png",
         label_map: Mapping[int, int] | None = None,
         channels: int = 3,
-        pipeline: Pipeline | Sequence[Mapping] = (),
+        pipeline: PipelineConfig = (),
         transform_labels: bool = True,
         skip_unreadable: bool = False,
         split_file: str | None = None,

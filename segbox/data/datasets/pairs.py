@@ -12,7 +12,7 @@ from segbox import IGNORE_INDEX
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.files import read_image, read_label
 from segbox.data.sample import Sample
-from segbox.data.transforms.pipeline import Pipeline, as_pipeline
+from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
 from segbox.errors import DataError, did_you_mean, printable
 
 File = TypeVar("File", str, Path)
@@ -33,7 +33,7 @@ class PairDataset(SegDataset):
         classes: Sequence[str],
         palette: Sequence[Colour],
         label_table: np.ndarray = SAME_IDS,
-        pipeline: Pipeline | Sequence[Mapping] = (),
+        pipeline: PipelineConfig = (),
         transform_labels: bool = True,
         skip_unreadable: bool = False,
     ) -> None:

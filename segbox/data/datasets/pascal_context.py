@@ -1,7 +1,5 @@
 """Pascal Context (https://cs.stanford.edu/~roozbeh/pascal-context): VOC 2010 with every pixel named."""
 
-from collections.abc import Mapping, Sequence
-
 from segbox.data.datasets.ade20k import PALETTE as ADE20K_PALETTE
 from segbox.data.datasets.pairs import (
     SAME_IDS,
@@ -13,7 +11,7 @@ from segbox.data.datasets.pairs import (
     open_root,
     read_names,
 )
-from segbox.data.transforms.pipeline import Pipeline
+from segbox.data.transforms.pipeline import PipelineConfig
 from segbox.registry import DATASETS
 
 LISTS = "ImageSets/SegmentationContext"
@@ -43,7 +41,7 @@ def pascal_context(
     root: str,
     split: str = "train",
     use_background: bool = False,
-    pipeline: Pipeline | Sequence[Mapping] = (),
+    pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
 ) -> PairDataset:

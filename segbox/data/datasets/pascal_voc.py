@@ -1,6 +1,5 @@
 """PASCAL VOC 2012 (http://host.robots.ox.ac.uk/pascal/VOC/voc2012), also with the masks of SBD that augment it."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from segbox.data.datasets.dataset import Colour
@@ -13,7 +12,7 @@ from segbox.data.datasets.pairs import (
     paths_in,
     read_names,
 )
-from segbox.data.transforms.pipeline import Pipeline
+from segbox.data.transforms.pipeline import PipelineConfig
 from segbox.errors import DataError
 from segbox.registry import DATASETS
 
@@ -57,7 +56,7 @@ PALETTE = bit_colours(len(CLASSES))
 def pascal_voc(
     root: str,
     split: str = "train",
-    pipeline: Pipeline | Sequence[Mapping] = (),
+    pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
 ) -> PairDataset:

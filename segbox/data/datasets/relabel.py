@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import PairDataset
-from segbox.data.datasets.wrapper import check_built
+from segbox.data.datasets.wrapper import Inner, check_built
 from segbox.data.palette import checked_palette
 from segbox.errors import ConfigError, did_you_mean
 from segbox.registry import DATASETS
@@ -16,7 +15,7 @@ from segbox.registry import DATASETS
 
 @DATASETS.register(name="RelabelDataset")
 def relabel(
-    dataset: SegDataset,
+    dataset: Inner,
     classes: Mapping[str, str | Sequence[str]] | Sequence[str],
     rest: str | None = None,
     palette: Sequence[Sequence[int]] | None = None,

@@ -1,7 +1,7 @@
 """A data set several times over."""
 
 from segbox.data.datasets.dataset import SegDataset
-from segbox.data.datasets.wrapper import DatasetWrapper, check_built
+from segbox.data.datasets.wrapper import DatasetWrapper, Inner, check_built
 from segbox.registry import DATASETS
 
 
@@ -9,7 +9,7 @@ from segbox.registry import DATASETS
 class RepeatDataset(DatasetWrapper):
     """Each image `times` times in an epoch: longer epochs, or more weight inside a ConcatDataset."""
 
-    def __init__(self, dataset: SegDataset, times: int) -> None:
+    def __init__(self, dataset: Inner, times: int) -> None:
         if times < 1:
             raise ValueError(f"times={times!r}: expected 1 or more")
         self.dataset = check_built(dataset, "dataset")

@@ -1,7 +1,7 @@
 """Generated pictures of shapes: a data set to try things on, without a download."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -11,7 +11,7 @@ from segbox import IGNORE_INDEX
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.palette import default_palette
 from segbox.data.sample import Sample
-from segbox.data.transforms.pipeline import Pipeline, as_pipeline
+from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
 from segbox.registry import DATASETS
 
 SHADOW = (58, 58, 64)
@@ -35,7 +35,7 @@ class ShapesDataset(SegDataset):
         size: Sequence[int] = (96, 128),
         radii: Sequence[float] = (0.1, 0.24),
         seed: int = 0,
-        pipeline: Pipeline | Sequence[Mapping] = (),
+        pipeline: PipelineConfig = (),
         transform_labels: bool = True,
     ) -> None:
         if num_images < 1 or min(size) < 16:

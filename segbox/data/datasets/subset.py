@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from segbox.data.datasets.dataset import SegDataset
-from segbox.data.datasets.wrapper import DatasetWrapper, check_built
+from segbox.data.datasets.wrapper import DatasetWrapper, Inner, check_built
 from segbox.registry import DATASETS
 
 
@@ -15,7 +15,7 @@ class SubsetDataset(DatasetWrapper):
 
     def __init__(
         self,
-        dataset: SegDataset,
+        dataset: Inner,
         indices: Sequence[int] | None = None,
         first: int | None = None,
         fraction: float | None = None,

@@ -1,12 +1,36 @@
 """Data sets made of other data sets."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
+from segbox.arguments import Made, parameters_of
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.sample import Sample
 from segbox.data.sampler import Draw
+from segbox.data.transforms.pipeline import PipelineConfig
 from segbox.errors import ConfigError
+from segbox.registry import DATASETS
+
+
+@dataclass
+class Shared:
+    """What a wrapper may say for the data sets inside it, in place of their own."""
+
+    pipeline: PipelineConfig = ()
+    transform_labels: bool = True
+    skip_unreadable: bool = False
+
+
+class MadeDataset(Made):
+    def beside_of(self, builder: Callable) -> Callable | None:
+        return Shared if {"dataset", "datasets"} & parameters_of(builder).keys() else None
+
+
+MADE = MadeDataset(DATASETS)
+DatasetConfig = Annotated[Mapping, MADE]
+Inner = Annotated[SegDataset, MADE]  # a data set inside a wrapper: in the config a dict
 
 
 class DatasetWrapper(SegDataset):

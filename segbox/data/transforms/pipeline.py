@@ -2,12 +2,15 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Annotated
 
+from segbox.arguments import Made
 from segbox.data.render import render
 from segbox.data.sample import Sample
 from segbox.data.transforms.transform import Transform
 from segbox.errors import ConfigError
-from segbox.registry import TRANSFORMS
+from segbox.registry import TRANSFORMS, call, each
 
 
 class Pipeline:
@@ -32,13 +35,16 @@ class Pipeline:
                 )
 
 
+PipelineConfig = Pipeline | Sequence[Annotated[Mapping, Made(TRANSFORMS, trial=call)]]
+
+
 def build_pipeline(configs: Sequence[Mapping], path: str = "pipeline") -> Pipeline:
     if isinstance(configs, (str, Mapping)) or not isinstance(configs, Sequence):
         raise ConfigError(f"{path}: expected a list of transforms, [dict(type=..., ...), ...], got {configs!r}")
-    return Pipeline([TRANSFORMS.build(config, f"{path}.{i}") for i, config in enumerate(configs)], path)
+    return Pipeline(each(partial(TRANSFORMS.build, config, f"{path}.{i}") for i, config in enumerate(configs)), path)
 
 
-def as_pipeline(pipeline: Pipeline | Sequence[Mapping], transform_labels: bool) -> Pipeline:
+def as_pipeline(pipeline: PipelineConfig, transform_labels: bool) -> Pipeline:
     """For a data set's argument: the configs of a pipeline or a finished one, fit for how labels are treated."""
     pipeline = pipeline if isinstance(pipeline, Pipeline) else build_pipeline(pipeline)
     if not transform_labels:

@@ -1,7 +1,5 @@
 """Cross entropy over the pixels that have a label."""
 
-from collections.abc import Sequence
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -9,7 +7,7 @@ from segbox import IGNORE_INDEX
 from segbox.registry import LOSSES
 
 from .banded import banded_map, banded_sum
-from .pixels import all_classes, mean_over_pixels, weights_of_classes, weights_of_pixels
+from .pixels import ClassWeight, all_classes, mean_over_pixels, weights_of_classes, weights_of_pixels
 
 
 @LOSSES.register
@@ -27,7 +25,7 @@ class CrossEntropyLoss(nn.Module):
     def __init__(
         self,
         num_classes: int,
-        class_weight: Sequence[float] | None = None,
+        class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
         ignore_index: int = IGNORE_INDEX,
         unweight: float = 0.0,

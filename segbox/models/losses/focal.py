@@ -1,7 +1,5 @@
 """Focal loss (https://arxiv.org/abs/1708.02002)."""
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -11,7 +9,7 @@ from segbox import IGNORE_INDEX
 from segbox.registry import LOSSES
 
 from .banded import banded_sum
-from .pixels import all_classes, mean_over_pixels, weights_of_classes, weights_of_pixels
+from .pixels import ClassWeight, all_classes, mean_over_pixels, weights_of_classes, weights_of_pixels
 
 
 @LOSSES.register
@@ -28,7 +26,7 @@ class FocalLoss(nn.Module):
         self,
         num_classes: int,
         gamma: float = 2.0,
-        class_weight: Sequence[float] | None = None,
+        class_weight: ClassWeight = None,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:
         super().__init__()

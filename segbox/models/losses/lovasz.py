@@ -13,7 +13,7 @@ from segbox.models.layers.full_precision import full_precision
 from segbox.registry import LOSSES
 
 from .banded import precision
-from .pixels import all_classes, log_odds, weights_of_classes
+from .pixels import ClassWeight, all_classes, log_odds, weights_of_classes
 from .regions import checked_classes, chosen_classes, groups, mean_over_classes
 
 
@@ -35,7 +35,7 @@ class LovaszLoss(nn.Module):
         form: str = "softmax",
         per_image: bool = False,
         classes: str | Sequence[int] = "present",
-        class_weight: Sequence[float] | None = None,
+        class_weight: ClassWeight = None,
         stride: int = 1,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:

@@ -1,7 +1,5 @@
 """Cross entropy over the hardest pixels: a share of them."""
 
-from collections.abc import Sequence
-
 import torch.nn as nn
 from torch import Tensor
 
@@ -10,6 +8,7 @@ from segbox.registry import LOSSES
 
 from .cross_entropy import CrossEntropyLoss
 from .hardest import checked_ratio, hardest
+from .pixels import ClassWeight
 
 
 @LOSSES.register
@@ -25,7 +24,7 @@ class OHEMCrossEntropyLoss(nn.Module):
         self,
         num_classes: int,
         ratio: float = 0.7,
-        class_weight: Sequence[float] | None = None,
+        class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:

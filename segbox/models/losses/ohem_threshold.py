@@ -1,7 +1,6 @@
 """Cross entropy over the hardest pixels: those whose class is not yet probable."""
 
 import math
-from collections.abc import Sequence
 
 import torch.nn as nn
 from torch import Tensor
@@ -11,6 +10,7 @@ from segbox.registry import LOSSES
 
 from .cross_entropy import CrossEntropyLoss
 from .hardest import largest
+from .pixels import ClassWeight
 
 
 @LOSSES.register
@@ -28,7 +28,7 @@ class OHEMThresholdCrossEntropyLoss(nn.Module):
         num_classes: int,
         threshold: float = 0.7,
         min_kept: float = 1 / 16,
-        class_weight: Sequence[float] | None = None,
+        class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:

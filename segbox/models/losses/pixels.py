@@ -9,6 +9,9 @@ from torch import Tensor
 from segbox import distributed
 from segbox.errors import DataError
 
+# One number for each class. A string is the name of a rule (model configs); the loss itself takes the numbers.
+ClassWeight = Sequence[float] | str | None
+
 
 def all_classes(logits: Tensor, num_classes: int) -> Tensor:
     """Logits of every class. The one channel of a binary model is the log-odds of class 1 against class 0."""
@@ -48,7 +51,7 @@ def one_hot(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
     return (labels[:, None] == classes) & (labels[:, None] != ignore_index)
 
 
-def weights_of_classes(class_weight: Sequence[float] | None, num_classes: int) -> Tensor:
+def weights_of_classes(class_weight: ClassWeight, num_classes: int) -> Tensor:
     """One weight for each class; ones if none are given."""
     if class_weight is None:
         return torch.ones(num_classes)

@@ -8,12 +8,12 @@ from torch import Tensor
 from segbox import distributed
 
 from .banded import banded_sums
-from .pixels import mean_over_pixels, one_hot, ratio_or_zero
+from .pixels import ClassWeight, mean_over_pixels, one_hot, ratio_or_zero
 
 Classes = str | Sequence[int]  # "present", "all", or class ids
 
 
-def checked_classes(classes: Classes, num_classes: int, class_weight: Sequence[float] | None = None) -> Classes:
+def checked_classes(classes: Classes, num_classes: int, class_weight: ClassWeight = None) -> Classes:
     """Weights are of use between classes: where one alone counts they would change nothing, and that is an error."""
     is_word = classes in ("present", "all")
     if not is_word and (isinstance(classes, str) or not classes or not all(0 <= c < num_classes for c in classes)):

@@ -1,7 +1,5 @@
 """Cross entropy against class probabilities: labels that are uncertain, mixed, or another model's."""
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn as nn
 from torch import Tensor
@@ -11,7 +9,7 @@ from segbox.registry import LOSSES
 
 from .banded import banded_map, banded_sum
 from .hardest import checked_ratio, hardest
-from .pixels import all_classes, mean_over_pixels, one_hot, weights_of_classes, weights_of_pixels
+from .pixels import ClassWeight, all_classes, mean_over_pixels, one_hot, weights_of_classes, weights_of_pixels
 
 
 @LOSSES.register
@@ -27,7 +25,7 @@ class SoftCrossEntropyLoss(nn.Module):
         self,
         num_classes: int,
         ohem_ratio: float = 1.0,
-        class_weight: Sequence[float] | None = None,
+        class_weight: ClassWeight = None,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:
         super().__init__()

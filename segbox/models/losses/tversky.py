@@ -8,7 +8,7 @@ from torch import Tensor
 from segbox import IGNORE_INDEX
 from segbox.registry import LOSSES
 
-from .pixels import all_classes, ratio_or_zero, weights_of_classes
+from .pixels import ClassWeight, all_classes, ratio_or_zero, weights_of_classes
 from .regions import checked_classes, chosen_classes, mean_over_classes, region_sums
 
 
@@ -30,7 +30,7 @@ class TverskyLoss(nn.Module):
         beta: float = 0.7,
         smooth: float = 1.0,
         classes: str | Sequence[int] = "present",
-        class_weight: Sequence[float] | None = None,
+        class_weight: ClassWeight = None,
         per_image: bool = False,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:

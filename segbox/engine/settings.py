@@ -1,0 +1,93 @@
+"""The sections of a config, and what may stand in each: signatures that configs are checked by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from torch import nn
+
+from segbox.arguments import Made
+from segbox.data.datasets.wrapper import DatasetConfig
+from segbox.engine.metric_set import MetricSet
+from segbox.engine.mishaps import ON_NAN
+from segbox.engine.optim import OptimizerConfig
+from segbox.engine.runner import AMP
+from segbox.errors import ConfigError
+from segbox.models.inference import build_predict
+from segbox.models.segmentors import SegmentorConfig
+from segbox.registry import HOOKS, call
+
+MOST_IMAGES = 1_000_000  # of a step
+
+
+@dataclass
+class DataSettings:
+    """The section `data`. `batch_size` counts the images of a step over all processes; `workers` is per process."""
+
+    train: DatasetConfig | None = None
+    val: DatasetConfig | None = None
+    batch_size: int = 16
+    val_batch_size: int = 1
+    workers: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "val_batch_size"):
+            if not 1 <= getattr(self, name) <= MOST_IMAGES:
+                raise ValueError(f"{name}={getattr(self, name)}: expected 1 to {MOST_IMAGES} images")
+        if self.workers < 0:
+            raise ValueError(f"workers={self.workers}: expected a number of processes, 0 or more")
+
+
+@dataclass
+class TrainSettings:
+    """The section `train`. A step is made of `accumulate` batches.
+
+    `sync_batch_norm=None` means on several GPUs; True, on CPUs too. `on_nan="skip"` drops up to `max_skips` steps in a
+    row, "stop" ends the run. `deterministic` makes GPUs repeat themselves to the last bit. `shard` divides parameters,
+    gradients and the optimizer's state between the processes.
+    """
+
+    max_steps: int | None = None
+    max_epochs: float | None = None
+    accumulate: int = 1
+    clip_grad: float | None = None
+    on_nan: str = "stop"
+    max_skips: int = 10
+    amp: str | None = None
+    channels_last: bool = False
+    compile: bool = False
+    sync_batch_norm: bool | None = None
+    deterministic: bool = False
+    shard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.amp not in AMP:
+            raise ValueError(f'amp={self.amp!r}: one of "bf16", "fp16" and None')
+        if self.on_nan not in ON_NAN:
+            raise ValueError(f'on_nan={self.on_nan!r}: "stop", or "skip" for up to `max_skips` steps in a row')
+        if self.max_skips < 1:
+            raise ValueError(f"max_skips={self.max_skips}: expected a number of steps, 1 or more")
+        if self.accumulate < 1:
+            raise ValueError(f"accumulate={self.accumulate}: expected a number of batches, 1 or more")
+        if self.clip_grad is not None and self.clip_grad <= 0:
+            raise ValueError(f"clip_grad={self.clip_grad}: expected a largest norm above 0, or None")
+
+
+def check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**63:
+        raise ConfigError(f"seed: expected a number of 0 or more, of up to 63 bits, got {seed}")
+
+
+@dataclass
+class Sections:
+    """A whole config."""
+
+    model: SegmentorConfig | None = None
+    data: Annotated[Mapping, Made(DataSettings, trial=call)] = field(default_factory=dict)
+    optimizer: OptimizerConfig | None = None
+    train: Annotated[Mapping, Made(TrainSettings, trial=call)] = field(default_factory=dict)
+    hooks: Mapping[str, Annotated[Mapping, Made(HOOKS, trial=call)] | None] = field(default_factory=dict)
+    test: Annotated[Mapping, Made(build_predict, {"model": nn.Identity()}, trial=call)] = field(default_factory=dict)
+    metric: Annotated[Mapping, Made(MetricSet, {"classes": ("a", "b")}, trial=call)] = field(default_factory=dict)
+    seed: int = 0
+    imports: Sequence[str] = ()
