@@ -63,9 +63,9 @@ class Registry:
     def __getitem__(self, name: str) -> Callable:
         return self.get(name)
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         self._load()
-        return name in self._builders
+        return isinstance(name, str) and name in self._builders
 
     def __iter__(self) -> Iterator[str]:
         self._load()
@@ -126,6 +126,17 @@ def refuse(mistakes: list[str]) -> None:
     """All of them in one message, if there are any."""
     if mistakes:
         raise ConfigError("\n".join(dict.fromkeys(mistakes)))
+
+
+def mistakes_of(builds: Iterable[Callable[[], Any]]) -> list[str]:
+    """What is wrong with each of them; what they build is thrown away."""
+    mistakes = []
+    for build in builds:
+        try:
+            build()
+        except ConfigError as error:
+            mistakes.append(str(error))
+    return mistakes
 
 
 def each(builds: Iterable[Callable[[], Built]]) -> list[Built]:

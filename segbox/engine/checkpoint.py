@@ -2,13 +2,17 @@
 
 import os
 import shutil
+from collections import OrderedDict
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from segbox.errors import CheckpointError
+from segbox.literals import DEEPEST
 from segbox.models.weights import first_line, read_checkpoint
 
 LAST = "last.pt"
@@ -19,18 +23,73 @@ DICTS = ("model", "ema", "optimizer", "scaler", "hooks")
 
 
 def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
-    """Write beside the target, force it to the disk, then take the target's name in one move."""
+    """Write beside the target, force it to the disk, then take the target's name in one move.
+
+    What could not be read back is not written, and the first file of its name is read back before it counts.
+    """
+    is_first = not path.exists()
     partial = path.with_name(f".{path.name}.partial")
     try:
+        refuse_unreadable(content)
         with partial.open("wb") as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
+        if is_first:
+            read_checkpoint(partial)
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:
         raise unwritten(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def refuse_unreadable(content: Mapping[str, Any]) -> None:
+    """Tensors are always read back; the rest is tried, in memory. A hook's state is what a user's own code makes."""
+    if is_readable(outline(content)):
+        return
+    place, value = first_unreadable(outline(content), "")
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    raise CheckpointError(
+        f"{place} is of type {kind}, which cannot be read back from a checkpoint; tensors, numbers, strings, lists, tuples"
+        " and dicts can. A hook's `state_dict` gives float(value), value.tolist() or str(value) instead"
+    )
+
+
+def outline(value: Any, depth: int = 0) -> Any:
+    """The same without tensors."""
+    if depth > DEEPEST:
+        raise CheckpointError(f"the checkpoint's content is nested more than {DEEPEST} deep; does it hold itself?")
+    if isinstance(value, Tensor):
+        return None
+    if type(value) in (dict, OrderedDict):
+        return {key: outline(item, depth + 1) for key, item in value.items()}
+    return type(value)(outline(item, depth + 1) for item in value) if type(value) in (list, tuple) else value
+
+
+def is_readable(value: Any) -> bool:
+    file = BytesIO()
+    try:
+        torch.save(value, file)
+        file.seek(0)
+        torch.load(file, weights_only=True)
+    except (OSError, MemoryError):
+        raise
+    except Exception:  # what pickle, the value's own class and PyTorch's reader may raise
+        return False
+    return True
+
+
+def first_unreadable(value: Any, place: str) -> tuple[str, Any]:
+    """The innermost value that cannot be read back, and the way to it."""
+    for key in value if isinstance(value, Mapping) else ():
+        if not is_readable(key):
+            return f"{place}, the key {key!r},", key
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, item in items:
+        if not is_readable(item):
+            return first_unreadable(item, f"{place}.{key}".lstrip("."))
+    return place, value
 
 
 def link(path: Path, name: str) -> Path:

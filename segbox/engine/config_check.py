@@ -13,7 +13,7 @@ from segbox.errors import ConfigError, did_you_mean
 from segbox.literals import as_plain
 from segbox.models.class_weight import with_class_weights
 from segbox.models.complexity import build_without_data
-from segbox.registry import call, each, import_extensions, refuse
+from segbox.registry import call, each, import_extensions, mistakes_of, refuse
 
 TRIED_CLASSES = 2  # where only the data set's files say how many there are
 
@@ -25,24 +25,24 @@ def check_config(config: Mapping, *needed: str) -> None:
     no files is built as well, to be thrown away: hooks, transforms, losses, the model without its memory. What parts
     from outside the package do is not known, so they are not built here. The config's `imports` come first.
     """
-    each(partial(as_plain, value, name) for name, value in config.items())
+    each(partial(as_plain, value, str(name)) for name, value in config.items())
     import_extensions(config.get("imports", ()))
-    mistakes = [
+    missing = [
         f"the config has no section {name!r}.{did_you_mean(name, config)}" for name in needed if name not in config
     ]
-    plain = Check().arguments(Sections, config, "")
-    num_classes = None if any(line.startswith(("data", "model")) for line in plain) else known_classes(config)
+    wrong = Check().arguments(Sections, config, "")
+    sound = {name for name in config if not any(line.startswith((f"{name}:", f"{name}.")) for line in wrong)}
+    num_classes = known_classes(config) if {"data", "model"} & config.keys() <= sound else None
     weighed, wrong_rules = without_rules(config)
     check = Check({} if num_classes is None else {"num_classes": num_classes}, tries=True)
-    mistakes += wrong_rules + check.arguments(Sections, weighed, "")
-    if not mistakes:
-        trials = [partial(check_seed, config.get("seed", 0))]
-        if "train" in needed:
-            trials.append(partial(try_steps, config))
-        if "model" in config and not any(path.startswith("model") for path in check.outside):
-            trials.append(partial(try_model, weighed["model"], num_classes))
-        each(trials)
-    refuse(mistakes)
+    wrong = check.arguments(Sections, weighed, "")
+    trials = [partial(check_seed, config["seed"])] if "seed" in sound else []
+    if "train" in needed and {"data", "train"} <= sound:
+        trials.append(partial(try_steps, config))
+    if "model" in sound and not any(path.startswith("model") for path in check.outside):
+        trials.append(partial(try_model, weighed["model"], num_classes))
+    mistakes = list(dict.fromkeys([*missing, *wrong_rules, *wrong, *mistakes_of(trials)]))
+    refuse(["the config has several mistakes:"] * (len(mistakes) > 1) + mistakes)
 
 
 def known_classes(config: Mapping) -> int | None:

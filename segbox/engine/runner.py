@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from segbox import __version__, distributed
 from segbox.data.sample import Batch
-from segbox.engine.checkpoint import read_run, write_checkpoint
+from segbox.engine.checkpoint import read_run, refuse_unreadable, write_checkpoint
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.mishaps import NotFinite, explained, gradient_norm, workers_explained
 from segbox.engine.optim import load_optimizer_state, optimizer_state
@@ -92,6 +92,7 @@ class Runner:
         """Train up to `max_steps`, or until a signal asks to stop; says which."""
         with stop_request() as request, workers_explained():
             self.call("before_train")
+            refuse_unreadable(self.content())  # before the hours until the first checkpoint
             self.model.train()
             batches = iter(self.train_batches(self.draws))
             while self.step < self.max_steps and not distributed.any_says(request.signal is not None):

@@ -20,8 +20,8 @@ Predict = Callable[[Tensor], ScoreMap]
 def build_predict(
     model: nn.Module,
     mode: str = "whole",
-    window: Sequence[int] | int = (512, 512),
-    stride: Sequence[int] | int | None = None,
+    window: tuple[int, int] | int = (512, 512),
+    stride: tuple[int, int] | int | None = None,
     windows_per_batch: int = 4,
     scales: Sequence[float] = (1.0,),
     flip: bool = False,

@@ -1,6 +1,6 @@
 """EncoderDecoder, and the one place where model dicts become modules."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from segbox.models.losses.pixels import all_classes
 from segbox.models.norms import batch_norms, convert_norm, measure_statistics
 from segbox.models.stem import fit_stem
 from segbox.models.weights import Fit, load_weights, read_weights
-from segbox.registry import BACKBONES, NECKS, SEGMENTORS, call, each
+from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
 
 PARTS = ("backbone", "neck", "decode_head", "auxiliary_heads")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of RGB bytes
@@ -198,13 +198,7 @@ def named(prefix: str, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": value for name, value in losses.items()}
 
 
-def try_backbone(builder: Callable, arguments: Mapping, path: str) -> nn.Module:
-    """For a check: without memory, and without a download."""
-    with torch.device("meta"):
-        return call(builder, {key: value for key, value in arguments.items() if key != "pretrained"}, path)
-
-
-BackboneConfig = Annotated[Mapping, Made(BACKBONES, trial=try_backbone)]
+BackboneConfig = Annotated[Mapping, Made(BACKBONES)]
 NeckConfig = Annotated[Mapping, Made(NECKS, SEEN)]
 
 

@@ -2,13 +2,17 @@
 
 import errno
 import os
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from segbox.engine import checkpoint
 from segbox.engine.checkpoint import link, newest_whole, numbered, read_run, write_checkpoint
+from segbox.engine.hooks.hook import Hook
 from segbox.errors import CheckpointError
+from tests.runs import tiny_runner
 
 RUN = {"step": 3, "model": {"w": torch.arange(4.0)}, "optimizer": {}, "hooks": {}}
 
@@ -18,6 +22,56 @@ def test_written_and_read_back(tmp_path):
     content = read_run(tmp_path / "a.pt")
     assert content["step"] == 3 and torch.equal(content["model"]["w"], RUN["model"]["w"])
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+
+
+class Own:
+    """A class that a reader does not know."""
+
+
+@pytest.mark.parametrize(
+    ("state", "place"),
+    [
+        ({"best": np.float64(3)}, "hooks.mine.best is of type numpy.float64,"),
+        ({"seen": [1, {"last": (2, Path("a"))}]}, "hooks.mine.seen.1.last.1 is of type pathlib.PosixPath,"),
+        ({np.str_("a"): 1}, "hooks.mine, the key np.str_('a'), is of type numpy.str_,"),
+        ({"own": Own()}, "hooks.mine.own is of type tests.engine.test_checkpoint.Own,"),
+        ({"function": lambda: 1}, "hooks.mine.function is of type function,"),
+    ],
+)
+def test_what_could_not_be_read_back_is_not_written(tmp_path, state, place):
+    write_checkpoint(RUN, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError) as caught:
+        write_checkpoint({**RUN, "step": 4, "hooks": {"fine": {"x": 1}, "mine": state}}, tmp_path / "a.pt")
+    assert place in str(caught.value) and "state_dict" in str(caught.value)
+    assert read_run(tmp_path / "a.pt")["step"] == 3 and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_state_that_holds_itself_is_not_written(tmp_path):
+    state = {}
+    state["again"] = [state]
+    with pytest.raises(CheckpointError, match="nested more than 100 deep; does it hold itself"):
+        write_checkpoint({**RUN, "hooks": {"mine": state}}, tmp_path / "a.pt")
+
+
+def test_the_first_file_of_a_name_is_read_back(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(checkpoint, "read_checkpoint", read.append)
+    for _ in range(3):
+        write_checkpoint(RUN, tmp_path / "a.pt")
+    write_checkpoint(RUN, tmp_path / "b.pt")
+    assert [path.name for path in read] == [".a.pt.partial", ".b.pt.partial"]
+
+
+def test_a_hook_with_such_a_state_ends_the_run_before_its_first_step(tmp_path):
+    class Mine(Hook):
+        def state_dict(self):
+            return {"best": np.float64(1)}
+
+    runner = tiny_runner(tmp_path)
+    runner.hooks = {**runner.hooks, "mine": Mine()}
+    with pytest.raises(CheckpointError, match=r"hooks\.mine\.best is of type numpy\.float64"):
+        runner.train()
+    assert runner.step == 0
 
 
 def test_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from segbox import registry
+from segbox.arguments import parameters_of
 from segbox.config import SECTIONS, Config, load_config
 from segbox.engine.build import build_runner
 from segbox.errors import UserError
@@ -24,16 +25,18 @@ BASE = """
 model = dict(
     auxiliary_head=dict(type="FCNHead", channels=4, loss=[dict(type="CrossEntropyLoss"), dict(type="DiceLoss")]),
     norm=None,
+    mean=[120, 110.5, 100],
 )
+optimizer = dict(rules={"backbone.*": dict(lr_mult=0.5)})
 data = dict(
     train=dict(pipeline=[
-        dict(type="RandomResize", ratio_range=(0.75, 1.5)),
-        dict(type="RandomCrop", size=(32, 48)),
+        dict(type="RandomResize", ratio_range=[0.75, 1.5]),
+        dict(type="RandomCrop", size=[32, 48]),
         dict(type="RandomFlip"),
         dict(type="PhotoMetricDistortion"),
     ]),
 )
-test = dict(mode="slide", window=(32, 32), stride=(16, 16), flip=True, scales=(1.0,))
+test = dict(mode="slide", window=[32, 32], stride=(16, 16), flip=True, scales=[1.0, 0.5])
 train = dict(max_steps=6, accumulate=2, clip_grad=1.0, amp=None, on_nan="skip", sync_batch_norm=True)
 seed = 3
 """
@@ -41,7 +44,12 @@ VALUES = [
     None, True, False, 0, 1, -1, 2, 3, 10**30, -(10**30), 0.5, -0.5, 1e308, float("nan"), float("inf"), "", "x", "0",
     "test", "../../../etc/passwd", "a\nb", "ünï", "\0", "${seed}", [], {}, (), [1], (1, 2), [0, 0], [None], [[]],
     {"type": "FCNHead"}, {"type": None}, {"type": []}, {"x": 1}, [{"type": "RandomFlip"}], ("a", "b"), (1e308, 0),
+    ["a"], [0.5, "b"], [float("nan"), 1.0], [[1, 2], 3], [True], {"a": {}}, {0: "x"}, {1: 2}, 2**40, -(2**62),
 ]  # fmt: skip
+PYTHON = (  # that only an operation on a value of a kind that nobody thought of says
+    "object is not", "has no attribute", "unsupported operand", "not supported between", "object cannot be", "unpack",
+    "could not convert", "invalid literal", "unhashable", "must be real", "must be an int", "NoneType", "not iterable",
+)  # fmt: skip
 REGISTRIES = [value for value in vars(registry).values() if isinstance(value, Registry)]
 
 
@@ -97,6 +105,8 @@ def problem(work: Any, changed: list[str]) -> str | None:
     except UserError as error:
         if not any(section in str(error) for section in (*SECTIONS, ".py")):
             return f"{changed}: no place in {error}"
+        if any(words in str(error) for words in PYTHON):
+            return f"{changed}: Python's words: {error}"
     except Hung:
         return f"{changed}: hangs"
     except Exception as error:
@@ -121,7 +131,7 @@ def places(value: Any, way: str = "") -> Iterator[tuple[Any, Any, str]]:
 def mutate(config: dict, rng: random.Random) -> str:
     """Change one thing in place; what was changed, for the report."""
     container, key, way = rng.choice(list(places(config)))
-    kind = rng.choice(["value", "value", "value", "delete", "rename", "extra", "type", "swap"])
+    kind = rng.choice(["value", "value", "value", "delete", "rename", "extra", "type", "swap", "argument"])
     if kind == "delete":
         del container[key]
         return f"without {way}"
@@ -135,11 +145,17 @@ def mutate(config: dict, rng: random.Random) -> str:
         name = "".join(letters) if kind == "rename" else rng.choice(["type", "", "interval", "in_channels", "a.b", 7])
         container[name] = container.pop(key) if kind == "rename" else copy.deepcopy(rng.choice(VALUES))
         return f"{way} -> {name!r}: {container[name]!r}"
-    if kind == "type":
-        typed = [(c, w) for c, k, w in places(config) if isinstance(c, dict) and k == "type"]
-        if typed:
-            chosen, here = rng.choice(typed)
-            chosen["type"] = rng.choice([name for known in REGISTRIES for name in known])
-            return f"{here} = {chosen['type']}"
+    typed = [(c, w) for c, k, w in places(config) if isinstance(c, dict) and k == "type"]
+    if kind == "type" and typed:
+        chosen, here = rng.choice(typed)
+        chosen["type"] = rng.choice([name for known in REGISTRIES for name in known])
+        return f"{here} = {chosen['type']}"
+    if kind == "argument" and typed:
+        chosen, here = rng.choice(typed)
+        builder = next((known[chosen["type"]] for known in REGISTRIES if chosen["type"] in known), None)
+        if names := list(parameters_of(builder)):
+            name = rng.choice(names)
+            chosen[name] = copy.deepcopy(rng.choice(VALUES))
+            return f"{here.removesuffix('type')}{name} = {chosen[name]!r}"
     container[key] = copy.deepcopy(rng.choice(VALUES))
     return f"{way} = {container[key]!r}"

@@ -32,8 +32,8 @@ class ShapesDataset(SegDataset):
     def __init__(
         self,
         num_images: int = 200,
-        size: Sequence[int] = (96, 128),
-        radii: Sequence[float] = (0.1, 0.24),
+        size: tuple[int, int] = (96, 128),
+        radii: tuple[float, float] = (0.1, 0.24),
         seed: int = 0,
         pipeline: PipelineConfig = (),
         transform_labels: bool = True,

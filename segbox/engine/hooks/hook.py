@@ -28,7 +28,7 @@ class Hook:
     def after_train(self, runner: Runner) -> None: ...
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know: tensors, numbers and strings."""
+        """What a resumed run must know: tensors, numbers, strings, lists and dicts. First asked for before step 1."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
