@@ -14,6 +14,18 @@ from typing import Any, Literal
 
 from segbox.errors import ConfigError, did_you_mean
 
+
+@dataclass(frozen=True)
+class Between:
+    """In an annotation: the least and the largest number that are allowed."""
+
+    low: float
+    high: float
+
+
+Count = typing.Annotated[int, Between(1, 65_536)]  # of channels, pixels of a side, and the like
+Depth = typing.Annotated[int, Between(0, 1000)]  # of layers
+Share = typing.Annotated[float, Between(0, 1)]
 UNKNOWN = object()  # an offered value of which the check knows no stand-in
 WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a string", type(None): "None"}
 PLURALS = {int: "whole numbers", float: "numbers", str: "strings"}
@@ -141,7 +153,9 @@ class Check:
             made = next((note for note in inner[1:] if isinstance(note, Made)), None)
             if made is not None and isinstance(value, Mapping):
                 return self.made(value, made, path)
-            return self.value(value, inner[0], path)
+            if made is not None:
+                return wrong(value, annotation, path) if self.value(value, inner[0], path) else []
+            return self.value(value, inner[0], path) or _out_of_range(value, annotation, path)
         if origin in (typing.Union, types.UnionType):
             return self._union(value, annotation, path)
         if origin is Literal:
@@ -192,11 +206,16 @@ def _single(value: Any, kind: Any, path: str) -> list[str]:
     return wrong(value, kind, path) if is_text_for_list or not isinstance(value, kind) else []
 
 
+def _out_of_range(value: Any, annotation: Any, path: str) -> list[str]:
+    ranges = [note for note in typing.get_args(annotation)[1:] if isinstance(note, Between)]
+    return wrong(value, annotation, path) if any(not own.low <= value <= own.high for own in ranges) else []
+
+
 def _outer(kind: Any) -> type | None:
     """Whether values of the kind are lists, dicts or floats."""
-    origin = typing.get_origin(kind)
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
-        return dict
+        return dict if any(isinstance(note, Made) for note in inner) else _outer(inner[0])
     if origin is tuple or origin in LISTS:
         return list
     if kind is float:
@@ -213,21 +232,27 @@ def words_for(annotation: Any) -> str:
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         made = next((note for note in inner[1:] if isinstance(note, Made)), None)
-        return words_for(inner[0]) if made is None else "dict(type=..., ...)" if _has_type(made) else "a dict"
+        ranges = "".join(f" from {note.low} to {note.high}" for note in inner[1:] if isinstance(note, Between))
+        return words_for(inner[0]) + ranges if made is None else "dict(type=..., ...)" if _has_type(made) else "a dict"
     if origin in (typing.Union, types.UnionType):
         held = [kind for kind in inner if not inspect.isclass(kind) or kind in WORDS] or inner
         return " or ".join(dict.fromkeys(map(words_for, held)))
     if origin is Literal:
         return "one of " + ", ".join(f'"{word}"' if isinstance(word, str) else repr(word) for word in inner)
     if origin is tuple and Ellipsis not in inner:
-        kinds = {words_for(kind): PLURALS.get(kind, "values") for kind in inner}
-        return f"{len(inner)} {next(iter(kinds.values())) if len(kinds) == 1 else 'values'}"
+        kinds = {_plural(kind) for kind in inner}
+        return f"{len(inner)} {kinds.pop() if len(kinds) == 1 else 'values'}"
     if origin is tuple or origin in LISTS:
-        several = PLURALS.get(inner[0], "")
-        return f"a list of {several}" if several else f"a list, [{words_for(inner[0])}, ...]"
+        has_parts = _outer(inner[0]) in (list, dict)
+        return f"a list, [{words_for(inner[0])}, ...]" if has_parts else f"a list of {_plural(inner[0])}"
     if (origin or annotation) in (Mapping, dict):
         return "a dict"
     return WORDS.get(annotation) or getattr(annotation, "__name__", str(annotation))
+
+
+def _plural(kind: Any) -> str:
+    is_narrowed = typing.get_origin(kind) is typing.Annotated
+    return PLURALS.get(typing.get_args(kind)[0] if is_narrowed else kind, "values")
 
 
 def _has_type(made: Made) -> bool:

@@ -106,8 +106,14 @@ def call(builder: Callable, arguments: Mapping, path: str, **context: Any) -> An
     except Exception as error:
         if isinstance(error, ValueError) and is_own(builder) and not hasattr(error, NOTES):
             raise ConfigError(f"{path}: {error}") from error
+        if is_own(builder) and is_out_of_memory(error):
+            raise ConfigError(f"{path}: needs more memory than there is: {error or 'Python got no more'}") from error
         note(error, f"This was raised while {path} of the config was built")
         raise
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 NOTES = "__notes__"  # where Python keeps what is added to an error

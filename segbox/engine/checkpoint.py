@@ -51,8 +51,8 @@ def refuse_unreadable(content: Mapping[str, Any]) -> None:
     place, value = first_unreadable(outline(content), "")
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     raise CheckpointError(
-        f"{place} is of type {kind}, which cannot be read back from a checkpoint; tensors, numbers, strings, lists, tuples"
-        " and dicts can. A hook's `state_dict` gives float(value), value.tolist() or str(value) instead"
+        f"{place} is of type {kind}, which cannot be read back from a checkpoint; tensors, numbers, strings, lists,"
+        " tuples and dicts can. A hook's `state_dict` gives float(value), value.tolist() or str(value) instead"
     )
 
 

@@ -1,6 +1,7 @@
 """All that is wrong with a config, told at once, before one of its files is opened or a folder is made."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -32,7 +33,9 @@ def check_config(config: Mapping, *needed: str) -> None:
     ]
     wrong = Check().arguments(Sections, config, "")
     sound = {name for name in config if not any(line.startswith((f"{name}:", f"{name}.")) for line in wrong)}
-    num_classes = known_classes(config) if {"data", "model"} & config.keys() <= sound else None
+    num_classes = None
+    with nullcontext() if {"data", "model"} & config.keys() <= sound else suppress(Exception):  # wrong, and told below
+        num_classes = known_classes(config)
     weighed, wrong_rules = without_rules(config)
     check = Check({} if num_classes is None else {"num_classes": num_classes}, tries=True)
     wrong = check.arguments(Sections, weighed, "")
@@ -74,7 +77,7 @@ def try_steps(config: Mapping) -> None:
 
 
 def try_model(config: Mapping, num_classes: int | None) -> None:
-    """Its parts together, without memory and without a download. The losses have been tried by themselves."""
+    """Its parts together, without memory and without a download. Losses have been tried by themselves."""
     heads = {name: _without_losses(config[name]) for name in ("decode_head", "auxiliary_head") if name in config}
     build_without_data({**config, **heads}, num_classes or TRIED_CLASSES)
 
@@ -82,4 +85,8 @@ def try_model(config: Mapping, num_classes: int | None) -> None:
 def _without_losses(heads: Any) -> Any:
     if isinstance(heads, list | tuple):
         return [_without_losses(head) for head in heads]
-    return {key: value for key, value in heads.items() if key != "loss"} if isinstance(heads, Mapping) else heads
+    return (
+        {key: value for key, value in heads.items() if key != "loss" or not value}
+        if isinstance(heads, Mapping)
+        else heads
+    )

@@ -77,7 +77,7 @@ CPU = torch.device("cpu")
         ("seed = None", "seed: expected a whole number, got None"),
         ("seed = -1", "seed: expected a number of 0 or more"),
         ("hooks = dict(lr=dict(type=['PolyLR']))", "hooks.lr: there is no hook ['PolyLR']. Did you mean"),
-        ("data = dict(train=dict(size=3))", "data.train.size: expected a list of whole numbers, got 3"),
+        ("data = dict(train=dict(size=3))", "data.train.size: expected 2 whole numbers, got 3"),
         ("imports = ['no.such.thing']", "imports: there is no module 'no.such.thing'"),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from segbox import IGNORE_INDEX
+from segbox.arguments import Count
 from segbox.data.placement import Placement, Size
 from segbox.data.render import pending, place, render, render_label
 from segbox.data.sample import Sample
@@ -23,7 +24,7 @@ class RandomCrop(Transform):
     Windows in which one class has more than `cat_max_ratio` of the labelled pixels are drawn again, a few times.
     """
 
-    def __init__(self, size: int | Sequence[int], cat_max_ratio: float = 1.0) -> None:
+    def __init__(self, size: Count | tuple[Count, Count], cat_max_ratio: float = 1.0) -> None:
         if not 0 < cat_max_ratio <= 1:
             raise ValueError(f"cat_max_ratio={cat_max_ratio!r}: expected a share in (0, 1]; 1 takes any window")
         self.size = _size(size)
@@ -48,7 +49,7 @@ class RandomCrop(Transform):
 class CenterCrop(Transform):
     """The window of `size` in the middle; a smaller image is filled up on all sides."""
 
-    def __init__(self, size: int | Sequence[int]) -> None:
+    def __init__(self, size: Count | tuple[Count, Count]) -> None:
         self.size = _size(size)
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
@@ -61,7 +62,7 @@ class CenterCrop(Transform):
 class Pad(Transform):
     """Fill up right and below, to at least `size` or to the next multiple of `divisor`."""
 
-    def __init__(self, size: int | Sequence[int] | None = None, divisor: int | None = None) -> None:
+    def __init__(self, size: Count | tuple[Count, Count] | None = None, divisor: Count | None = None) -> None:
         if (size is None) == (divisor is None):
             raise ValueError(f"size={size!r}, divisor={divisor!r}: give exactly one of them")
         if divisor is not None and divisor < 1:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+from segbox.arguments import Count
 from segbox.data.placement import Size
 from segbox.data.render import pending, place
 from segbox.data.sample import Sample
@@ -22,9 +23,9 @@ class Resize(Transform):
 
     def __init__(
         self,
-        size: Sequence[int] | None = None,
-        short: int | None = None,
-        long: int | None = None,
+        size: tuple[Count, Count] | None = None,
+        short: Count | None = None,
+        long: Count | None = None,
         keep_ratio: bool = True,
     ) -> None:
         if size is None and short is None and long is None:
@@ -43,9 +44,9 @@ class RandomResize(Transform):
     def __init__(
         self,
         ratio_range: Sequence[float] = (0.5, 2.0),
-        size: Sequence[int] | None = None,
-        short: int | None = None,
-        long: int | None = None,
+        size: tuple[Count, Count] | None = None,
+        short: Count | None = None,
+        long: Count | None = None,
         keep_ratio: bool = True,
     ) -> None:
         if len(ratio_range) != 2 or not 0 < ratio_range[0] <= ratio_range[1]:

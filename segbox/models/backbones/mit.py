@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import DepthwiseConv2d
 from segbox.models.layers.drop_path import DropPath, drop_rates
 from segbox.registry import BACKBONES
@@ -30,7 +31,7 @@ class MixTransformer(nn.Module):
     """
 
     def __init__(
-        self, variant: str = "b0", output_stride: int = 32, in_channels: int = 3, drop_path: float = 0.1
+        self, variant: str = "b0", output_stride: int = 32, in_channels: Count = 3, drop_path: float = 0.1
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:

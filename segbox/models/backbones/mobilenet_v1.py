@@ -4,6 +4,7 @@ from math import prod
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import ConvNormAct, stage_ends, trade_strides
 from segbox.registry import BACKBONES
 
@@ -26,7 +27,7 @@ VARIANTS = {
 class MobileNetV1(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32; the activations are plain ReLUs. `output_stride` works by dilation."""
 
-    def __init__(self, variant: str = "1.0", output_stride: int = 32, in_channels: int = 3) -> None:
+    def __init__(self, variant: str = "1.0", output_stride: int = 32, in_channels: Count = 3) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no MobileNetV1 {variant!r}; variants: {', '.join(VARIANTS)}")

@@ -5,6 +5,7 @@ from math import prod
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import ResidualBlock, convolution, initialize, stage_ends, trade_strides
 from segbox.registry import BACKBONES
 
@@ -42,7 +43,7 @@ class MobileNetV2(nn.Module):
         self,
         variant: str = "1.0",
         output_stride: int = 32,
-        in_channels: int = 3,
+        in_channels: Count = 3,
         has_last_conv: bool = True,
         expands_first: bool = False,
     ) -> None:

@@ -5,6 +5,7 @@ from math import prod
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import ResidualBlock, SqueezeExcitation, initialize, stage_ends, trade_strides
 from segbox.registry import BACKBONES
 
@@ -74,7 +75,7 @@ class MobileNetV3(nn.Module):
     """
 
     def __init__(
-        self, variant: str = "large", output_stride: int = 32, in_channels: int = 3, taps: str = "last"
+        self, variant: str = "large", output_stride: int = 32, in_channels: Count = 3, taps: str = "last"
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:

@@ -7,6 +7,7 @@ The names of the parameters are torchvision's; the three-convolution stems go by
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import ResidualBlock, SqueezeExcitation, initialize, trade_strides
 from segbox.registry import BACKBONES
 
@@ -38,7 +39,9 @@ REDUCTION = 16  # of channels in squeeze and excitation
 class ResNet(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation."""
 
-    def __init__(self, variant: str = "50", output_stride: int = 32, in_channels: int = 3, stem: str = "plain") -> None:
+    def __init__(
+        self, variant: str = "50", output_stride: int = 32, in_channels: Count = 3, stem: str = "plain"
+    ) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no ResNet {variant!r}; variants: {', '.join(VARIANTS)}")

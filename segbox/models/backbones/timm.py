@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.errors import UserError, did_you_mean
 from segbox.registry import BACKBONES
 
@@ -32,13 +33,15 @@ class Timm(nn.Module):
         name: str | None = None,
         variant: str | None = None,
         output_stride: int = 32,
-        in_channels: int = 3,
+        in_channels: Count = 3,
         pretrained: bool = False,
         out_indices: Sequence[int] | None = None,
         model_arguments: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         name = wanted_name(name, variant)
+        if out_indices is not None and not out_indices:
+            raise ValueError("out_indices=[]: name one map or more, or leave it out")
         dilation = {} if output_stride == 32 else {"output_stride": output_stride}
         arguments = {"in_chans": in_channels, **dilation, **(model_arguments or {})}
         with torch.device("meta"):

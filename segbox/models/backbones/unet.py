@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers.conv_stack import conv_stack
 from segbox.registry import BACKBONES
 
@@ -17,7 +18,7 @@ class UNetEncoder(nn.Module):
     them learn slowly; `norm=False, bias=True` is the paper's.
     """
 
-    def __init__(self, variant: str = "64", in_channels: int = 3, norm: bool = True, bias: bool = False) -> None:
+    def __init__(self, variant: str = "64", in_channels: Count = 3, norm: bool = True, bias: bool = False) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no UNetEncoder {variant!r}; variants: {', '.join(VARIANTS)}")

@@ -4,6 +4,7 @@ from math import prod
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import initialize, trade_strides
 from segbox.registry import BACKBONES
 
@@ -29,7 +30,7 @@ class VGG(nn.Module):
     """
 
     def __init__(
-        self, variant: str = "16", output_stride: int = 32, in_channels: int = 3, taps: str = "pooled"
+        self, variant: str = "16", output_stride: int = 32, in_channels: Count = 3, taps: str = "pooled"
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:

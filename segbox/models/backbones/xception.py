@@ -4,6 +4,7 @@ from math import prod
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import ConvNormAct, ResidualBlock, trade_strides
 from segbox.registry import BACKBONES
 
@@ -23,7 +24,7 @@ class Xception(nn.Module):
     The maps of strides 4, 8 and 16 are sums that no ReLU has seen yet.
     """
 
-    def __init__(self, variant: str = "65", output_stride: int = 32, in_channels: int = 3) -> None:
+    def __init__(self, variant: str = "65", output_stride: int = 32, in_channels: Count = 3) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no Xception {variant!r}; variants: {', '.join(VARIANTS)}")

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
@@ -19,7 +20,7 @@ class BiSeNetHead(DecodeHead):
     sees_images = True
 
     def __init__(
-        self, in_channels: tuple[int, ...], num_classes: int, channels: int = 128, context_loss_weight: float = 1.0
+        self, in_channels: tuple[int, ...], num_classes: int, channels: Count = 128, context_loss_weight: float = 1.0
     ) -> None:
         super().__init__()
         image_channels, *map_channels = in_channels

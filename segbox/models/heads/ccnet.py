@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Depth, Share
 from segbox.models.layers import ConvNormAct
 from segbox.models.layers.full_precision import full_precision
 from segbox.registry import HEADS
@@ -18,9 +19,9 @@ class CCNetHead(DecodeHead):
         self,
         in_channels: tuple[int, ...],
         num_classes: int,
-        channels: int = 512,
-        recurrence: int = 2,
-        dropout: float = 0.1,
+        channels: Count = 512,
+        recurrence: Depth = 2,
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         if recurrence < 1:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import ConvNormAct
 from segbox.models.layers.full_precision import full_precision
 from segbox.models.layers.pixel_attention import pixel_attention
@@ -22,9 +23,9 @@ class DANetHead(DecodeHead):
         self,
         in_channels: tuple[int, ...],
         num_classes: int,
-        channels: int = 512,
+        channels: Count = 512,
         supervise_branches: bool = True,
-        dropout: float = 0.1,
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         self.position = branch(in_channels[-1], channels, PositionAttention(channels))

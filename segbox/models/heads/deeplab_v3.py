@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import ConvNormAct
 from segbox.models.layers.aspp import ASPP, atrous_rates
 from segbox.registry import HEADS
@@ -18,10 +19,10 @@ class DeepLabV3Head(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        channels: int = 256,
-        rates: tuple[int, ...] | None = None,
-        dropout: float = 0.1,
-        pyramid_dropout: float = 0.5,
+        channels: Count = 256,
+        rates: tuple[Count, ...] | None = None,
+        dropout: Share = 0.1,
+        pyramid_dropout: Share = 0.5,
     ) -> None:
         super().__init__()
         self.pyramid = ASPP(in_channels[-1], channels, rates or atrous_rates(in_strides[-1]), pyramid_dropout)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.aspp import ASPP, atrous_rates, dilated_conv3x3, separable_conv3x3
 from segbox.registry import HEADS
@@ -23,11 +24,11 @@ class DeepLabV3PlusHead(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        channels: int = 256,
-        low_channels: int = 48,
-        rates: tuple[int, ...] | None = None,
+        channels: Count = 256,
+        low_channels: Count = 48,
+        rates: tuple[Count, ...] | None = None,
         separable: bool = False,
-        dropout: float = 0.1,
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         self.low_levels = low_levels(in_strides)  # one position, or none

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.full_precision import full_precision
 from segbox.registry import HEADS
@@ -22,12 +23,12 @@ class EncNetHead(DecodeHead):
         self,
         in_channels: tuple[int, ...],
         num_classes: int,
-        channels: int = 512,
-        num_codewords: int = 32,
-        kernel: int = 3,
+        channels: Count = 512,
+        num_codewords: Count = 32,
+        kernel: Count = 3,
         lateral: bool = False,
         se_loss_weight: float = 0.2,
-        dropout: float = 0.1,
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         if lateral and len(in_channels) < 3:

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Depth, Share
 from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
@@ -17,11 +18,13 @@ class FCNHead(DecodeHead):
         in_channels: tuple[int, ...],
         num_classes: int,
         level: int = -1,
-        channels: int | None = None,
-        num_convs: int = 1,
-        dropout: float = 0.1,
+        channels: Count | None = None,
+        num_convs: Depth = 1,
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
+        if not -len(in_channels) <= level < len(in_channels):
+            raise ValueError(f"level={level}: there are {len(in_channels)} maps, the last is -1")
         self.level = level
         width = channels or in_channels[level] // 4
         widths = [in_channels[level], *[width] * num_convs]

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 
@@ -19,8 +20,8 @@ class FCN32sHead(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        channels: int = 4096,
-        dropout: float = 0.5,
+        channels: Count = 4096,
+        dropout: Share = 0.5,
     ) -> None:
         super().__init__()
         self.decoder = SkipDecoder(in_channels, in_strides, num_classes, (), channels, dropout)
@@ -38,8 +39,8 @@ class FCN16sHead(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        channels: int = 4096,
-        dropout: float = 0.5,
+        channels: Count = 4096,
+        dropout: Share = 0.5,
     ) -> None:
         super().__init__()
         self.decoder = SkipDecoder(in_channels, in_strides, num_classes, (16,), channels, dropout)
@@ -57,8 +58,8 @@ class FCN8sHead(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        channels: int = 4096,
-        dropout: float = 0.5,
+        channels: Count = 4096,
+        dropout: Share = 0.5,
     ) -> None:
         super().__init__()
         self.decoder = SkipDecoder(in_channels, in_strides, num_classes, (16, 8), channels, dropout)

@@ -2,10 +2,11 @@
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, coarse_levels
 
 
 @HEADS.register
@@ -20,14 +21,14 @@ class FPNHead(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        channels: int = 128,
+        channels: Count = 128,
         norm: str = "GN",
-        dropout: float = 0.1,
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"there is no norm {norm!r}; norms: {', '.join(NORMS)}")
-        self.levels = [i for i, stride in enumerate(in_strides) if stride >= 4]
+        self.levels = coarse_levels(in_strides)
         finest = in_strides[self.levels[0]]
         self.climbs = nn.ModuleList(
             Climb(in_channels[i], channels, doublings(in_strides[i] // finest), norm) for i in self.levels

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 
@@ -17,7 +18,7 @@ class GCNHead(DecodeHead):
     """
 
     def __init__(
-        self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], num_classes: int, kernel: int = 9
+        self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], num_classes: int, kernel: Count = 9
     ) -> None:
         super().__init__()
         if kernel % 2 == 0:

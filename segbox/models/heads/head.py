@@ -21,3 +21,11 @@ class DecodeHead(nn.Module, ABC):
     def loss(self, features: tuple[Tensor, ...], labels: Tensor, criterion: Criterion) -> dict[str, Tensor]:
         """Losses by name, to be summed. Heads with several outputs override this."""
         return criterion(self(features), labels)
+
+
+def coarse_levels(in_strides: tuple[int, ...]) -> list[int]:
+    """The maps of stride 4 or coarser."""
+    levels = [i for i, stride in enumerate(in_strides) if stride >= 4]
+    if not levels:
+        raise ValueError(f"needs a map of stride 4 or coarser; those that it gets have strides {in_strides}")
+    return levels

@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
@@ -17,7 +18,7 @@ class LinkNetHead(DecodeHead):
     """
 
     def __init__(
-        self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], num_classes: int, channels: int = 32
+        self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], num_classes: int, channels: Count = 32
     ) -> None:
         super().__init__()
         fine = [i for i, stride in enumerate(in_strides) if stride < 4][-1:]  # one position, or none

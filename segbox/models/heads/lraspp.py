@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
@@ -13,7 +14,7 @@ class LRASPPHead(DecodeHead):
     """The last map gated by its own average, classified; plus the scores of the finest map of stride 8 or coarser."""
 
     def __init__(
-        self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], num_classes: int, channels: int = 128
+        self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], num_classes: int, channels: Count = 128
     ) -> None:
         super().__init__()
         self.fine_level = next(i for i, stride in enumerate(in_strides) if stride >= 8)

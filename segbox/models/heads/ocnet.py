@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.pixel_attention import pixel_attention
 from segbox.registry import HEADS
@@ -20,9 +21,9 @@ class OCNetHead(DecodeHead):
         in_channels: tuple[int, ...],
         num_classes: int,
         context: str = "base",
-        channels: int = 512,
-        rates: tuple[int, ...] = (12, 24, 36),
-        dropout: float | None = None,
+        channels: Count = 512,
+        rates: tuple[Count, ...] = (12, 24, 36),
+        dropout: Share | None = None,
     ) -> None:
         super().__init__()
         if context not in ("base", "asp"):

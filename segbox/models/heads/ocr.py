@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.pixel_attention import pixel_attention
 from segbox.registry import HEADS
@@ -22,11 +23,11 @@ class OCRHead(DecodeHead):
         self,
         in_channels: tuple[int, ...],
         num_classes: int,
-        channels: int = 512,
-        key_channels: int = 256,
+        channels: Count = 512,
+        key_channels: Count = 256,
         coarse_level: int = -2,
         coarse_loss_weight: float = 0.4,
-        dropout: float = 0.05,
+        dropout: Share = 0.05,
     ) -> None:
         super().__init__()
         level = max(coarse_level, -len(in_channels))  # a backbone of one map has none before the last

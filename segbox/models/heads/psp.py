@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
@@ -17,9 +18,9 @@ class PSPHead(DecodeHead):
         self,
         in_channels: tuple[int, ...],
         num_classes: int,
-        channels: int = 512,
-        pool_scales: tuple[int, ...] = (1, 2, 3, 6),
-        dropout: float = 0.1,
+        channels: Count = 512,
+        pool_scales: tuple[Count, ...] = (1, 2, 3, 6),
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         self.pyramid = PyramidPooling(in_channels[-1], in_channels[-1] // len(pool_scales), pool_scales)

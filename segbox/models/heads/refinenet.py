@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Depth, Share
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 
@@ -22,10 +23,10 @@ class RefineNetHead(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        channels: int = 256,
-        deepest_channels: int = 512,
-        num_pools: int = 4,
-        dropout: float = 0.5,
+        channels: Count = 256,
+        deepest_channels: Count = 512,
+        num_pools: Depth = 4,
+        dropout: Share = 0.5,
     ) -> None:
         super().__init__()
         self.levels = [i for i, stride in enumerate(in_strides) if stride >= 4][::-1]  # coarse to fine

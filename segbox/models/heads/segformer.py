@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, coarse_levels
 
 
 @HEADS.register
@@ -21,11 +22,11 @@ class SegFormerHead(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        channels: int = 256,
-        dropout: float = 0.1,
+        channels: Count = 256,
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
-        used = [c for c, stride in zip(in_channels, in_strides, strict=True) if stride >= 4]
+        used = [in_channels[i] for i in coarse_levels(in_strides)]
         self.project = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in used)
         self.mix = ConvNormAct(len(used) * channels, channels)
         self.dropout = nn.Dropout2d(dropout)

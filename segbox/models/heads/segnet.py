@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers.conv_stack import conv_stack
 from segbox.registry import HEADS
 
@@ -22,7 +23,7 @@ class SegNetHead(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        depths: tuple[int, ...] = (2, 2, 3, 3, 3),
+        depths: tuple[Count, ...] = (2, 2, 3, 3, 3),
     ) -> None:
         """`depths` are convolutions per level, finest first."""
         super().__init__()

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import resize
 from segbox.models.layers.conv_stack import conv_stack
 from segbox.models.layers.up_conv import up_conv
@@ -24,7 +25,7 @@ class UNetPlusPlusHead(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        channels: tuple[int, ...] = (32, 64, 128, 256),
+        channels: tuple[Count, ...] = (32, 64, 128, 256),
         deep_supervision: bool = True,
         norm: bool = True,
         bias: bool = False,

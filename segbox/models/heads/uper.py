@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count, Share
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, coarse_levels
 from .psp import PyramidPooling
 
 
@@ -22,12 +23,12 @@ class UPerHead(DecodeHead):
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
         num_classes: int,
-        channels: int = 512,
-        pool_scales: tuple[int, ...] = (1, 2, 3, 6),
-        dropout: float = 0.1,
+        channels: Count = 512,
+        pool_scales: tuple[Count, ...] = (1, 2, 3, 6),
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
-        *finer, last = [c for c, stride in zip(in_channels, in_strides, strict=True) if stride >= 4]
+        *finer, last = [in_channels[i] for i in coarse_levels(in_strides)]
         pyramid = PyramidPooling(last, channels, pool_scales)
         self.pool = nn.Sequential(pyramid, ConvNormAct(pyramid.out_channels, channels, 3))
         self.lateral = nn.ModuleList(ConvNormAct(c, channels) for c in finer)

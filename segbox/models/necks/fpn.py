@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.registry import NECKS
 
 
@@ -17,7 +18,7 @@ class FPN(nn.Module):
         self,
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
-        channels: int = 256,
+        channels: Count = 256,
         levels: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()

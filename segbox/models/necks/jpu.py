@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import NECKS
 
@@ -16,7 +17,7 @@ class JPU(nn.Module):
     It gives the maps up to stride 8 as they are, and as the last one its own: 4 x `channels` wide, at stride 8.
     """
 
-    def __init__(self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], channels: int = 512) -> None:
+    def __init__(self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], channels: Count = 512) -> None:
         super().__init__()
         if len(in_strides) < 3 or not in_strides[-3] < in_strides[-2] < in_strides[-1]:
             raise ValueError(

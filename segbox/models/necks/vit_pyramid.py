@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from segbox.arguments import Count
 from segbox.registry import NECKS
 
 
@@ -19,8 +20,8 @@ class ViTPyramid(nn.Module):
         self,
         in_channels: tuple[int, ...],
         in_strides: tuple[int, ...],
-        channels: int | None = None,
-        strides: Sequence[int] = (4, 8, 16, 32),
+        channels: Count | None = None,
+        strides: Sequence[Count] = (4, 8, 16, 32),
     ) -> None:
         super().__init__()
         count = len(strides)

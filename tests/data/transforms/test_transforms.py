@@ -263,19 +263,22 @@ def test_blur_takes_away_detail():
     ("config", "message"),
     [
         ({"type": "Resize"}, "give size="),
-        ({"type": "Resize", "size": 512}, r"size=512: expected \(height, width\)"),
+        ({"type": "Resize", "size": 512}, r"size: expected 2 whole numbers or None, got 512"),
         ({"type": "Resize", "size": (5, 5), "short": 3}, "one or the other"),
-        ({"type": "Resize", "short": 0}, "short=0"),
+        ({"type": "Resize", "short": 0}, "short: expected a whole number from 1 to 65536 or None, got 0"),
         ({"type": "Resize", "short": 5, "keep_ratio": False}, "keep_ratio=False needs size"),
         ({"type": "RandomResize", "ratio_range": (2, 1)}, r"ratio_range=\(2, 1\)"),
-        ({"type": "RandomCrop", "size": -3}, "size=-3"),
-        ({"type": "RandomCrop", "size": (1, 2, 3)}, r"size=\(1, 2, 3\)"),
+        (
+            {"type": "RandomCrop", "size": -3},
+            "size: expected a whole number from 1 to 65536 or 2 whole numbers, got -3",
+        ),
+        ({"type": "RandomCrop", "size": (1, 2, 3)}, r"size: expected 2 whole numbers, got \(1, 2, 3\)"),
         ({"type": "RandomCrop", "size": 9, "cat_max_ratio": 75}, "cat_max_ratio=75"),
         ({"type": "RandomFlip", "probability": 2}, "probability=2"),
         ({"type": "RandomFlip", "direction": "diagonal"}, "direction='diagonal'.*horizontal, vertical"),
         ({"type": "RandomRotate", "degrees": 720}, "degrees=720"),
         ({"type": "Pad"}, "exactly one"),
-        ({"type": "Pad", "divisor": 0}, "divisor=0"),
+        ({"type": "Pad", "divisor": 0}, "divisor: expected a whole number from 1 to 65536 or None, got 0"),
         ({"type": "PhotoMetricDistortion", "contrast": (2, 1)}, r"contrast=\(2, 1\)"),
         ({"type": "PhotoMetricDistortion", "hue": 400}, "hue=400"),
         ({"type": "PhotoMetricDistortion", "white": 0}, "white=0"),
@@ -283,5 +286,5 @@ def test_blur_takes_away_detail():
     ],
 )
 def test_bad_arguments(config, message):
-    with pytest.raises(ConfigError, match=r"^data.train.pipeline.1: .*" + message):
+    with pytest.raises(ConfigError, match=r"^data.train.pipeline.1\W.*" + message):
         build_pipeline([{"type": "RandomFlip"}, config], "data.train.pipeline")
