@@ -59,7 +59,10 @@ class Hung(BaseException):
 
 def fuzz(seed: int, count: int) -> tuple[Row, Row]:
     rows = (
-        Row("config with 1 to 3 mistakes: built", "builds, or our own error with its place"),
+        Row(
+            "config with 1 to 3 mistakes: built",
+            "builds, or our own error with its place, in other words than Python's",
+        ),
         Row("the same, written as a file", "loads, or our own error"),
     )
     with tempfile.TemporaryDirectory() as folder:

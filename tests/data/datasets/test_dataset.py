@@ -66,7 +66,7 @@ def test_evaluation_refuses_what_moves_the_image():
 
 
 def test_errors_of_a_config_name_their_place():
-    with pytest.raises(ConfigError, match=r"data.train.pipeline.1: size=0"):
+    with pytest.raises(ConfigError, match=r"data.train.pipeline.1.size: expected a whole number from 1 to 65536"):
         build_dataset(
             {"type": "ShapesDataset", "pipeline": [{"type": "RandomFlip"}, {"type": "Pad", "size": 0}]}, "data.train"
         )
