@@ -12,7 +12,7 @@ CONFIG := configs/demo/pspnet_r10_shapes.py
 # times slower.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-slow faults lint format clean
+.PHONY: demo test test-slow test-gpu faults lint format clean
 
 demo: .venv/.runtime
 	$(BIN)/python tools/train.py $(CONFIG) --work-dir $(DEMO) --overwrite
@@ -32,6 +32,10 @@ test: .venv/.tests
 
 test-slow: .venv/.tests
 	$(BIN)/python -m pytest -q -m slow
+
+# On a machine with an NVIDIA GPU. SEGBOX_GPU_REHEARSAL=cpu: the same tests on the CPU (tests/gpu/__init__.py).
+test-gpu: .venv/.tests
+	$(BIN)/python -m pytest -q -m gpu tests/gpu
 
 # Kills, full disks, broken files, mutated configs: seeded and counted, with a table at the end. Some minutes.
 faults: .venv/.tests

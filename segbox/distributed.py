@@ -59,12 +59,10 @@ def process_group(device: torch.device, timeout_minutes: float = 30, log: Path |
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
-    # Numbers on the CPU (flags, counts) always go by gloo; tensors on a GPU by NCCL.
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     patience = timedelta(minutes=timeout_minutes)
     store, own, count = next(dist.rendezvous("env://", timeout=patience))
     store = dist.PrefixStore(attempt(), store)
-    dist.init_process_group(backend, store=store, rank=own, world_size=count, timeout=patience)
+    dist.init_process_group(backend_of(device), store=store, rank=own, world_size=count, timeout=patience)
     try:
         yield
     except RuntimeError as error:
@@ -76,6 +74,11 @@ def process_group(device: torch.device, timeout_minutes: float = 30, log: Path |
             f" left a message, that says why.{f' The log: {log}.' if log else ''} Go on with --resume"
         ) from error
     dist.destroy_process_group()  # not after an error: the others would take the closed connection for the cause
+
+
+def backend_of(device: torch.device) -> str:
+    """Numbers on the CPU (flags, counts) always go by gloo; tensors on a GPU by NCCL."""
+    return "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
 
 
 def attempt() -> str:

@@ -86,6 +86,11 @@ def ends_with_a_message() -> Iterator[None]:
         last = (str(error).splitlines() or ["Python got no more"])[-1]  # a data worker's comes with its stack trace
         tell(f"there is not enough memory: {last}")
         raise SystemExit(2) from None
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # PyTorch's, of a GPU; without importing PyTorch
+            raise
+        tell(f"there is not enough memory: {(str(error).splitlines() or ['a GPU has no more'])[0]}")
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None

@@ -11,6 +11,7 @@ import pytest
 from segbox.errors import LONGEST_LINE, DataError, did_you_mean, ends_with_a_message, printable
 
 ROOT = Path(__file__).parents[1]
+OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {})  # as torch.OutOfMemoryError, without torch
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parents[1]
         (MemoryError("Unable to allocate 3 TiB"), 2, "error: there is not enough memory: Unable to allocate 3 TiB\n"),
         (MemoryError("Caught in a worker\n  line 3\nX: no"), 2, "error: there is not enough memory: X: no\n"),
         (MemoryError(), 2, "error: there is not enough memory: Python got no more\n"),
+        (OutOfMemoryError("CUDA out of memory.\nx"), 2, "error: there is not enough memory: CUDA out of memory.\n"),
     ],
 )
 def test_mistakes_end_in_one_line_and_a_status(error, status, message, capsys):
@@ -34,6 +36,11 @@ def test_mistakes_end_in_one_line_and_a_status(error, status, message, capsys):
         raise error
     assert end.value.code == status
     assert capsys.readouterr().err == message
+
+
+def test_a_bug_keeps_its_traceback():
+    with pytest.raises(RuntimeError, match="shape mismatch"), ends_with_a_message():
+        raise RuntimeError("shape mismatch")
 
 
 def test_a_line_that_nobody_can_read_is_cut(capsys):

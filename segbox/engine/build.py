@@ -20,6 +20,7 @@ from segbox.data.loader import Loader, build_dataset, train_loader
 from segbox.engine.checkpoint import unwritten
 from segbox.engine.class_weights import ClassWeights
 from segbox.engine.config_check import check_config
+from segbox.engine.mishaps import is_out_of_memory
 from segbox.engine.optim import build_optimizer
 from segbox.engine.protocol import Evaluation
 from segbox.engine.runner import Runner, steps_of
@@ -131,7 +132,9 @@ def place(model: nn.Module, device: torch.device, settings: TrainSettings) -> nn
     layout = torch.channels_last if settings.channels_last else torch.contiguous_format
     try:
         return model.to(device, memory_format=layout)
-    except torch.cuda.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         count = sum(parameter.numel() for parameter in model.parameters())
         raise ConfigError(
             f"model: its {count / 1e6:.0f} million parameters do not fit on {device}; several processes"

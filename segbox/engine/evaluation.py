@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from segbox import distributed
 from segbox.data.sample import Item
 from segbox.engine.metrics import Metric
+from segbox.engine.mishaps import scoring_explained
 from segbox.models.inference import Predict
 from segbox.models.score_map import ScoreMap
 
@@ -30,21 +31,32 @@ def evaluate(
     try:
         for batch in batches:
             for items in of_one_size(batch):
-                images = torch.stack([item["image"] for item in items]).to(device, non_blocking=True)
-                with torch.autocast(device.type, amp or torch.bfloat16, enabled=amp is not None):
-                    scores = predict(images)
-                for i, item in enumerate(items):
-                    own = scores.of(slice(i, i + 1))
-                    guess = count(own, item["label"], metric)
-                    if watch is not None:
-                        watch(item, guess)
-                del scores, own
+                with scoring_explained(len(items), items[0]["image"].shape[-2:], device):
+                    score(items, predict, metric, device, amp, watch)
     finally:
         model.train(was_training)
     for rank, other in enumerate(distributed.gather(metric)):
         if rank != distributed.rank():
             metric.merge(other)
     return metric
+
+
+def score(
+    items: Sequence[Item],
+    predict: Predict,
+    metric: Metric,
+    device: torch.device,
+    amp: torch.dtype | None,
+    watch: Watch | None,
+) -> None:
+    """Count images of one size, which pass the model together."""
+    images = torch.stack([item["image"] for item in items]).to(device, non_blocking=True)
+    with torch.autocast(device.type, amp or torch.bfloat16, enabled=amp is not None):
+        scores = predict(images)
+    for i, item in enumerate(items):
+        guess = count(scores.of(slice(i, i + 1)), item["label"], metric)
+        if watch is not None:
+            watch(item, guess)
 
 
 def of_one_size(items: Sequence[Item]) -> Iterator[list[Item]]:

@@ -3,16 +3,24 @@
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from segbox.errors import TrainingError
+from segbox.errors import TrainingError, UserError
 
 ON_NAN = ("stop", "skip")
+OUT_OF_MEMORY = (  # where it is not PyTorch's own allocator for GPUs that says it
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "'out of memory'",  # NCCL
+)
+SIGNS_OF_WORKERS = ("DataLoader worker", "Pin memory thread")
 
 
 class NotFinite(Exception):
@@ -28,9 +36,9 @@ def explained(images: Tensor, device: torch.device, batch_size: int, accumulate:
     """Errors that PyTorch words for itself, in words for the user: with what to change in the config."""
     try:
         yield
-    except (torch.cuda.OutOfMemoryError, RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError) as error:
         text = str(error)
-        if isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in text:
+        if is_out_of_memory(error):
             raise TrainingError(out_of_memory(images, device, batch_size, accumulate)) from error
         if "more than 1 value per channel" in text:
             raise TrainingError(
@@ -42,6 +50,11 @@ def explained(images: Tensor, device: torch.device, batch_size: int, accumulate:
                 "train.shard: the network uses weights of a block without calling the block, which would gather them;"
                 " this network trains with train.shard=False only"
             ) from error
+        if "it uses CuBLAS" in text:
+            raise TrainingError(
+                "train.deterministic: PyTorch has multiplied matrices on a GPU before it was told so, or"
+                " CUBLAS_WORKSPACE_CONFIG is set to something else; set it to :4096:8 before the program starts"
+            ) from error
         if "deterministic implementation" in text:
             name = text.split(" does not have")[0]
             raise TrainingError(
@@ -49,6 +62,26 @@ def explained(images: Tensor, device: torch.device, batch_size: int, accumulate:
                 " it, or say train.deterministic=False"
             ) from error
         raise
+
+
+@contextmanager
+def scoring_explained(count: int, size: Sequence[int], device: torch.device) -> Iterator[None]:
+    """The same for images, `count` of this size at once, of which nothing is learned."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        first = "data.val_batch_size=1, then " if count > 1 else ""
+        raise UserError(
+            f"{device} is out of memory while scoring {count} image(s) of {size[0]}x{size[1]}. Try {first}"
+            "test.mode=slide with a smaller test.window and test.windows_per_batch=1"
+        ) from error
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Of the device or, on a CPU, of the machine."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
 
 
 @contextmanager
@@ -85,9 +118,12 @@ def ends_of_children_held_back() -> Iterator[None]:
 
 
 def is_of_a_worker(error: Exception) -> bool:
-    """PyTorch's own word, or a pipe to a worker that broke before it could say it."""
+    """PyTorch's own word, or a pipe to a worker that broke before it could say it.
+
+    On GPUs a thread stands between: it puts batches into pinned memory, and ends when such a pipe breaks.
+    """
     if isinstance(error, RuntimeError):
-        return "DataLoader worker" in str(error)
+        return any(sign in str(error) for sign in SIGNS_OF_WORKERS)
     files = (frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
     return any("multiprocessing" in Path(file).parts for file in files)
 

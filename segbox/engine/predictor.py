@@ -14,6 +14,7 @@ from segbox.data.loader import bits_of, pipeline_of
 from segbox.data.palette import checked_palette
 from segbox.data.sample import Sample, as_tensor
 from segbox.data.transforms.pipeline import build_pipeline
+from segbox.engine.mishaps import scoring_explained
 from segbox.errors import CheckpointError, ConfigError, DataError
 from segbox.models.inference import build_predict
 from segbox.models.score_map import ScoreMap
@@ -66,12 +67,14 @@ class Predictor:
     @torch.inference_mode()
     def probabilities(self, image: np.ndarray) -> torch.Tensor:
         """K H W."""
-        return self._scores(image).probabilities(image.shape[:2])[0].cpu()
+        with scoring_explained(1, image.shape, self.device):
+            return self._scores(image).probabilities(image.shape[:2])[0].cpu()
 
     @torch.inference_mode()
     def class_map(self, image: np.ndarray) -> np.ndarray:
         """H W class ids."""
-        return self._scores(image).classes(image.shape[:2])[0].cpu().numpy()
+        with scoring_explained(1, image.shape, self.device):
+            return self._scores(image).classes(image.shape[:2])[0].cpu().numpy()
 
     def _scores(self, image: np.ndarray) -> ScoreMap:
         if self.bits != 8 and image.dtype not in KINDS[self.bits]:

@@ -8,7 +8,7 @@ from segbox.config import Config
 from segbox.engine.evaluation import evaluate, of_one_size
 from segbox.engine.metrics import ConfusionMatrix
 from segbox.engine.protocol import Evaluation
-from segbox.errors import ConfigError
+from segbox.errors import ConfigError, UserError
 from segbox.models.inference import whole
 from segbox.models.score_map import WholeMap
 from tests.runs import tiny_runner
@@ -62,6 +62,21 @@ def test_the_mode_of_the_model_is_restored_after_an_error():
     with pytest.raises(ZeroDivisionError):
         evaluate(model, broken, [[item(4, 4)]], ConfusionMatrix(("a", "b")), CPU)
     assert model.training
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_memory_that_runs_out_is_told_with_what_to_try(count):
+    def predict(images):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    items = [item(8, 9)] * count
+    with pytest.raises(UserError) as caught:
+        evaluate(nn.Conv2d(3, 3, 1), predict, [items], ConfusionMatrix("abc"), CPU)
+    first = "data.val_batch_size=1, then " if count == 2 else ""
+    assert str(caught.value) == (
+        f"cpu is out of memory while scoring {count} image(s) of 8x9. Try {first}test.mode=slide with a smaller"
+        " test.window and test.windows_per_batch=1"
+    )
 
 
 def test_runs_of_one_size():

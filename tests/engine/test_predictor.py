@@ -39,6 +39,18 @@ def test_probabilities_and_classes_have_the_size_of_the_image(trained, image):
     assert predictor.classes[1] == "circle" and len(predictor.palette) == 7 and predictor.channels == 3
 
 
+def test_memory_that_runs_out_is_told_with_what_to_try(trained, image):
+    def predict(images):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    config, checkpoint, _ = trained
+    predictor = Predictor(config, checkpoint, CPU)
+    predictor.predict = predict
+    for give in (predictor.class_map, predictor.probabilities):
+        with pytest.raises(UserError, match=r"^cpu is out of memory while scoring 1 image\(s\) of 45x61\. Try test\."):
+            give(image)
+
+
 def test_the_averaged_weights_are_used(trained, image):
     config, checkpoint, runner = trained
     expected = runner.averaged_model.eval()(torch.from_numpy(image.transpose(2, 0, 1)[None]))[0].softmax(0)

@@ -154,7 +154,12 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path, clip)
 
 
 @pytest.mark.parametrize(
-    "error", [torch.cuda.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")]
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("can't allocate memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
 )
 def test_out_of_memory_says_what_to_try(tmp_path, error):
     model = Small()
@@ -191,7 +196,15 @@ def test_a_data_worker_that_is_lost_is_told_whatever_breaks_first(tmp_path):
     def killed():
         raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. \nmore")
 
-    for action, words in ((cut_pipe, "its pipe is closed"), (killed, r"DataLoader worker \(pid 7\) is killed")):
+    def unpinned():
+        raise RuntimeError("Pin memory thread exited unexpectedly")
+
+    cases = (
+        (cut_pipe, "its pipe is closed"),
+        (killed, r"DataLoader worker \(pid 7\) is killed"),
+        (unpinned, "Pin memory thread exited"),
+    )
+    for action, words in cases:
         before = signal.getsignal(signal.SIGCHLD)
         try:
             with pytest.raises(TrainingError, match=rf"a data worker has ended \({words}.*fewer data\.workers"):
@@ -202,16 +215,27 @@ def test_a_data_worker_that_is_lost_is_told_whatever_breaks_first(tmp_path):
         small_runner(tmp_path, hooks={"other": At(2, (tmp_path / "gone").read_text)}).train()
 
 
-def test_a_part_that_cannot_be_deterministic_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "adaptive_avg_pool2d_backward_cuda does not have a deterministic implementation, but you set",
+            r"train\.deterministic: adaptive_avg_pool2d_backward_cuda gives other",
+        ),
+        (
+            "but this operation is not deterministic because it uses CuBLAS and you have CUDA >= 10.2.",
+            r"train\.deterministic: .*CUBLAS_WORKSPACE_CONFIG is set to something else; set it to :4096:8",
+        ),
+    ],
+)
+def test_what_cannot_be_deterministic_is_named(tmp_path, text, message):
     model = Small()
 
     def forward(images, labels):
-        raise RuntimeError(
-            "adaptive_avg_pool2d_backward_cuda does not have a deterministic implementation, but you set"
-        )
+        raise RuntimeError(text)
 
     model.forward = forward
-    with pytest.raises(TrainingError, match=r"train\.deterministic: adaptive_avg_pool2d_backward_cuda gives other"):
+    with pytest.raises(TrainingError, match=message):
         small_runner(tmp_path, model).train()
 
 
