@@ -30,6 +30,7 @@ from segbox.engine.tables import score_table
 from segbox.engine.units import check_images
 from segbox.engine.work_dir import is_cut
 from segbox.errors import ConfigError, UserError, did_you_mean, printable
+from segbox.models.normalization import describe_numbers
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
@@ -119,6 +120,8 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         return scores
 
     describe(config, dataset, data, settings, max_steps, device)
+    if numbers := describe_numbers(model):
+        logger.info(numbers)
     if settings.shard:
         logger.info(described(model))
     return Runner(
