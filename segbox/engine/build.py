@@ -21,6 +21,7 @@ from segbox.data.datasets.dataset import SegDataset
 from segbox.data.loader import Loader, build_dataset, train_loader
 from segbox.engine.checkpoint import unwritten
 from segbox.engine.class_weights import ClassWeights
+from segbox.engine.fill import fill_with_mean
 from segbox.engine.mishaps import ON_NAN
 from segbox.engine.optim import build_optimizer
 from segbox.engine.protocol import DataSettings, Evaluation
@@ -102,7 +103,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     with placed("model"):
         model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, data.workers))
         seen = {"data.train": dataset} | ({} if evaluation is None else {"data.val": evaluation.dataset})
-        check_images(seen, model, config.model)
+        check_images(seen, model)
         model = place(model, device, settings)
     with placed("optimizer"):
         optimizer = build_optimizer(config.optimizer, model)
@@ -110,6 +111,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
 
     def batches(draw: int) -> Loader:
+        fill_with_mean(dataset, model)
         rank, world, pin = distributed.rank(), distributed.world_size(), device.type == "cuda"
         return train_loader(dataset, per_process, seed, draw, data.workers, rank, world, pin)
 

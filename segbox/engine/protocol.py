@@ -11,6 +11,7 @@ from segbox import distributed
 from segbox.config import Config
 from segbox.data.loader import Loader, build_dataset, val_loader
 from segbox.engine.evaluation import Watch, evaluate
+from segbox.engine.fill import fill_with_mean
 from segbox.engine.metric_set import MetricSet
 from segbox.engine.progress import with_progress
 from segbox.engine.runner import AMP
@@ -60,6 +61,7 @@ class Evaluation:
         return {**val, "transform_labels": True, "pipeline": pipeline}, "data.val"
 
     def __call__(self, model: nn.Module, watch: Watch | None = None, show_progress: bool = False) -> MetricSet:
+        fill_with_mean(self.dataset, model)
         batches = with_progress(self.loader) if show_progress and distributed.is_main() else self.loader
         model, batches = in_step(model, batches)
         predict = call(build_predict, self.test, "test", model=model)

@@ -18,7 +18,7 @@ from segbox.errors import ConfigError
 logger = logging.getLogger("segbox")
 Given = Sequence[float] | float | None  # one number for each channel, one for all of them, or none stated
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}  # of RGB bytes
-STATED = "the config"
+STATED, DEFAULT, OF_CARD = "the config", "ImageNet", "the card of "  # sources; another one is a file's path
 Settle = Callable[[nn.Module, Mapping[str, Tensor], str | Path], dict[str, Tensor]]
 
 
@@ -51,7 +51,7 @@ def choose_numbers(mean: Given, std: Given, channels: int, card: Card | None) ->
         if given is not None:
             chosen[name] = Numbers(per_channel(given, channels, name), STATED)
         else:
-            values, source = (IMAGENET[name], "ImageNet") if card is None else (getattr(card, name), card.name)
+            values, source = (IMAGENET[name], DEFAULT) if card is None else (getattr(card, name), OF_CARD + card.name)
             chosen[name] = Numbers(per_channel(values, channels, name), source)
     if card is not None and card.is_binding and channels == len(card.mean):
         refuse_others_than_the_card(chosen, card)
@@ -134,6 +134,11 @@ def describe_numbers(model: nn.Module) -> str:
     own = {name: model.get_buffer(name).flatten().tolist() for name in getattr(model, "number_sources", ())}
     told = [f"{name} {few(values)} of {model.number_sources[name]}" for name, values in own.items()]
     return f"images are normalised with {', '.join(told)}" if told else ""
+
+
+def is_of_bytes(source: str) -> bool:
+    """Whether numbers from there are for images of bytes, whatever the images are."""
+    return source == DEFAULT or source.startswith(OF_CARD)
 
 
 def is_plain(value: Tensor) -> bool:

@@ -29,7 +29,7 @@ def model_of(channels, **said):
 
 
 def check(dataset, channels, **said):
-    check_images({"data.train": dataset}, model_of(channels, **said), said)
+    check_images({"data.train": dataset}, model_of(channels, **said))
 
 
 def test_what_fits_passes(tmp_path):
@@ -64,7 +64,7 @@ def test_other_channels(tmp_path):
 def test_sets_that_differ_in_bits(tmp_path):
     sets = {"data.train": deep_set(tmp_path), "data.val": deep_set(tmp_path, bits=8)}
     with pytest.raises(ConfigError, match=r"differ in their bits: data.train 16, data.val 8"):
-        check_images(sets, model_of(3), {})
+        check_images(sets, model_of(3))
 
 
 def test_what_cannot_be_read_is_told_at_its_turn(tmp_path):

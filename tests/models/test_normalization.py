@@ -28,7 +28,7 @@ def test_who_says_the_numbers():
     chosen = choose_numbers(None, None, 3, None)
     assert chosen["mean"].values == IMAGENET["mean"] and chosen["std"].source == "ImageNet"
     chosen = choose_numbers(None, None, 3, CARD)
-    assert chosen["mean"].values == chosen["std"].values == HALF and chosen["mean"].source == "siglip"
+    assert chosen["mean"].values == chosen["std"].values == HALF and chosen["mean"].source == "the card of siglip"
     chosen = choose_numbers(10, None, 3, CARD)
     assert chosen["mean"].values == (10.0, 10.0, 10.0) and chosen["mean"].source == STATED
     assert chosen["std"].values == HALF
