@@ -47,6 +47,7 @@ class EncoderDecoder(nn.Module):
         self.number_sources = dict(number_sources or {"mean": STATED, "std": STATED})
         self.head_plans = tuple(head_plans)  # of the decode head, then of each auxiliary head
         self.frozen: frozenset[str] = frozenset()  # the parameters of the backbone that stay as they are
+        self.unused = frozenset(getattr(backbone, "unused", ()))  # those of the backbone that no map depends on
         self.resting_norms: tuple[str, ...] = ()  # the parts whose batch norms keep their statistics
         self.fixed_norms: tuple[str, ...] = ()  # the parts whose batch norms keep their scale and shift
         self.backbone = backbone
@@ -56,6 +57,7 @@ class EncoderDecoder(nn.Module):
         self.criteria = nn.ModuleList(criteria)  # of the decode head, then of each auxiliary head
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float).view(-1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float).view(-1, 1, 1))
+        self.hold_frozen()
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor | dict[str, Tensor]:
         maps, features = self.maps_and_features(images)
@@ -103,6 +105,7 @@ class EncoderDecoder(nn.Module):
         """Take `freeze_backbone` back. Batch norms that were frozen for themselves stay so."""
         self.frozen = frozenset()
         self.backbone.requires_grad_(True)
+        self.hold_frozen()
         self.fix_norms()
 
     def freeze_batch_norm(
@@ -185,7 +188,7 @@ class EncoderDecoder(nn.Module):
         return [module for module, own in names if own and own <= self.frozen]
 
     def hold_frozen(self) -> None:
-        for name in self.frozen:
+        for name in self.frozen | self.unused:
             self.backbone.get_parameter(name).requires_grad_(False)
 
     def norms_of(self, parts: Sequence[str]) -> list[nn.Module]:
