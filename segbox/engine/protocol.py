@@ -80,4 +80,6 @@ class Evaluation:
         absent = "count as 0" if self.metric.get("absent") == 0 else "are left out of the means"
         background = f"; {self.classes[0]} is left out of the means" if self.metric.get("ignore_background") else ""
         flip = ", flipped too" if self.test.get("flip") else ""
-        return f"{size}{several}{flip}; classes that do not occur {absent}{background}"
+        divisor = self.test.get("divisor", 1)
+        filled = "" if divisor == 1 else f", filled up with the mean to multiples of {divisor} pixels"
+        return f"{size}{several}{flip}{filled}; classes that do not occur {absent}{background}"

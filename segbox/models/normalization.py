@@ -14,25 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from segbox.errors import ConfigError
+from segbox.models.layers.card import Card
 
 logger = logging.getLogger("segbox")
 Given = Sequence[float] | float | None  # one number for each channel, one for all of them, or none stated
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}  # of RGB bytes
 STATED, DEFAULT, OF_CARD = "the config", "ImageNet", "the card of "  # sources; another one is a file's path
 Settle = Callable[[nn.Module, Mapping[str, Tensor], str | Path], dict[str, Tensor]]
-
-
-@dataclass(frozen=True)
-class Card:
-    """What the authors of a backbone's pretrained weights say: how the images of its training were normalised.
-
-    `is_binding`: the backbone has these weights, and its config asks to be held to their numbers.
-    """
-
-    name: str
-    mean: tuple[float, ...]  # of RGB bytes
-    std: tuple[float, ...]
-    is_binding: bool = False
 
 
 @dataclass(frozen=True)

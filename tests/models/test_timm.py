@@ -9,8 +9,8 @@ import torch
 
 from segbox.errors import ConfigError, UserError
 from segbox.models.backbones import timm as ours
+from segbox.models.layers.trial import SizeRule
 from segbox.models.segmentors import build_segmentor
-from segbox.models.sizes import SizeRule
 from segbox.models.unread import way_out
 from segbox.registry import BACKBONES
 from tests.tiny import random_batch, tiny_model
@@ -248,3 +248,9 @@ def test_only_the_maps_that_are_read(caplog):
 def test_channels_are_those_of_the_maps():
     with torch.device("meta"):
         assert ours.Timm("samvit_base_patch16", out_indices=(-1,)).channels == (256,)  # behind its neck; timm says 768
+
+
+def test_a_way_out_is_tried_before_it_is_told():
+    with torch.device("meta"):
+        assert ours.Timm("convit_tiny").size_to_build_for(250, 300) == (304, 304)  # takes squares only
+        assert ours.Timm("efficientformer_l1").size_to_build_for(250, 300) is None  # built for one size

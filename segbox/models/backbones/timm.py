@@ -3,6 +3,7 @@
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.errors import ConfigError, UserError, did_you_mean
-from segbox.models.normalization import Card
-from segbox.models.sizes import SizeRule, find_size_rule, maps_and_unused
+from segbox.models.layers.card import Card
+from segbox.models.layers.trial import SizeRule, find_size_rule, maps_and_unused, takes
 from segbox.registry import BACKBONES
 
 logger = logging.getLogger("segbox")
@@ -51,8 +52,9 @@ class Timm(nn.Module):
         self.name = wanted_name(name, variant)
         dilation = {} if output_stride == 32 else {"output_stride": output_stride}
         arguments = {"in_chans": in_channels, **dilation, **(model_arguments or {})}
-        plan = plan_network(self.name, arguments, out_indices)
-        self.patch, self.strides, self.takes_img_size = plan.patch, plan.strides, plan.takes_img_size
+        self.plan_for = partial(plan_network, self.name, arguments, out_indices)  # sizes of images
+        plan = self.plan_for()
+        self.in_channels, self.patch, self.strides = in_channels, plan.patch, plan.strides
         self.size_rule = find_size_rule(plan.trial, in_channels, plan.patch, plan.own_size)
         self.channels, self.unused = try_out(plan, in_channels, self.size_rule)
         self.network = plan.build(pretrained)
@@ -77,14 +79,22 @@ class Timm(nn.Module):
 
     def refusal(self, height: int, width: int) -> str:
         """What to do where images are larger than the network takes."""
-        own = self.size_rule.only
-        larger = tuple(-(-side // self.patch) * self.patch for side in (height, width))
-        rebuilt = f" Or build it for them: model.backbone.model_arguments=dict(img_size={larger})."
+        own, larger = self.size_rule.only, self.size_to_build_for(height, width)
+        rebuilt = f" Or build it for them: model.backbone.model_arguments=dict(img_size={larger})." if larger else ""
         return (
             f"model.backbone: timm's {self.name} takes images of up to {own[0]}x{own[1]} (height x width), and got"
             f" {height}x{width}. Train on crops of that size (RandomCrop size={own}) and predict by windows"
-            f' (test.mode="slide", test.window={own}).{rebuilt if self.takes_img_size else ""}'
+            f' (test.mode="slide", test.window={own}).{rebuilt}'
         )
+
+    def size_to_build_for(self, height: int, width: int) -> tuple[int, int] | None:
+        """Of whole patches, square if need be; None where the network cannot be built for such images."""
+        rows, columns = (-(-side // self.patch) * self.patch for side in (height, width))
+        for size in ((rows, columns), (max(rows, columns),) * 2):
+            with suppress(ValueError):  # it has no such argument, or not this size
+                if takes(self.plan_for(size).trial, self.in_channels, size):
+                    return size
+        return None
 
 
 @dataclass(frozen=True)
@@ -97,11 +107,13 @@ class Plan:
     strides: tuple[int, ...]
     patch: int  # images are whole multiples of it
     own_size: tuple[int, int]  # of the images that it was made for
-    takes_img_size: bool
     pretrained_cfg: Mapping[str, Any]
 
 
-def plan_network(name: str, arguments: Mapping[str, Any], out_indices: Sequence[int] | None) -> Plan:
+def plan_network(
+    name: str, arguments: Mapping[str, Any], out_indices: Sequence[int] | None, img_size: tuple[int, int] | None = None
+) -> Plan:
+    arguments = {**arguments, "img_size": img_size} if img_size else arguments
     with torch.device("meta"):
         whole = create(name, arguments)  # costs nothing, and knows what the network is
     known = inspect.signature(type(whole).__init__).parameters
@@ -112,7 +124,7 @@ def plan_network(name: str, arguments: Mapping[str, Any], out_indices: Sequence[
     if not levels:
         raise ValueError(f"timm's {name} gives no maps")
     reductions = [level["reduction"] for level in levels]
-    about = (max(reductions), size, "img_size" in known, whole.pretrained_cfg)
+    about = (max(reductions), size, whole.pretrained_cfg)
     if len(set(reductions)) == 1:
         indices = checked([-1] if out_indices is None else out_indices, len(reductions))
         build = partial(plain_maps, name, arguments, indices)
