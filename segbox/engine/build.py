@@ -103,7 +103,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     with placed("model"):
         model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, data.workers))
         seen = {"data.train": dataset} | ({} if evaluation is None else {"data.val": evaluation.dataset})
-        check_images(seen, model)
+        check_images(seen, model, None if evaluation is None else evaluation.window)
         model = place(model, device, settings)
     with placed("optimizer"):
         optimizer = build_optimizer(config.optimizer, model)

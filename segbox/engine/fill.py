@@ -21,15 +21,16 @@ def fill_with_mean(dataset: SegDataset, model: nn.Module) -> None:
 
 def mean_without_building(config: Mapping[str, Any]) -> tuple[float, ...]:
     """The mean that the model of a config would have: for those who only look at its images."""
-    mean, channels = config.get("mean"), config["backbone"].get("in_channels", 3)
+    mean = config.get("mean")
     for argument in ("weights", "backbone_weights"):  # the first of them is loaded last
         if mean is None and config.get(argument) is not None:
             found = read_weights(config[argument]).get("mean")
             mean = None if found is None else found.flatten().tolist()
-    with torch.device("meta"):
-        backbone = None if mean is not None else BACKBONES.build(plain(config["backbone"]), "model.backbone")
-    return choose_numbers(mean, 1.0, channels, getattr(backbone, "card", None))["mean"].values
-
-
-def plain(backbone: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in backbone.items() if key != "pretrained"}
+    backbone = config.get("backbone")
+    if isinstance(backbone, Mapping):
+        backbone = {key: value for key, value in backbone.items() if key != "pretrained"}
+    card = None
+    if mean is None:
+        with torch.device("meta"):
+            card = getattr(BACKBONES.build(backbone, "model.backbone"), "card", None)
+    return choose_numbers(mean, 1.0, backbone.get("in_channels", 3), card)["mean"].values

@@ -10,6 +10,7 @@ from torch import nn
 from segbox import distributed
 from segbox.config import Config
 from segbox.data.loader import Loader, build_dataset, val_loader
+from segbox.data.placement import Size
 from segbox.engine.evaluation import Watch, evaluate
 from segbox.engine.fill import fill_with_mean
 from segbox.engine.metric_set import MetricSet
@@ -67,6 +68,11 @@ class Evaluation:
         predict = call(build_predict, self.test, "test", model=model)
         metric = call(MetricSet, self.metric, "metric", classes=self.classes)
         return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
+
+    @property
+    def window(self) -> Size | None:
+        """What the model sees at a time; None: all of an image."""
+        return pair(self.test.get("window", (512, 512))) if self.test.get("mode") == "slide" else None
 
     def protocol(self) -> str:
         """How the scores came about, for people."""

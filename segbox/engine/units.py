@@ -1,4 +1,4 @@
-"""Before the first step: are the images what the model takes, in channels and in units?"""
+"""Before the first step: are the images what the model takes, in channels, units and size?"""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from torch import nn
 
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.wrapper import innermost
+from segbox.data.placement import Size
 from segbox.data.units import are_far
 from segbox.errors import ConfigError, DataError
 from segbox.models.normalization import is_of_bytes
@@ -17,8 +18,8 @@ LOOKED_AT = 8  # images of a deep set, to know their levels
 MEASURE_THEM = "Give them in the units of the files; `tools/check_dataset.py CONFIG` measures both"
 
 
-def check_images(datasets: Mapping[str, SegDataset], model: nn.Module) -> None:
-    """Refuse data sets that the model cannot see as it should."""
+def check_images(datasets: Mapping[str, SegDataset], model: nn.Module, window: Size | None = None) -> None:
+    """Refuse data sets that the model cannot see as it should. `window` is what it sees of data.val at a time."""
     bits = {name: innermost(dataset, 0)[0].bits for name, dataset in datasets.items()}
     if len(set(bits.values())) > 1:
         own = ", ".join(f"{name} {number}" for name, number in bits.items())
@@ -35,6 +36,7 @@ def check_images(datasets: Mapping[str, SegDataset], model: nn.Module) -> None:
             _check_channels(name, image.shape[2], model.mean.numel())
             if image.dtype != np.uint8:
                 _check_levels(name, dataset, model)
+            _check_size(image.shape[:2], model, window if name == "data.val" else None)
 
 
 def _check_channels(name: str, given: int, taken: int) -> None:
@@ -43,6 +45,13 @@ def _check_channels(name: str, given: int, taken: int) -> None:
             f"{name} gives images of {given} channels, the model takes {taken}: say model.backbone.in_channels={given},"
             f" and mean and std of {given} numbers; or channels={taken} in the data set"
         )
+
+
+def _check_size(size: Size, model: EncoderDecoder, window: Size | None) -> None:
+    """Some backbones are of one size."""
+    check = getattr(model.backbone, "check_size", None)
+    if check is not None:
+        check(*(size if window is None else map(min, size, window)))
 
 
 def _check_levels(name: str, dataset: SegDataset, model: EncoderDecoder) -> None:

@@ -71,17 +71,19 @@ class Timm(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         (height, width), (rows, columns) = images.shape[-2:], self.size_rule.multiple
+        self.check_size(height, width)
         padded = F.pad(images, (0, -width % columns, 0, -height % rows))
-        if self.size_rule.only is not None and padded.shape[-2:] != self.size_rule.only:
-            raise ConfigError(self.refusal(height, width))
         maps = channels_first(self.network, self.network(padded))
         return tuple(x[..., : -(-height // s), : -(-width // s)] for x, s in zip(maps, self.strides))
 
-    def refusal(self, height: int, width: int) -> str:
-        """What to do where images are larger than the network takes."""
-        own, larger = self.size_rule.only, self.size_to_build_for(height, width)
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse images that are larger than the network takes, with what to do."""
+        own = self.size_rule.only
+        if own is None or (height <= own[0] and width <= own[1]):
+            return
+        larger = self.size_to_build_for(height, width)
         rebuilt = f" Or build it for them: model.backbone.model_arguments=dict(img_size={larger})." if larger else ""
-        return (
+        raise ConfigError(
             f"model.backbone: timm's {self.name} takes images of up to {own[0]}x{own[1]} (height x width), and got"
             f" {height}x{width}. Train on crops of that size (RandomCrop size={own}) and predict by windows"
             f' (test.mode="slide", test.window={own}).{rebuilt}'
@@ -91,7 +93,7 @@ class Timm(nn.Module):
         """Of whole patches, square if need be; None where the network cannot be built for such images."""
         rows, columns = (-(-side // self.patch) * self.patch for side in (height, width))
         for size in ((rows, columns), (max(rows, columns),) * 2):
-            with suppress(ValueError):  # it has no such argument, or not this size
+            with suppress(ValueError, RuntimeError):  # it has no such argument, or not this size
                 if takes(self.plan_for(size).trial, self.in_channels, size):
                     return size
         return None
@@ -117,7 +119,7 @@ def plan_network(
     with torch.device("meta"):
         whole = create(name, arguments)  # costs nothing, and knows what the network is
     known = inspect.signature(type(whole).__init__).parameters
-    size = arguments.get("img_size", whole.pretrained_cfg["input_size"][1:])
+    size = arguments.get("img_size") or whole.pretrained_cfg["input_size"][1:]
     size = (size, size) if isinstance(size, int) else tuple(size)
     arguments = dict([item for item in ANY_SIZE.items() if item[0] in known][:1]) | dict(arguments)
     levels = getattr(whole, "feature_info", None)
