@@ -41,11 +41,14 @@ def main() -> None:
 
     from segbox.data.loader import build_dataset
     from segbox.data.sampler import EndlessSampler
+    from segbox.engine.fill import mean_without_building
     from segbox.viz.contact_sheet import contact_sheet
     from segbox.viz.overlay import write_image
 
     is_train = args.split == "train"
     dataset = build_dataset(data[args.split], f"data.{args.split}", **({} if is_train else {"transform_labels": False}))
+    if config.get("model", {}).get("type") == "EncoderDecoder":  # others have ways of their own
+        dataset.fill = mean_without_building(config.model)
     draws = EndlessSampler(len(dataset), args.seed)
     if not is_train or args.first:
         draws = [(index, seed if is_train else None) for index, seed in _in_order(len(dataset), args)]

@@ -1,7 +1,8 @@
 """Carry out a pending placement: pixels are read once, and only those that the output needs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.data.placement import Placement, Size, whole
 from segbox.data.sample import Sample
+from segbox.errors import DataError
 
-FILL = 0  # the colour outside the image
+Colour = np.ndarray  # one number for each channel, of the image's own kind
 CV2_DTYPES = {np.dtype(name) for name in ("uint8", "uint16", "int16", "float32", "float64")}
 
 
@@ -24,17 +26,70 @@ def place(sample: Sample, placement: Placement) -> Sample:
 
 
 def render(sample: Sample) -> Sample:
-    """The sample with its pixels where its placement wants them."""
+    """The sample with its pixels where its placement wants them, and its `fill` where there is no image."""
     if "placement" not in sample:
         return sample
-    placement = sample["placement"]
+    placement, image = sample["placement"], sample["image"]
     done = {key: value for key, value in sample.items() if key != "placement"}
-    if placement.is_identity and placement.size == sample["image"].shape[:2]:
+    if placement.is_identity and placement.size == image.shape[:2]:
         return done
-    done["image"] = render_image(sample["image"], placement)
+    done["image"] = render_image(image, placement, sample.get("fill", 0))
+    done["outside"] = Outside(done["image"], placement, image.shape[:2], _outside_of(sample))
     if "label" in sample:
         done["label"] = render_label(sample["label"], placement)
     return done
+
+
+def recolour(sample: Sample, image: np.ndarray) -> Sample:
+    """The sample with other colours. Outside of the image the fill stays what it is."""
+    outside = _outside_of(sample)
+    if image is sample["image"] or outside is None:
+        return {**sample, "image": image}
+    outside.paint(image, colour_of(image, sample.get("fill", 0)))
+    return {**sample, "image": image, "outside": replace(outside, image=image)}
+
+
+@dataclass(frozen=True, eq=False)
+class Outside:
+    """Where a rendered image shows nothing of its source: worked out when somebody asks.
+
+    It holds for the array `image` alone. Whoever puts another one into the sample by other ways than `recolour` may
+    have moved its pixels, and then nothing is known.
+    """
+
+    image: np.ndarray
+    placement: Placement
+    source: Size
+    before: "Outside | None"  # that of the source
+
+    def paint(self, image: np.ndarray, colour: Colour) -> None:
+        if self.placement.is_upright and self.before is None:
+            _paint_around(image, *_axes(self.placement, self.source), colour)
+        else:
+            mask = self.mask()
+            for channel, value in enumerate(colour):  # one by one is several times as fast
+                np.copyto(image[:, :, channel], value, where=mask)
+
+    def mask(self) -> np.ndarray:
+        """H W."""
+        source = np.zeros(self.source, np.uint8) if self.before is None else self.before.mask().astype(np.uint8)
+        return render_label(source, self.placement) != 0
+
+
+def _outside_of(sample: Sample) -> Outside | None:
+    outside = sample.get("outside")
+    return outside if outside is not None and outside.image is sample["image"] else None
+
+
+def colour_of(image: np.ndarray, fill: Sequence[float] | float) -> Colour:
+    """The fill in the image's own kind of numbers: rounded to whole ones, floats as they are."""
+    colour = np.asarray(fill, np.float64)
+    if colour.shape not in ((), (1,), image.shape[2:]):
+        raise DataError(f"the fill has {colour.size} numbers for an image of {image.shape[2]} channels")
+    if image.dtype.kind in "iu":
+        limits = np.iinfo(image.dtype)
+        colour = np.rint(colour).clip(limits.min, limits.max)
+    return np.broadcast_to(colour, image.shape[2:]).astype(image.dtype)
 
 
 def render_label(label: np.ndarray, placement: Placement) -> np.ndarray:
@@ -46,20 +101,21 @@ def render_label(label: np.ndarray, placement: Placement) -> np.ndarray:
     return _warp(label, placement, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, IGNORE_INDEX)
 
 
-def render_image(image: np.ndarray, placement: Placement) -> np.ndarray:
-    """Bilinear, after an integer reduction where it shrinks by more than two; FILL outside."""
+def render_image(image: np.ndarray, placement: Placement, fill: Sequence[float] | float = 0) -> np.ndarray:
+    """Bilinear, after an integer reduction where it shrinks by more than two; the fill outside."""
+    colour = colour_of(image, fill)
     if not placement.is_upright:
-        return in_cv2(image, lambda part: _warp(part, placement, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT, FILL))
+        return in_cv2(image, partial(_warp_into, placement), colour)
     rows, columns = _axes(placement, image.shape)
     if rows.is_empty or columns.is_empty:
-        return np.full((*placement.size, *image.shape[2:]), FILL, image.dtype)
+        return np.full((*placement.size, *image.shape[2:]), colour, image.dtype)
     if rows.is_copied and columns.is_copied:
         inside = image[rows.as_slice(), columns.as_slice()]
     else:
-        # The canvas is cut to where there is image, and the edge repeats there: no dark seam of half-filled pixels.
+        # The canvas is cut to where there is image, and the edge repeats there: no seam of half-filled pixels.
         window = placement.cropped(rows.start, columns.start, (rows.stop - rows.start, columns.stop - columns.start))
         inside = in_cv2(image, lambda part: _resize_or_warp(part, window))
-    return _on_canvas(inside, rows, columns, placement.size, FILL)
+    return _on_canvas(inside, rows, columns, placement.size, colour)
 
 
 @dataclass(frozen=True)
@@ -99,12 +155,20 @@ def _axis(scale: float, shift: float, source: int, output: int) -> _Axis:
     return _Axis(start, stop, nearest, is_copied)
 
 
-def _on_canvas(inside: np.ndarray, rows: _Axis, columns: _Axis, size: Size, fill: int) -> np.ndarray:
+def _on_canvas(inside: np.ndarray, rows: _Axis, columns: _Axis, size: Size, fill: Colour | int) -> np.ndarray:
     if inside.shape[:2] == size:
         return np.ascontiguousarray(inside)
-    canvas = np.full((*size, *inside.shape[2:]), fill, inside.dtype)
+    canvas = np.empty((*size, *inside.shape[2:]), inside.dtype)
+    _paint_around(canvas, rows, columns, fill)
     canvas[rows.start : rows.stop, columns.start : columns.stop] = inside
     return canvas
+
+
+def _paint_around(canvas: np.ndarray, rows: _Axis, columns: _Axis, fill: Colour | int) -> None:
+    planes = [(canvas, fill)] if canvas.ndim == 2 else [(canvas[:, :, i], value) for i, value in enumerate(fill)]
+    for plane, value in planes:
+        plane[: rows.start] = plane[rows.stop :] = value
+        plane[rows.start : rows.stop, : columns.start] = plane[rows.start : rows.stop, columns.stop :] = value
 
 
 def _resize_or_warp(image: np.ndarray, placement: Placement) -> np.ndarray:
@@ -113,10 +177,14 @@ def _resize_or_warp(image: np.ndarray, placement: Placement) -> np.ndarray:
     if np.allclose(placement.matrix[:2], fits, rtol=0, atol=1e-9):
         image, _ = _reduce(image, placement)
         return cv2.resize(image, placement.size[::-1], interpolation=cv2.INTER_LINEAR)
-    return _warp(image, placement, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE, FILL)
+    return _warp(image, placement, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE, 0)
 
 
-def _warp(image: np.ndarray, placement: Placement, interpolation: int, border: int, fill: int) -> np.ndarray:
+def _warp_into(placement: Placement, image: np.ndarray, colour: Colour) -> np.ndarray:
+    return _warp(image, placement, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT, colour)
+
+
+def _warp(image: np.ndarray, placement: Placement, interpolation: int, border: int, fill: Colour | int) -> np.ndarray:
     image, placement = _needed(image, placement)
     if 0 in image.shape[:2]:
         return np.full((*placement.size, *image.shape[2:]), fill, image.dtype)
@@ -125,7 +193,7 @@ def _warp(image: np.ndarray, placement: Placement, interpolation: int, border: i
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # OpenCV counts from the centre of the first pixel
     inverse = np.linalg.inv(half) @ np.linalg.inv(placement.matrix) @ half
     flags = interpolation | cv2.WARP_INVERSE_MAP
-    value = (float(fill),) * 4
+    value = np.broadcast_to(fill, image.shape[2:] or 1).astype(float).tolist()
     return cv2.warpAffine(image, inverse[:2], placement.size[::-1], flags=flags, borderMode=border, borderValue=value)
 
 
@@ -166,16 +234,20 @@ def _factors(placement: Placement) -> tuple[int, int]:
     return max(1, int(1 / scale_x + 1e-6)), max(1, int(1 / scale_y + 1e-6))
 
 
-def in_cv2(image: np.ndarray, work: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Do `work` in what OpenCV can: its number types, four channels at a time, no last axis of length one."""
+def in_cv2(image: np.ndarray, work: Callable[..., np.ndarray], *numbers: np.ndarray) -> np.ndarray:
+    """Do `work` in what OpenCV can: its number types, four channels at a time, no last axis of length one.
+
+    `numbers` are arrays of one number for each channel; `work` gets those of its channels.
+    """
     if image.dtype not in CV2_DTYPES:
-        done = in_cv2(image.astype(np.float64), work)
+        done = in_cv2(image.astype(np.float64), work, *numbers)
         return (done if image.dtype.kind == "f" else np.rint(done)).astype(image.dtype)
     channels = image.shape[2]
     if channels <= 4:
-        return _with_channels(work(image))
-    parts = [np.ascontiguousarray(image[:, :, i : i + 4]) for i in range(0, channels, 4)]
-    return np.concatenate([_with_channels(work(part)) for part in parts], axis=2)
+        return _with_channels(work(image, *numbers))
+    parts = [slice(i, i + 4) for i in range(0, channels, 4)]
+    done = [work(np.ascontiguousarray(image[:, :, part]), *(own[part] for own in numbers)) for part in parts]
+    return np.concatenate([_with_channels(part) for part in done], axis=2)
 
 
 def _with_channels(image: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What the data floor hands on: a sample, and batches of samples."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ class Sample(_Always, total=False):
     label: np.ndarray  # H W, uint8, IGNORE_INDEX where no class
     label_path: str  # for messages
     placement: Placement
+    fill: Sequence[float] | float  # the colour where there is no image, in its units; 0 without it
+    outside: Any  # of `render`: where there is no image
 
 
 class Batch(TypedDict):

@@ -20,6 +20,7 @@ from segbox.data.loader import Loader, build_dataset, train_loader
 from segbox.engine.checkpoint import unwritten
 from segbox.engine.class_weights import ClassWeights
 from segbox.engine.config_check import check_config
+from segbox.engine.fill import fill_with_mean
 from segbox.engine.mishaps import is_out_of_memory
 from segbox.engine.optim import build_optimizer
 from segbox.engine.protocol import Evaluation
@@ -31,6 +32,7 @@ from segbox.engine.units import check_images
 from segbox.engine.work_dir import is_cut
 from segbox.errors import ConfigError, printable
 from segbox.literals import as_plain
+from segbox.models.normalization import describe_numbers
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
@@ -60,7 +62,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     torch.manual_seed(seed)
     model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, data.workers))
     seen = {"data.train": dataset} | ({} if evaluation is None else {"data.val": evaluation.dataset})
-    check_images(seen, model, config.model)
+    check_images(seen, model, None if evaluation is None else evaluation.window)
     model = place(model, device, settings)
     optimizer = build_optimizer(config.optimizer, model)
     hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
@@ -68,6 +70,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     palette = [list(map(int, colour)) for colour in dataset.palette]
 
     def batches(draw: int) -> Loader:
+        fill_with_mean(dataset, model)
         rank, world, pin = distributed.rank(), distributed.world_size(), device.type == "cuda"
         return train_loader(dataset, per_process, seed, draw, data.workers, rank, world, pin)
 
@@ -78,6 +81,8 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         return scores
 
     describe(config, dataset, data, settings, max_steps, device)
+    if numbers := describe_numbers(model):
+        logger.info(numbers)
     if settings.shard:
         logger.info(described(model))
     return Runner(

@@ -17,8 +17,9 @@ from segbox.data.transforms.pipeline import build_pipeline
 from segbox.engine.mishaps import scoring_explained
 from segbox.errors import CheckpointError, ConfigError, DataError
 from segbox.models.inference import build_predict
+from segbox.models.normalization import settle_or_refuse
 from segbox.models.score_map import ScoreMap
-from segbox.models.segmentors import build_segmentor
+from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.models.weights import load_weights, read_checkpoint, read_weights
 from segbox.registry import call, import_extensions
 
@@ -32,9 +33,8 @@ def load_model(config: Config, path: str | Path, num_classes: int | None = None)
     if own is not None:
         checked_classes(own, f"{path}: classes")
     weights = read_weights(path)
-    model_config = {key: value for key, value in config["model"].items() if key not in ("weights", "backbone_weights")}
-    model = build_segmentor(model_config, num_classes or (len(own) if own else None))
-    load_weights(model, weights, path)
+    model = build_segmentor(without_weights(config["model"]), num_classes or (len(own) if own else None))
+    load_weights(model, weights, path, settle=settle_or_refuse)
     return model, described
 
 

@@ -9,7 +9,9 @@ from torch import nn
 from segbox import distributed
 from segbox.config import Config
 from segbox.data.loader import Loader, build_dataset, val_loader
+from segbox.data.placement import Size
 from segbox.engine.evaluation import Watch, evaluate
+from segbox.engine.fill import fill_with_mean
 from segbox.engine.metric_set import MetricSet
 from segbox.engine.progress import with_progress
 from segbox.engine.runner import AMP
@@ -49,11 +51,17 @@ class Evaluation:
         return {**val, "transform_labels": True, "pipeline": pipeline}, "data.val"
 
     def __call__(self, model: nn.Module, watch: Watch | None = None, show_progress: bool = False) -> MetricSet:
+        fill_with_mean(self.dataset, model)
         batches = with_progress(self.loader) if show_progress and distributed.is_main() else self.loader
         model, batches = in_step(model, batches)
         predict = call(build_predict, self.test, "test", model=model)
         metric = call(MetricSet, self.metric, "metric", classes=self.classes)
         return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
+
+    @property
+    def window(self) -> Size | None:
+        """What the model sees at a time; None: all of an image."""
+        return pair(self.test.get("window", (512, 512))) if self.test.get("mode") == "slide" else None
 
     def protocol(self) -> str:
         """How the scores came about, for people."""
@@ -67,4 +75,6 @@ class Evaluation:
         absent = "count as 0" if self.metric.get("absent") == 0 else "are left out of the means"
         background = f"; {self.classes[0]} is left out of the means" if self.metric.get("ignore_background") else ""
         flip = ", flipped too" if self.test.get("flip") else ""
-        return f"{size}{several}{flip}; classes that do not occur {absent}{background}"
+        divisor = self.test.get("divisor", 1)
+        filled = "" if divisor == 1 else f", filled up with the mean to multiples of {divisor} pixels"
+        return f"{size}{several}{flip}{filled}; classes that do not occur {absent}{background}"

@@ -21,6 +21,7 @@ from segbox.engine.sharding import divided, gathered, is_sharded, own_parts, res
 from segbox.engine.signals import StopRequest, stop_request
 from segbox.engine.work_dir import changes
 from segbox.errors import CheckpointError, TrainingError
+from segbox.models.unread import way_out
 from segbox.models.weights import load_weights, refuse_spoilt
 
 logger = logging.getLogger("segbox")
@@ -206,7 +207,7 @@ class Runner:
         dead = [name for name, p in self.model.named_parameters() if p.requires_grad and p.grad is None]
         if dead:
             shown = ", ".join(dead[:5]) + (f" and {len(dead) - 5} more" if len(dead) > 5 else "")
-            raise TrainingError(f"no loss depends on {shown}; take the part out of the model, or give it a loss")
+            raise TrainingError(f"no loss depends on {shown}; {way_out(dead, self.model)}")
 
     def evaluate(self) -> dict[str, float]:
         """Score the averaged model if a hook keeps one, else the model, and tell the hooks."""

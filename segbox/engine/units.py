@@ -1,24 +1,25 @@
-"""Before the first step: are the images what the model takes, in channels and in units?"""
+"""Before the first step: are the images what the model takes, in channels, units and size?"""
 
 import random
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from torch import nn
 
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.wrapper import innermost
+from segbox.data.placement import Size
 from segbox.data.units import are_far
 from segbox.errors import ConfigError, DataError
+from segbox.models.normalization import is_of_bytes
 from segbox.models.segmentors import EncoderDecoder
 
 LOOKED_AT = 8  # images of a deep set, to know their levels
 MEASURE_THEM = "Give them in the units of the files; `tools/check_dataset.py CONFIG` measures both"
 
 
-def check_images(datasets: Mapping[str, SegDataset], model: nn.Module, said: Mapping[str, Any]) -> None:
-    """Refuse data sets that the model cannot see as it should. `said` is the config of the model."""
+def check_images(datasets: Mapping[str, SegDataset], model: nn.Module, window: Size | None = None) -> None:
+    """Refuse data sets that the model cannot see as it should. `window` is what it sees of data.val at a time."""
     bits = {name: innermost(dataset, 0)[0].bits for name, dataset in datasets.items()}
     if len(set(bits.values())) > 1:
         own = ", ".join(f"{name} {number}" for name, number in bits.items())
@@ -26,7 +27,7 @@ def check_images(datasets: Mapping[str, SegDataset], model: nn.Module, said: Map
     if not isinstance(model, EncoderDecoder):
         return  # with ways of its own
     for name, dataset in datasets.items():
-        if bits[name] != 8 and not said.keys() >= {"mean", "std"}:
+        if bits[name] != 8 and any(map(is_of_bytes, model.number_sources.values())):
             raise ConfigError(
                 f"model.mean and model.std are not given, so they are those of RGB bytes; the images of {name} have"
                 f" {bits[name]} bits. {MEASURE_THEM}"
@@ -35,6 +36,7 @@ def check_images(datasets: Mapping[str, SegDataset], model: nn.Module, said: Map
             _check_channels(name, image.shape[2], model.mean.numel())
             if image.dtype != np.uint8:
                 _check_levels(name, dataset, model)
+            _check_size(image.shape[:2], model, window if name == "data.val" else None)
 
 
 def _check_channels(name: str, given: int, taken: int) -> None:
@@ -45,9 +47,16 @@ def _check_channels(name: str, given: int, taken: int) -> None:
         )
 
 
+def _check_size(size: Size, model: EncoderDecoder, window: Size | None) -> None:
+    """Some backbones are of one size."""
+    check = getattr(model.backbone, "check_size", None)
+    if check is not None:
+        check(*(size if window is None else map(min, size, window)))
+
+
 def _check_levels(name: str, dataset: SegDataset, model: EncoderDecoder) -> None:
-    images = [image.astype(float) for image in _some_images(dataset, LOOKED_AT)]
     mean, std = (buffer.flatten().cpu().numpy() for buffer in (model.mean, model.std))
+    images = [image.astype(float) for image in _some_images(dataset, LOOKED_AT, mean.tolist())]
     means, squares = (np.mean([(image**power).mean(axis=(0, 1)) for image in images], axis=0) for power in (1, 2))
     stds = np.sqrt(np.maximum(squares - means**2, 0))
     if are_far(mean, std, means, stds):
@@ -57,14 +66,14 @@ def _check_levels(name: str, dataset: SegDataset, model: EncoderDecoder) -> None
         )
 
 
-def _some_images(dataset: SegDataset, count: int) -> list[np.ndarray]:
+def _some_images(dataset: SegDataset, count: int, fill: Sequence[float] | float = 0) -> list[np.ndarray]:
     """As the model sees them, spread evenly; what is wrong with others is told at their turn."""
     images: list[np.ndarray] = []
     for place in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int).tolist():
         inner, index = innermost(dataset, place)
         try:
             sample = {key: value for key, value in inner.load(index).items() if key != "label"}
-            images.append(inner.pipeline(sample, random.Random(index))["image"])
+            images.append(inner.pipeline({**sample, "fill": fill}, random.Random(index))["image"])
         except DataError:
             continue
     return images

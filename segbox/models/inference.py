@@ -86,7 +86,7 @@ def filled(predict: Predict, divisor: int, mean: Tensor | None = None) -> Predic
             return predict(images)
         larger = images.new_zeros(*images.shape[:2], *size)
         if mean is not None:
-            larger += mean if images.is_floating_point() else mean.round().to(images.dtype)
+            larger += mean if images.is_floating_point() else mean.round().clamp(0, 255).to(images.dtype)
         larger[..., :height, :width] = images
         return CutMap(predict(larger), size, (height, width))
 

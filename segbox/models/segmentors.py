@@ -17,21 +17,20 @@ from segbox.models.head_plan import SEEN, Criterion, HeadConfig, HeadPlan, plan_
 from segbox.models.heads.head import DecodeHead
 from segbox.models.layers import ResidualBlock, initialize, resize
 from segbox.models.losses.pixels import all_classes
+from segbox.models.normalization import STATED, Given, choose_numbers, settle
 from segbox.models.norms import batch_norms, convert_norm, measure_statistics
 from segbox.models.stem import fit_stem
-from segbox.models.weights import Fit, load_weights, read_weights
+from segbox.models.weights import Fit, load_weights, part_of, read_weights
 from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
 
 PARTS = ("backbone", "neck", "decode_head", "auxiliary_heads")
-IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of RGB bytes
-IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 class EncoderDecoder(nn.Module):
     """images -> logits at the images' size; images, labels -> losses by name, whose sum is minimised.
 
     Images are bytes, or floats in the units of `mean` and `std`, B C H W; they are normalised here, so the numbers
-    travel with the weights.
+    travel with the weights. `number_sources` says whose they are: those that the config states hold against a file's.
     Auxiliary heads tap the backbone's own maps, before the neck.
     """
 
@@ -45,10 +44,13 @@ class EncoderDecoder(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         head_plans: Sequence[HeadPlan] = (),
+        number_sources: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
+        self.number_sources = dict(number_sources or {"mean": STATED, "std": STATED})
         self.head_plans = tuple(head_plans)  # of the decode head, then of each auxiliary head
         self.frozen: frozenset[str] = frozenset()  # the parameters of the backbone that stay as they are
+        self.unused = frozenset(getattr(backbone, "unused", ()))  # those of the backbone that no map depends on
         self.resting_norms: tuple[str, ...] = ()  # the parts whose batch norms keep their statistics
         self.fixed_norms: tuple[str, ...] = ()  # the parts whose batch norms keep their scale and shift
         self.backbone = backbone
@@ -58,6 +60,7 @@ class EncoderDecoder(nn.Module):
         self.criteria = nn.ModuleList(criteria)  # of the decode head, then of each auxiliary head
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float).view(-1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float).view(-1, 1, 1))
+        self.hold_frozen()
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor | dict[str, Tensor]:
         maps, features = self.maps_and_features(images)
@@ -105,6 +108,7 @@ class EncoderDecoder(nn.Module):
         """Take `freeze_backbone` back. Batch norms that were frozen for themselves stay so."""
         self.frozen = frozenset()
         self.backbone.requires_grad_(True)
+        self.hold_frozen()
         self.fix_norms()
 
     def freeze_batch_norm(
@@ -155,9 +159,14 @@ class EncoderDecoder(nn.Module):
         self, filename: str | Path, map_location: str | torch.device | None = None, strict: bool = True
     ) -> Fit:
         """Weights of the backbone, from its own file or a whole model's; an RGB stem is fitted to other channels."""
-        weights = read_weights(filename, prefix="backbone.")
-        weights = {name: value.to(map_location) for name, value in fit_stem(weights, self.backbone).items()}
-        return load_weights(self.backbone, weights, filename, not strict)
+        weights = read_weights(filename)
+        own = fit_stem(part_of(weights, "backbone."), self.backbone)
+        fit = load_weights(
+            self.backbone, {name: value.to(map_location) for name, value in own.items()}, filename, not strict
+        )
+        numbers = {name: value for name, value in weights.items() if name in self.number_sources}
+        self.load_state_dict(settle(self, numbers, filename), strict=False)
+        return fit
 
     def reset_classes(self, num_classes: int) -> None:
         """Heads and losses for another number of classes: what depends on the number begins anew, the rest stays.
@@ -182,7 +191,7 @@ class EncoderDecoder(nn.Module):
         return [module for module, own in names if own and own <= self.frozen]
 
     def hold_frozen(self) -> None:
-        for name in self.frozen:
+        for name in self.frozen | self.unused:
             self.backbone.get_parameter(name).requires_grad_(False)
 
     def norms_of(self, parts: Sequence[str]) -> list[nn.Module]:
@@ -209,8 +218,8 @@ def build_encoder_decoder(
     num_classes: int,
     neck: NeckConfig | None = None,
     auxiliary_head: HeadConfig | Sequence[HeadConfig] | None = None,
-    mean: Sequence[float] | float = IMAGENET_MEAN,
-    std: Sequence[float] | float = IMAGENET_STD,
+    mean: Given = None,
+    std: Given = None,
     weights: str | None = None,
     backbone_weights: str | None = None,
     norm: str | None = None,
@@ -225,6 +234,7 @@ def build_encoder_decoder(
     norms into "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") begins all
     convolutions the same way, instead of each part its own; `zero_gamma` makes residual blocks begin as the identity.
     `freeze_stages` of 2 freezes the backbone as far as its first two maps need it, `freeze_backbone` all of it.
+    `mean` and `std` that are not given are those of the weights, see `normalization.py`.
     """
     converted = None if norm == "frozen" else norm
     encoder, connection = build_encoder(backbone, neck, converted, init, zero_gamma)
@@ -235,8 +245,10 @@ def build_encoder_decoder(
     plans = each(partial(plan_head, own, path, num_classes, channels, seen, *begun) for own, path, seen in configs)
     heads = each(partial(plan.build, num_classes) for plan in plans)
     criteria = each(partial(plan.build_criterion, num_classes) for plan in plans)
-    mean, std = per_channel(mean, channels, "mean"), per_channel(std, channels, "std")
-    model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, plans)
+    numbers = choose_numbers(mean, std, channels, getattr(encoder, "card", None))
+    sources = {name: chosen.source for name, chosen in numbers.items()}
+    mean, std = numbers["mean"].values, numbers["std"].values
+    model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, plans, sources)
     if backbone_weights is not None:
         model.load_backbone_parameters(backbone_weights, strict=False)
     if weights is not None:
@@ -290,18 +302,6 @@ def auxiliary_configs(auxiliary_head: Mapping | Sequence[Mapping] | None) -> lis
     return [(config, f"model.auxiliary_head.{i}") for i, config in enumerate(auxiliary_head)]
 
 
-def per_channel(numbers: Sequence[float] | float, channels: int, name: str) -> tuple[float, ...]:
-    """One number for each channel; a single one serves all."""
-    if isinstance(numbers, int | float):
-        return (float(numbers),) * channels
-    if len(numbers) != channels:
-        raise ConfigError(
-            f"model.{name}: {len(numbers)} numbers ({', '.join(map(str, numbers))}) for images of {channels} channels;"
-            f" say model.{name}=[...] with {channels} numbers, or one number for all of them"
-        )
-    return tuple(map(float, numbers))
-
-
 @dataclass
 class SegmentorSettings:
     """What a model's dict may say beside the arguments of the model."""
@@ -324,3 +324,12 @@ def build_segmentor(config: Mapping, num_classes: int | None, weigh: Weigh = lam
     if own is not None and num_classes is not None and own != num_classes:
         raise ConfigError(f"model.num_classes: {own}, but the data set has {num_classes} classes; leave it out")
     return SEGMENTORS.build(config, "model", num_classes=num_classes if own is None else own)
+
+
+def without_weights(config: Mapping) -> dict[str, Any]:
+    """The config of a model whose weights come from a checkpoint: no other file is read, nothing is downloaded."""
+    kept = {key: value for key, value in config.items() if key not in ("weights", "backbone_weights")}
+    backbone = kept.get("backbone")
+    if isinstance(backbone, Mapping) and "pretrained" in backbone:
+        kept["backbone"] = {**backbone, "pretrained": False}
+    return kept

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, printable
 from segbox.models.bombs import refuse_bombs
+from segbox.models.normalization import Settle, settle
 
 logger = logging.getLogger("segbox")
 
@@ -46,16 +47,20 @@ def read_checkpoint(path: str | Path) -> Any:
         raise CheckpointError(f"{path}: is {kind} ({path.stat().st_size} bytes): {reason}") from None
 
 
-def read_weights(path: str | Path, prefix: str = "") -> dict[str, Tensor]:
-    """The state dict of a weight file. `prefix` picks a part of a whole model's, if the file holds a whole model."""
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """The state dict of a weight file."""
     content = read_checkpoint(path)
     for key in ("ema", "model", "state_dict"):  # averaged weights are the ones meant for use
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{path}: holds no weights (a dict of names and tensors), but {type(content).__name__}")
-    weights = {str(name).removeprefix("module."): value for name, value in content.items() if isinstance(value, Tensor)}
-    if prefix and any(name.startswith(prefix) for name in weights):
+    return {str(name).removeprefix("module."): value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def part_of(weights: Mapping[str, Tensor], prefix: str) -> Mapping[str, Tensor]:
+    """Those of a part, `prefix` taken off their names; all of them where they are the part's alone."""
+    if any(name.startswith(prefix) for name in weights):
         return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     return weights
 
@@ -96,14 +101,22 @@ def compare(model: nn.Module, weights: Mapping[str, Tensor]) -> Fit:
         else:
             fit.fitting.append(name)
     # Files of old PyTorch have no counters; a counter of batches is no weight.
-    fit.missing = [name for name in own if name not in weights and not name.endswith("num_batches_tracked")]
+    absent = [name for name in own if name not in weights and not name.endswith("num_batches_tracked")]
+    fit.missing = [name for name in absent if name not in getattr(model, "number_sources", ())]  # of other toolboxes
     return fit
 
 
 def load_weights(
-    model: nn.Module, weights: Mapping[str, Tensor], source: str | Path, skip_unfitting: bool = False
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    source: str | Path,
+    skip_unfitting: bool = False,
+    settle: Settle = settle,
 ) -> Fit:
-    """Copy the tensors in. What does not fit is refused with a table, or skipped and told if that was asked for."""
+    """Copy the tensors in. What does not fit is refused with a table, or skipped and told if that was asked for.
+
+    `settle` says what becomes of a mean and std that are not those that the config states.
+    """
     refuse_spoilt(model, weights, source)  # also where others may be skipped: it is no other model's file
     fit = compare(model, weights)
     if not fit.is_perfect():
@@ -112,7 +125,8 @@ def load_weights(
         if not fit.fitting:
             raise CheckpointError(f"{source}: nothing in it fits the model\n{fit.table()}")
         logger.warning("%s: taken in part\n%s", source, fit.table())
-    model.load_state_dict({name: weights[name] for name in fit.fitting}, strict=False)
+    settled = settle(model, weights, source)
+    model.load_state_dict({name: settled[name] for name in fit.fitting if name in settled}, strict=False)
     return fit
 
 

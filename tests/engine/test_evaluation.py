@@ -103,6 +103,7 @@ def test_the_protocols():
     crop = Evaluation(config(mode="crop", window=(16, 24)), CPU)
     assert crop.protocol() == "crop 16x24; classes that do not occur are left out of the means"
     assert 0 < crop(Shapes()).counts.sum() <= 2 * 16 * 24
+    assert "size, filled up with the mean to multiples of 16 pixels; " in Evaluation(config(divisor=16), CPU).protocol()
     several = Evaluation(config(mode="slide", window=16, scales=(0.5, 1.0), flip=True), CPU)
     assert several.protocol().startswith("slide 16x16, scales 0.5, 1.0, flipped too; ")
     assert several(Shapes()).counts.sum() == matrix.counts.sum()

@@ -29,7 +29,7 @@ def model_of(channels, **said):
 
 
 def check(dataset, channels, **said):
-    check_images({"data.train": dataset}, model_of(channels, **said), said)
+    check_images({"data.train": dataset}, model_of(channels, **said))
 
 
 def test_what_fits_passes(tmp_path):
@@ -64,7 +64,7 @@ def test_other_channels(tmp_path):
 def test_sets_that_differ_in_bits(tmp_path):
     sets = {"data.train": deep_set(tmp_path), "data.val": deep_set(tmp_path, bits=8)}
     with pytest.raises(ConfigError, match=r"differ in their bits: data.train 16, data.val 8"):
-        check_images(sets, model_of(3), {})
+        check_images(sets, model_of(3))
 
 
 def test_what_cannot_be_read_is_told_at_its_turn(tmp_path):
@@ -90,3 +90,21 @@ def test_levels_between_those_of_bytes_reach_the_model(tmp_path):
     sum(model(batch["images"], batch["labels"]).values()).backward()
     dark, bright = seen[0]
     assert torch.allclose(bright - dark, torch.tensor(255 / 700), atol=1e-5)
+
+
+def test_networks_of_one_size(tmp_path):
+    """Told before the first step, of the crops of training and of the images of evaluation."""
+
+    class OneSize(torch.nn.Identity):
+        def check_size(self, height, width):
+            if height > 30 or width > 30:
+                raise ConfigError(f"{height}x{width}")
+
+    dataset, model = deep_set(tmp_path, bits=16), model_of(1, mean=2000.0, std=700.0)
+    model.backbone = OneSize()
+    crops = deep_set(tmp_path, pipeline=[{"type": "RandomCrop", "size": (30, 20)}])
+    check_images({"data.train": crops, "data.val": dataset}, model, window=(30, 30))
+    with pytest.raises(ConfigError, match=r"^30x56$"):
+        check_images({"data.train": crops, "data.val": dataset}, model, window=(30, 60))
+    with pytest.raises(ConfigError, match=r"^40x56$"):
+        check_images({"data.train": dataset, "data.val": dataset}, model, window=(30, 30))

@@ -1,5 +1,6 @@
 """timm's networks behind the contract of backbones. No weights are fetched; without timm these tests are skipped."""
 
+import logging
 import math
 import sys
 
@@ -8,9 +9,11 @@ import torch
 
 from segbox.errors import ConfigError, UserError
 from segbox.models.backbones import timm as ours
+from segbox.models.layers.trial import SizeRule
 from segbox.models.segmentors import build_segmentor
+from segbox.models.unread import way_out
 from segbox.registry import BACKBONES
-from tests.tiny import random_batch
+from tests.tiny import random_batch, tiny_model
 
 FIVE, FOUR = (2, 4, 8, 16, 32), (4, 8, 16, 32)
 
@@ -120,3 +123,134 @@ def test_weights_that_cannot_be_reached(monkeypatch):
 
 def test_registering_does_not_import_timm():
     assert not hasattr(ours, "timm")  # it is imported where it is used
+
+
+CARD_OF_VIT = (127.5, 127.5, 127.5)
+
+
+def model_of(backbone, head="FCNHead", **said):
+    pytest.importorskip("timm")
+    parts = {"backbone": {"type": "Timm", **backbone}, "decode_head": {"type": head}}
+    return build_segmentor({"type": "EncoderDecoder", **parts, **said}, num_classes=5)
+
+
+def numbers_of(model):
+    return tuple(model.mean.flatten().tolist()), tuple(model.std.flatten().tolist())
+
+
+@pytest.fixture
+def local_weights(tmp_path):
+    """A network whose pretrained weights lie in a file: nothing is downloaded."""
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(1)
+    weights = timm.create_model("test_vit").state_dict()
+    torch.save(weights, tmp_path / "vit.pth")
+    overlay = {"file": str(tmp_path / "vit.pth"), "hf_hub_id": None}
+    return {"name": "test_vit", "pretrained": True, "model_arguments": {"pretrained_cfg_overlay": overlay}}
+
+
+def test_pretrained_weights_bring_their_mean_and_std(local_weights):
+    """Compared with timm's own way of feeding the network."""
+    timm = pytest.importorskip("timm")
+    model = model_of(local_weights).eval()
+    assert numbers_of(model) == (CARD_OF_VIT, CARD_OF_VIT) and model.number_sources["mean"] == "the card of test_vit"
+    theirs = timm.create_model("test_vit", pretrained=True, **local_weights["model_arguments"]).eval()
+    config = timm.data.resolve_data_config({}, model=theirs)
+    images, _ = random_batch(2, 160, 160, num_classes=5)
+    fed = (images / 255 - torch.tensor(config["mean"]).view(3, 1, 1)) / torch.tensor(config["std"]).view(3, 1, 1)
+    with torch.no_grad():
+        expected = theirs.forward_features(fed)[:, -100:].transpose(1, 2).unflatten(2, (10, 10))
+        torch.testing.assert_close(model.maps_and_features(images)[0][0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_other_numbers_than_those_of_the_card(local_weights):
+    stated = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+    with pytest.raises(
+        ConfigError, match=r"model\.mean: \(123\.675, .*test_vit were trained with mean \(127\.5, 127\.5"
+    ):
+        model_of(local_weights, **stated)
+    model = model_of({**local_weights, "check_card": False}, **stated)
+    assert numbers_of(model)[0] == pytest.approx(stated["mean"])
+    assert numbers_of(model_of({"name": "test_vit"}, **stated))[1] == pytest.approx(stated["std"])  # begins at random
+    with pytest.raises(ConfigError, match=r"model\.mean: 3 numbers .* for images of 4 channels"):
+        model_of({**local_weights, "in_channels": 4})
+    assert numbers_of(model_of({**local_weights, "in_channels": 1}, mean=2000, std=300)) == ((2000.0,), (300.0,))
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "std"),
+    [
+        ("vit_base_patch16_siglip_224", (127.5,) * 3, (127.5,) * 3),
+        ("mobilenetv1_100", (127.5,) * 3, (127.5,) * 3),
+        ("vit_base_patch16_clip_224", (122.770938, 116.746013, 104.093734), (68.500533, 66.632155, 70.323163)),
+        ("convnext_tiny", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    ],
+)
+def test_cards(name, mean, std):
+    timm = pytest.importorskip("timm")
+    card = ours.card_of(name, timm.get_pretrained_cfg(name).to_dict(), is_binding=True)
+    assert card.mean == pytest.approx(mean, abs=1e-5) and card.std == pytest.approx(std, abs=1e-5)
+
+
+def test_a_network_of_one_size():
+    """Smaller images are filled up, for larger ones there is a message with a way out, which works."""
+    backbone = build("test_coatnet")
+    assert backbone.size_rule == SizeRule((160, 160), only=(160, 160))
+    with torch.no_grad():
+        assert [m.shape[-2:] for m in backbone(torch.zeros(1, 3, 64, 90))][-1] == (2, 3)
+        with pytest.raises(ConfigError) as caught:
+            backbone(torch.zeros(1, 3, 161, 90))
+    assert "test_coatnet takes images of up to 160x160 (height x width), and got 161x90" in str(caught.value)
+    assert 'test.mode="slide", test.window=(160, 160)' in str(caught.value)
+    assert "model.backbone.model_arguments=dict(img_size=(192, 96))" in str(caught.value)
+    larger = build("test_coatnet", model_arguments={"img_size": (192, 96)})
+    with torch.no_grad():
+        assert larger(torch.zeros(1, 3, 161, 90))[-1].shape[-2:] == (6, 3)
+
+
+def test_a_network_of_windows():
+    backbone = build("test_maxvit")
+    assert backbone.size_rule == SizeRule((160, 160))
+    for height, width in ((33, 47), (200, 170)):
+        with torch.no_grad():
+            maps = backbone(torch.zeros(1, 3, height, width))
+        assert [m.shape[-2:] for m in maps] == [(-(-height // s), -(-width // s)) for s in FIVE]
+
+
+def dead_after_a_step(model):
+    images, labels = random_batch(2, 33, 47, num_classes=5)
+    sum(model(images, labels).values()).backward()
+    return [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
+
+
+def test_maps_that_no_head_reads():
+    with torch.device("meta"):
+        model = model_of({"name": "hrnet_w18_small"})
+    told = way_out(["backbone.network.incre_modules.0.0.conv1.weight"], model)
+    assert "Its maps are 0 (stride 2), 1 (stride 4), 2 (stride 8), 3 (stride 16), 4 (stride 32)" in told
+    assert "model.backbone.out_indices=(4,)" in told and "model.freeze_backbone=True" in told
+    assert "give it a loss" in way_out(["decode_head.x", "backbone.y"], model)
+    assert "out_indices" not in way_out(["backbone.layer4.0.conv1.weight"], tiny_model())
+
+
+def test_only_the_maps_that_are_read(caplog):
+    with caplog.at_level(logging.INFO, "segbox"):
+        model = model_of({"name": "hrnet_w18_small", "out_indices": (4,)})
+    assert "66 parameters of hrnet_w18_small are not needed for its maps and not trained" in caplog.text
+    assert not dead_after_a_step(model)
+    assert {p.requires_grad for n, p in model.backbone.named_parameters() if n in model.unused} == {False}
+    model.freeze_backbone()
+    model.train_backbone()
+    assert not dead_after_a_step(model)
+    assert sum(not p.requires_grad for p in model.backbone.parameters()) == 66
+
+
+def test_channels_are_those_of_the_maps():
+    with torch.device("meta"):
+        assert ours.Timm("samvit_base_patch16", out_indices=(-1,)).channels == (256,)  # behind its neck; timm says 768
+
+
+def test_a_way_out_is_tried_before_it_is_told():
+    with torch.device("meta"):
+        assert ours.Timm("convit_tiny").size_to_build_for(250, 300) == (304, 304)  # takes squares only
+        assert ours.Timm("efficientformer_l1").size_to_build_for(250, 300) is None  # built for one size

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from segbox.errors import CheckpointError
-from segbox.models.weights import compare, load_weights, read_checkpoint, read_weights
+from segbox.models.weights import compare, load_weights, part_of, read_checkpoint, read_weights
 
 
 class Malicious:
@@ -100,9 +100,9 @@ def test_the_weights_of_many_layouts(tmp_path, wrap):
 
 def test_a_part_of_a_whole_model(tmp_path):
     torch.save({"backbone.w": torch.ones(1), "head.w": torch.zeros(1)}, tmp_path / "a.pt")
-    assert read_weights(tmp_path / "a.pt", prefix="backbone.") == {"w": torch.ones(1)}
+    assert part_of(read_weights(tmp_path / "a.pt"), "backbone.") == {"w": torch.ones(1)}
     torch.save({"w": torch.ones(1)}, tmp_path / "b.pt")
-    assert list(read_weights(tmp_path / "b.pt", prefix="backbone.")) == ["w"]
+    assert list(part_of(read_weights(tmp_path / "b.pt"), "backbone.")) == ["w"]
 
 
 @pytest.mark.parametrize("content", [{"epoch": 3}, [1, 2], {"model": {}}, {}])

@@ -3,6 +3,7 @@
 import random
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -33,6 +34,7 @@ class SegDataset(Dataset, ABC):
     bits: int = 8  # per channel: 8 are bytes; 16 and 32 (floats) keep the values of their files
     pipeline: Pipeline = Pipeline()
     transform_labels: bool = True  # False: geometry is for the image only, the label stays as it is in its file
+    fill: Sequence[float] | float = 0  # the colour where a crop or a turn leaves the image; a run sets the model's mean
     skip_unreadable: bool = False  # True: a file that cannot be read is replaced (training) or left out (evaluation)
 
     @abstractmethod
@@ -49,6 +51,7 @@ class SegDataset(Dataset, ABC):
         if sample is None:
             return None
         check_label(sample, self.classes)
+        sample = {**sample, "fill": self.fill}
         if self.transform_labels:
             return self.pipeline(sample, rng)
         label = sample["label"]

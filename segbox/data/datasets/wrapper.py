@@ -37,7 +37,8 @@ class DatasetWrapper(SegDataset):
     """Deals the images of other data sets anew: a subclass says `__len__` and `locate`.
 
     Samples go through the pipeline of the set that they come from. In a config, `pipeline`, `transform_labels` and
-    `skip_unreadable` of the wrapper hold for all sets inside, in place of their own (`loader.build_dataset`).
+    `skip_unreadable` of the wrapper hold for all sets inside, in place of their own (`loader.build_dataset`), and so
+    does its `fill`.
     """
 
     @abstractmethod
@@ -50,6 +51,7 @@ class DatasetWrapper(SegDataset):
 
     def __getitem__(self, draw: Draw) -> Sample | None:
         dataset, index = self.locate(draw[0])
+        dataset.fill = self.fill
         return dataset[index, draw[1]]
 
 

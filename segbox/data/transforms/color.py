@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from segbox.data.render import in_cv2, render
+from segbox.data.render import in_cv2, recolour, render
 from segbox.data.sample import Sample
 from segbox.data.transforms.transform import Transform
 from segbox.errors import DataError
@@ -60,7 +60,7 @@ class PhotoMetricDistortion(Transform):
             image = _distort_bytes(image, shift, before, turn, saturation, after)
         elif (shift, gain, saturation, turn) != (0.0, 1.0, 1.0, 0):
             image = _distort_levels(image, self.white, shift / 255, before, turn, saturation, after)
-        return {**sample, "image": image}
+        return recolour(sample, image)
 
     def _check(self, sample: Sample) -> None:
         image = sample["image"]
@@ -96,7 +96,7 @@ class GaussianBlur(Transform):
         radius = max(rng.uniform(*self.radius), 1e-3)  # OpenCV takes 0 for "choose yourself"
         sample = render(sample)
         blurred = in_cv2(sample["image"], lambda part: cv2.GaussianBlur(part, (0, 0), radius))
-        return {**sample, "image": blurred}
+        return recolour(sample, blurred)
 
 
 def _distort_bytes(

@@ -23,7 +23,7 @@ class Pipeline:
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         for transform in self.transforms:
             sample = transform(sample, rng)
-        return render(sample)
+        return {key: value for key, value in render(sample).items() if key not in ("fill", "outside")}
 
     def check_keeps_view(self) -> None:
         """Refuse transforms after which a label in its own size would no longer lie on the image."""

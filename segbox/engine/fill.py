@@ -1,0 +1,36 @@
+"""The colour where there is no image: the model's mean, told to the data sets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from segbox.data.datasets.dataset import SegDataset
+from segbox.models.normalization import choose_numbers
+from segbox.models.weights import read_weights
+from segbox.registry import BACKBONES
+
+
+def fill_with_mean(dataset: SegDataset, model: nn.Module) -> None:
+    """What lies outside of the image is 0 once it is normalised, as it is where layers pad. Before a loader begins."""
+    mean = getattr(model, "mean", None)
+    if mean is not None:
+        dataset.fill = tuple(mean.flatten().tolist())
+
+
+def mean_without_building(config: Mapping[str, Any]) -> tuple[float, ...]:
+    """The mean that the model of a config would have: for those who only look at its images."""
+    mean = config.get("mean")
+    for argument in ("weights", "backbone_weights"):  # the first of them is loaded last
+        if mean is None and config.get(argument) is not None:
+            found = read_weights(config[argument]).get("mean")
+            mean = None if found is None else found.flatten().tolist()
+    backbone = config.get("backbone")
+    if isinstance(backbone, Mapping):
+        backbone = {key: value for key, value in backbone.items() if key != "pretrained"}
+    card = None
+    if mean is None:
+        with torch.device("meta"):
+            card = getattr(BACKBONES.build(backbone, "model.backbone"), "card", None)
+    return choose_numbers(mean, 1.0, backbone.get("in_channels", 3), card)["mean"].values
