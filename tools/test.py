@@ -9,11 +9,10 @@ tools/test.py CONFIG CHECKPOINT --submit predictions              # for the data
 
 import argparse
 import logging
-from pathlib import Path
 from typing import Any
 
 from segbox.config import load_config
-from segbox.errors import ends_with_a_message
+from segbox.errors import DataError, ends_with_a_message
 
 logger = logging.getLogger("segbox")
 SCORES = ("mIoU", "mDice", "mFscore", "mBIoU", "imageIoU", "ECE")
@@ -102,7 +101,7 @@ def main() -> None:
     from segbox.engine.protocol import Evaluation
     from segbox.engine.tables import score_table
     from segbox.registry import import_extensions
-    from segbox.viz.score_files import write_scores
+    from segbox.viz.score_files import score_files, write_scores
     from segbox.viz.submission import describe_submission
     from segbox.viz.watch import watchers
 
@@ -114,11 +113,12 @@ def main() -> None:
     import_extensions(config.get("imports", ()))
     with distributed.process_group(device):
         evaluation = Evaluation(config, device, args.amp)
+        files = score_files(args.out) if args.out else []
+        watch = watchers(evaluation.dataset, args.show_dir, args.worst, args.submit, files)
         model, content = load_model(config, args.checkpoint, len(evaluation.classes))
         check_classes(content, evaluation.classes, args.checkpoint)
-        watch, finish = watchers(evaluation.dataset, args.show_dir, args.worst, args.submit)
-        metric = evaluation(model.to(device), watch, show_progress=True)
-        finish()
+        metric = evaluation(model.to(device), watch if watch.watches else None, show_progress=True)
+        failures = watch.finish()
         if not distributed.is_main():
             return
         scores = metric.compute()
@@ -131,8 +131,10 @@ def main() -> None:
             print(f"predictions are in {args.submit}, {describe_submission(evaluation.classes)}")
         if args.out:
             about = {"protocol": evaluation.protocol(), "checkpoint": args.checkpoint}
-            write_scores(Path(args.out), scores, metric.counts, evaluation.classes, table, about)
+            write_scores(files, scores, metric.counts, evaluation.classes, table, about)
             print(f"scores are in {args.out}")
+        if failures:
+            raise DataError("\n  ".join(["not all pictures or predictions could be written:", *failures]))
 
 
 if __name__ == "__main__":
