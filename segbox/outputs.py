@@ -50,7 +50,7 @@ def claim(targets: Iterable[tuple[Path, object]], inputs: Iterable[Path] = (), f
 
 def existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
-    return next((path for path in (folder, *folder.absolute().parents) if os.path.lexists(path)), folder)
+    return next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
 
 
 def probe(folder: Path) -> bool:

@@ -98,12 +98,12 @@ class WorstPictures:
 
     def targets(self) -> Targets:
         """Those of earlier evaluations: which ones this one writes depends on its scores."""
-        ends = {self.path(name, "").relative_to(self.pictures.folder) for name in self.pictures.names.known.values()}
-        folders = {self.pictures.folder / end.parent for end in ends}
+        named = {self.path(name, ""): image for image, name in self.pictures.names.known.items()}
+        folders = {path.parent for path in named}
         for path in (path for folder in folders if folder.is_dir() for path in folder.iterdir()):
             found = WITH_IOU.fullmatch(path.name)
-            if found and path.with_name(found[1]).relative_to(self.pictures.folder) in ends:
-                yield path, found[1]
+            if found and path.with_name(found[1]) in named:
+                yield path, named[path.with_name(found[1])]
 
     def path(self, name: Path, prefix: str) -> Path:
         name = Path("_".join(name.parts)) if self.is_flat else name
@@ -126,7 +126,7 @@ class WorstPictures:
         kept = sorted({own for part in distributed.gather(self.kept) for own in part})
         if distributed.is_main():
             for _, path in kept[: -self.count]:
-                Path(path).unlink()
+                Path(path).unlink(missing_ok=True)  # two processes may have had one image
 
 
 class SubmissionWriter:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import cv2
 import pytest
@@ -106,6 +107,39 @@ def test_predictions_for_a_server(folder, monkeypatch, capsys):
     assert "predictions are in sent, class ids as they are" in capsys.readouterr().out
     masks = [cv2.imread(str(folder / "sent" / name), cv2.IMREAD_UNCHANGED) for name in written(folder / "sent")]
     assert [mask.shape for mask in masks] == [(32, 40)] * 3 and max(mask.max() for mask in masks) < 7
+
+
+def test_what_cannot_be_written_is_told_before_the_evaluation(folder, monkeypatch, capsys):
+    monkeypatch.setattr("segbox.engine.protocol.Evaluation.__call__", lambda *a, **k: pytest.fail("was evaluated"))
+    (folder / "notes.csv").write_text("mine")
+    for arguments, message in (
+        (["--out", "notes.csv"], "notes.csv would be written over, and is not from this program"),
+        (["--out", "notes.csv/scores.json"], "notes.csv: is a file, not a folder"),
+        (["--out", "x.png"], "--out x.png: scores are written to FILE.json, FILE.csv or a folder, not to '.png'"),
+        (["--show-dir", "notes.csv"], "notes.csv: is a file, not a folder; choose another folder to write to"),
+        (["--submit", "notes.csv/deep"], "notes.csv: is a file, not a folder"),
+        (["--show-dir", "notes.csv", "--worst", "1"], "notes.csv: is a file, not a folder"),
+    ):
+        assert score(monkeypatch, folder, "last.pt", *arguments) == 2
+        assert f"error: {message}" in capsys.readouterr().err
+    assert (folder / "notes.csv").read_text() == "mine" and not (folder / "x.png").exists()
+
+
+def test_scores_are_written_again(folder, monkeypatch, capsys):
+    for _ in range(2):
+        assert score(monkeypatch, folder, "last.pt", "--out", "v1.2/", "--show-dir", "v1.2", "--submit", "sent") == 0
+    assert len(written(folder / "v1.2")) == 8
+    (folder / "v1.2/scores.txt").write_text("mine")
+    assert score(monkeypatch, folder, "last.pt", "--out", "v1.2") == 2
+    assert "v1.2/scores.txt would be written over" in capsys.readouterr().err
+
+
+def test_pictures_that_cannot_be_named_are_told_after_the_scores(folder, monkeypatch, capsys):
+    monkeypatch.setattr("segbox.viz.watch.ImageNames.of", lambda self, item: Path(f"{item['path']}{'a' * 250}"))
+    assert score(monkeypatch, folder, "last.pt", "--show-dir", "long") == 2
+    said = capsys.readouterr()
+    assert "pixels of 3 images" in said.out and len(said.err.splitlines()) == 4
+    assert said.err.startswith("error: not all pictures or predictions could be written:\n  long/shapes-1-00000aaaa")
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
 """Pictures of an evaluation."""
 
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
+from segbox.data.datasets import cityscapes
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.subset import SubsetDataset
-from segbox.viz.overlay import write_image
-from segbox.viz.watch import ImageNames, PictureWriter, WorstPictures, short_names
+from segbox.errors import UserError
+from segbox.viz.watch import ImageNames, PictureWriter, Watchers, WorstPictures, short_names, watchers
+from tests.faulty_data import write_image
 from tests.runs import written
 
 
@@ -52,6 +56,76 @@ def test_the_worst_of_all_processes_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr("segbox.viz.watch.distributed.gather", lambda value: [own.kept for own in both])
     both[0].finish()
     assert sorted(name[-5:] for name in written(tmp_path)) == ["2.png", "3.png"]
+
+
+def test_the_worst_of_two_folders_do_not_meet(tmp_path):
+    names = {"a/b_c.png": Path("a/b_c"), "a_b/c.png": Path("a_b/c")}
+    worst = WorstPictures(PictureWriter(tmp_path, ("a", "b"), [(10, 20, 30), (200, 100, 0)], ImageNames(names)), 2)
+    for name in (*names, *names):
+        worst(*scored(name, 10))
+    worst.finish()
+    assert (tmp_path / "a/025.00_b_c.png").is_file() and (tmp_path / "a_b/025.00_c.png").is_file()
+
+
+def test_images_that_a_data_set_does_not_list(tmp_path):
+    write = PictureWriter(tmp_path, ("a", "b"), [(10, 20, 30), (200, 100, 0)], ImageNames())
+    watch = Watchers([write])
+    for name in ("x/1.png", "x/1.png", "y/1.png"):
+        watch(*scored(name, 1))
+    assert watch.finish() == ["y/1.png: has the name of x/1.png, of which a file is written already"]
+    (tmp_path / "2.png").write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"2\.png would be written over"):
+        watch(*scored("2.png", 1))
+    assert written(tmp_path) == ["1.png", "2.png"]
+
+
+def pairs(folder, *names):
+    for name in names:
+        for kind in ("images", "annotations"):
+            write_image(folder / kind / f"{name}.png", np.zeros((16, 16), np.uint8))
+    return FolderDataset(str(folder), classes=("a", "b"))
+
+
+@pytest.mark.parametrize("worst", [None, 1])
+def test_files_of_the_data_set_and_of_the_user_are_not_written_over(tmp_path, worst):
+    dataset = pairs(tmp_path / "set", "1", "2")
+    for settings in ({"submit": "annotations"}, {"show_dir": "images"}):
+        folders = {"show_dir": None, "submit": None} | {k: str(tmp_path / "set" / v) for k, v in settings.items()}
+        if worst is None or "submit" in settings:
+            with pytest.raises(UserError, match=r"1\.png, .*2\.png would be written over"):
+                watchers(dataset, worst=worst, **folders)
+    out = str(tmp_path / "out")
+    for _ in range(2):
+        watch = watchers(dataset, out, worst, None)
+        watch(*scored(str(tmp_path / "set/images/1.png"), 10))
+    name = "1.png" if worst is None else "025.00_1.png"
+    assert written(tmp_path / "out") == [name]
+    (tmp_path / "out" / name).write_bytes(b"mine")
+    with pytest.raises(UserError, match=rf"{name} would be written over"):
+        watchers(dataset, out, worst, None)
+
+
+def test_labels_that_are_predictions_are_not_written_over(tmp_path):
+    dataset = pairs(tmp_path, "1")
+    shutil.rmtree(tmp_path / "annotations")
+    watchers(dataset, None, None, str(tmp_path / "annotations"))(*scored(str(tmp_path / "images/1.png"), 0))
+    with pytest.raises(UserError, match=r"annotations/1\.png would be read and written over"):
+        watchers(FolderDataset(str(tmp_path), classes=("a", "b")), None, None, str(tmp_path / "annotations"))
+
+
+def test_two_kinds_of_files_in_one_folder(tmp_path):
+    dataset = pairs(tmp_path / "set", "1")
+    with pytest.raises(UserError, match=r"would both be written to .*out/1\.png"):
+        watchers(dataset, str(tmp_path / "out"), None, str(tmp_path / "out"))
+    with pytest.raises(UserError, match=r"1\.png and the scores would both be written to .*out/1\.png"):
+        watchers(dataset, str(tmp_path / "out"), None, None, [tmp_path / "out/1.png"])
+
+
+def test_cityscapes_names_without_their_folders_may_meet(tmp_path):
+    dataset = pairs(tmp_path, "x/1", "y/1")
+    dataset.classes = cityscapes.CLASSES
+    with pytest.raises(UserError, match=r"x/1\.png and .*y/1\.png would both be written to .*1_pred_labelIds\.png"):
+        watchers(dataset, None, None, str(tmp_path / "sent"))
 
 
 def test_names_keep_folders_where_file_names_repeat(tmp_path):
