@@ -8,6 +8,7 @@ import cv2
 import pytest
 import torch
 
+from segbox.engine.protocol import Evaluation
 from tests.runs import run_tool, tiny_runner, written
 
 
@@ -110,7 +111,7 @@ def test_predictions_for_a_server(folder, monkeypatch, capsys):
 
 
 def test_what_cannot_be_written_is_told_before_the_evaluation(folder, monkeypatch, capsys):
-    monkeypatch.setattr("segbox.engine.protocol.Evaluation.__call__", lambda *a, **k: pytest.fail("was evaluated"))
+    monkeypatch.setattr(Evaluation, "__call__", lambda *a, **k: pytest.fail("was evaluated"))
     (folder / "notes.csv").write_text("mine")
     for arguments, message in (
         (["--out", "notes.csv"], "notes.csv would be written over, and is not from this program"),
