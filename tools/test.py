@@ -99,42 +99,48 @@ def main() -> None:
     from segbox.engine.build import check_classes, choose_device, require, start_logging
     from segbox.engine.predictor import load_model
     from segbox.engine.protocol import Evaluation
-    from segbox.engine.tables import score_table
     from segbox.registry import import_extensions
-    from segbox.viz.score_files import score_files, write_scores
-    from segbox.viz.submission import describe_submission
+    from segbox.viz.score_files import score_files
     from segbox.viz.watch import watchers
 
     start_logging()
     for note in without_effect(args, config["test"]):
         logger.info(note)
+    files = score_files(args.out) if args.out else []
     device = choose_device(args.device)
     require(config, "model", "data")
     import_extensions(config.get("imports", ()))
     with distributed.process_group(device):
         evaluation = Evaluation(config, device, args.amp)
-        files = score_files(args.out) if args.out else []
         watch = watchers(evaluation.dataset, args.show_dir, args.worst, args.submit, files)
         model, content = load_model(config, args.checkpoint, len(evaluation.classes))
         check_classes(content, evaluation.classes, args.checkpoint)
         metric = evaluation(model.to(device), watch if watch.watches else None, show_progress=True)
         failures = watch.finish()
-        if not distributed.is_main():
-            return
-        scores = metric.compute()
-        table = score_table(scores, evaluation.classes, args.eval)
-        print(table)
-        print(f"{metric.counts.sum()} pixels of {len(evaluation.dataset)} images, {evaluation.protocol()}")
-        if args.show_dir:
-            print(f"pictures are in {args.show_dir}")
-        if args.submit:
-            print(f"predictions are in {args.submit}, {describe_submission(evaluation.classes)}")
-        if args.out:
-            about = {"protocol": evaluation.protocol(), "checkpoint": args.checkpoint}
-            write_scores(files, scores, metric.counts, evaluation.classes, table, about)
-            print(f"scores are in {args.out}")
-        if failures:
-            raise DataError("\n  ".join(["not all pictures or predictions could be written:", *failures]))
+        if distributed.is_main():
+            tell(args, evaluation, metric, files)
+            if failures:
+                raise DataError("\n  ".join(["not all pictures or predictions could be written:", *failures]))
+
+
+def tell(args: argparse.Namespace, evaluation: Any, metric: Any, files: list) -> None:
+    """The scores, and where everything is."""
+    from segbox.engine.tables import score_table
+    from segbox.viz.score_files import write_scores
+    from segbox.viz.submission import describe_submission
+
+    scores = metric.compute()
+    table = score_table(scores, evaluation.classes, args.eval)
+    print(table)
+    print(f"{metric.counts.sum()} pixels of {len(evaluation.dataset)} images, {evaluation.protocol()}")
+    if args.show_dir:
+        print(f"pictures are in {args.show_dir}")
+    if args.submit:
+        print(f"predictions are in {args.submit}, {describe_submission(evaluation.classes)}")
+    if args.out:
+        about = {"protocol": evaluation.protocol(), "checkpoint": args.checkpoint}
+        write_scores(files, scores, metric.counts, evaluation.classes, table, about)
+        print(f"scores are in {args.out}")
 
 
 if __name__ == "__main__":
