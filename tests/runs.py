@@ -11,6 +11,7 @@ import torch
 from segbox.config import load_config
 from segbox.engine.build import build_runner
 from segbox.engine.runner import Runner
+from segbox.outputs import RECORD
 
 ROOT = Path(__file__).parents[1]
 TEXT = f'''
@@ -71,6 +72,11 @@ def run_tool(monkeypatch: Any, name: str, *arguments: object) -> int:
     except SystemExit as end:
         return end.code or 0
     return 0
+
+
+def written(folder: Path) -> list[str]:
+    """The names of what a tool has written into a folder, but for its record."""
+    return sorted(path.name for path in folder.iterdir() if path.name != RECORD)
 
 
 def differences(a: Any, b: Any, way: str = "") -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "segbox"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-SHARED = {"registry", "arguments", "config", "literals", "distributed", "errors", "machine"}
+SHARED = {"registry", "arguments", "config", "literals", "distributed", "errors", "machine", "outputs"}
 MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "losses")}
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
     "models.layers": set(),
@@ -28,7 +28,16 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "viz": {"engine", "data", "data.datasets", "data.transforms", "models", "models.layers", *MODEL_PARTS},
 }
 OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yapf"}
-BELOW_TORCH = {"", "registry", "arguments", "config", "literals", "errors", "machine"}  # for reading arguments
+BELOW_TORCH = {
+    "",
+    "registry",
+    "arguments",
+    "config",
+    "literals",
+    "errors",
+    "machine",
+    "outputs",
+}  # for reading arguments
 
 
 def name_of(path: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from segbox.config import load_config
 from segbox.errors import ConfigError, ends_with_a_message
+from segbox.outputs import claim
 
 
 def parse() -> argparse.Namespace:
@@ -43,8 +44,11 @@ def main() -> None:
     from segbox.data.sampler import EndlessSampler
     from segbox.engine.fill import mean_without_building
     from segbox.viz.contact_sheet import contact_sheet
-    from segbox.viz.overlay import write_image
+    from segbox.viz.overlay import check_suffix, write_image
 
+    out = Path(args.out)
+    check_suffix(out)
+    claim([(out, "--out")])
     is_train = args.split == "train"
     dataset = build_dataset(data[args.split], f"data.{args.split}", **({} if is_train else {"transform_labels": False}))
     if config.get("model", {}).get("type") == "EncoderDecoder":  # others have ways of their own
@@ -57,7 +61,7 @@ def main() -> None:
     if not samples:
         raise ConfigError(f"data.{args.split}: none of these samples can be read")
     heading = f"{args.config}  data.{args.split}: {len(samples)} of {len(dataset):,} samples, after the pipeline"
-    write_image(Path(args.out), contact_sheet(samples, dataset.classes, dataset.palette, heading))
+    write_image(out, contact_sheet(samples, dataset.classes, dataset.palette, heading))
     print(f"Written: {args.out} ({len(samples)} samples of data.{args.split})")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from segbox.config import load_config
 from segbox.errors import ConfigError, ends_with_a_message
 from segbox.machine import cores
+from segbox.outputs import claim, write_text
 
 SPLITS = ("train", "val")
 
@@ -33,6 +34,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
+    claim((Path(file), option) for option, file in (("--json", args.json), ("--html", args.html)) if file)
     is_folder = Path(args.source).is_dir()
     if is_folder and args.cfg_options:
         raise ConfigError("--cfg-options overrides a config; this is a folder")
@@ -81,10 +83,8 @@ def from_config(args: argparse.Namespace) -> tuple[dict[str, dict], dict | None]
 
 
 def write(file: str, text: str) -> None:
-    path = Path(file)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    print(f"Written: {path}")
+    write_text(Path(file), text)
+    print(f"Written: {file}")
 
 
 if __name__ == "__main__":

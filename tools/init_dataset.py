@@ -17,6 +17,7 @@ from pathlib import Path
 
 from segbox.errors import ConfigError, DataError, did_you_mean, ends_with_a_message
 from segbox.machine import cores
+from segbox.outputs import claim, whole_file, write_text
 
 BASES = Path(__file__).resolve().parents[1] / "configs" / "_base_"
 WITH_ADAM = ("segformer", "linear")  # transformers do not learn with plain SGD
@@ -60,7 +61,6 @@ def main() -> None:
     first = next(iter(folder.report.splits.values()))
     print(check_text(folder.report, all_weights(first.pixels, first.pixels_where_present), closing=False))
 
-    out.parent.mkdir(parents=True, exist_ok=True)
     splits, lists = folder.splits, None
     if not folder.layout.has_split:
         every = splits["all"]
@@ -70,7 +70,8 @@ def main() -> None:
         print("Where images are neighbours in time or space, lists of your own are better: scores would flatter.")
     bases = [f"models/{args.model}.py", f"schedules/{'adamw' if args.model in WITH_ADAM else 'sgd'}_poly.py"]
     text = starter_config(folder, splits, [path_of_base(b, out) for b in bases], f"tools/train.py {out}", lists)
-    out.write_text(text, encoding="utf-8")
+    with whole_file(out) as part:
+        part.write_text(text, encoding="utf-8")
     for remark in folder.remarks:
         print(f"Guessed: {remark}.")
     print(f"\nWritten: {out}. Next:\n  tools/browse_dataset.py {out}    # look at what the model will see")
@@ -97,8 +98,11 @@ def check_arguments(args: argparse.Namespace, source: Path, out: Path) -> None:
             f"--model {args.model}: there is no such file in {BASES / 'models'}.{did_you_mean(args.model, models)}"
             f" Known: {', '.join(models)}"
         )
+    if out.suffix != ".py":
+        raise ConfigError(f"--out {out}: a config is a Python file; give it a name that ends with .py")
     if out.exists() and not args.overwrite:
         raise ConfigError(f"{out} is there already; --overwrite replaces it, --out writes another")
+    claim([], folders=[out.parent])
 
 
 def refuse_without_ids(folder) -> None:
@@ -114,12 +118,12 @@ def refuse_without_ids(folder) -> None:
 def write_split(every: dict, names: dict, source: Path | None, out: Path) -> tuple[dict, dict | None]:
     """The lists of names, and the data sets' arguments with them: in the folder itself, or beside the config."""
     if source is not None:
-        (source / "splits").mkdir(exist_ok=True)
         paths = {split: source / "splits" / f"{split}.txt" for split in names}
     else:
         paths = {split: out.with_name(f"{out.stem}_{split}.txt") for split in names}
+    claim((path, f"the list {path}") for path in paths.values())
     for split, path in paths.items():
-        path.write_text("\n".join(names[split]) + "\n", encoding="utf-8")
+        write_text(path, "\n".join(names[split]) + "\n")
         print(f"Written: {path}")
     if source is not None:
         return {split: {**every, "split_file": f"splits/{split}.txt"} for split in names}, None

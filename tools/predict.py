@@ -5,13 +5,17 @@ tools/predict.py CONFIG work_dirs/NAME/best.pt photo.jpg
 tools/predict.py CONFIG CHECKPOINT folder/ --out predictions --save mask,color,overlay,probs
 tools/predict.py CONFIG CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
 tools/predict.py CONFIG CHECKPOINT "shots/*.png"        tools/predict.py CONFIG CHECKPOINT street.mp4
+
+Files that an earlier call has written are replaced; a file of any other origin never is. A file that cannot be read is
+passed over and named at the end.
+Exit status: 0 all were predicted, 2 some were not, or nothing was written.
 """
 
 import argparse
 from pathlib import Path
 
 from segbox.config import load_config
-from segbox.errors import ends_with_a_message
+from segbox.errors import DataError, ends_with_a_message
 
 KINDS = ("mask", "color", "overlay", "probs", "submit")
 
@@ -51,18 +55,27 @@ def main() -> None:
     from segbox.engine.build import choose_device, start_logging
     from segbox.engine.config_check import check_config
     from segbox.engine.predictor import Predictor
-    from segbox.viz.predictions import find_sources, predict_files, predict_video
+    from segbox.viz.predictions import find_sources, predict_files
+    from segbox.viz.video import predict_video
 
     start_logging()
     check_config(config, "model")
-    images, video = find_sources(args.source, Path(args.out))
+    images, video = find_sources(args.source)
     predictor = Predictor(config, args.checkpoint, choose_device(args.device))
+    out = Path(args.out)
     if video is not None:
-        count = predict_video(predictor, video, Path(args.out), args.save)
-        print(f"{count} frames of {video} are in {args.out}")
-    else:
-        predict_files(predictor, images, Path(args.out), args.save)
-        print(f"{len(images)} image(s): {', '.join(args.save)} in {args.out}")
+        count, failures = predict_video(predictor, video, out, args.save)
+        print(f"{count} frames of {video} are in {out}")
+        if failures:
+            raise DataError("\n  ".join(["some frames could not be predicted (all others were):", *failures]))
+        return
+    failures = predict_files(predictor, images, out, args.save)
+    if len(images) == len(failures) == 1:
+        raise DataError(failures[0])
+    print(f"{len(images) - len(failures)} image(s): {', '.join(args.save)} in {out}")
+    if failures:
+        count = f"{len(failures)} of {len(images)} images could not be predicted (all others were):"
+        raise DataError("\n  ".join([count, *failures]))
 
 
 if __name__ == "__main__":

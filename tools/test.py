@@ -9,11 +9,10 @@ tools/test.py CONFIG CHECKPOINT --submit predictions              # for the data
 
 import argparse
 import logging
-from pathlib import Path
 from typing import Any
 
 from segbox.config import load_config
-from segbox.errors import ends_with_a_message
+from segbox.errors import DataError, ends_with_a_message
 
 logger = logging.getLogger("segbox")
 SCORES = ("mIoU", "mDice", "mFscore", "mBIoU", "imageIoU", "ECE")
@@ -100,9 +99,7 @@ def main() -> None:
     from segbox.engine.config_check import check_config
     from segbox.engine.predictor import load_model
     from segbox.engine.protocol import Evaluation
-    from segbox.engine.tables import score_table
-    from segbox.viz.score_files import write_scores
-    from segbox.viz.submission import describe_submission
+    from segbox.viz.score_files import score_files
     from segbox.viz.watch import watchers
 
     start_logging()
@@ -110,28 +107,39 @@ def main() -> None:
     config["test"], config["metric"] = asked(args, config)
     for note in without_effect(args, config["test"]):
         logger.info(note)
+    files = score_files(args.out) if args.out else []
     device = choose_device(args.device)
     with distributed.process_group(device):
         evaluation = Evaluation(config, device, args.amp)
+        watch = watchers(evaluation.dataset, args.show_dir, args.worst, args.submit, files)
         model, content = load_model(config, args.checkpoint, len(evaluation.classes))
         check_classes(content, evaluation.classes, args.checkpoint)
-        watch, finish = watchers(evaluation.dataset, args.show_dir, args.worst, args.submit)
-        metric = evaluation(model.to(device), watch, show_progress=True)
-        finish()
-        if not distributed.is_main():
-            return
-        scores = metric.compute()
-        table = score_table(scores, evaluation.classes, args.eval)
-        print(table)
-        print(f"{metric.counts.sum()} pixels of {len(evaluation.dataset)} images, {evaluation.protocol()}")
-        if args.show_dir:
-            print(f"pictures are in {args.show_dir}")
-        if args.submit:
-            print(f"predictions are in {args.submit}, {describe_submission(evaluation.classes)}")
-        if args.out:
-            about = {"protocol": evaluation.protocol(), "checkpoint": args.checkpoint}
-            write_scores(Path(args.out), scores, metric.counts, evaluation.classes, table, about)
-            print(f"scores are in {args.out}")
+        metric = evaluation(model.to(device), watch if watch.watches else None, show_progress=True)
+        failures = watch.finish()
+        if distributed.is_main():
+            tell(args, evaluation, metric, files)
+            if failures:
+                raise DataError("\n  ".join(["not all pictures or predictions could be written:", *failures]))
+
+
+def tell(args: argparse.Namespace, evaluation: Any, metric: Any, files: list) -> None:
+    """The scores, and where everything is."""
+    from segbox.engine.tables import score_table
+    from segbox.viz.score_files import write_scores
+    from segbox.viz.submission import describe_submission
+
+    scores = metric.compute()
+    table = score_table(scores, evaluation.classes, args.eval)
+    print(table)
+    print(f"{metric.counts.sum()} pixels of {len(evaluation.dataset)} images, {evaluation.protocol()}")
+    if args.show_dir:
+        print(f"pictures are in {args.show_dir}")
+    if args.submit:
+        print(f"predictions are in {args.submit}, {describe_submission(evaluation.classes)}")
+    if args.out:
+        about = {"protocol": evaluation.protocol(), "checkpoint": args.checkpoint}
+        write_scores(files, scores, metric.counts, evaluation.classes, table, about)
+        print(f"scores are in {args.out}")
 
 
 if __name__ == "__main__":

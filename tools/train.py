@@ -52,10 +52,12 @@ def main() -> None:
     from segbox.engine.config_check import check_config
     from segbox.engine.recipe import Recipe, describe_batch, scale_rate, warn_of_rate
     from segbox.engine.work_dir import (
+        CONFIG,
         discard_old_run,
         find_resume,
         only_run_in,
         record_environment,
+        refuse_foreign_config,
         refuse_old_run,
         resume_after_restart,
     )
@@ -66,6 +68,7 @@ def main() -> None:
     device = choose_device(args.device)
     with distributed.process_group(device, args.timeout, work_dir / "log.txt"), only_run_in(work_dir):
         resume = resume_after_restart(work_dir, args.resume)
+        refuse_foreign_config(work_dir)
         if resume is None and not args.overwrite:
             refuse_old_run(work_dir)
         distributed.barrier()
@@ -80,8 +83,8 @@ def main() -> None:
         elif args.overwrite and resume is None:
             discard_old_run(work_dir)  # now that the new one is known to be whole
         if distributed.is_main():
-            config.dump(work_dir / "config.py")
-            record_environment(work_dir, device)
+            record_environment(work_dir, device)  # first: it says that the folder is a run's
+            config.dump(work_dir / CONFIG)
         if distributed.restarts():
             runner.log(f"the launcher has started this run again (restart {distributed.restarts()})")
         request = runner.train()

@@ -20,19 +20,21 @@ from segbox.models.inference import build_predict
 from segbox.models.normalization import settle_or_refuse
 from segbox.models.score_map import ScoreMap
 from segbox.models.segmentors import build_segmentor, without_weights
-from segbox.models.weights import load_weights, read_checkpoint, read_weights
+from segbox.models.weights import load_weights, read_checkpoint, weights_in
 from segbox.registry import call, import_extensions
+
+DESCRIPTION = ("classes", "palette")  # what a checkpoint says beside its numbers
 
 
 def load_model(config: Config, path: str | Path, num_classes: int | None = None) -> tuple[torch.nn.Module, Mapping]:
-    """The model of a config with the weights of a checkpoint, and what else the checkpoint says."""
+    """The model of a config with the weights of a checkpoint, and what the checkpoint says of its classes."""
     import_extensions(config.get("imports", ()))
-    content = read_checkpoint(path)
-    described = content if isinstance(content, Mapping) else {}
+    content = read_checkpoint(path, lazily=True)
+    described = {key: content[key] for key in DESCRIPTION if isinstance(content, Mapping) and key in content}
     own = described.get("classes")
     if own is not None:
         checked_classes(own, f"{path}: classes")
-    weights = read_weights(path)
+    weights = weights_in(content, path)
     model = build_segmentor(without_weights(config["model"]), num_classes or (len(own) if own else None))
     load_weights(model, weights, path, settle=settle_or_refuse)
     return model, described

@@ -26,6 +26,7 @@ from segbox.errors import CheckpointError, ConfigError
 logger = logging.getLogger("segbox")
 LOCK = ".lock"
 ENVIRONMENT = "environment.json"
+CONFIG = "config.py"
 MISSING = object()
 
 
@@ -91,6 +92,16 @@ def refuse_old_run(work_dir: Path) -> None:
         raise ConfigError(
             f"{work_dir} already holds a run ({old[0].name} and {len(old) - 1} more). Go on with it (--resume), discard"
             " it (--overwrite), or choose another --work-dir"
+        )
+
+
+def refuse_foreign_config(work_dir: Path) -> None:
+    """A folder without a run in it whose config.py somebody wrote: the run's own would replace it."""
+    path = work_dir / CONFIG
+    if path.exists() and not starts(work_dir) and not checkpoints(work_dir):
+        raise ConfigError(
+            f"{path} is there and is not from a run, and the run would write its resolved config to it; choose another"
+            " --work-dir, or move the file"
         )
 
 

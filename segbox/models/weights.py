@@ -1,9 +1,11 @@
 """Weight files: read without running any code in them, and a table of what did not fit."""
 
 import logging
+import os
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +22,11 @@ from segbox.models.normalization import Settle, settle
 logger = logging.getLogger("segbox")
 
 
-def read_checkpoint(path: str | Path) -> Any:
-    """What `torch.save` wrote: tensors, numbers, strings, lists and dicts. Pickles that run code are refused."""
+def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
+    """What `torch.save` wrote: tensors, numbers, strings, lists and dicts. Pickles that run code are refused.
+
+    With `lazily`, a tensor is read when it is used. What is not used, an optimizer's state, costs nothing.
+    """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
@@ -29,7 +34,7 @@ def read_checkpoint(path: str | Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what PyTorch thinks of the format is no news to the user
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=lazily and can_be_mapped(path))
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if named:
@@ -47,9 +52,18 @@ def read_checkpoint(path: str | Path) -> Any:
         raise CheckpointError(f"{path}: is {kind} ({path.stat().st_size} bytes): {reason}") from None
 
 
+def can_be_mapped(path: Path) -> bool:
+    """Files of today's format whose name PyTorch can open: it takes names in UTF-8 only."""
+    return zipfile.is_zipfile(path) and os.fsencode(path).decode(errors="ignore") == str(path)
+
+
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """The state dict of a weight file."""
-    content = read_checkpoint(path)
+    return weights_in(read_checkpoint(path, lazily=True), path)
+
+
+def weights_in(content: Any, path: str | Path) -> dict[str, Tensor]:
+    """The same of what was read from a file."""
     for key in ("ema", "model", "state_dict"):  # averaged weights are the ones meant for use
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -8,6 +8,7 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.errors import UserError
+from segbox.outputs import write_bytes
 
 Palette = Sequence[Sequence[int]]
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -86,11 +87,12 @@ def comparison(
 
 def write_image(path: Path, picture: np.ndarray) -> None:
     """RGB or single-channel bytes to a file, by its suffix."""
+    check_suffix(path)
+    # OpenCV itself cannot write to names of all kinds.
+    pixels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
+    write_bytes(path, cv2.imencode(path.suffix, pixels)[1].tobytes())
+
+
+def check_suffix(path: Path) -> None:
     if not cv2.haveImageWriter(f"a{path.suffix}"):
         raise UserError(f"{path}: pictures are written as .png, .jpg, .bmp, .tif or .webp, not as {path.suffix!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture)[1]
-    try:
-        path.write_bytes(data.tobytes())  # OpenCV itself cannot write to names of all kinds
-    except OSError as error:
-        raise UserError(f"{path} could not be written: {error.strerror}") from error

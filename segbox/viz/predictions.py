@@ -1,7 +1,9 @@
-"""Predictions of files and videos, written as masks, colours, overlays and probabilities."""
+"""Predictions of files, written as masks, colours, overlays and probabilities."""
 
 import glob
-from collections.abc import Iterator, Sequence
+import io
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,9 +13,10 @@ from torch import Tensor
 
 from segbox.data.files import read_image
 from segbox.engine.progress import ProgressBar
-from segbox.errors import DataError, UserError, printable
-from segbox.viz.overlay import as_bytes, colour_map, overlay, with_legend, write_image
-from segbox.viz.submission import write_submission
+from segbox.errors import DataError
+from segbox.outputs import claim, recorded_names, write_bytes
+from segbox.viz.overlay import colour_map, overlay, with_legend, write_image
+from segbox.viz.submission import submission_path, write_submission
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
@@ -32,18 +35,11 @@ class Predictor(Protocol):
     def probabilities(self, image: np.ndarray) -> Tensor: ...
 
 
-def find_sources(source: str, out: Path) -> tuple[list[Path], Path | None]:
-    """The images that `source` means, or the video. What an earlier call wrote into `out` is no source."""
+def find_sources(source: str) -> tuple[list[Path], Path | None]:
+    """The images that `source` means, or the video. Of a folder, what a tool has written into it is no source."""
     path = Path(source).expanduser()
     if path.is_dir():
-        found = sorted(
-            p
-            for p in path.rglob("*")
-            if p.suffix.lower() in IMAGE_SUFFIXES and out.resolve() not in p.resolve().parents
-        )
-        if not found:
-            raise DataError(f"{path}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
-        return found, None
+        return images_in(path), None
     if path.is_file():
         return ([], path) if path.suffix.lower() in VIDEO_SUFFIXES else ([path], None)
     found = sorted(Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file())
@@ -52,20 +48,56 @@ def find_sources(source: str, out: Path) -> tuple[list[Path], Path | None]:
     return found, None
 
 
-def predict_files(predictor: Predictor, images: Sequence[Path], out: Path, kinds: Sequence[str]) -> None:
-    """Each image's predictions, side by side in `out`."""
+def images_in(folder: Path) -> list[Path]:
+    """At any depth, but for hidden files and for what tools have written."""
+    found, own = [], 0
+    for place, _, names in os.walk(folder):
+        pictures = {name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES and name[0] != "."}
+        made = pictures & recorded_names(Path(place))
+        found += [Path(place) / name for name in pictures - made]
+        own += len(made)
+    if not found:
+        but = f" other than {own} that a tool has written; a pattern, '{folder}/*', takes these too" if own else ""
+        raise DataError(f"{folder}: holds no images ({', '.join(IMAGE_SUFFIXES)}){but}")
+    return sorted(found)
+
+
+def predict_files(predictor: Predictor, images: Sequence[Path], out: Path, kinds: Sequence[str]) -> list[str]:
+    """Each image's predictions, side by side in `out`; returns what went wrong with single images."""
+    names = target_names(images)
+    claim(
+        ((file, path) for path, name in zip(images, names) for file in files_of(out / name, kinds, predictor.classes)),
+        images,
+    )
+    failures = []
     bar = ProgressBar(len(images))
-    for done, (path, name) in enumerate(zip(images, target_names(images)), 1):
-        predict_file(predictor, path, out / name, kinds)
-        bar.show(done, path.name)
-    bar.clear()
+    try:
+        for done, (path, name) in enumerate(zip(images, names), 1):
+            try:
+                predict_file(predictor, path, out / name, kinds)
+            except DataError as error:
+                failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+            bar.show(done, path.name)
+    finally:
+        bar.clear()
+    return failures
+
+
+def files_of(target: Path, kinds: Sequence[str], classes: Sequence[str]) -> list[Path]:
+    """One for each kind. `target` is the image's name in the folder that is written to."""
+    files = {
+        "probs": target.with_name(f"{target.name}_probs.npy"),
+        "submit": submission_path(target.parent, Path(target.name), classes),
+    }
+    return [files.get(kind) or target.with_name(f"{target.name}_{kind}.png") for kind in dict.fromkeys(kinds)]
 
 
 def target_names(images: Sequence[Path]) -> list[Path]:
     """The shortest that differ: a.png is `a`, beside another folder's a.png `folder/a`, beside a.jpg `a.png`."""
-    common = Path(*common_parts({path.parent for path in images}))
-    relative = [path.relative_to(common) for path in images]
-    for names in ([Path(path.stem) for path in images], [path.with_suffix("") for path in relative]):
+    paths = [Path(os.path.abspath(path)) for path in images]
+    common = Path(*common_parts({path.parent for path in paths}))
+    relative = [path.relative_to(common) for path in paths]
+    for names in ([Path(path.stem) for path in paths], [path.with_suffix("") for path in relative]):
         if len(set(names)) == len(names):
             return names
     return relative
@@ -85,20 +117,23 @@ def predict_file(predictor: Predictor, path: Path, target: Path, kinds: Sequence
     if "probs" in kinds:
         probabilities = predictor.probabilities(image)
         label = probabilities.max(dim=0).indices.numpy().astype(np.uint8)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        np.save(target.with_name(f"{target.name}_probs.npy"), probabilities.numpy().astype(np.float16))
     else:
         label = predictor.class_map(image)
-    pictures = {
-        "mask": lambda: label,
-        "color": lambda: colour_map(label, predictor.palette),
-        "overlay": lambda: overlay_with_legend(image, label, predictor),
+    write: dict[str, Callable[[Path], None]] = {
+        "mask": lambda file: write_image(file, label),
+        "color": lambda file: write_image(file, colour_map(label, predictor.palette)),
+        "overlay": lambda file: write_image(file, overlay_with_legend(image, label, predictor)),
+        "probs": lambda file: write_array(file, probabilities.numpy().astype(np.float16)),
+        "submit": lambda file: write_submission(file, label, predictor.classes),
     }
-    if "submit" in kinds:
-        write_submission(target.parent, Path(target.name), label, predictor.classes)
-    for kind in kinds:
-        if kind in pictures:
-            write_image(target.with_name(f"{target.name}_{kind}.png"), pictures[kind]())
+    for kind, file in zip(dict.fromkeys(kinds), files_of(target, kinds, predictor.classes)):
+        write[kind](file)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    content = io.BytesIO()
+    np.save(content, array)
+    write_bytes(path, content.getbuffer())
 
 
 def overlay_with_legend(image: np.ndarray, label: np.ndarray, predictor: Predictor) -> np.ndarray:
@@ -106,56 +141,3 @@ def overlay_with_legend(image: np.ndarray, label: np.ndarray, predictor: Predict
     factor = max(1, 256 // max(picture.shape[:2]))  # tiny images are enlarged to be seen
     picture = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
     return with_legend(picture, predictor.classes, predictor.palette, [int(i) for i in np.unique(label)])
-
-
-def predict_video(predictor: Predictor, path: Path, out: Path, kinds: Sequence[str]) -> int:
-    """Overlay and colours as videos, masks as numbered PNGs; returns the number of frames."""
-    for kind in ("probs", "submit"):
-        if kind in kinds:
-            raise UserError(f"--save {kind} is not for videos; save the frames as images")
-    if (predictor.channels, predictor.bits) != (3, 8):
-        kind = f"{predictor.channels} channel(s) of {predictor.bits} bits"
-        raise UserError(f"{path}: a video is RGB bytes, and this model was trained on images of {kind}")
-    if printable(path) != str(path):  # a crash in OpenCV, else
-        raise UserError(f"{path}: OpenCV cannot open a video of that name; rename it")
-    reader = cv2.VideoCapture(str(path))
-    rate = reader.get(cv2.CAP_PROP_FPS) or 25.0
-    bar = ProgressBar(int(reader.get(cv2.CAP_PROP_FRAME_COUNT)))
-    writers: dict[str, cv2.VideoWriter] = {}
-    count = 0
-    out.mkdir(parents=True, exist_ok=True)
-    for frame in frames(reader):
-        label = predictor.class_map(frame)
-        pictures = {"color": colour_map(label, predictor.palette), "overlay": overlay(frame, label, predictor.palette)}
-        for kind in kinds:
-            if kind == "mask":
-                write_image(out / f"{path.stem}_mask" / f"{count:06d}.png", label)
-                continue
-            if kind not in writers:
-                writers[kind] = open_video(out / f"{path.stem}_{kind}.mp4", rate, label.shape)
-            writers[kind].write(cv2.cvtColor(as_bytes(pictures[kind]), cv2.COLOR_RGB2BGR))
-        count += 1
-        bar.show(count)
-    bar.clear()
-    for writer in writers.values():
-        writer.release()
-    if not count:
-        raise DataError(f"{path}: no frame of this video can be read")
-    return count
-
-
-def frames(reader: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    """RGB."""
-    while True:
-        is_read, frame = reader.read()
-        if not is_read:
-            reader.release()
-            return
-        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-
-
-def open_video(path: Path, rate: float, size: tuple[int, ...]) -> cv2.VideoWriter:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, (size[1], size[0]))
-    if not writer.isOpened():
-        raise UserError(f"{path}: OpenCV here cannot write mp4 videos; use --save mask")
-    return writer

@@ -3,38 +3,58 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from segbox.errors import UserError
+from segbox.outputs import write_text
 from segbox.viz.confusion import confusion_picture
 from segbox.viz.overlay import write_image
 
+FILES = ("scores.json", "scores.csv", "scores.txt", "confusion_matrix.csv", "confusion_matrix.png")
+
+
+def score_files(out: str) -> list[Path]:
+    """What is written for `--out`: FILE.json, FILE.csv, or the files of a folder."""
+    path = Path(out)
+    is_folder = path.is_dir() or out.endswith(("/", os.sep))
+    if not is_folder and path.suffix in (".json", ".csv"):
+        return [path]
+    if not is_folder and path.suffix:
+        raise UserError(
+            f"--out {out}: scores are written to FILE.json, FILE.csv or a folder, not to {path.suffix!r}; where it is"
+            f" the name of a folder, write {out}/"
+        )
+    return [path / name for name in FILES]
+
 
 def write_scores(
-    out: Path,
+    files: Sequence[Path],
     scores: Mapping[str, float],
     counts: np.ndarray,
     classes: Sequence[str],
     table: str,
     about: Mapping[str, Any],
 ) -> None:
-    """By the suffix of `out`: .json or .csv; else it is a folder. `about` goes into the JSON."""
-    if out.suffix == ".csv":
-        write_text(out, score_csv(scores, classes))
-        return
+    """To the files that `score_files` says. `about` goes into the JSON."""
     plain = {name: None if value != value else round(value, 4) for name, value in scores.items()}  # JSON has no NaN
     content = {**about, "scores": plain, "classes": list(classes), "confusion_matrix": counts.tolist()}
-    if out.suffix == ".json":
-        write_text(out, json.dumps(content, indent=1))
-        return
-    write_text(out / "scores.json", json.dumps(content, indent=1))
-    write_text(out / "scores.csv", score_csv(scores, classes))
-    write_text(out / "scores.txt", table + "\n")
-    write_text(out / "confusion_matrix.csv", confusion_csv(counts, classes))
-    write_image(out / "confusion_matrix.png", confusion_picture(counts, classes))
+    texts = {
+        "scores.json": json.dumps(content, indent=1),
+        "scores.csv": score_csv(scores, classes),
+        "scores.txt": f"{table}\n",
+        "confusion_matrix.csv": confusion_csv(counts, classes),
+    }
+    for file in files:
+        name = file.name if len(files) > 1 else f"scores{file.suffix}"
+        if name in texts:
+            write_text(file, texts[name])
+        else:
+            write_image(file, confusion_picture(counts, classes))
 
 
 def score_csv(scores: Mapping[str, float], classes: Sequence[str]) -> str:
@@ -62,8 +82,3 @@ def as_csv(rows: Sequence[Sequence[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
-
-
-def write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

@@ -12,25 +12,30 @@ from pathlib import Path
 import numpy as np
 
 from segbox.data.datasets import ade20k, cityscapes, pascal_voc
+from segbox.outputs import write_bytes
 from segbox.viz.overlay import Palette, write_image
 
 CITYSCAPES_IMAGE = "_leftImg8bit"
 
 
-def write_submission(folder: Path, name: Path, label: np.ndarray, classes: Sequence[str]) -> Path:
-    """One class map H W. `name` is the image's, without suffix; returns the file."""
+def submission_path(folder: Path, name: Path, classes: Sequence[str]) -> Path:
+    """`name` is the image's, without suffix."""
+    if tuple(classes) == cityscapes.CLASSES:
+        return folder / f"{name.name.removesuffix(CITYSCAPES_IMAGE)}_pred_labelIds.png"
+    return folder / name.parent / f"{name.name}.png"
+
+
+def write_submission(path: Path, label: np.ndarray, classes: Sequence[str]) -> None:
+    """One class map H W."""
     classes = tuple(classes)
-    path = folder / name.parent / f"{name.name}.png"
     if classes == pascal_voc.CLASSES:
         write_palette_png(path, label, pascal_voc.bit_colours(256))
-        return path
+        return
     if classes == cityscapes.CLASSES:
-        path = folder / f"{name.name.removesuffix(CITYSCAPES_IMAGE)}_pred_labelIds.png"
         label = np.array(cityscapes.LABEL_IDS, np.uint8)[label]
     elif classes == ade20k.CLASSES:
         label = label + np.uint8(1)
     write_image(path, label)
-    return path
 
 
 def describe_submission(classes: Sequence[str]) -> str:
@@ -49,8 +54,7 @@ def write_palette_png(path: Path, label: np.ndarray, palette: Palette) -> None:
     colours = np.array(palette, np.uint8).reshape(-1, 3)
     content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
     content += chunk(b"PLTE", colours.tobytes()) + chunk(b"IDAT", zlib.compress(lines.tobytes(), 6)) + chunk(b"IEND")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    write_bytes(path, content)
 
 
 def chunk(kind: bytes, content: bytes = b"") -> bytes:

@@ -137,6 +137,14 @@ def test_bare_weights_are_scored_but_do_not_name_their_classes(trained, tmp_path
         Predictor(config, tmp_path / "weights.pt", CPU)
 
 
+def test_a_checkpoint_is_read_once_and_only_what_it_says_is_kept(trained, monkeypatch):
+    config, checkpoint, _ = trained
+    read = []
+    monkeypatch.setattr(torch, "load", lambda *a, load=torch.load, **k: read.append(k["mmap"]) or load(*a, **k))
+    _, content = load_model(config, checkpoint)
+    assert read == [True] and sorted(content) == ["classes", "palette"]
+
+
 def test_another_model_is_refused_with_a_table(trained):
     config = load_config(config_of(trained), ["model.decode_head=dict(type='FCNHead', channels=3)"])
     with pytest.raises(

@@ -16,6 +16,7 @@ from segbox.engine.work_dir import (
     find_resume,
     only_run_in,
     record_environment,
+    refuse_foreign_config,
     refuse_old_run,
     resume_after_restart,
 )
@@ -49,6 +50,15 @@ def test_an_old_run_is_not_written_over(tmp_path):
         ConfigError, match=r"already holds a run \(best\.pt and 0 more\).*--resume.*--overwrite.*--work-dir"
     ):
         refuse_old_run(tmp_path)
+
+
+def test_a_config_of_the_user_is_not_written_over(tmp_path):
+    refuse_foreign_config(tmp_path)
+    (tmp_path / "config.py").write_text("# mine")
+    with pytest.raises(ConfigError, match=r"config\.py is there and is not from a run.* choose another --work-dir"):
+        refuse_foreign_config(tmp_path)
+    record_environment(tmp_path, CPU)
+    refuse_foreign_config(tmp_path)
 
 
 def test_what_an_old_run_wrote_is_discarded_and_nothing_else(tmp_path):

@@ -88,10 +88,11 @@ def test_torchscript_is_told(monkeypatch, file):
 @pytest.mark.skipif(
     tuple(map(int, torch.__version__.split(".")[:2])) < (2, 10), reason="an older PyTorch believes what the file says"
 )
-def test_a_storage_larger_than_the_file(file):
+@pytest.mark.parametrize("lazily", [False, True])
+def test_a_storage_larger_than_the_file(file, lazily):
     rewritten(file, lambda name, content: content.replace(b"K\x0a", LARGE) if name.endswith("data.pkl") else content)
     with pytest.raises(CheckpointError, match="truncated or damaged"):
-        read_checkpoint(file)
+        read_checkpoint(file, lazily)
 
 
 @pytest.mark.parametrize("is_new", [False, True])

@@ -2,6 +2,9 @@
 
 import os
 import pickle
+import resource
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,8 @@ from torch import nn
 
 from segbox.errors import CheckpointError
 from segbox.models.weights import compare, load_weights, part_of, read_checkpoint, read_weights
+
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not allow such names")
 
 
 class Malicious:
@@ -22,9 +27,9 @@ class Malicious:
         return os.mkdir, (self.path,)
 
 
-def refused(path):
+def refused(path, lazily=False):
     with pytest.raises(CheckpointError) as caught:
-        read_checkpoint(path)
+        read_checkpoint(path, lazily)
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -59,12 +64,34 @@ def test_files_that_are_no_checkpoints(tmp_path, content, message):
     assert message in refused(tmp_path / "a.pt")
 
 
+@pytest.mark.parametrize("lazily", [False, True])
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.999])
-def test_truncated_at_any_place(tmp_path, share):
+def test_truncated_at_any_place(tmp_path, share, lazily):
     torch.save({"w": torch.zeros(1000)}, tmp_path / "a.pt")
     whole = (tmp_path / "a.pt").read_bytes()
     (tmp_path / "a.pt").write_bytes(whole[: int(len(whole) * share)])
-    assert "truncated or damaged" in refused(tmp_path / "a.pt")
+    assert "truncated or damaged" in refused(tmp_path / "a.pt", lazily)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the pages that are in memory")
+def test_what_is_not_used_is_not_read(tmp_path):
+    torch.save({"model": {"w": torch.ones(2**18)}, "optimizer": torch.ones(2**24)}, tmp_path / "a.pt")
+    before = resident()
+    content = read_checkpoint(tmp_path / "a.pt", lazily=True)
+    assert content["model"]["w"].sum() == 2**18 and resident() - before < 2**24
+    assert content["optimizer"].sum() == 2**24 and resident() - before > 2**26  # then it is
+
+
+def resident() -> int:
+    """Bytes of this process, those of mapped files included."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.parametrize("name", ["日本.pt", pytest.param("bad\udcff.pt", marks=ON_LINUX)])
+def test_files_of_any_name_are_read(tmp_path, name):
+    with (tmp_path / name).open("wb") as file:
+        torch.save({"w": torch.ones(3)}, file)
+    assert torch.equal(read_weights(tmp_path / name)["w"], torch.ones(3))
 
 
 def test_a_key_that_has_changed(tmp_path):

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from segbox.data.files import read_image
-from segbox.errors import ConfigError
+from segbox.errors import ConfigError, UserError
+from tests.faulty_data import write_image
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools" / "browse_dataset.py"
@@ -47,7 +49,19 @@ def test_sheets(monkeypatch, capsys, tmp_path):
         assert sheets[name].shape != sheets["a"].shape or (sheets[name] != sheets["a"]).any()
 
 
+def test_pictures_of_the_user_are_not_written_over(monkeypatch, tmp_path):
+    for _ in range(2):
+        browse(monkeypatch, "--num", 1, "--out", tmp_path / "sheet.png")
+    write_image(tmp_path / "sheet.png", np.zeros((4, 4, 3), np.uint8))
+    before = (tmp_path / "sheet.png").read_bytes()
+    with pytest.raises(UserError, match=r"sheet\.png would be written over"):
+        browse(monkeypatch, "--num", 1, "--out", tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").read_bytes() == before
+
+
 def test_mistakes(monkeypatch):
+    with pytest.raises(UserError, match=r"a\.txt: pictures are written as \.png"):
+        browse(monkeypatch, "--out", "a.txt")
     with pytest.raises(ConfigError, match="--num 0"):
         browse(monkeypatch, "--num", 0)
     with pytest.raises(ConfigError, match=r"has no data.val"):

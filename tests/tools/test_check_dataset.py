@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from segbox.errors import UserError
 from tests.data.checking.broken_set import write_broken_set
 from tests.faulty_data import blocky_label, smooth_image, write_image
 
@@ -48,6 +49,19 @@ def test_a_folder_with_problems(monkeypatch, capsys, tmp_path):
     text = page.read_text()
     assert "unknown id" in text and "data:image/jpeg;base64," in text
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")  # nothing is fetched
+
+
+@pytest.mark.parametrize("option", ["--html", "--json"])
+def test_files_of_the_user_are_not_written_over(monkeypatch, tmp_path, option):
+    few = ["--cfg-options", "data.train.num_images=4", "data.val.num_images=2"]
+    for _ in range(2):
+        assert status(monkeypatch, DEMO, option, tmp_path / "found", *few) == 1  # of few images
+    (tmp_path / "found").write_text("mine")
+    with pytest.raises(UserError, match="found would be written over"):
+        status(monkeypatch, DEMO, option, tmp_path / "found")
+    assert (tmp_path / "found").read_text() == "mine"
+    with pytest.raises(UserError, match="--json and --html would both be written to"):
+        status(monkeypatch, DEMO, "--html", tmp_path / "one", "--json", tmp_path / "one")
 
 
 def test_a_folder_of_black_and_white(monkeypatch, capsys, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from segbox.config import load_config
 from segbox.data.loader import build_dataset
+from segbox.errors import UserError
 from segbox.models.segmentors import build_segmentor
 from tests.faulty_data import blocky_label, smooth_image, write_image
 
@@ -69,6 +70,30 @@ def test_the_split_may_go_into_the_folder(monkeypatch, tmp_path):
     init(monkeypatch, root, "--out", tmp_path / "c.py", "--write-split", "--seed", 1)
     assert (root / "splits/train.txt").is_file() and not (tmp_path / "c_train.txt").exists()
     assert len(built(tmp_path / "c.py")[1]["val"]) == 2
+
+
+@pytest.mark.parametrize("inside", [[], ["--write-split"]])
+def test_lists_of_the_user_are_not_written_over(monkeypatch, tmp_path, inside):
+    root = write_side_by_side(tmp_path / "set")
+    words = [root, "--out", tmp_path / "c.py", "--overwrite", *inside]
+    for _ in range(2):
+        init(monkeypatch, *words)
+    path = root / "splits/val.txt" if inside else tmp_path / "c_val.txt"
+    if inside:
+        (root / "splits/train.txt").rename(root / "splits/train.old")
+    path.write_text("3\n")
+    (tmp_path / "c.py").write_text("# before")
+    with pytest.raises(UserError, match=r"val\.txt would be written over"):
+        init(monkeypatch, *words)
+    assert path.read_text() == "3\n" and (tmp_path / "c.py").read_text() == "# before"
+
+
+def test_only_configs_are_replaced(monkeypatch, tmp_path):
+    root = write_side_by_side(tmp_path / "set", count=1)
+    with pytest.raises(UserError, match=r"0\.png: a config is a Python file"):
+        init(monkeypatch, root, "--out", root / "0.png", "--overwrite")
+    with pytest.raises(UserError, match=r"0\.png: is a file, not a folder"):
+        init(monkeypatch, root, "--out", root / "0.png/c.py")
 
 
 def test_one_channel(monkeypatch, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.faulty_data import blocky_label, smooth_image, write_image
-from tests.runs import run_tool, write_config
+from tests.runs import run_tool, write_config, written
 
 NAMES = [
     "-rf",
@@ -75,7 +75,7 @@ def folder(tmp_path_factory):
 
 
 def found(folder):
-    return sorted(os.fsencode(path.name) for path in folder.iterdir())
+    return sorted(map(os.fsencode, written(folder)))
 
 
 def named(pattern):

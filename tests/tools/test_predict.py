@@ -1,11 +1,16 @@
 """The command that predicts."""
 
+import errno
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
-from tests.faulty_data import cut, smooth_image, write_image
-from tests.runs import run_tool, tiny_runner
+from segbox.engine.progress import ProgressBar
+from segbox.outputs import RECORD
+from tests.faulty_data import blocky_label, cut, smooth_image, write_image
+from tests.runs import run_tool, tiny_runner, written
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +44,7 @@ def test_files_for_a_server(folder, monkeypatch):
 @pytest.mark.parametrize("source", ["in", "in/*"])
 def test_a_folder_and_a_pattern(folder, monkeypatch, source):
     assert predict(monkeypatch, folder, source, "--out", "many") == 0
-    names = sorted(path.name for path in (folder / "many").iterdir())
-    assert names == ["a_mask.png", "a_overlay.png", "b_mask.png", "b_overlay.png"]
+    assert written(folder / "many") == ["a_mask.png", "a_overlay.png", "b_mask.png", "b_overlay.png"]
 
 
 def test_a_video(folder, monkeypatch, capsys):
@@ -53,9 +57,7 @@ def test_a_video(folder, monkeypatch, capsys):
         == 0
     )
     assert capsys.readouterr().out == "3 frames of v.mp4 are in video\n"
-    assert (
-        len(list((folder / "video" / "v_mask").iterdir())) == 3 and (folder / "video" / "v_overlay.mp4").stat().st_size
-    )
+    assert len(written(folder / "video" / "v_mask")) == 3 and (folder / "video" / "v_overlay.mp4").stat().st_size
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,96 @@ def test_mistakes_end_with_one_message(folder, monkeypatch, capsys, arguments, m
     assert predict(monkeypatch, folder, *arguments) == 2
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name != RECORD}
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """NAME.jpg beside NAME_mask.png."""
+    for name in "ab":
+        write_image(tmp_path / f"set/{name}.jpg", smooth_image(41, 57))
+    write_image(tmp_path / "set/a_mask.png", blocky_label(41, 57))
+    return tmp_path / "set"
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_masks_of_the_user_are_not_written_over(folder, pairs, monkeypatch, capsys, is_linked):
+    out = pairs
+    if is_linked:
+        out = pairs.with_name("link")
+        out.symlink_to(pairs)
+    before = contents(pairs)
+    assert predict(monkeypatch, folder, pairs, "--out", out) == 2
+    assert f"error: {out}/a_mask.png would be written over, and is not from this" in capsys.readouterr().err
+    assert contents(pairs) == before and len(written(pairs)) == 3
+
+
+def test_the_folder_of_the_images_may_be_written_to_and_predictions_are_no_images(folder, pairs, monkeypatch, capsys):
+    (pairs / "a_mask.png").unlink()
+    monkeypatch.chdir(pairs)
+    arguments = [folder / "tiny.py", folder / "last.pt", ".", "--out", "."]
+    for _ in range(2):
+        assert run_tool(monkeypatch, "predict.py", *arguments) == 0
+        assert capsys.readouterr().out == "2 image(s): mask, overlay in .\n"
+    assert written(pairs) == ["a.jpg", "a_mask.png", "a_overlay.png", "b.jpg", "b_mask.png", "b_overlay.png"]
+    (pairs / "b_mask.png").write_bytes((pairs / "a_overlay.png").read_bytes())  # corrected by hand
+    before = contents(pairs)
+    assert run_tool(monkeypatch, "predict.py", *arguments) == 2
+    assert "error: b_mask.png would be written over" in capsys.readouterr().err and contents(pairs) == before
+    for name in ("a.jpg", "b.jpg"):
+        (pairs / name).unlink()
+    assert run_tool(monkeypatch, "predict.py", *arguments) == 2
+    assert "holds no images (.jpg" in (message := capsys.readouterr().err)
+    assert "other than 4 that a tool has written" in message
+
+
+class LiveBar(ProgressBar):
+    """As on a terminal."""
+
+    def __init__(self, total):
+        super().__init__(total, sys.stdout)
+        self.is_live = True
+
+
+def test_files_that_fail_are_passed_over_and_named_at_the_end(folder, pairs, monkeypatch, capsys):
+    cut(write_image(pairs / "0.png", smooth_image(41, 57)))
+    (pairs / "c.png").write_text("no image")
+    write_image(pairs / f"{'d' * 248}.png", smooth_image(41, 57))
+    monkeypatch.setattr("segbox.viz.predictions.ProgressBar", LiveBar)
+    assert predict(monkeypatch, folder, pairs, "--out", pairs.with_name("out")) == 2
+    said = capsys.readouterr()
+    assert "6/6" in said.out and said.out.endswith(f"\r\x1b[K3 image(s): mask, overlay in {pairs.with_name('out')}\n")
+    first, *failures = said.err.splitlines()
+    assert first == "error: 3 of 6 images could not be predicted (all others were):"
+    assert f"{pairs}/0.png: the file is cut off" in failures[0] and f"{pairs}/c.png: is not an image" in failures[1]
+    assert f"{pairs}/ddd" in failures[2] and failures[2].endswith("_mask.png could not be written: File name too long")
+    found = ["a_mask.png", "a_mask_mask.png", "a_mask_overlay.png", "a_overlay.png", "b_mask.png", "b_overlay.png"]
+    assert written(pairs.with_name("out")) == found
+
+
+def test_a_full_disk_ends_it_at_once(folder, pairs, monkeypatch, capsys):
+    def full(path, content):
+        tried.append(path)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    tried = []
+    monkeypatch.setattr("segbox.outputs.Path.write_bytes", full)
+    assert predict(monkeypatch, folder, pairs, "--out", pairs.with_name("out")) == 2
+    assert "/out/a_mask.png could not be written: No space left on device" in capsys.readouterr().err
+    assert len(tried) == 1
+
+
+def test_two_predictions_of_one_name(folder, pairs, monkeypatch, capsys):
+    write_image(pairs / "a_mask.png", smooth_image(41, 57))
+    out = pairs.with_name("out")
+    assert predict(monkeypatch, folder, pairs, "--out", out, "--save", "mask,submit") == 2
+    assert f"a.jpg and {pairs}/a_mask.png would both be written to {out}/a_mask.png" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_place_that_cannot_be_written_to(folder, pairs, monkeypatch, capsys):
+    assert predict(monkeypatch, folder, pairs, "--out", pairs / "a.jpg") == 2
+    assert f"error: {pairs}/a.jpg: is a file, not a folder; choose another" in capsys.readouterr().err

@@ -2,12 +2,14 @@
 
 import csv
 import json
+from pathlib import Path
 
 import cv2
 import pytest
 import torch
 
-from tests.runs import run_tool, tiny_runner
+from segbox.engine.protocol import Evaluation
+from tests.runs import run_tool, tiny_runner, written
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +28,11 @@ def score(monkeypatch, folder, *arguments):
 
 def test_scores_are_those_of_the_training(folder, monkeypatch, capsys):
     assert score(monkeypatch, folder, "last.pt", "--out", "out/scores.json", "--eval", "mIoU", "mDice", "mFscore") == 0
-    written = json.loads((folder / "out" / "scores.json").read_text())
+    content = json.loads((folder / "out" / "scores.json").read_text())
     logged = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()][-1]
-    assert written["scores"]["mIoU"] == pytest.approx(logged["mIoU"], abs=1e-4)
-    assert written["classes"][1] == "circle" and len(written["confusion_matrix"]) == 7
-    assert written["protocol"].startswith("whole images at the labels' own size")
+    assert content["scores"]["mIoU"] == pytest.approx(logged["mIoU"], abs=1e-4)
+    assert content["classes"][1] == "circle" and len(content["confusion_matrix"]) == 7
+    assert content["protocol"].startswith("whole images at the labels' own size")
     out = capsys.readouterr().out
     assert "| class      |   IoU |" in out and "mFscore" in out and "pixels of 3 images" in out
 
@@ -71,32 +73,32 @@ def test_options_without_effect_are_told(folder, monkeypatch, capsys, options, n
 def test_pictures(folder, monkeypatch, capsys):
     assert score(monkeypatch, folder, "best.pt", "--show-dir", "pictures") == 0
     assert "pictures are in pictures" in capsys.readouterr().out
-    found = sorted((folder / "pictures").iterdir())
-    assert len(found) == 3 and cv2.imread(str(found[0])).shape[1] == 3 * (40 * 6 + 4)
+    found = written(folder / "pictures")
+    assert len(found) == 3 and cv2.imread(str(folder / "pictures" / found[0])).shape[1] == 3 * (40 * 6 + 4)
 
 
 def test_the_worst_pictures(folder, monkeypatch):
     assert score(monkeypatch, folder, "best.pt", "--show-dir", "worst", "--worst", "2") == 0
-    assert len(list((folder / "worst").iterdir())) == 2
+    assert len(written(folder / "worst")) == 2
 
 
 def test_extra_scores_and_a_folder_of_all_there_is(folder, monkeypatch, capsys):
     scores = ["--eval", "mIoU", "mBIoU", "imageIoU", "ECE"]
     assert score(monkeypatch, folder, "last.pt", *scores, "--out", "all") == 0
     names = ["confusion_matrix.csv", "confusion_matrix.png", "scores.csv", "scores.json", "scores.txt"]
-    assert sorted(path.name for path in (folder / "all").iterdir()) == names
+    assert written(folder / "all") == names
     out = capsys.readouterr().out
     assert "|   BIoU |" in out or "|  BIoU |" in out
     assert "imageIoU |" in out and "ECE |" in out
-    written = json.loads((folder / "all" / "scores.json").read_text())
-    assert {"mBIoU", "imageIoU", "ECE", "BIoU/circle"} < set(written["scores"])
+    content = json.loads((folder / "all" / "scores.json").read_text())
+    assert {"mBIoU", "imageIoU", "ECE", "BIoU/circle"} < set(content["scores"])
     rows = list(csv.DictReader((folder / "all" / "scores.csv").read_text().splitlines()))
-    assert [row["class"] for row in rows] == [*written["classes"], "mean"]
-    assert float(rows[-1]["IoU"]) == pytest.approx(written["scores"]["mIoU"], abs=1e-4)
-    assert float(rows[-1]["ECE"]) == pytest.approx(written["scores"]["ECE"], abs=1e-4) and rows[0]["ECE"] == ""
+    assert [row["class"] for row in rows] == [*content["classes"], "mean"]
+    assert float(rows[-1]["IoU"]) == pytest.approx(content["scores"]["mIoU"], abs=1e-4)
+    assert float(rows[-1]["ECE"]) == pytest.approx(content["scores"]["ECE"], abs=1e-4) and rows[0]["ECE"] == ""
     assert (folder / "all" / "scores.txt").read_text() in out
     counts = [row[1:] for row in csv.reader((folder / "all" / "confusion_matrix.csv").read_text().splitlines())][1:]
-    assert [list(map(int, row)) for row in counts] == written["confusion_matrix"]
+    assert [list(map(int, row)) for row in counts] == content["confusion_matrix"]
     assert score(monkeypatch, folder, "last.pt", "--out", "one.csv") == 0
     assert "BIoU" not in (folder / "one.csv").read_text()
 
@@ -104,8 +106,41 @@ def test_extra_scores_and_a_folder_of_all_there_is(folder, monkeypatch, capsys):
 def test_predictions_for_a_server(folder, monkeypatch, capsys):
     assert score(monkeypatch, folder, "last.pt", "--submit", "sent") == 0
     assert "predictions are in sent, class ids as they are" in capsys.readouterr().out
-    masks = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (folder / "sent").iterdir()]
+    masks = [cv2.imread(str(folder / "sent" / name), cv2.IMREAD_UNCHANGED) for name in written(folder / "sent")]
     assert [mask.shape for mask in masks] == [(32, 40)] * 3 and max(mask.max() for mask in masks) < 7
+
+
+def test_what_cannot_be_written_is_told_before_the_evaluation(folder, monkeypatch, capsys):
+    monkeypatch.setattr(Evaluation, "__call__", lambda *a, **k: pytest.fail("was evaluated"))
+    (folder / "notes.csv").write_text("mine")
+    for arguments, message in (
+        (["--out", "notes.csv"], "notes.csv would be written over, and is not from this program"),
+        (["--out", "notes.csv/scores.json"], "notes.csv: is a file, not a folder"),
+        (["--out", "x.png"], "--out x.png: scores are written to FILE.json, FILE.csv or a folder, not to '.png'"),
+        (["--show-dir", "notes.csv"], "notes.csv: is a file, not a folder; choose another folder to write to"),
+        (["--submit", "notes.csv/deep"], "notes.csv: is a file, not a folder"),
+        (["--show-dir", "notes.csv", "--worst", "1"], "notes.csv: is a file, not a folder"),
+    ):
+        assert score(monkeypatch, folder, "last.pt", *arguments) == 2
+        assert f"error: {message}" in capsys.readouterr().err
+    assert (folder / "notes.csv").read_text() == "mine" and not (folder / "x.png").exists()
+
+
+def test_scores_are_written_again(folder, monkeypatch, capsys):
+    for _ in range(2):
+        assert score(monkeypatch, folder, "last.pt", "--out", "v1.2/", "--show-dir", "v1.2", "--submit", "sent") == 0
+    assert len(written(folder / "v1.2")) == 8
+    (folder / "v1.2/scores.txt").write_text("mine")
+    assert score(monkeypatch, folder, "last.pt", "--out", "v1.2") == 2
+    assert "v1.2/scores.txt would be written over" in capsys.readouterr().err
+
+
+def test_pictures_that_cannot_be_named_are_told_after_the_scores(folder, monkeypatch, capsys):
+    monkeypatch.setattr("segbox.viz.watch.ImageNames.of", lambda self, item: Path(f"{item['path']}{'a' * 250}"))
+    assert score(monkeypatch, folder, "last.pt", "--show-dir", "long") == 2
+    said = capsys.readouterr()
+    assert "pixels of 3 images" in said.out and len(said.err.splitlines()) == 4
+    assert said.err.startswith("error: not all pictures or predictions could be written:\n  long/shapes-1-00000aaaa")
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,13 @@ def test_the_first_lines_weigh_batch_against_rate(config, monkeypatch, capsys):
     assert "the command line gives 0.03. Leave one out" in capsys.readouterr().err
 
 
+def test_the_config_that_is_trained_is_not_written_over(config, monkeypatch, capsys):
+    own = config.rename(config.with_name("config.py"))
+    before = own.read_text()
+    assert train(monkeypatch, own, "--work-dir", ".", "--overwrite", "--cfg-options", *FAST) == 2
+    assert "error: config.py is there and is not from a run" in capsys.readouterr().err and own.read_text() == before
+
+
 def test_an_old_run_is_kept_until_the_new_one_is_known_to_be_whole(config, monkeypatch, capsys):
     assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST) == 0
     assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST) == 2

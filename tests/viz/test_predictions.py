@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from segbox.errors import DataError, UserError
-from segbox.viz.predictions import find_sources, predict_files, predict_video, target_names
+from segbox.viz.predictions import find_sources, predict_files, target_names
+from segbox.viz.video import new_video, predict_video
+from tests.faulty_data import smooth_image
+from tests.runs import written
 from tests.tiff_files import write_tiff
 
 
@@ -39,26 +42,25 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_sources(folder, monkeypatch):
-    out = folder / "out"
-    assert [path.name for path in find_sources(str(folder / "a"), out)[0]] == ["x.jpg", "x.png", "y.PNG"]
-    assert find_sources(str(folder / "a" / "x.png"), out) == ([folder / "a" / "x.png"], None)
-    assert find_sources(str(folder / "*" / "x.png"), out)[0] == [folder / "a" / "x.png", folder / "b" / "x.png"]
-    assert len(find_sources(str(folder / "**" / "*.png"), out)[0]) == 2
+def test_sources(folder):
+    assert [path.name for path in find_sources(str(folder / "a"))[0]] == ["x.jpg", "x.png", "y.PNG"]
+    assert find_sources(str(folder / "a" / "x.png")) == ([folder / "a" / "x.png"], None)
+    assert find_sources(str(folder / "*" / "x.png"))[0] == [folder / "a" / "x.png", folder / "b" / "x.png"]
+    assert len(find_sources(str(folder / "**" / "*.png"))[0]) == 2
     (folder / "v.MP4").write_bytes(b"")
-    assert find_sources(str(folder / "v.MP4"), out) == ([], folder / "v.MP4")
+    assert find_sources(str(folder / "v.MP4")) == ([], folder / "v.MP4")
     with pytest.raises(DataError, match="as a pattern it matches nothing"):
-        find_sources(str(folder / "*.gif"), out)
+        find_sources(str(folder / "*.gif"))
     (folder / "empty").mkdir()
     with pytest.raises(DataError, match="holds no images"):
-        find_sources(str(folder / "empty"), out)
+        find_sources(str(folder / "empty"))
 
 
 def test_what_was_written_before_is_no_source(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    images, _ = find_sources(".", Path("out"))
+    images, _ = find_sources(".")
     predict_files(Halves(), images, Path("out"), ["mask"])
-    assert find_sources(".", Path("out"))[0] == images and len(images) == 4
+    assert find_sources(".")[0] == images and len(images) == 4
 
 
 @pytest.mark.parametrize(
@@ -70,17 +72,20 @@ def test_what_was_written_before_is_no_source(folder, monkeypatch):
         (["d/a.png", "d/e/a.png"], ["a", "e/a"]),
         (["d/a.png", "d/a.jpg"], ["a.png", "a.jpg"]),
         (["d/a.b.png", "d/a.c.png"], ["a.b", "a.c"]),
+        (["../d/a.png", "e/a.png"], ["d/a", "here/e/a"]),
         (["/r/x/a.png", "/r/y/a.png", "/r/y/a.jpg"], ["x/a.png", "y/a.png", "y/a.jpg"]),
     ],
 )
-def test_no_two_images_write_to_one_name(paths, names):
+def test_no_two_images_write_to_one_name(paths, names, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     assert target_names([Path(path) for path in paths]) == [Path(name) for name in names]
 
 
 def test_every_kind_of_output(folder):
     out = folder / "out"
     predict_files(Halves(), [folder / "b" / "x.png"], out, ["mask", "color", "overlay", "probs"])
-    assert sorted(path.name for path in out.iterdir()) == ["x_color.png", "x_mask.png", "x_overlay.png", "x_probs.npy"]
+    assert written(out) == ["x_color.png", "x_mask.png", "x_overlay.png", "x_probs.npy"]
     mask = cv2.imread(str(out / "x_mask.png"), cv2.IMREAD_UNCHANGED)
     assert mask.shape == (20, 30) and (mask[:, 15:] == 1).all() and not mask[:, :15].any()
     assert cv2.imread(str(out / "x_color.png"))[0, 20].tolist() == [0, 0, 255]
@@ -89,19 +94,19 @@ def test_every_kind_of_output(folder):
     assert cv2.imread(str(out / "x_overlay.png")).shape[1] == 30 * (256 // 30)
 
 
-def write_video(path, frames=4):
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 10, (32, 24))
+def write_video(path, frames=4, size=(24, 32), kind="mp4v"):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*kind), 10, size[::-1])
     for i in range(frames):
-        frame = np.zeros((24, 32, 3), np.uint8)
-        frame[:, 8 * i :] = 250
+        frame = smooth_image(*size, seed=i) // 8
+        frame[:, size[1] * i // frames :] += 200
         writer.write(frame)
     writer.release()
 
 
 def test_videos(tmp_path):
     write_video(tmp_path / "v.mp4")
-    assert predict_video(Halves(), tmp_path / "v.mp4", tmp_path / "out", ["mask", "color", "overlay"]) == 4
-    masks = sorted((tmp_path / "out" / "v_mask").iterdir())
+    assert predict_video(Halves(), tmp_path / "v.mp4", tmp_path / "out", ["mask", "color", "overlay"]) == (4, [])
+    masks = [tmp_path / "out/v_mask" / name for name in written(tmp_path / "out/v_mask")]
     assert [path.name for path in masks] == [f"{i:06d}.png" for i in range(4)]
     shares = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED).mean() for path in masks]
     assert shares == pytest.approx([1, 0.75, 0.5, 0.25], abs=0.05)
@@ -109,6 +114,66 @@ def test_videos(tmp_path):
         reader = cv2.VideoCapture(str(tmp_path / "out" / f"v_{kind}.mp4"))
         assert reader.get(cv2.CAP_PROP_FRAME_COUNT) == 4 and reader.get(cv2.CAP_PROP_FPS) == 10
         reader.release()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_frames_that_cannot_be_read_are_left_out_and_told(tmp_path):
+    write_video(tmp_path / "v.mp4", frames=40, size=(240, 320))
+    data = bytearray((tmp_path / "v.mp4").read_bytes())
+    data[len(data) // 3 : len(data) // 2] = bytes(len(data) // 2 - len(data) // 3)
+    (tmp_path / "v.mp4").write_bytes(data)
+    count, problems = predict_video(Halves(), tmp_path / "v.mp4", tmp_path / "out", ["mask", "overlay"])
+    numbers = [int(name[:6]) for name in written(tmp_path / "out/v_mask")]
+    first, last = sorted(set(range(40)) - set(numbers))[:: len(set(range(40)) - set(numbers)) - 1]
+    assert 20 < count < 40 and numbers == [*range(first), *range(last + 1, 40)]
+    assert problems == [f"{tmp_path}/v.mp4: frames {first} to {last} cannot be read"]
+    reader = cv2.VideoCapture(str(tmp_path / "out/v_overlay.mp4"))
+    assert reader.get(cv2.CAP_PROP_FRAME_COUNT) == count
+    reader.release()
+
+
+def test_a_video_that_ends_too_early(tmp_path):
+    write_video(tmp_path / "v.avi", frames=40, kind="MJPG")
+    data = (tmp_path / "v.avi").read_bytes()
+    (tmp_path / "v.avi").write_bytes(data[: len(data) // 2])
+    count, problems = predict_video(Halves(), tmp_path / "v.avi", tmp_path / "out", ["mask"])
+    assert 5 < count < 30 and problems == [
+        f"{tmp_path}/v.avi: announces 40 frames and ends after {count}; is it cut off?"
+    ]
+
+
+def test_files_of_the_user_are_not_written_over_by_a_video(tmp_path):
+    write_video(tmp_path / "v.mp4")
+    for _ in range(2):
+        predict_video(Halves(), tmp_path / "v.mp4", tmp_path, ["mask", "overlay"])
+    (tmp_path / "v_mask/000077.png").write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"000077\.png would be written over"):
+        predict_video(Halves(), tmp_path / "v.mp4", tmp_path, ["mask", "overlay"])
+    (tmp_path / "v_color.mp4").write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"v_color\.mp4 would be written over"):
+        predict_video(Halves(), tmp_path / "v.mp4", tmp_path, ["color"])
+
+
+def test_a_video_is_whole_or_not_there(tmp_path):
+    class Interrupted(Halves):
+        def class_map(self, image):
+            if image.mean() < 100:
+                raise KeyboardInterrupt
+            return super().class_map(image)
+
+    write_video(tmp_path / "v.mp4")
+    with pytest.raises(KeyboardInterrupt):
+        predict_video(Interrupted(), tmp_path / "v.mp4", tmp_path / "out", ["overlay"])
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_video_that_is_not_whole_is_refused(tmp_path):
+    message = r"a\.mp4 could not be written: 2 of 3 frames; is the disk full\?"
+    with pytest.raises(UserError, match=message), new_video(tmp_path / "a.mp4", 10, (24, 32)) as writer:
+        writer.write(np.zeros((24, 32, 3), np.uint8))
+        writer.write(np.zeros((24, 32, 3), np.uint8))
+        writer.count += 1
+    assert not (tmp_path / "a.mp4").exists()
 
 
 def test_deep_images(tmp_path):

@@ -9,7 +9,8 @@ import numpy as np
 from segbox.data.class_names import checked_classes
 from segbox.engine.metrics import ConfusionMatrix
 from segbox.engine.tables import score_table
-from segbox.viz.score_files import write_scores
+from segbox.viz.score_files import score_files, write_scores
+from tests.runs import written
 
 CLASSES = checked_classes(["pole/sign", "..", 'a, "b"', "道路", "m", "x" * 100])
 
@@ -19,12 +20,12 @@ def test_every_file_holds_every_name(tmp_path):
     metric.counts += np.arange(36).reshape(6, 6)
     scores = metric.compute()
     table = score_table(scores, CLASSES)
-    write_scores(tmp_path / "out", scores, metric.counts, CLASSES, table, {})
+    write_scores(score_files(str(tmp_path / "out")), scores, metric.counts, CLASSES, table, {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
-    files = {path.name: path for path in (tmp_path / "out").iterdir()}
+    files = {name: tmp_path / "out" / name for name in written(tmp_path / "out")}
     assert set(files) == {"scores.json", "scores.csv", "scores.txt", "confusion_matrix.csv", "confusion_matrix.png"}
-    written = json.loads(files["scores.json"].read_text())
-    assert written["classes"] == list(CLASSES) and {f"IoU/{name}" for name in CLASSES} <= set(written["scores"])
+    content = json.loads(files["scores.json"].read_text())
+    assert content["classes"] == list(CLASSES) and {f"IoU/{name}" for name in CLASSES} <= set(content["scores"])
     rows = list(csv.DictReader(files["scores.csv"].read_text(encoding="utf-8").splitlines()))
     assert [row["class"] for row in rows] == [*CLASSES, "mean"]
     for row in rows[:-1]:

@@ -1,19 +1,24 @@
 """Pictures of an evaluation."""
 
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
+from segbox.data.datasets import cityscapes
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.subset import SubsetDataset
-from segbox.viz.overlay import write_image
-from segbox.viz.watch import PictureWriter, WorstPictures, short_names
+from segbox.errors import UserError
+from segbox.viz.watch import ImageNames, PictureWriter, Watchers, WorstPictures, short_names, watchers
+from tests.faulty_data import write_image
+from tests.runs import written
 
 
 def test_a_picture_per_image_also_where_only_the_image_was_resized(tmp_path):
-    watch = PictureWriter(tmp_path, ("a", "b"), [(10, 20, 30), (200, 100, 0)])
+    watch = PictureWriter(tmp_path, ("a", "b"), [(10, 20, 30), (200, 100, 0)], ImageNames())
     for channels, name in ((3, "x/one.jpg"), (1, "two.tif"), (5, "three.npy")):
         item = {
             "image": torch.zeros(channels, 10, 15, dtype=torch.uint8),
@@ -21,7 +26,7 @@ def test_a_picture_per_image_also_where_only_the_image_was_resized(tmp_path):
             "path": name,
         }
         watch(item, torch.zeros(20, 30, dtype=torch.uint8))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "three.png", "two.png"]
+    assert written(tmp_path) == ["one.png", "three.png", "two.png"]
     assert cv2.imread(str(tmp_path / "one.png")).shape[1] == 3 * (30 * (256 // 30) + 4)
 
 
@@ -33,24 +38,94 @@ def scored(name, wrong):
 
 
 def test_only_the_worst_are_kept(tmp_path):
-    pictures = PictureWriter(tmp_path, ("a", "b"), [(10, 20, 30), (200, 100, 0)], {"y/3.png": Path("y/3")})
+    pictures = PictureWriter(tmp_path, ("a", "b"), [(10, 20, 30), (200, 100, 0)], ImageNames({"y/3.png": Path("y/3")}))
     worst = WorstPictures(pictures, 2)
     for name, wrong in (("1.png", 3), ("2.png", 0), ("y/3.png", 15), ("4.png", 1), ("5.png", 8)):
         worst(*scored(name, wrong))
     item, guess = scored("6.png", 20)
     worst({**item, "label": torch.full_like(item["label"], 255)}, guess)  # nothing to score
     worst.finish()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["012.50_y_3.png", "030.00_5.png"]
+    assert written(tmp_path) == ["012.50_y_3.png", "030.00_5.png"]
 
 
 def test_the_worst_of_all_processes_are_kept(tmp_path, monkeypatch):
-    pictures = PictureWriter(tmp_path, ("a", "b"), [(10, 20, 30), (200, 100, 0)])
+    pictures = PictureWriter(tmp_path, ("a", "b"), [(10, 20, 30), (200, 100, 0)], ImageNames())
     both = [WorstPictures(pictures, 2) for _ in range(2)]
     for k, wrong in enumerate((5, 6, 7, 8)):
         both[k % 2](*scored(f"{k}.png", wrong))
     monkeypatch.setattr("segbox.viz.watch.distributed.gather", lambda value: [own.kept for own in both])
     both[0].finish()
-    assert sorted(path.name[-5:] for path in tmp_path.iterdir()) == ["2.png", "3.png"]
+    assert sorted(name[-5:] for name in written(tmp_path)) == ["2.png", "3.png"]
+
+
+def test_the_worst_of_two_folders_do_not_meet(tmp_path):
+    names = {"a/b_c.png": Path("a/b_c"), "a_b/c.png": Path("a_b/c")}
+    worst = WorstPictures(PictureWriter(tmp_path, ("a", "b"), [(10, 20, 30), (200, 100, 0)], ImageNames(names)), 2)
+    for name in (*names, *names):
+        worst(*scored(name, 10))
+    worst.finish()
+    assert (tmp_path / "a/025.00_b_c.png").is_file() and (tmp_path / "a_b/025.00_c.png").is_file()
+
+
+def test_images_that_a_data_set_does_not_list(tmp_path):
+    write = PictureWriter(tmp_path, ("a", "b"), [(10, 20, 30), (200, 100, 0)], ImageNames())
+    watch = Watchers([write])
+    for name in ("x/1.png", "x/1.png", "y/1.png"):
+        watch(*scored(name, 1))
+    assert watch.finish() == ["y/1.png: has the name of x/1.png, of which a file is written already"]
+    (tmp_path / "2.png").write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"2\.png would be written over"):
+        watch(*scored("2.png", 1))
+    assert written(tmp_path) == ["1.png", "2.png"]
+
+
+def pairs(folder, *names):
+    for name in names:
+        for kind in ("images", "annotations"):
+            write_image(folder / kind / f"{name}.png", np.zeros((16, 16), np.uint8))
+    return FolderDataset(str(folder), classes=("a", "b"))
+
+
+@pytest.mark.parametrize("worst", [None, 1])
+def test_files_of_the_data_set_and_of_the_user_are_not_written_over(tmp_path, worst):
+    dataset = pairs(tmp_path / "set", "1", "2")
+    for settings in ({"submit": "annotations"}, {"show_dir": "images"}):
+        folders = {"show_dir": None, "submit": None} | {k: str(tmp_path / "set" / v) for k, v in settings.items()}
+        if worst is None or "submit" in settings:
+            with pytest.raises(UserError, match=r"1\.png, .*2\.png would be written over"):
+                watchers(dataset, worst=worst, **folders)
+    out = str(tmp_path / "out")
+    for _ in range(2):
+        watch = watchers(dataset, out, worst, None)
+        watch(*scored(str(tmp_path / "set/images/1.png"), 10))
+    name = "1.png" if worst is None else "025.00_1.png"
+    assert written(tmp_path / "out") == [name]
+    (tmp_path / "out" / name).write_bytes(b"mine")
+    with pytest.raises(UserError, match=rf"{name} would be written over"):
+        watchers(dataset, out, worst, None)
+
+
+def test_labels_that_are_predictions_are_not_written_over(tmp_path):
+    dataset = pairs(tmp_path, "1")
+    shutil.rmtree(tmp_path / "annotations")
+    watchers(dataset, None, None, str(tmp_path / "annotations"))(*scored(str(tmp_path / "images/1.png"), 0))
+    with pytest.raises(UserError, match=r"annotations/1\.png would be read and written over"):
+        watchers(FolderDataset(str(tmp_path), classes=("a", "b")), None, None, str(tmp_path / "annotations"))
+
+
+def test_two_kinds_of_files_in_one_folder(tmp_path):
+    dataset = pairs(tmp_path / "set", "1")
+    with pytest.raises(UserError, match=r"would both be written to .*out/1\.png"):
+        watchers(dataset, str(tmp_path / "out"), None, str(tmp_path / "out"))
+    with pytest.raises(UserError, match=r"1\.png and the scores would both be written to .*out/1\.png"):
+        watchers(dataset, str(tmp_path / "out"), None, None, [tmp_path / "out/1.png"])
+
+
+def test_cityscapes_names_without_their_folders_may_meet(tmp_path):
+    dataset = pairs(tmp_path, "x/1", "y/1")
+    dataset.classes = cityscapes.CLASSES
+    with pytest.raises(UserError, match=r"x/1\.png and .*y/1\.png would both be written to .*1_pred_labelIds\.png"):
+        watchers(dataset, None, None, str(tmp_path / "sent"))
 
 
 def test_names_keep_folders_where_file_names_repeat(tmp_path):
@@ -66,7 +141,7 @@ def test_names_keep_folders_where_file_names_repeat(tmp_path):
     dataset = SubsetDataset(folder("y/1.png"), first=3)
     names = short_names(dataset)
     assert sorted(map(str, names.values())) == ["x/1", "y/1", "y/2"]
-    write = PictureWriter(tmp_path / "out", ("a", "b"), [(10, 20, 30), (200, 100, 0)], names)
+    write = PictureWriter(tmp_path / "out", ("a", "b"), [(10, 20, 30), (200, 100, 0)], ImageNames(names))
     for name in ("x/1.png", "y/1.png"):
         write(*scored(str(tmp_path / "images" / name), 1))
     assert (tmp_path / "out/x/1.png").is_file() and (tmp_path / "out/y/1.png").is_file()

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -20,6 +20,7 @@ from segbox.data.convert.plan import Crew, Item, Plan
 from segbox.data.files import read_image, read_label
 from segbox.data.statistics import count_ids
 from segbox.errors import DataError, UserError
+from segbox.outputs import refuse_others, whole_file, write_text
 
 RECORD = ".conversion"  # in the target: what its masks were made with
 SHOWN = 10  # problems
@@ -57,38 +58,22 @@ class Output:
     def write_image(self, place: str, pixels: np.ndarray) -> None:
         """H W, or H W 3 in RGB."""
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
-        with _new_file(self.root / place) as part:
+        with whole_file(self.root / place) as part:
             part.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
 
     def link(self, place: str, image: Path) -> None:
         """The image itself with `copy`, else a link to it that survives moving both."""
         path = self.root / place
+        is_other = path.is_file() and not path.is_symlink() and path.stat().st_size != image.stat().st_size
+        if is_other and not self.overwrite:
+            raise DataError(f"{path} is there already and is another image; move it, or --overwrite")
         if self.copy:
             if path.is_symlink() or not path.exists() or path.stat().st_size != image.stat().st_size:
-                with _new_file(path) as part:
+                with whole_file(path) as part:
                     shutil.copyfile(image, part)
         elif not (path.exists() and path.samefile(image)):
-            with _new_file(path) as part:
+            with whole_file(path) as part:
                 part.symlink_to(os.path.relpath(image.resolve(), path.parent.resolve()))
-
-
-class _new_file:
-    """A path to write to; it gets its name when all is written."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.part = path.with_name(f".{path.name}.part")
-
-    def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.part.unlink(missing_ok=True)
-        return self.part
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        if kind is None:
-            os.replace(self.part, self.path)
-        else:
-            self.part.unlink(missing_ok=True)
 
 
 class _Bug(UserError):
@@ -109,9 +94,15 @@ def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False) -> 
     _check_places(plan)
     if plan.classes:
         checked_classes(plan.classes, f"the classes for {plan.root}")
+    texts = {plan.root / place: "\n".join(lines) + "\n" for place, lines in plan.texts.items()}
+    if plan.classes:
+        texts[plan.root / "classes.txt"] = "\n".join(plan.classes) + "\n"
     if not overwrite:
         _check_record(plan)
-    _write_text(plan.root / RECORD, json.dumps(_record(plan.root) | {plan.folder: plan.settings}, indent=1))
+        refuse_others(path for path, text in texts.items() if os.path.lexists(path) and not _holds(path, text))
+    record = json.dumps(_record(plan.root) | {plan.folder: plan.settings}, indent=1)
+    with whole_file(plan.root / RECORD) as part:
+        part.write_text(f"{record}\n", encoding="utf-8")
     output = Output(plan.root, copy, overwrite)
     function = partial(_convert, plan.convert or partial(convert_pair, plan.draw), output)
     try:
@@ -120,13 +111,15 @@ def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False) -> 
         raise RuntimeError(str(bug)) from None
     problems = [output.problem for output in done if output.problem]
     if not problems:  # lists name only what is there
-        if plan.classes:
-            _write_text(plan.root / "classes.txt", "\n".join(plan.classes))
-        for place, lines in plan.texts.items():
-            _write_text(plan.root / place, "\n".join(lines))
+        for path, text in texts.items():
+            write_text(path, text)
     pixels = sum((output.pixels for output in done), np.zeros(256, np.int64))
     counts = [sum(getattr(output, name) for output in done) for name in ("written", "skipped", "left_out")]
     return Summary(*counts, pixels, problems)
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
 
 
 def _convert(convert: Callable, start: Output, item: Item) -> Output:
@@ -181,13 +174,24 @@ def _check_places(plan: Plan) -> None:
         if twice:
             sources = [str(item.source) for item in plan.items if getattr(item, name) == twice[0]]
             raise DataError(f"{len(twice)} files would be written twice: {twice[0]} from {' and from '.join(sources)}")
-    same = next((item for item in plan.items if item.mask and is_same(plan.root / item.mask, item.source)), None)
-    if same is not None:
-        raise DataError(f"{same.source} would be written over; give another target folder")
+    _refuse_sources(plan)
 
 
-def is_same(a: Path, b: Path) -> bool:
-    return os.path.realpath(a) == os.path.realpath(b)
+def _refuse_sources(plan: Plan) -> None:
+    """No file of the source is a target; but an image may lie where it would be linked, and stays."""
+    folder_of = cache(os.path.realpath)
+
+    def places(path: Path) -> list[str]:
+        """Where its name stands, and where its content does if that is a link."""
+        return [os.path.join(folder_of(path.parent), path.name), os.path.realpath(path)]
+
+    read = {place: path for item in plan.items for path in (item.source, item.image) if path for place in places(path)}
+    for item in plan.items:
+        stays = places(item.image) if item.link else []
+        for name, harmless in ((item.mask, []), (item.link, stays)):
+            place = places(plan.root / name)[0] if name else ""
+            if place in read and place not in harmless:
+                raise DataError(f"{read[place]} would be written over; give another target folder")
 
 
 def _check_record(plan: Plan) -> None:
@@ -217,11 +221,6 @@ def _record(root: Path) -> dict:
         record = json.loads((root / RECORD).read_text(encoding="utf-8"))
         return record if isinstance(record, dict) else {}
     return {}
-
-
-def _write_text(path: Path, text: str) -> None:
-    with _new_file(path) as part:
-        part.write_text(text + "\n", encoding="utf-8")
 
 
 # --- what to say at the end ------------------------------------------------------------------------------------------

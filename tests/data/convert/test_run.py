@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -86,13 +87,13 @@ def test_a_failed_write_leaves_nothing_and_ends_at_once(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match="No space"):
         run(plan, CREW)
     monkeypatch.undo()
     monkeypatch.setattr(cv2, "imencode", full)
     with pytest.raises(UserError, match=r"0\.jpg: .*No space left"):
         run(plan, CREW)
-    assert not list((tmp_path / "out").rglob("*.part")) and not list((tmp_path / "out").rglob("*.png"))
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.name != ".conversion"]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -136,6 +137,47 @@ def test_two_sources_of_one_mask_are_told(tmp_path):
     plan.items = []
     with pytest.raises(DataError, match="nothing to convert"):
         run(plan, CREW)
+
+
+def test_files_of_the_user_are_not_written_over(tmp_path):
+    plan = make_plan(tmp_path, 0, 1)
+    (tmp_path / "out/images/train").mkdir(parents=True)
+    (tmp_path / "out/images/train/0.jpg").write_bytes(b"another image")
+    (tmp_path / "out/classes.txt").write_text("mine\n")
+    for copy in (False, True):
+        with pytest.raises(UserError, match=r"out/classes\.txt would be written over"):
+            run(plan, CREW, copy)
+    assert (tmp_path / "out/classes.txt").read_text() == "mine\n"
+    (tmp_path / "out/classes.txt").write_text("a\nb\nc\n")  # as it would be
+    for copy in (False, True):
+        (problem,) = run(plan, CREW, copy).problems
+        assert "out/images/train/0.jpg is there already and is another image" in problem
+    assert (tmp_path / "out/images/train/0.jpg").read_bytes() == b"another image"
+    (tmp_path / "out/images/train/0.jpg").unlink()
+    for _ in range(2):
+        assert not run(plan, CREW, True).problems
+    (tmp_path / "out/list.txt").write_text("mine\n")
+    with pytest.raises(UserError, match=r"out/list\.txt would be written over"):
+        run(plan, CREW)
+    assert not run(plan, CREW, overwrite=True).problems
+
+
+def test_files_of_the_source_are_not_written_over(tmp_path):
+    plan = make_plan(tmp_path, 0, 1)
+    images = [item.image for item in plan.items]
+    plan.root, before = tmp_path, contents(tmp_path)
+    first, second = plan.items
+    for mask, link in (("src/1.jpg", ""), ("m.png", "src/1.jpg"), ("src/0.jpg", "src/0.jpg"), ("src/0.jpg", "")):
+        plan.items = [replace(first, mask=mask, link=link), second]
+        with pytest.raises(DataError, match=r"src/[01]\.jpg would be written over"):
+            run(plan, CREW, overwrite=True)
+    assert contents(tmp_path) == before
+    plan.items = [
+        replace(item, mask=f"{item.source.stem}.png", link=f"src/{item.source.name}") for item in (first, second)
+    ]
+    for copy in (False, True):
+        assert not run(plan, CREW, copy, overwrite=True).problems
+    assert [image.read_bytes() for image in images] == [before[f"src/{image.name}"] for image in images]
 
 
 def test_a_mask_of_another_size_is_refused(tmp_path):

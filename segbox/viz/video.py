@@ -1,0 +1,115 @@
+"""Predictions of videos: overlay and colours as videos, masks as numbered PNGs."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segbox.engine.progress import ProgressBar
+from segbox.errors import DataError, UserError, printable
+from segbox.outputs import claim, new_file
+from segbox.viz.overlay import as_bytes, colour_map, overlay, write_image
+from segbox.viz.predictions import Predictor
+
+PATIENCE = 250  # frames in a row that cannot be read: there are no more
+INEXACT = 0.01  # of its frames: so many a sound file may announce too many
+
+
+def predict_video(predictor: Predictor, path: Path, out: Path, kinds: Sequence[str]) -> tuple[int, list[str]]:
+    """The number of frames, and what could not be read. A frame that is left out keeps its number."""
+    check_video(predictor, path, kinds)
+    masks = out / f"{path.stem}_mask"
+    videos = {kind: out / f"{path.stem}_{kind}.mp4" for kind in dict.fromkeys(kinds) if kind != "mask"}
+    numbered = sorted(masks.glob("[0-9]*.png")) if "mask" in kinds else []
+    claim(((file, path) for file in [*videos.values(), *numbered]), [path], [masks] if "mask" in kinds else [])
+    video = Frames(path)
+    bar = ProgressBar(video.announced)
+    with ExitStack() as stack:
+        stack.callback(bar.clear)
+        writers: dict[str, Writer] = {}
+        for number, frame in video:
+            label = predictor.class_map(frame)
+            for kind, file in videos.items():
+                if kind not in writers:
+                    writers[kind] = stack.enter_context(new_video(file, video.rate, label.shape))
+            if "mask" in kinds:
+                write_image(masks / f"{number:06d}.png", label)
+            if "color" in writers:
+                writers["color"].write(colour_map(label, predictor.palette))
+            if "overlay" in writers:
+                writers["overlay"].write(overlay(frame, label, predictor.palette))
+            bar.show(number + 1)
+    if not video.count:
+        raise DataError(f"{path}: no frame of this video can be read")
+    return video.count, video.problems()
+
+
+def check_video(predictor: Predictor, path: Path, kinds: Sequence[str]) -> None:
+    for kind in ("probs", "submit"):
+        if kind in kinds:
+            raise UserError(f"--save {kind} is not for videos; save the frames as images")
+    if (predictor.channels, predictor.bits) != (3, 8):
+        kind = f"{predictor.channels} channel(s) of {predictor.bits} bits"
+        raise UserError(f"{path}: a video is RGB bytes, and this model was trained on images of {kind}")
+    if printable(path) != str(path):  # a crash in OpenCV, else
+        raise UserError(f"{path}: OpenCV cannot open a video of that name; rename it")
+
+
+class Frames:
+    """The frames of a video with their numbers, RGB. One that cannot be read is passed over and remembered."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reader = cv2.VideoCapture(str(path))
+        self.rate = self.reader.get(cv2.CAP_PROP_FPS) or 25.0
+        self.announced = int(self.reader.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.count = 0
+        self.missing: list[tuple[int, int]] = []  # first and last of those in a row
+        self.end = 0  # the number behind the last frame
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
+        number = 0
+        while number < max(self.announced, self.end + 1) and number - self.end <= PATIENCE:
+            is_read, frame = self.reader.read()
+            if is_read:
+                self.missing += [(self.end, number - 1)] if number > self.end else []
+                self.count, self.end = self.count + 1, number + 1
+                yield number, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            number += 1
+        self.reader.release()
+
+    def problems(self) -> list[str]:
+        found = [f"{self.path}: frames {first} to {last} cannot be read" for first, last in self.missing]
+        if self.announced - self.end > max(1, INEXACT * self.announced):
+            found.append(f"{self.path}: announces {self.announced} frames and ends after {self.end}; is it cut off?")
+        return found
+
+
+class Writer:
+    """An mp4 video, and how many frames it was given."""
+
+    def __init__(self, path: Path, rate: float, size: tuple[int, ...]) -> None:
+        self.writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, (size[1], size[0]))
+        self.count = 0
+
+    def write(self, picture: np.ndarray) -> None:
+        self.writer.write(cv2.cvtColor(as_bytes(picture), cv2.COLOR_RGB2BGR))
+        self.count += 1
+
+
+@contextmanager
+def new_video(path: Path, rate: float, size: tuple[int, ...]) -> Iterator[Writer]:
+    """It gets its name when it is whole: OpenCV does not say when the disk is full."""
+    with new_file(path) as partial:
+        writer = Writer(partial, rate, size)
+        try:
+            if not writer.writer.isOpened():
+                raise UserError(f"{path}: OpenCV here cannot write mp4 videos; use --save mask")
+            yield writer
+        finally:
+            writer.writer.release()
+        written = int(cv2.VideoCapture(str(partial)).get(cv2.CAP_PROP_FRAME_COUNT))
+        if written != writer.count:
+            raise UserError(f"{path} could not be written: {written} of {writer.count} frames; is the disk full?")
