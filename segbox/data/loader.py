@@ -20,7 +20,7 @@ from segbox.errors import ConfigError, DataError, UserError
 from segbox.machine import cores
 from segbox.registry import DATASETS
 
-SHARED = ("pipeline", "transform_labels", "skip_unreadable")  # arguments that a wrapper hands to the sets inside
+SHARED = ("pipeline", "transform_labels", "skip_unreadable", "exif")  # what a wrapper hands to the sets inside
 
 
 def build_dataset(config: Mapping, path: str = "data", **context: Any) -> SegDataset:
@@ -83,6 +83,12 @@ def bits_of(config: Mapping) -> int:
     """Per channel, of the images of a data set's config: what images of one's own must have too."""
     inside = [config["dataset"]] if "dataset" in config else config.get("datasets", ())
     return config.get("bits") or max(map(bits_of, inside), default=8)
+
+
+def exif_of(config: Mapping) -> bool:
+    """Whether a data set's config reads files turned by their EXIF tag: how images of one's own are read too."""
+    inside = [config["dataset"]] if "dataset" in config else config.get("datasets", ())
+    return config.get("exif", any(map(exif_of, inside)) if inside else True)
 
 
 def train_loader(

@@ -52,7 +52,7 @@ def load_label(dataset: SegDataset, index: int) -> np.ndarray:
     dataset, index = innermost(dataset, index)
     if not isinstance(dataset, FolderDataset | PairDataset):
         return dataset.load(index)["label"]
-    return cv2.LUT(read_label(dataset.files(index)[1]), dataset.label_table)
+    return cv2.LUT(read_label(dataset.files(index)[1], dataset.exif), dataset.label_table)
 
 
 def count_ids(label: np.ndarray) -> np.ndarray:

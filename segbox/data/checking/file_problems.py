@@ -1,4 +1,4 @@
-"""What is wrong with files: unreadable, in colours, of another size, turned."""
+"""What is wrong with files: unreadable, in colours, of another size or kind."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from segbox.data.checking.examine import Pair, Scan
+from segbox.data.checking.orientation_problems import orientation_problems, verdict
 from segbox.data.checking.problem import SHOWN, Problem, gather, size_text
 from segbox.data.checking.summary import channel_statistics
 
@@ -14,8 +15,8 @@ JPEG = (".jpg", ".jpeg")
 
 def file_problems(name: str, scan: Scan) -> list[Problem]:
     """Of one split."""
-    finders = (_unreadable, _other_kinds, _jpeg_masks, _colour_masks, _deep_masks, _sizes, _turned, _channels, _depths)
-    finders += (_constant_channels,)
+    finders = (_unreadable, _other_kinds, _jpeg_masks, _colour_masks, _deep_masks, _sizes, orientation_problems)
+    finders += (_channels, _depths, _constant_channels)
     return [problem for find in finders for problem in find(name, scan)]
 
 
@@ -112,32 +113,15 @@ def _deep_masks(name: str, scan: Scan) -> Iterable[Problem]:
 
 
 def _sizes(name: str, scan: Scan) -> Iterable[Problem]:
-    def differs(pair: Pair) -> bool:
-        return not pair.image.error and pair.mask.kind != "unreadable" and pair.image.size != pair.mask.size
-
-    def is_turned(pair: Pair) -> bool:
-        header = pair.image.header
-        return header is not None and header.orientation > 1 and pair.image.size == pair.mask.size[::-1]
-
-    def describe(pair: Pair) -> str:
+    def describe(pair: Pair, table: np.ndarray) -> str:
+        is_told = bool(pair.image.error) or pair.mask.kind == "unreadable" or verdict(pair)
+        if is_told or pair.image.size == pair.mask.size:
+            return ""
         return f"image {size_text(pair.image.size)}, mask {size_text(pair.mask.size)}"
 
     yield from gather(
         scan,
-        lambda pair, table: describe(pair) if differs(pair) and is_turned(pair) else "",
-        lambda pair: pair.path,
-        Problem(
-            "turned image",
-            name,
-            "{files} turned by their EXIF tag, away from their masks",
-            "Turn the pixels instead and save without the tag (`exiftran`, `mogrify -auto-orient`), or remove the tag,"
-            " whichever makes image and mask agree.",
-        ),
-        "image",
-    )
-    yield from gather(
-        scan,
-        lambda pair, table: describe(pair) if differs(pair) and not is_turned(pair) else "",
+        describe,
         lambda pair: pair.label_path,
         Problem(
             "size mismatch",
@@ -146,28 +130,6 @@ def _sizes(name: str, scan: Scan) -> Iterable[Problem]:
             "They must match pixel by pixel. Scale masks with nearest neighbour only, or export them again.",
         ),
         "mask",
-    )
-
-
-def _turned(name: str, scan: Scan) -> Iterable[Problem]:
-    def describe(pair: Pair, table: np.ndarray) -> str:
-        header, size = pair.image.header, pair.image.size
-        if header is None or header.orientation == 1 or size != pair.mask.size:
-            return ""
-        return f"orientation {header.orientation}" if header.orientation < 5 or size[0] == size[1] else ""
-
-    yield from gather(
-        scan,
-        describe,
-        lambda pair: pair.path,
-        Problem(
-            "perhaps turned",
-            name,
-            "{files} turned by their EXIF tag; sizes cannot tell whether their masks are turned too",
-            "Look at them (tools/browse_dataset.py).",
-            is_note=True,
-        ),
-        "image",
     )
 
 

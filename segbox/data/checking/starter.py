@@ -22,7 +22,7 @@ SMALLEST_CROP = 64
 TOO_LARGE = 2_000_000  # pixels of an image that evaluation takes in windows
 VAL_SHARE = 0.2
 FILES = ("images", "annotations", "image_prefix", "image_suffix", "label_prefix", "label_suffix")
-COMMON = ("root", *FILES, "classes", "label_map", "channels", "bits")
+COMMON = ("root", *FILES, "classes", "label_map", "channels", "bits", "exif")
 ORDER = ("root", "split", "split_file", *COMMON[1:])
 DEFAULTS = {"images": "images", "annotations": "annotations", "label_suffix": ".png"}
 

@@ -63,6 +63,7 @@ def ade20k(
     pipeline: Pipeline | Sequence[Mapping] = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
+    exif: bool = True,
 ) -> PairDataset:
     """150 classes; what belongs to none (id 0 in the files) is ignored.
 
@@ -79,6 +80,7 @@ def ade20k(
         pipeline,
         transform_labels,
         skip_unreadable,
+        exif,
     )
 
 

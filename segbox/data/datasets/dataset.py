@@ -14,6 +14,7 @@ from segbox.data.sampler import Draw
 from segbox.data.transforms.pipeline import Pipeline
 from segbox.errors import DataError
 
+TURNED = " (is the image turned by its EXIF tag? `exif` in the data set says whether such tags count)"
 TRIES = 20  # unreadable files in a row before `skip_unreadable` gives up
 
 Colour = tuple[int, int, int]
@@ -33,6 +34,7 @@ class SegDataset(Dataset, ABC):
     bits: int = 8  # per channel: 8 are bytes; 16 and 32 (floats) keep the values of their files
     pipeline: Pipeline = Pipeline()
     transform_labels: bool = True  # False: geometry is for the image only, the label stays as it is in its file
+    exif: bool = True  # files are turned as their EXIF orientation says; False: as their pixels are stored
     skip_unreadable: bool = False  # True: a file that cannot be read is replaced (training) or left out (evaluation)
 
     @abstractmethod
@@ -81,7 +83,7 @@ def check_label(sample: Sample, classes: tuple[str, ...]) -> None:
         raise DataError(f"{sample['path']}: its label must be H W of uint8, not {label} of {sample['label'].dtype}")
     if image != label:
         where = f"{sample['label_path']} " if "label_path" in sample else ""
-        turned = " (is the image turned by its EXIF tag?)" if image == label[::-1] else ""
+        turned = TURNED if image == label[::-1] else ""
         raise DataError(f"{sample['path']}: the image is {_size(image)} but its label {where}is {_size(label)}{turned}")
     counts = cv2.calcHist([sample["label"]], [0], None, [256], [0, 256]).ravel()  # 1 ms for 2 Mpx; bincount takes 10
     if counts[len(classes) : IGNORE_INDEX].any():

@@ -47,6 +47,7 @@ class FolderDataset(SegDataset):
     `split_file`, anywhere; paths of images will do too. `label_map` changes ids as they are read: {11: 255} ignores
     class 11. Images and masks may lie in one folder, where `label_suffix` tells them apart. `allow_missing` leaves
     out what has no partner. `bits=16` or 32 (floats) keeps the values of deep images; `bits=8` cuts them to bytes.
+    `exif=False` is for masks that were drawn on the stored pixels, not on what viewers show.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class FolderDataset(SegDataset):
         image_prefix: str = "",
         label_prefix: str = "",
         bits: int | None = None,
+        exif: bool = True,
     ) -> None:
         if bits not in (None, *KINDS):
             raise ValueError(f"bits={bits!r}: expected 8 (bytes), 16 (10 to 14 bits are stored in 16), or 32 (floats)")
@@ -78,6 +80,7 @@ class FolderDataset(SegDataset):
         self.pipeline = as_pipeline(pipeline, transform_labels)
         self.transform_labels = transform_labels
         self.skip_unreadable = skip_unreadable
+        self.exif = exif
         folders, names = _find_folders(self.root, split, split_file, images, annotations)
         missing = [folder for folder in (self.root, *folders) if not folder.is_dir()]
         if missing:
@@ -112,7 +115,7 @@ class FolderDataset(SegDataset):
         return len(self.image_files)
 
     def load(self, index: int) -> Sample:
-        return load_pair(*self.files(index), self.label_table, self.channels, self.bits)
+        return load_pair(*self.files(index), self.label_table, self.channels, self.bits, self.exif)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Of the image and of the label."""

@@ -36,6 +36,7 @@ class PairDataset(SegDataset):
         pipeline: Pipeline | Sequence[Mapping] = (),
         transform_labels: bool = True,
         skip_unreadable: bool = False,
+        exif: bool = True,
     ) -> None:
         self.classes = tuple(classes)
         self.palette = list(palette)
@@ -43,6 +44,7 @@ class PairDataset(SegDataset):
         self.pipeline = as_pipeline(pipeline, transform_labels)
         self.transform_labels = transform_labels
         self.skip_unreadable = skip_unreadable
+        self.exif = exif
         # Two arrays of bytes, not a million strings: workers share them without copying.
         self.image_files = np.array([os.fsencode(image) for image, _ in pairs])
         self.label_files = np.array([os.fsencode(label) for _, label in pairs])
@@ -51,7 +53,7 @@ class PairDataset(SegDataset):
         return len(self.image_files)
 
     def load(self, index: int) -> Sample:
-        return load_pair(*self.files(index), self.label_table)
+        return load_pair(*self.files(index), self.label_table, exif=self.exif)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Of the image and of the label."""
@@ -59,10 +61,15 @@ class PairDataset(SegDataset):
 
 
 def load_pair(
-    path: str | Path, label_path: str | Path, label_table: np.ndarray, channels: int = 3, bits: int = 8
+    path: str | Path,
+    label_path: str | Path,
+    label_table: np.ndarray,
+    channels: int = 3,
+    bits: int = 8,
+    exif: bool = True,
 ) -> Sample:
-    image = read_image(path, channels, bits)
-    label = cv2.LUT(read_label(label_path), label_table)
+    image = read_image(path, channels, bits, exif)
+    label = cv2.LUT(read_label(label_path, exif), label_table)
     size = image.shape[:2]
     return {"image": image, "label": label, "path": str(path), "label_path": str(label_path), "size": size}
 

@@ -60,6 +60,7 @@ def pascal_voc(
     pipeline: Pipeline | Sequence[Mapping] = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
+    exif: bool = True,
 ) -> PairDataset:
     """21 classes; the outlines of objects (255) are ignored. `split="train_aug"`: 10582 images, with SBD's masks."""
     check_split(split, SPLITS)
@@ -80,6 +81,7 @@ def pascal_voc(
         pipeline=pipeline,
         transform_labels=transform_labels,
         skip_unreadable=skip_unreadable,
+        exif=exif,
     )
 
 

@@ -12,8 +12,9 @@ from segbox.errors import ConfigError
 class DatasetWrapper(SegDataset):
     """Deals the images of other data sets anew: a subclass says `__len__` and `locate`.
 
-    Samples go through the pipeline of the set that they come from. In a config, `pipeline`, `transform_labels` and
-    `skip_unreadable` of the wrapper hold for all sets inside, in place of their own (`loader.build_dataset`).
+    Samples go through the pipeline of the set that they come from. In a config, `pipeline`, `transform_labels`,
+    `skip_unreadable` and `exif` of the wrapper hold for all sets inside, in place of their own
+    (`loader.build_dataset`).
     """
 
     @abstractmethod
