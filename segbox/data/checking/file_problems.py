@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from segbox.data.checking.colour_masks import how_to_convert
 from segbox.data.checking.examine import Pair, Scan
 from segbox.data.checking.orientation_problems import orientation_problems, verdict
 from segbox.data.checking.problem import SHOWN, Problem, gather, size_text
@@ -78,15 +79,9 @@ def _colour_masks(name: str, scan: Scan) -> Iterable[Problem]:
         colours.update(pair.mask.colours)
     shown = ", ".join(f"{colour} {100 * n / colours.total():.1f} %" for colour, n in colours.most_common(SHOWN))
     more = f", ... ({len(colours)} in all)" if len(colours) > SHOWN else ""
-    if all(len(set(colour)) == 1 for colour in colours):
-        advice = "Their channels are equal: save only one of them, if it holds the ids."
-    else:
-        few = colours.most_common(3)
-        palette = " ".join(f'"name{i}:{",".join(map(str, colour))}"' for i, (colour, _) in enumerate(few))
-        advice = (
-            "Each colour is a class: save one byte per pixel instead, the id of the class, 255 where there is none."
-            f" `tools/convert_dataset.py rgb SRC DST --palette {palette}{' ...' if len(colours) > 3 else ''}` does so."
-        )
+    advice = "Their channels are equal: save only one of them, if it holds the ids."
+    if not all(len(set(colour)) == 1 for colour in colours):
+        advice = how_to_convert([pair for pair in scan.pairs if pair.mask.kind == "colours"], len(colours))
     yield from gather(
         scan,
         lambda pair, table: f"{len(pair.mask.colours)} colours" if pair.mask.kind == "colours" else "",
