@@ -27,7 +27,7 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "engine": {"models", "models.layers", *MODEL_PARTS, "data", "data.datasets", "data.transforms"},
     "viz": {"engine", "data", "data.datasets", "data.transforms", "models", "models.layers", *MODEL_PARTS},
 }
-OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yapf"}
+OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yaml", "yapf"}
 BELOW_TORCH = {"", "registry", "config", "literals", "errors", "machine"}  # tools import these to read arguments
 
 
