@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from segbox import distributed
 from segbox.data.sample import Item
 from segbox.engine.metrics import Metric
+from segbox.errors import DataError
 from segbox.models.inference import Predict
 from segbox.models.score_map import ScoreMap
 
@@ -26,9 +27,11 @@ def evaluate(
 ) -> Metric:
     """`metric` with all processes' images counted, each once. The model's mode is restored."""
     was_training = model.training
+    seen = 0
     model.eval()
     try:
         for batch in batches:
+            seen += len(batch)
             for items in of_one_size(batch):
                 images = torch.stack([item["image"] for item in items]).to(device, non_blocking=True)
                 with torch.autocast(device.type, amp or torch.bfloat16, enabled=amp is not None):
@@ -41,7 +44,13 @@ def evaluate(
                 del scores, own
     finally:
         model.train(was_training)
-    for rank, other in enumerate(distributed.gather(metric)):
+    counted = distributed.gather((seen, metric))
+    if not any(images for images, _ in counted):
+        raise DataError(
+            "none of the validation images can be read, so there is nothing to score (skip_unreadable=True leaves out"
+            " such files; tools/check_dataset.py says what is wrong with each)"
+        )
+    for rank, (_, other) in enumerate(counted):
         if rank != distributed.rank():
             metric.merge(other)
     return metric

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from segbox import distributed
 from segbox.config import Config
 from segbox.engine.evaluation import evaluate, of_one_size
 from segbox.engine.metrics import ConfusionMatrix
 from segbox.engine.protocol import Evaluation
-from segbox.errors import ConfigError
+from segbox.errors import ConfigError, DataError
 from segbox.models.inference import whole
 from segbox.models.score_map import WholeMap
 from tests.runs import tiny_runner
@@ -62,6 +63,22 @@ def test_the_mode_of_the_model_is_restored_after_an_error():
     with pytest.raises(ZeroDivisionError):
         evaluate(model, broken, [[item(4, 4)]], ConfusionMatrix(("a", "b")), CPU)
     assert model.training
+
+
+@pytest.mark.parametrize("batches", [[], [[]]])
+def test_nothing_that_can_be_read_is_no_score(batches):
+    model = Brightness().train()
+    with pytest.raises(DataError, match="none of the validation images can be read"):
+        evaluate(model, whole(model), batches, ConfusionMatrix(("a", "b")), CPU)
+    assert model.training
+
+
+def test_a_process_without_images_is_no_mistake(monkeypatch):
+    other = ConfusionMatrix(("a", "b"))
+    other.update(item(4, 4)["label"], item(4, 4)["label"])
+    monkeypatch.setattr(distributed, "gather", lambda value: [value, (1, other)])
+    metric = evaluate(Brightness(), whole(Brightness()), [], ConfusionMatrix(("a", "b")), CPU)
+    assert metric.counts.sum() == 16
 
 
 def test_runs_of_one_size():
