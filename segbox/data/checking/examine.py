@@ -22,7 +22,7 @@ from segbox.errors import DataError
 Colour = tuple[int, ...]
 
 
-@dataclass
+@dataclass(slots=True)
 class Picture:
     """An image as training would see it.
 
@@ -40,7 +40,7 @@ class Picture:
     bits: int = 8  # per channel, as it was read
 
 
-@dataclass
+@dataclass(slots=True)
 class Mask:
     """`kind` is ids, colours (an RGB file), deep (more than 8 bits) or unreadable."""
 
@@ -53,7 +53,7 @@ class Mask:
     orientation: int = UPRIGHT  # of its own EXIF tag
 
 
-@dataclass
+@dataclass(slots=True)
 class Pair:
     path: str
     label_path: str
@@ -62,7 +62,7 @@ class Pair:
     exif: bool = True  # read as the EXIF tags say; False: as the pixels are stored
 
 
-@dataclass
+@dataclass(slots=True)
 class Scan:
     """A split as it was found: each pair of files once, and how often the data set shows it."""
 

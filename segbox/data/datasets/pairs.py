@@ -104,14 +104,16 @@ def find_pairs(
 
 def paths_in(folder: Path, *suffixes: str) -> dict[str, str]:
     """Name without suffix -> path, as `list_files`; nothing where there is no folder."""
-    begin = os.path.join(folder, "")
-    return {name: begin + file for name, file in list_files(folder, suffixes).items()}
+    return list_files(folder, suffixes, begin=os.path.join(folder, ""))
 
 
 def list_files(
-    folder: Path, suffixes: tuple[str, ...], prefix: str = "", without: Iterable[str] = ()
+    folder: Path, suffixes: tuple[str, ...], prefix: str = "", without: Iterable[str] = (), begin: str = ""
 ) -> dict[str, str]:
-    """Name without prefix and suffix -> file, both relative to the folder and sorted; not the files in `without`."""
+    """Name without prefix and suffix -> file, both relative to the folder and sorted; not the files in `without`.
+
+    `begin` is put before each file.
+    """
     found: dict[str, str] = {}
     without = set(without)
     lower = tuple(suffix.lower() for suffix in suffixes)
@@ -123,9 +125,10 @@ def list_files(
         stem = file[len(prefix) : -len(suffix)]
         name = inside + stem if stem.strip(".") else os.path.normpath(os.path.join(inside, stem))
         if name in found:
-            raise DataError(f"{folder}: {found[name]} and {path} have the same name; which of them is meant?")
-        found[name] = path
-    return {name: found[name] for name in sorted(found)}
+            other = found[name].removeprefix(begin)
+            raise DataError(f"{folder}: {other} and {path} have the same name; which of them is meant?")
+        found[name] = begin + path
+    return {name: found.pop(name) for name in sorted(found)}
 
 
 def walk_files(folder: Path) -> Iterator[tuple[str, str]]:
