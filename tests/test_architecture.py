@@ -27,17 +27,9 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "engine": {"models", "models.layers", *MODEL_PARTS, "data", "data.datasets", "data.transforms"},
     "viz": {"engine", "data", "data.datasets", "data.transforms", "models", "models.layers", *MODEL_PARTS},
 }
-OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yapf"}
-BELOW_TORCH = {
-    "",
-    "registry",
-    "arguments",
-    "config",
-    "literals",
-    "errors",
-    "machine",
-    "outputs",
-}  # for reading arguments
+OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yaml", "yapf"}
+# Read before torch is imported: for the arguments of a tool, and for a config.
+BELOW_TORCH = {"", "registry", "arguments", "config", "literals", "errors", "machine", "outputs"}
 
 
 def name_of(path: Path) -> str:

@@ -20,7 +20,8 @@ from pathlib import Path
 from segbox.errors import DataError, ends_with_a_message
 from segbox.machine import cores
 
-OWN = ("name", "source", "target", "workers", "copy", "overwrite")
+OWN = ("name", "source", "target", "workers", "copy", "overwrite", "exif")
+STORED = "the annotations lie on the stored pixels, not on what viewers show; then exif=False in the data set"
 
 
 def parse() -> argparse.Namespace:
@@ -39,6 +40,7 @@ def parse() -> argparse.Namespace:
             kind.add_argument(flag, **settings)
         kind.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core)")
         kind.add_argument("--copy", action="store_true", help="copy the images, do not link to them")
+        kind.add_argument("--no-exif", dest="exif", action="store_false", help=STORED)
         kind.add_argument("--overwrite", action="store_true", help="make masks again that are there already")
     return parser.parse_args()
 
@@ -67,7 +69,7 @@ def main() -> None:
     make_plan = getattr(importlib.import_module(f"segbox.data.convert.{module}"), function)
     source, target = (Path(os.path.normpath(path.expanduser())) for path in (args.source, args.target))
     plan = make_plan(source, target, crew, **options)
-    summary = run(plan, crew, args.copy, args.overwrite)
+    summary = run(plan, crew, args.copy, args.overwrite, args.exif)
     bar.clear()
     print(summary_text(plan, summary))
     if summary.problems:

@@ -11,17 +11,23 @@ import cv2
 import numpy as np
 
 from segbox.data import tiff
+from segbox.data.orientation import (
+    JPEG_START,
+    PNG_START,
+    START_OF_SCAN,
+    orientation_of,
+    stored_upright,
+    turned,
+)
 from segbox.errors import DataError
 
-PNG_START = b"\x89PNG\r\n\x1a\n"
-JPEG_START = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
-START_OF_SCAN = 0xDA
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by its colour type, as they are stored
 MOST_UNFOLDED = 1032  # bytes that deflate can make of one
 LARGEST = 2**31 - 1  # bytes of a file that OpenCV decodes
 SET_LOG_LEVEL = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4, OpenCV 5
-READ_FLAGS = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}
+AS_STORED = cv2.IMREAD_IGNORE_ORIENTATION
+READ_FLAGS = {1: cv2.IMREAD_GRAYSCALE | AS_STORED, 3: cv2.IMREAD_COLOR | AS_STORED}
 KINDS = {8: ("uint8",), 16: ("uint16", "int16"), 32: ("float32",)}  # what images of so many bits are made of
 CONVERSIONS = {(1, 3): cv2.COLOR_GRAY2RGB, (4, 3): cv2.COLOR_RGBA2RGB, (3, 1): cv2.COLOR_RGB2GRAY}
 CONVERSIONS[4, 1] = cv2.COLOR_RGBA2GRAY
@@ -33,22 +39,36 @@ class OtherKind(DataError):
     """A sound image, but not of the channels or bits that were asked for."""
 
 
-def read_image(path: str | Path, channels: int = 3, bits: int = 8) -> np.ndarray:
+def read_image(path: str | Path, channels: int = 3, bits: int = 8, exif: bool = True) -> np.ndarray:
     """H W C in RGB order, its values as they are in the file.
 
     With 1 or 3 channels, grey and colour images are converted to them; with 8 bits, deeper integers are cut down to
-    bytes. Other numbers must be the file's: nothing is stretched. The pages of a TIFF are channels.
+    bytes. Other numbers must be the file's: nothing is stretched. The pages of a TIFF are channels. With `exif`, the
+    image is turned as its EXIF orientation says, as viewers show it; without, it is as its pixels are stored.
     """
     data = _read_whole(path)
+    image = _read_stored(stored_upright(data), path, channels, bits)
+    return turned(image, orientation_of(data)) if exif else image
+
+
+def _read_stored(data: bytes, path: str | Path, channels: int, bits: int) -> np.ndarray:
     if bits == 8 and channels in READ_FLAGS and not _has_too_much_for_opencv(data):
         image = _as_channels_last(_decode(data, path, READ_FLAGS[channels]))
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image) if channels == 3 else image
     return _in_bits(_in_channels(_as_stored(data, path), channels, path), bits, path)
 
 
-def read_label(path: str | Path) -> np.ndarray:
-    """H W, uint8: the ids as they are stored; of a PNG with a palette the indices, not the colours."""
+def read_label(path: str | Path, exif: bool = True) -> np.ndarray:
+    """H W, uint8: the ids as they are stored; of a PNG with a palette the indices, not the colours.
+
+    `exif` as for images; few masks have such a tag of their own.
+    """
     data = _read_whole(path)
+    label = _read_stored_label(stored_upright(data), path)
+    return turned(label, orientation_of(data)) if exif else label
+
+
+def _read_stored_label(data: bytes, path: str | Path) -> np.ndarray:
     step = 1
     if _has_too_much_for_opencv(data):
         raise DataError(f"{path}: a mask has one channel in one page; this TIFF has more of them")

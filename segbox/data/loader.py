@@ -87,6 +87,12 @@ def bits_of(config: Mapping) -> int:
     return config.get("bits") or max(map(bits_of, inside), default=8)
 
 
+def exif_of(config: Mapping) -> bool:
+    """Whether a data set's config reads files turned by their EXIF tag: how images of one's own are read too."""
+    inside = [config["dataset"]] if "dataset" in config else config.get("datasets", ())
+    return config.get("exif", any(map(exif_of, inside)) if inside else True)
+
+
 def train_loader(
     dataset: SegDataset,
     batch_size_per_process: int,

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from segbox import distributed
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import PairDataset
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.files import read_label
-from segbox.errors import ConfigError, UserError
+from segbox.errors import ConfigError, DataError, UserError
 from segbox.machine import cores
 
 OnProgress = Callable[[int, int], None]  # done, of how many
@@ -29,22 +30,62 @@ def class_frequencies(dataset: SegDataset, workers: int = 0, on_progress: OnProg
 def class_pixels(
     dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Per class, its pixels, and the labelled pixels of the images that hold it: what `all_weights` takes."""
-    pixels, where_present = np.zeros((2, len(dataset.classes)), np.int64)
-    for counts in label_counts(dataset, workers, on_progress):
-        counts = counts[: len(dataset.classes)]
-        pixels += counts
-        where_present += np.where(counts > 0, counts.sum(), 0)
+    """Per class, its pixels, and the labelled pixels of the images that hold it: what `all_weights` takes.
+
+    Each process reads its share of the labels, and all get the same numbers.
+    """
+
+    def count() -> np.ndarray:
+        sums = np.zeros((2, len(dataset.classes)), np.int64)
+        for counts in own_label_counts(dataset, workers, on_progress):
+            counts = counts[: len(dataset.classes)]
+            sums += counts, np.where(counts > 0, counts.sum(), 0)
+        return sums
+
+    pixels, where_present = sum(together(count))
     return pixels, where_present
 
 
 def label_counts(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None) -> Iterator[np.ndarray]:
     """For each image in order, the pixels of each of the 256 values that its label may hold."""
-    return in_processes(partial(_count_label, dataset), len(dataset), workers, on_progress)
+    return in_processes(partial(_count_label, dataset, range(len(dataset))), len(dataset), workers, on_progress)
 
 
-def _count_label(dataset: SegDataset, index: int) -> np.ndarray:
-    return count_ids(load_label(dataset, index))
+def own_label_counts(
+    dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None
+) -> Iterator[np.ndarray]:
+    """`label_counts` of this process's share of the images: those that `own_share` deals to it."""
+    share = own_share(len(dataset))
+    return in_processes(partial(_count_label, dataset, share), len(share), workers, on_progress)
+
+
+def own_share(length: int) -> range:
+    return range(distributed.rank(), length, distributed.world_size())
+
+
+def together(work: Callable[[], Result]) -> list[Result]:
+    """What `work` gives in each process, in the order of ranks. A user's mistake in one is raised in all of them, so
+    that none waits for it.
+    """
+    try:
+        outcome: Result | UserError = work()
+    except UserError as error:
+        outcome = error
+    outcomes = distributed.gather(outcome)
+    for outcome in outcomes:
+        if isinstance(outcome, UserError):
+            raise outcome
+    return outcomes
+
+
+def _count_label(dataset: SegDataset, indices: range, position: int) -> np.ndarray:
+    """Zeros where the data set skips the file: nothing of it is learned."""
+    try:
+        return count_ids(load_label(dataset, indices[position]))
+    except DataError:
+        if not innermost(dataset, indices[position])[0].skip_unreadable:
+            raise
+        return np.zeros(256, np.int64)
 
 
 def load_label(dataset: SegDataset, index: int) -> np.ndarray:
@@ -52,7 +93,7 @@ def load_label(dataset: SegDataset, index: int) -> np.ndarray:
     dataset, index = innermost(dataset, index)
     if not isinstance(dataset, FolderDataset | PairDataset):
         return dataset.load(index)["label"]
-    return cv2.LUT(read_label(dataset.files(index)[1]), dataset.label_table)
+    return cv2.LUT(read_label(dataset.files(index)[1], dataset.exif), dataset.label_table)
 
 
 def count_ids(label: np.ndarray) -> np.ndarray:

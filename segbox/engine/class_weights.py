@@ -2,7 +2,6 @@
 
 import logging
 
-from segbox import distributed
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.statistics import RULES, all_weights, class_pixels
 from segbox.errors import ConfigError, did_you_mean
@@ -38,8 +37,6 @@ class ClassWeights:
         return weights
 
     def _count(self) -> dict[str, list[float]]:
-        """One process reads the labels and tells the others."""
         logger.info("counting the classes of %d labels", len(self.dataset))
-        counted = class_pixels(self.dataset, self.workers) if distributed.is_main() else None
-        pixels, where_present = distributed.gather(counted)[0]
+        pixels, where_present = class_pixels(self.dataset, self.workers)
         return {rule: weights.tolist() for rule, weights in all_weights(pixels, where_present).items()}

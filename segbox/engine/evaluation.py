@@ -9,6 +9,7 @@ from segbox import distributed
 from segbox.data.sample import Item
 from segbox.engine.metrics import Metric
 from segbox.engine.mishaps import scoring_explained
+from segbox.errors import DataError
 from segbox.models.inference import Predict
 from segbox.models.score_map import ScoreMap
 
@@ -27,15 +28,23 @@ def evaluate(
 ) -> Metric:
     """`metric` with all processes' images counted, each once. The model's mode is restored."""
     was_training = model.training
+    seen = 0
     model.eval()
     try:
         for batch in batches:
+            seen += len(batch)
             for items in of_one_size(batch):
                 with scoring_explained(len(items), items[0]["image"].shape[-2:], device):
                     score(items, predict, metric, device, amp, watch)
     finally:
         model.train(was_training)
-    for rank, other in enumerate(distributed.gather(metric)):
+    counted = distributed.gather((seen, metric))
+    if not any(images for images, _ in counted):
+        raise DataError(
+            "none of the validation images can be read, so there is nothing to score (skip_unreadable=True leaves out"
+            " such files; tools/check_dataset.py says what is wrong with each)"
+        )
+    for rank, (_, other) in enumerate(counted):
         if rank != distributed.rank():
             metric.merge(other)
     return metric

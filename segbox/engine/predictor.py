@@ -10,7 +10,7 @@ import torch
 from segbox.config import Config
 from segbox.data.class_names import checked_classes
 from segbox.data.files import KINDS
-from segbox.data.loader import bits_of, pipeline_of
+from segbox.data.loader import bits_of, exif_of, pipeline_of
 from segbox.data.palette import checked_palette
 from segbox.data.sample import Sample, as_tensor
 from segbox.data.transforms.pipeline import build_pipeline
@@ -43,7 +43,7 @@ def load_model(config: Config, path: str | Path, num_classes: int | None = None)
 class Predictor:
     """Images (RGB, H W C) to class maps or probabilities at their own size, by the config's val pipeline.
 
-    They are what `read_image(path, predictor.channels, predictor.bits)` gives.
+    They are what `read_image(path, predictor.channels, predictor.bits, predictor.exif)` gives.
     """
 
     def __init__(self, config: Config, checkpoint: str | Path, device: torch.device) -> None:
@@ -62,7 +62,8 @@ class Predictor:
             )
         self.predict = call(build_predict, test, "test", model=self.model)
         data = config.get("data", {})
-        self.bits = bits_of(data.get("val") or data.get("train") or {})
+        own = data.get("val") or data.get("train") or {}
+        self.bits, self.exif = bits_of(own), exif_of(own)
         self.pipeline = build_pipeline(*pipeline_of(data.get("val") or {}, "data.val"))
         self.pipeline.check_keeps_view()
 

@@ -122,18 +122,18 @@ def _offender(found: Scan, position: int, file: str, text: str, report: Report) 
     """Image and mask side by side, as far as they can be read."""
     pair = found.pairs[position]
     own = innermost(found.dataset, found.places[position])[0]
-    image = _picture(lambda: read_image(pair.path, own.channels, own.bits))
-    mask = _picture(lambda: _mask_picture(pair, found.tables[position], report))
+    image = _picture(lambda: read_image(pair.path, own.channels, own.bits, own.exif))
+    mask = _picture(lambda: _mask_picture(pair, found.tables[position], report, own.exif))
     caption = f"<b>{escape(Path(file).name)}</b><br>{escape(text)}"
     return f'<figure class="pair"><span class="picture">{image}{mask}</span><figcaption>{caption}</figcaption></figure>'
 
 
-def _mask_picture(pair: Pair, table: np.ndarray, report: Report) -> Picture:
+def _mask_picture(pair: Pair, table: np.ndarray, report: Report, exif: bool) -> Picture:
     if pair.mask.kind == "ids":
         colours = np.full((256, 3), UNKNOWN, np.uint8)
         colours[: len(report.palette)] = report.palette
         colours[IGNORE_INDEX] = 0
-        return colours[table[read_label(pair.label_path)]]
+        return colours[table[read_label(pair.label_path, exif)]]
     if pair.mask.kind == "unreadable":
         raise DataError("cannot be read")
     raw = cv2.imdecode(np.fromfile(pair.label_path, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -29,6 +29,7 @@ class Predictor(Protocol):
     palette: Sequence[Sequence[int]]
     channels: int
     bits: int
+    exif: bool
 
     def class_map(self, image: np.ndarray) -> np.ndarray: ...
 
@@ -113,7 +114,7 @@ def common_parts(folders: set[Path]) -> list[str]:
 
 
 def predict_file(predictor: Predictor, path: Path, target: Path, kinds: Sequence[str]) -> None:
-    image = read_image(path, predictor.channels, predictor.bits)
+    image = read_image(path, predictor.channels, predictor.bits, predictor.exif)
     if "probs" in kinds:
         probabilities = predictor.probabilities(image)
         label = probabilities.max(dim=0).indices.numpy().astype(np.uint8)

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from segbox import distributed
 from segbox.config import Config
 from segbox.engine.evaluation import evaluate, of_one_size
 from segbox.engine.metrics import ConfusionMatrix
 from segbox.engine.protocol import Evaluation
-from segbox.errors import ConfigError, UserError
+from segbox.errors import ConfigError, DataError, UserError
 from segbox.models.inference import whole
 from segbox.models.score_map import WholeMap
 from tests.runs import tiny_runner
@@ -77,6 +78,22 @@ def test_memory_that_runs_out_is_told_with_what_to_try(count):
         f"cpu is out of memory while scoring {count} image(s) of 8x9. Try {first}test.mode=slide with a smaller"
         " test.window and test.windows_per_batch=1"
     )
+
+
+@pytest.mark.parametrize("batches", [[], [[]]])
+def test_nothing_that_can_be_read_is_no_score(batches):
+    model = Brightness().train()
+    with pytest.raises(DataError, match="none of the validation images can be read"):
+        evaluate(model, whole(model), batches, ConfusionMatrix(("a", "b")), CPU)
+    assert model.training
+
+
+def test_a_process_without_images_is_no_mistake(monkeypatch):
+    other = ConfusionMatrix(("a", "b"))
+    other.update(item(4, 4)["label"], item(4, 4)["label"])
+    monkeypatch.setattr(distributed, "gather", lambda value: [value, (1, other)])
+    metric = evaluate(Brightness(), whole(Brightness()), [], ConfusionMatrix(("a", "b")), CPU)
+    assert metric.counts.sum() == 16
 
 
 def test_runs_of_one_size():

@@ -12,6 +12,7 @@ from segbox.config import load_config
 from segbox.data.loader import build_dataset
 from segbox.errors import UserError
 from segbox.models.segmentors import build_segmentor
+from tests.data.checking.broken_set import turn
 from tests.faulty_data import blocky_label, smooth_image, write_image
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,17 @@ def built(path):
     config = load_config(path, ["model.backbone.variant=test"])
     datasets = {split: build_dataset(config.data[split], f"data.{split}") for split in ("train", "val")}
     return config, datasets
+
+
+def test_masks_on_the_stored_pixels_of_turned_photos(monkeypatch, tmp_path):
+    for i in range(4):
+        write_image(tmp_path / f"set/masks/{i}.png", blocky_label(40, 70, num_classes=2))
+        (tmp_path / "set/images").mkdir(exist_ok=True)
+        turn(tmp_path / f"set/images/{i}.jpg", 6, smooth_image(40, 70, seed=i))
+    init(monkeypatch, tmp_path / "set", "--out", tmp_path / "c.py")
+    config, datasets = built(tmp_path / "c.py")
+    assert not config.data.train.exif and not config.data.val.exif
+    assert datasets["train"].load(0)["image"].shape[:2] == (40, 70)
 
 
 def test_a_folder_without_a_split(monkeypatch, capsys, tmp_path):

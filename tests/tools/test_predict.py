@@ -9,6 +9,7 @@ import pytest
 
 from segbox.engine.progress import ProgressBar
 from segbox.outputs import RECORD
+from tests.data.checking.broken_set import turn
 from tests.faulty_data import blocky_label, cut, smooth_image, write_image
 from tests.runs import run_tool, tiny_runner, written
 
@@ -34,6 +35,18 @@ def test_an_image(folder, monkeypatch, capsys):
     probabilities = np.load(folder / "one" / "a_probs.npy")
     assert mask.shape == (41, 57) and mask.max() < 7 and probabilities.shape == (7, 41, 57)
     assert np.abs(probabilities.astype(np.float32).sum(axis=0) - 1).max() < 0.01
+
+
+def test_a_photo_that_viewers_turn(folder, monkeypatch):
+    """Its mask is as viewers show it; with exif=False, as the pixels are stored. Both are of the same pixels."""
+    (folder / "turned").mkdir()
+    turn(folder / "turned/a.jpg", 6, smooth_image(41, 57))
+    for exif in (True, False):
+        options = ("--save", "mask,overlay,probs", "--cfg-options", f"data.val.exif={exif}")
+        assert predict(monkeypatch, folder, "turned/a.jpg", "--out", f"exif_{exif}", *options) == 0
+        size = (57, 41) if exif else (41, 57)
+        mask = cv2.imread(str(folder / f"exif_{exif}/a_mask.png"), cv2.IMREAD_UNCHANGED)
+        assert mask.shape == np.load(folder / f"exif_{exif}/a_probs.npy").shape[1:] == size
 
 
 def test_files_for_a_server(folder, monkeypatch):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import cv2
 import numpy as np
@@ -207,6 +208,23 @@ def test_an_unreadable_image_is_replaced_if_the_config_says_so(config, monkeypat
     cut(write_pairs(config.parent / "pairs", ["a", "b", "c"]) / "images" / "train" / "a.jpg")
     with pytest.warns(UserWarning, match=r"a\.jpg.*replaced by another image"):
         assert train(monkeypatch, path) == 0
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_nothing_that_can_be_read_ends_the_run_with_one_message(config, monkeypatch, capsys, split):
+    changes = "data['train']['skip_unreadable'] = True\n"
+    if split == "val":
+        changes += "data['val'] = {**data['train'], 'pipeline': []}\nhooks = dict(evaluate=dict(interval=1))\n"
+    path = folder_config(config, f"{changes}data['{split}']['root'] = 'broken'\n")
+    write_pairs(config.parent / "pairs", ["a", "b"])
+    for name in "ab":
+        cut(write_pairs(config.parent / "broken", [name]) / f"images/train/{name}.jpg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # evaluation tells each file that it leaves out
+        assert train(monkeypatch, path) == 2
+    error = capsys.readouterr().err
+    assert error.count("error: ") == 1 and "Traceback" not in error
+    assert ("none of the 2 images of the data set" if split == "train" else "none of the validation images") in error
 
 
 @pytest.mark.parametrize(

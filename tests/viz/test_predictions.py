@@ -22,6 +22,7 @@ class Halves:
     palette = ((0, 0, 0), (255, 0, 0))
     channels = 3
     bits = 8
+    exif = True
 
     def class_map(self, image):
         return (image.mean(axis=2) > 127).astype(np.uint8)

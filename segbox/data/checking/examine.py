@@ -14,6 +14,7 @@ from segbox.data.datasets.pairs import SAME_IDS, PairDataset
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.files import OtherKind, decode_anything, quiet, read_image, read_label
 from segbox.data.headers import Header, read_header
+from segbox.data.orientation import UPRIGHT, orientation_of
 from segbox.data.placement import Size
 from segbox.data.statistics import OnProgress, count_ids, in_processes
 from segbox.errors import DataError
@@ -21,7 +22,7 @@ from segbox.errors import DataError
 Colour = tuple[int, ...]
 
 
-@dataclass
+@dataclass(slots=True)
 class Picture:
     """An image as training would see it.
 
@@ -39,7 +40,7 @@ class Picture:
     bits: int = 8  # per channel, as it was read
 
 
-@dataclass
+@dataclass(slots=True)
 class Mask:
     """`kind` is ids, colours (an RGB file), deep (more than 8 bits) or unreadable."""
 
@@ -49,17 +50,19 @@ class Mask:
     ids: dict[int, int] = field(default_factory=dict)  # as they are in the file -> pixels
     colours: dict[Colour, int] = field(default_factory=dict)  # RGB -> pixels
     content: bytes = b""
+    orientation: int = UPRIGHT  # of its own EXIF tag
 
 
-@dataclass
+@dataclass(slots=True)
 class Pair:
     path: str
     label_path: str
     image: Picture
     mask: Mask
+    exif: bool = True  # read as the EXIF tags say; False: as the pixels are stored
 
 
-@dataclass
+@dataclass(slots=True)
 class Scan:
     """A split as it was found: each pair of files once, and how often the data set shows it."""
 
@@ -92,8 +95,8 @@ def _examine(dataset: SegDataset, indices: list[int], position: int) -> Pair:
     inner, index = innermost(dataset, indices[position])
     if isinstance(inner, FolderDataset | PairDataset):
         path, label_path = inner.files(index)
-        image = examine_image(path, inner.channels, inner.bits)
-        return Pair(str(path), str(label_path), image, examine_mask(label_path))
+        image = examine_image(path, inner.channels, inner.bits, inner.exif)
+        return Pair(str(path), str(label_path), image, examine_mask(label_path, inner.exif), inner.exif)
     try:
         sample = inner.load(index)
     except DataError as error:
@@ -103,9 +106,9 @@ def _examine(dataset: SegDataset, indices: list[int], position: int) -> Pair:
     return Pair(sample["path"], sample.get("label_path", ""), picture, _ids_of(sample["label"]))
 
 
-def examine_image(path: Path, channels: int = 3, bits: int = 8) -> Picture:
+def examine_image(path: Path, channels: int = 3, bits: int = 8, exif: bool = True) -> Picture:
     try:
-        image = read_image(path, channels, bits)
+        image = read_image(path, channels, bits, exif)
         return _measure(image, read_header(path))
     except OtherKind as error:
         return Picture("other", str(error), header=read_header(path))
@@ -123,9 +126,11 @@ def _measure(image: np.ndarray, header: Header | None) -> Picture:
     return Picture("sound", "", image.shape[:2], header, _hash(image), mean, square, float(image.max()), bits)
 
 
-def examine_mask(path: Path) -> Mask:
+def examine_mask(path: Path, exif: bool = True) -> Mask:
     try:
-        return _ids_of(read_label(path))
+        mask = _ids_of(read_label(path, exif))
+        mask.orientation = orientation_of(path.read_bytes())
+        return mask
     except OtherKind as error:
         label = decode_anything(path.read_bytes())
         if label.ndim == 3 and label.shape[2] > 1:

@@ -1,11 +1,13 @@
-"""What is wrong with files: unreadable, in colours, of another size, turned."""
+"""What is wrong with files: unreadable, in colours, of another size or kind."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
 
+from segbox.data.checking.colour_masks import how_to_convert
 from segbox.data.checking.examine import Pair, Scan
+from segbox.data.checking.orientation_problems import orientation_problems, verdict
 from segbox.data.checking.problem import SHOWN, Problem, gather, size_text
 from segbox.data.checking.summary import channel_statistics
 
@@ -14,8 +16,8 @@ JPEG = (".jpg", ".jpeg")
 
 def file_problems(name: str, scan: Scan) -> list[Problem]:
     """Of one split."""
-    finders = (_unreadable, _other_kinds, _jpeg_masks, _colour_masks, _deep_masks, _sizes, _turned, _channels, _depths)
-    finders += (_constant_channels,)
+    finders = (_unreadable, _other_kinds, _jpeg_masks, _colour_masks, _deep_masks, _sizes, orientation_problems)
+    finders += (_channels, _depths, _constant_channels)
     return [problem for find in finders for problem in find(name, scan)]
 
 
@@ -77,15 +79,9 @@ def _colour_masks(name: str, scan: Scan) -> Iterable[Problem]:
         colours.update(pair.mask.colours)
     shown = ", ".join(f"{colour} {100 * n / colours.total():.1f} %" for colour, n in colours.most_common(SHOWN))
     more = f", ... ({len(colours)} in all)" if len(colours) > SHOWN else ""
-    if all(len(set(colour)) == 1 for colour in colours):
-        advice = "Their channels are equal: save only one of them, if it holds the ids."
-    else:
-        few = colours.most_common(3)
-        palette = " ".join(f'"name{i}:{",".join(map(str, colour))}"' for i, (colour, _) in enumerate(few))
-        advice = (
-            "Each colour is a class: save one byte per pixel instead, the id of the class, 255 where there is none."
-            f" `tools/convert_dataset.py rgb SRC DST --palette {palette}{' ...' if len(colours) > 3 else ''}` does so."
-        )
+    advice = "Their channels are equal: save only one of them, if it holds the ids."
+    if not all(len(set(colour)) == 1 for colour in colours):
+        advice = how_to_convert([pair for pair in scan.pairs if pair.mask.kind == "colours"], len(colours))
     yield from gather(
         scan,
         lambda pair, table: f"{len(pair.mask.colours)} colours" if pair.mask.kind == "colours" else "",
@@ -112,32 +108,15 @@ def _deep_masks(name: str, scan: Scan) -> Iterable[Problem]:
 
 
 def _sizes(name: str, scan: Scan) -> Iterable[Problem]:
-    def differs(pair: Pair) -> bool:
-        return not pair.image.error and pair.mask.kind != "unreadable" and pair.image.size != pair.mask.size
-
-    def is_turned(pair: Pair) -> bool:
-        header = pair.image.header
-        return header is not None and header.orientation > 1 and pair.image.size == pair.mask.size[::-1]
-
-    def describe(pair: Pair) -> str:
+    def describe(pair: Pair, table: np.ndarray) -> str:
+        is_told = bool(pair.image.error) or pair.mask.kind == "unreadable" or verdict(pair)
+        if is_told or pair.image.size == pair.mask.size:
+            return ""
         return f"image {size_text(pair.image.size)}, mask {size_text(pair.mask.size)}"
 
     yield from gather(
         scan,
-        lambda pair, table: describe(pair) if differs(pair) and is_turned(pair) else "",
-        lambda pair: pair.path,
-        Problem(
-            "turned image",
-            name,
-            "{files} turned by their EXIF tag, away from their masks",
-            "Turn the pixels instead and save without the tag (`exiftran`, `mogrify -auto-orient`), or remove the tag,"
-            " whichever makes image and mask agree.",
-        ),
-        "image",
-    )
-    yield from gather(
-        scan,
-        lambda pair, table: describe(pair) if differs(pair) and not is_turned(pair) else "",
+        describe,
         lambda pair: pair.label_path,
         Problem(
             "size mismatch",
@@ -146,28 +125,6 @@ def _sizes(name: str, scan: Scan) -> Iterable[Problem]:
             "They must match pixel by pixel. Scale masks with nearest neighbour only, or export them again.",
         ),
         "mask",
-    )
-
-
-def _turned(name: str, scan: Scan) -> Iterable[Problem]:
-    def describe(pair: Pair, table: np.ndarray) -> str:
-        header, size = pair.image.header, pair.image.size
-        if header is None or header.orientation == 1 or size != pair.mask.size:
-            return ""
-        return f"orientation {header.orientation}" if header.orientation < 5 or size[0] == size[1] else ""
-
-    yield from gather(
-        scan,
-        describe,
-        lambda pair: pair.path,
-        Problem(
-            "perhaps turned",
-            name,
-            "{files} turned by their EXIF tag; sizes cannot tell whether their masks are turned too",
-            "Look at them (tools/browse_dataset.py).",
-            is_note=True,
-        ),
-        "image",
     )
 
 

@@ -1,5 +1,6 @@
 """Recognise how a folder of images and masks is laid out."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segbox.data.datasets.pairs import IMAGE_SUFFIXES, first_few, known_name, list_files, read_lines
+from segbox.data.datasets.pairs import IMAGE_SUFFIXES, first_few, known_name, list_files, read_lines, walk_files
 from segbox.errors import DataError
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "jpegimages", "photos", "rgb", "input", "inputs", "x")
@@ -228,20 +229,16 @@ def _suffixes_side_by_side(folder: Path) -> Arguments | None:
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
-    return sorted(
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes and not path.name.startswith(".")
-    )
+    return sorted(inside + file for inside, file in walk_files(folder) if _extension(file).lower() in suffixes)
 
 
 def _extension(file: str) -> str:
-    return Path(file).suffix
+    return os.path.splitext(file)[1]
 
 
 def _ends(stems: Sequence[str]) -> list[tuple[str, str]]:
     """What may stand before and behind the names: nothing, the commonest of the kind mask_, and of the kind _mask."""
-    names = [Path(stem).name for stem in stems]
+    names = [os.path.basename(stem) for stem in stems]
     heads, tails = ([match[0] for match in map(kind.search, names) if match] for kind in (HEAD, TAIL))
     return [
         (head, tail)
@@ -254,7 +251,7 @@ def _cut(stems: Sequence[str], head: str, tail: str) -> set[str]:
     """The names between head and tail, of those that have both."""
     cut = set()
     for stem in stems:
-        folder, name = str(Path(stem).parent), Path(stem).name
+        folder, name = os.path.split(stem)
         if name.startswith(head) and name.endswith(tail) and len(name) > len(head) + len(tail):
             cut.add(f"{folder}/{name[len(head) : len(name) - len(tail)]}")
     return cut

@@ -11,6 +11,7 @@ from segbox import IGNORE_INDEX
 from segbox.data.checking.examine import Scan, scan
 from segbox.data.checking.file_problems import is_jpeg
 from segbox.data.checking.layout import Arguments, Layout, find_class_names, recognise
+from segbox.data.checking.orientation_problems import fits_better_otherwise
 from segbox.data.checking.pairing_problems import duplicates_between
 from segbox.data.checking.problem import Problem
 from segbox.data.checking.report import Report, Steps, add_split
@@ -21,6 +22,8 @@ from segbox.data.statistics import OnProgress
 
 ANY_CLASSES = [f"id_{i}" for i in range(IGNORE_INDEX)]
 RARE = 0.02
+UNTURNED = "the masks lie on the stored pixels: exif=False reads the images without turning them by their EXIF tags"
+USUAL: Arguments = {"channels": 3, "bits": 8, "exif": True}
 LOOKED_AT = 16  # images whose headers are read to know the channels
 
 
@@ -55,22 +58,24 @@ def look_at(
 ) -> Folder:
     """Every file is read once; then the classes are chosen, and the files judged by them."""
     layout = recognise(folder)
-    channels, bits = _kind(layout)
-    scans = _scan_all(layout, {"channels": channels, "bits": bits}, workers, on_progress)
+    kind = _kind(layout)
+    scans = _scan_all(layout, kind, workers, on_progress)
+    if fits_better_otherwise(scans.values()):
+        kind["exif"] = False
+        scans = _scan_all(layout, kind, workers, on_progress)
     names, label_map, remarks = choose_classes(_ids_to_learn(scans), classes or find_class_names(layout.root))
     report = Report(f"{layout.root}: {layout.description}")
     splits = {}
     for name, found in scans.items():
         splits[name] = {**layout.splits[name], "classes": names}
-        if channels != 3:
-            splits[name]["channels"] = channels
-        if bits != 8:
-            splits[name]["bits"] = bits
+        splits[name] |= {key: value for key, value in kind.items() if value != USUAL[key]}
         if label_map:
             splits[name]["label_map"] = label_map
         add_split(report, name, _as_seen(found, splits[name]))
     report.problems += duplicates_between(report.scans)
-    return Folder(layout, names, label_map, channels, bits, splits, report, remarks)
+    if not kind["exif"]:
+        remarks.append(UNTURNED)
+    return Folder(layout, names, label_map, kind["channels"], kind["bits"], splits, report, remarks)
 
 
 def _scan_all(layout: Layout, kind: Arguments, workers: int, on_progress: OnProgress | None) -> dict[str, Scan]:
@@ -97,8 +102,8 @@ def _as_seen(found: Scan, arguments: Arguments) -> Scan:
     return replace(found, dataset=dataset, tables=[dataset.label_table] * len(found.pairs))
 
 
-def _kind(layout: Layout) -> tuple[int, int]:
-    """Channels and bits. 3 and 8, unless all images say something else; transparency does not count."""
+def _kind(layout: Layout) -> Arguments:
+    """The usual channels and bits, unless all images say something else; transparency does not count."""
     dataset = _open({**next(iter(layout.splits.values())), "classes": ANY_CLASSES})
     places = np.linspace(0, len(dataset) - 1, min(LOOKED_AT, len(dataset))).astype(int)
     files = [dataset.files(int(index))[0] for index in places]
@@ -106,7 +111,12 @@ def _kind(layout: Layout) -> tuple[int, int]:
     channels, depths = {header.channels for header in headers}, {header.depth for header in headers}
     is_tiff = all(file.suffix.lower() in (".tif", ".tiff") for file in files)
     are_these = len(channels) == 1 and (channels == {1} or is_tiff)
-    return channels.pop() if are_these else 3, depths.pop() if len(depths) == 1 and depths <= set(KINDS) else 8
+    found = dict(USUAL)
+    if are_these:
+        found["channels"] = channels.pop()
+    if len(depths) == 1 and depths <= set(KINDS):
+        found["bits"] = depths.pop()
+    return found
 
 
 def _ids_to_learn(scans: Mapping[str, Scan]) -> set[int]:

@@ -2,7 +2,6 @@
 
 import os
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +21,7 @@ SMALLEST_CROP = 64
 TOO_LARGE = 2_000_000  # pixels of an image that evaluation takes in windows
 VAL_SHARE = 0.2
 FILES = ("images", "annotations", "image_prefix", "image_suffix", "label_prefix", "label_suffix")
-COMMON = ("root", *FILES, "classes", "label_map", "channels", "bits")
+COMMON = ("root", *FILES, "classes", "label_map", "channels", "bits", "exif")
 ORDER = ("root", "split", "split_file", *COMMON[1:])
 DEFAULTS = {"images": "images", "annotations": "annotations", "label_suffix": ".png"}
 
@@ -32,11 +31,11 @@ Lists = dict[str, list[str]]
 def split_names(found: Scan, arguments: Arguments, seed: int = 0) -> Lists:
     """Names for "train" and "val", drawn at random; equal images stay together, so that none is in both."""
     groups = defaultdict(list)
-    folder = found.dataset.image_folder
-    for pair in found.pairs:
-        file = Path(os.path.relpath(pair.path, folder))
-        end = len(file.name) - len(arguments.get("image_suffix", file.suffix))
-        name = str(file.with_name(file.name[len(arguments.get("image_prefix", "")) : end]))
+    prefix = arguments.get("image_prefix", "")
+    for pair, place in zip(found.pairs, found.places):
+        folder, file = os.path.split(found.dataset.image_files[place])
+        suffix = arguments.get("image_suffix", os.path.splitext(file)[1])
+        name = os.path.join(folder, file[len(prefix) : len(file) - len(suffix)])
         groups[pair.image.content or name.encode()].append(name)
     unlisted = [n for group in groups.values() for n in group if n != n.strip() or not all(map(is_seen, n))]
     if unlisted:

@@ -128,7 +128,7 @@ COMMANDS: dict[str, Command] = {
                 dict(
                     nargs="?",
                     type=float,
-                    const=442,
+                    const=113510,  # the farthest that two colours of 16 bits can lie apart
                     metavar="MAX",
                     help="for masks spoilt by JPEG: other colours become the closest one, at most MAX away",
                 ),

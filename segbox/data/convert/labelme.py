@@ -27,7 +27,7 @@ from segbox.data.convert.plan import (
     with_background,
     within,
 )
-from segbox.data.files import PNG_START
+from segbox.data.orientation import PNG_START
 from segbox.errors import DataError, did_you_mean
 
 IGNORED, BACKGROUND = "__ignore__", "_background_"  # as labelme's own scripts call them

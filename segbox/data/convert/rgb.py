@@ -12,6 +12,7 @@ from segbox.data.convert.draw import Size
 from segbox.data.convert.plan import Crew, Item, Plan, find_images, folder_item, need
 from segbox.data.datasets.pairs import match_names, read_lines
 from segbox.data.files import read_image
+from segbox.data.headers import read_header
 from segbox.errors import DataError
 
 Colour = tuple[int, int, int]
@@ -22,7 +23,8 @@ EXPECTED = """\
 MASK_FOLDERS = ("masks", "annotations", "labels")
 UNKNOWN = 254  # in tables: no class has this colour
 MOST = 64  # colours that masks may hold where no palette is given
-FAR = 3 * 255**2
+HIGHEST = 2**16 - 1  # that a colour is made of
+FAR = 3 * HIGHEST**2
 FOUND = "the colours were found, not given: name them in"
 COLOUR = r"(?P<red>\d+)[,\s]+(?P<green>\d+)[,\s]+(?P<blue>\d+)"
 
@@ -73,8 +75,11 @@ def read_palette(entries: Sequence[str]) -> list[tuple[str, Colour]]:
         match = re.fullmatch(rf"(?P<name>.+?)\s*:\s*{COLOUR}\s*(:.*)?", text)
         match = match or re.fullmatch(rf"{COLOUR}[,\s]+(?P<name>\S.*)", text)
         colour = tuple(int(match[part]) for part in ("red", "green", "blue")) if match else ()
-        if not colour or max(colour) > 255:
-            raise DataError(f"the palette says {text!r}; expected name:red,green,blue with numbers up to 255")
+        if not colour or max(colour) > HIGHEST:
+            raise DataError(
+                f"the palette says {text!r}; expected name:red,green,blue with numbers up to 255, or up to {HIGHEST}"
+                " for masks of 16 bits"
+            )
         colours.append((match["name"].strip(), colour))
     if len({colour for _, colour in colours}) < len(colours):
         raise DataError("the palette gives a colour to two classes")
@@ -93,12 +98,20 @@ def _colours_of(masks: dict[str, Path], crew: Crew) -> list[tuple[str, Colour]]:
                 f"{path}: with this one the masks hold {len(found)} colours, {described(colours)}; give --palette, and"
                 " --nearest if they were saved as JPEG or resized with smoothing"
             )
-    return [("colour_{:02x}{:02x}{:02x}".format(*colour), colour) for colour in sorted(found)]
+    digits = 2 if max(map(max, found), default=0) < 256 else 4  # of each of the three
+    return [("colour_" + "".join(f"{part:0{digits}x}" for part in colour), colour) for colour in sorted(found)]
 
 
 def count_colours(path: Path) -> dict[Colour, int]:
-    colours, counts = np.unique(pack(read_image(path)), return_counts=True)
-    return {(c >> 16, c >> 8 & 255, c & 255): n for c, n in zip(colours.tolist(), counts.tolist())}
+    picture = read_picture(path)
+    packed, counts = np.unique(pack(picture), return_counts=True)
+    return dict(zip(map(tuple, unpack(packed, picture.itemsize).tolist()), counts.tolist()))
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """H W 3, with 16 bits where the file has them: the colours exactly as they are stored."""
+    header = read_header(path)
+    return read_image(path, 3, 16 if header is not None and header.depth == 16 else 8)
 
 
 def described(colours: dict[Colour, int]) -> str:
@@ -108,17 +121,18 @@ def described(colours: dict[Colour, int]) -> str:
 
 
 def draw(ids: tuple[tuple[int, Colour], ...], nearest: float | None, item: Item, size: Size) -> np.ndarray:
-    return recognise(read_image(item.source), ids, nearest)
+    return recognise(read_picture(item.source), ids, nearest)
 
 
 def recognise(picture: np.ndarray, ids: tuple[tuple[int, Colour], ...], nearest: float | None) -> np.ndarray:
     """From colours, H W 3, to ids. `nearest`: how far a colour may lie from the one that it is meant to be."""
     packed = pack(picture)
-    mask = _table(ids)[packed]
-    if not (mask == UNKNOWN).any():
+    mask = _table(ids)[packed] if picture.itemsize == 1 else _found(packed, ids)
+    is_strange = mask == UNKNOWN
+    if not is_strange.any():
         return mask
-    strange, counts = np.unique(packed[mask == UNKNOWN], return_counts=True)
-    colours = np.stack([strange >> 16, strange >> 8 & 255, strange & 255], axis=1)
+    strange, places, counts = np.unique(packed[is_strange], return_inverse=True, return_counts=True)
+    colours = unpack(strange, picture.itemsize)
     best, distance = np.zeros(len(strange), np.uint8), np.full(len(strange), FAR + 1)
     for value, colour in ids:
         this = ((colours - np.array(colour)) ** 2).sum(axis=1)
@@ -128,20 +142,41 @@ def recognise(picture: np.ndarray, ids: tuple[tuple[int, Colour], ...], nearest:
         named = {tuple(map(int, c)): int(n) for c, n in zip(colours[far], counts[far])}
         way_out = f"none lies within {nearest}" if nearest else "--nearest takes the colour that lies closest"
         raise DataError(f"{len(named)} colours are not in the palette: {described(named)}; {way_out}")
-    table = _table(ids).copy()
-    table[strange] = best
-    return table[packed]
+    mask[is_strange] = best[places]
+    return mask
 
 
 def pack(picture: np.ndarray) -> np.ndarray:
-    """H W: red, green and blue in one number."""
-    red, green, blue = (picture[:, :, i].astype(np.int32) for i in range(3))
-    return red << 16 | green << 8 | blue
+    """H W: red, green and blue, of one or two bytes, in one number."""
+    bits = 8 * picture.itemsize
+    red, green, blue = (picture[:, :, i].astype(np.int32 if bits == 8 else np.int64) for i in range(3))
+    return red << 2 * bits | green << bits | blue
+
+
+def unpack(packed: np.ndarray, itemsize: int) -> np.ndarray:
+    """N 3, from N numbers."""
+    bits = 8 * itemsize
+    highest = 2**bits - 1
+    return np.stack([packed >> 2 * bits, packed >> bits & highest, packed & highest], axis=1).astype(np.int64)
 
 
 @lru_cache(maxsize=1)
 def _table(ids: tuple[tuple[int, Colour], ...]) -> np.ndarray:
+    """Of all colours of bytes."""
     table = np.full(2**24, UNKNOWN, np.uint8)
     for value, (red, green, blue) in ids:
-        table[red << 16 | green << 8 | blue] = value
+        if max(red, green, blue) < 256:
+            table[red << 16 | green << 8 | blue] = value
     return table
+
+
+def _found(packed: np.ndarray, ids: tuple[tuple[int, Colour], ...]) -> np.ndarray:
+    """As the table would say, of 2^48 colours."""
+    values, colours = (
+        np.array([value for value, _ in ids], np.uint8),
+        np.array([[colour for _, colour in ids]], np.uint16),
+    )
+    known = pack(colours)[0]
+    order = np.argsort(known)
+    places = order[np.searchsorted(known, packed, sorter=order).clip(max=len(known) - 1)]
+    return np.where(known[places] == packed, values[places], np.uint8(UNKNOWN))

@@ -24,6 +24,7 @@ from segbox.outputs import refuse_others, whole_file, write_text
 
 RECORD = ".conversion"  # in the target: what its masks were made with
 SHOWN = 10  # problems
+TURNED = " (an EXIF tag turns the image? --no-exif takes it as its pixels are stored)"
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Output:
     root: Path
     copy: bool = False
     overwrite: bool = False
+    exif: bool = True  # images are turned by their EXIF tags before their sizes are compared
     written: int = 0
     skipped: int = 0
     left_out: int = 0
@@ -89,7 +91,7 @@ class Summary:
     problems: list[str]
 
 
-def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False) -> Summary:
+def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False, exif: bool = True) -> Summary:
     """Every item is tried; what is wrong with some of them is in the summary."""
     _check_places(plan)
     if plan.classes:
@@ -103,7 +105,7 @@ def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False) -> 
     record = json.dumps(_record(plan.root) | {plan.folder: plan.settings}, indent=1)
     with whole_file(plan.root / RECORD) as part:
         part.write_text(f"{record}\n", encoding="utf-8")
-    output = Output(plan.root, copy, overwrite)
+    output = Output(plan.root, copy, overwrite, exif)
     function = partial(_convert, plan.convert or partial(convert_pair, plan.draw), output)
     try:
         done = crew.map(function, plan.items)
@@ -123,7 +125,7 @@ def _holds(path: Path, text: str) -> bool:
 
 
 def _convert(convert: Callable, start: Output, item: Item) -> Output:
-    output = Output(start.root, start.copy, start.overwrite)
+    output = Output(start.root, start.copy, start.overwrite, start.exif)
     try:
         convert(item, output)
     except DataError as error:
@@ -141,7 +143,7 @@ def convert_pair(draw: Callable[[Item, Size], np.ndarray | None], item: Item, ou
     if item.mask and output.needs(item.mask):
         size = item.size
         if item.image is not None:
-            size = read_image(item.image).shape[:2]
+            size = read_image(item.image, exif=output.exif).shape[:2]
             check_size(item, "the image", size, "the annotation", item.size)
         mask = draw(item, size)
         if mask is None:
@@ -162,7 +164,7 @@ def check_size(item: Item, one: str, size: Size | None, other: str, other_size: 
 
 
 def _turned(size: Size, other: Size) -> str:
-    return " (a camera's orientation mark turns the image?)" if tuple(size) == tuple(other)[::-1] else ""
+    return TURNED if tuple(size) == tuple(other)[::-1] else ""
 
 
 def _check_places(plan: Plan) -> None:

@@ -19,6 +19,7 @@ from segbox.data.convert.plan import (
     need,
     with_background,
 )
+from segbox.data.convert.yolo_names import read_names
 from segbox.data.datasets.pairs import read_text
 from segbox.errors import DataError
 
@@ -80,28 +81,7 @@ def _shapes(item: Item, lines: Iterable[str], num_classes: int, shift: int, size
 
 
 def _names_in(source: Path) -> tuple[str, ...]:
-    """`names` of the YAML file that lies there: a list or a table, on one line or on several."""
     path = next((source / name for name in YAML_FILES if (source / name).is_file()), None)
     if path is None:
         raise DataError(f"no class names: give --classes, or {source / YAML_FILES[0]} with `names`")
-    lines = [line.split(" #")[0].rstrip() for line in read_text(path).splitlines()]
-    start = next((i for i, line in enumerate(lines) if line.startswith("names:")), None)
-    if start is None:
-        raise DataError(f"{path}: has no `names`; give --classes")
-    first = lines[start].removeprefix("names:").strip()
-    text = first
-    if not first or (first[0] in "[{" and first[-1] not in "]}"):
-        for line in lines[start + 1 :]:
-            if line and line[0] not in " -]}":
-                break
-            text += line.strip() + ("," if not first else " ")
-    entries = [entry.strip().removeprefix("- ").strip() for entry in text.strip("[]{} ,").split(",")]
-    entries = [entry for entry in entries if entry]
-    if ":" in text:
-        table = dict(entry.split(":", 1) for entry in entries if ":" in entry)
-        if len(table) < len(entries) or sorted(map(str.strip, table)) != sorted(map(str, range(len(table)))):
-            raise DataError(f"{path}: `names` does not number its classes from 0 on; give --classes")
-        entries = [value for _, value in sorted(table.items(), key=lambda pair: int(pair[0]))]
-    if not entries:
-        raise DataError(f"{path}: `names` is empty; give --classes")
-    return tuple(entry.strip().strip("'\"") for entry in entries)
+    return read_names(path)

@@ -61,6 +61,7 @@ def ade20k(
     pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
+    exif: bool = True,
 ) -> PairDataset:
     """150 classes; what belongs to none (id 0 in the files) is ignored.
 
@@ -77,6 +78,7 @@ def ade20k(
         pipeline,
         transform_labels,
         skip_unreadable,
+        exif,
     )
 
 

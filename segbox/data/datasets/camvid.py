@@ -35,6 +35,7 @@ def camvid(
     pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
+    exif: bool = True,
 ) -> PairDataset:
     """11 classes; what has no label (id 11 in the files) is ignored."""
     check_split(split, SPLITS)
@@ -57,6 +58,7 @@ def camvid(
         pipeline,
         transform_labels,
         skip_unreadable,
+        exif,
     )
 
 

@@ -53,6 +53,7 @@ def cityscapes(
     pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
+    exif: bool = True,
 ) -> PairDataset:
     """19 classes out of the 34 ids of the files. In the split "test" everything is ignored: its labels are secret.
 
@@ -78,6 +79,7 @@ def cityscapes(
         pipeline,
         transform_labels,
         skip_unreadable,
+        exif,
     )
 
 

@@ -4,7 +4,8 @@ import numpy as np
 
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.wrapper import DatasetWrapper, Inner, check_built
-from segbox.data.statistics import label_counts
+from segbox.data.statistics import own_label_counts, own_share, together
+from segbox.errors import DataError
 from segbox.registry import DATASETS
 
 
@@ -12,8 +13,9 @@ from segbox.registry import DATASETS
 class ClassBalancedDataset(DatasetWrapper):
     """A class in the share f of the images asks for the factor max(1, sqrt(threshold / f)); an image obeys its rarest.
 
-    The part of a factor behind the point is drawn once, by `seed`. Reads every label when it is built, with
-    `workers` processes. Classes on less than `min_pixels` pixels of an image do not count as being in it.
+    The part of a factor behind the point is drawn once, by `seed`. Every label is read when it is built: each process
+    of a run reads its share, with `workers` helpers, and all get the same factors. Classes on less than `min_pixels`
+    pixels of an image do not count as being in it.
     """
 
     def __init__(self, dataset: Inner, threshold: float, min_pixels: int = 1, seed: int = 0, workers: int = 0) -> None:
@@ -22,9 +24,7 @@ class ClassBalancedDataset(DatasetWrapper):
         self.dataset = check_built(dataset, "dataset")
         self.classes = dataset.classes
         self.palette = dataset.palette
-        counts = label_counts(dataset, workers)
-        present = np.stack([count[: len(self.classes)] >= min_pixels for count in counts])
-        factors = repeat_factors(present, threshold)
+        factors = _factors(dataset, threshold, min_pixels, workers)
         whole = np.floor(factors).astype(int)
         times = whole + (np.random.default_rng(seed).random(len(factors)) < factors - whole)
         self.indices = np.repeat(np.arange(len(factors)), times)
@@ -34,6 +34,27 @@ class ClassBalancedDataset(DatasetWrapper):
 
     def locate(self, index: int) -> tuple[SegDataset, int]:
         return self.dataset, int(self.indices[index])
+
+
+def _factors(dataset: SegDataset, threshold: float, min_pixels: int, workers: int) -> np.ndarray:
+    """One per image, the same in every process."""
+    lengths = together(lambda: len(dataset))
+    if len(set(lengths)) > 1:
+        shown = ", ".join(f"process {rank}: {length}" for rank, length in enumerate(lengths))
+        raise DataError(f"the processes of the run find data sets of different lengths ({shown}); copy the same files")
+    num_classes = len(dataset.classes)
+
+    def read() -> np.ndarray:
+        present = np.zeros((len(own_share(len(dataset))), num_classes), bool)
+        for row, count in zip(present, own_label_counts(dataset, workers)):
+            row[:] = count[:num_classes] >= min_pixels
+        return present
+
+    every = together(lambda: np.packbits(read(), axis=1))
+    present = np.zeros((len(dataset), num_classes), bool)
+    for rank, packed in enumerate(every):
+        present[rank :: len(every)] = np.unpackbits(packed, axis=1, count=num_classes)
+    return repeat_factors(present, threshold)
 
 
 def repeat_factors(present: np.ndarray, threshold: float) -> np.ndarray:

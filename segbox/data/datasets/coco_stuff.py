@@ -61,6 +61,7 @@ def coco_stuff(
     pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
+    exif: bool = True,
 ) -> PairDataset:
     """171 classes: 80 things, then 91 kinds of stuff. The masks as they were published, or already renumbered."""
     check_split(split, FOLDERS)
@@ -78,6 +79,7 @@ def coco_stuff(
         pipeline,
         transform_labels,
         skip_unreadable,
+        exif,
     )
 
 

@@ -30,6 +30,7 @@ def coco_voc(
     pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
+    exif: bool = True,
 ) -> PairDataset:
     """21 classes, in VOC's order; crowds are ignored. The other 60 kinds of things are background."""
     check_split(split, FOLDERS)
@@ -43,6 +44,7 @@ def coco_voc(
         pipeline=pipeline,
         transform_labels=transform_labels,
         skip_unreadable=skip_unreadable,
+        exif=exif,
     )
 
 

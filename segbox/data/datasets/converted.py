@@ -35,12 +35,13 @@ def register(
         pipeline: PipelineConfig = (),
         transform_labels: bool = True,
         skip_unreadable: bool = False,
+        exif: bool = True,
     ) -> PairDataset:
         check_split(split, folders)
         images, labels = folders[split]
         path = open_root(root, [images, labels], how_to_get)
         pairs = find_pairs(path / images, path / labels, IMAGE_SUFFIXES, label_suffix)
-        return PairDataset(pairs, classes, palette, label_table, pipeline, transform_labels, skip_unreadable)
+        return PairDataset(pairs, classes, palette, label_table, pipeline, transform_labels, skip_unreadable, exif)
 
     dataset.__name__ = name
     dataset.classes = classes  # known without the files

@@ -3,7 +3,7 @@
 import random
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -15,7 +15,8 @@ from segbox.data.sampler import Draw
 from segbox.data.transforms.pipeline import Pipeline
 from segbox.errors import DataError
 
-TRIES = 20  # unreadable files in a row before `skip_unreadable` gives up
+TURNED = " (is the image turned by its EXIF tag? `exif` in the data set says whether such tags count)"
+TRIES = 20  # other images that are tried in place of an unreadable one
 
 Colour = tuple[int, int, int]
 
@@ -35,6 +36,7 @@ class SegDataset(Dataset, ABC):
     pipeline: Pipeline = Pipeline()
     transform_labels: bool = True  # False: geometry is for the image only, the label stays as it is in its file
     fill: Sequence[float] | float = 0  # the colour where a crop or a turn leaves the image; a run sets the model's mean
+    exif: bool = True  # files are turned as their EXIF orientation says; False: as their pixels are stored
     skip_unreadable: bool = False  # True: a file that cannot be read is replaced (training) or left out (evaluation)
 
     @abstractmethod
@@ -61,20 +63,37 @@ class SegDataset(Dataset, ABC):
     def _load_readable(self, index: int, rng: random.Random | None) -> Sample | None:
         if not self.skip_unreadable:
             return self.load(index)
-        for _ in range(TRIES):
+        errors: list[DataError] = []
+        for place in self._in_turn(index, rng):
             try:
-                return self.load(index)
+                sample = self.load(place)
             except DataError as error:
-                last = error
-                # The text names the file, so that Python's own filter shows it once per file and process.
-                instead = "left out of the evaluation" if rng is None else "replaced by another image"
-                warnings.warn(f"{error}; {instead} (skip_unreadable=True)", stacklevel=2)
-            if rng is None:
-                return None
-            index = rng.randrange(len(self))
+                errors.append(error)
+                continue
+            _warn(errors, "replaced by another image")
+            return sample
+        if rng is None:
+            _warn(errors, "left out of the evaluation")
+            return None
+        all_of = f"none of the {len(self)} images of the data set" if len(errors) == len(self) else None
+        what = f"{all_of} can" if all_of else f"{len(errors)} images, drawn one after the other, cannot"
         raise DataError(
-            f"{TRIES} images drawn in a row cannot be read, although skip_unreadable=True; the last: {last}"
+            f"{what} be read, so skip_unreadable=True has nothing left to train on (tools/check_dataset.py says what is"
+            f" wrong with each); the last: {errors[-1]}"
         )
+
+    def _in_turn(self, index: int, rng: random.Random | None) -> Iterator[int]:
+        """The image, and in training others that may take its place, none twice."""
+        yield index
+        if rng is not None:
+            others = rng.sample(range(len(self)), min(TRIES, len(self)))
+            yield from (other for other in others if other != index)
+
+
+def _warn(errors: Sequence[DataError], instead: str) -> None:
+    """The text names the file, so that Python's own filter shows it once per file and process."""
+    for error in errors:
+        warnings.warn(f"{error}; {instead} (skip_unreadable=True)", stacklevel=2)
 
 
 def check_label(sample: Sample, classes: tuple[str, ...]) -> None:
@@ -84,7 +103,7 @@ def check_label(sample: Sample, classes: tuple[str, ...]) -> None:
         raise DataError(f"{sample['path']}: its label must be H W of uint8, not {label} of {sample['label'].dtype}")
     if image != label:
         where = f"{sample['label_path']} " if "label_path" in sample else ""
-        turned = " (is the image turned by its EXIF tag?)" if image == label[::-1] else ""
+        turned = TURNED if image == label[::-1] else ""
         raise DataError(f"{sample['path']}: the image is {_size(image)} but its label {where}is {_size(label)}{turned}")
     counts = cv2.calcHist([sample["label"]], [0], None, [256], [0, 256]).ravel()  # 1 ms for 2 Mpx; bincount takes 10
     if counts[len(classes) : IGNORE_INDEX].any():

@@ -1,8 +1,7 @@
 """A data set that is two folders: images, and masks of the same names."""
 
-import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,10 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.data.class_names import checked_classes
 from segbox.data.datasets.dataset import SegDataset
+from segbox.data.datasets.names import FileNames
 from segbox.data.datasets.pairs import (
     IMAGE_SUFFIXES,
+    all_names,
     find_missing,
     first_few,
     known_name,
@@ -47,6 +48,7 @@ class FolderDataset(SegDataset):
     `split_file`, anywhere; paths of images will do too. `label_map` changes ids as they are read: {11: 255} ignores
     class 11. Images and masks may lie in one folder, where `label_suffix` tells them apart. `allow_missing` leaves
     out what has no partner. `bits=16` or 32 (floats) keeps the values of deep images; `bits=8` cuts them to bytes.
+    `exif=False` is for masks that were drawn on the stored pixels, not on what viewers show.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class FolderDataset(SegDataset):
         image_prefix: str = "",
         label_prefix: str = "",
         bits: int | None = None,
+        exif: bool = True,
     ) -> None:
         if bits not in (None, *KINDS):
             raise ValueError(f"bits={bits!r}: expected 8 (bytes), 16 (10 to 14 bits are stored in 16), or 32 (floats)")
@@ -78,6 +81,7 @@ class FolderDataset(SegDataset):
         self.pipeline = as_pipeline(pipeline, transform_labels)
         self.transform_labels = transform_labels
         self.skip_unreadable = skip_unreadable
+        self.exif = exif
         folders, names = _find_folders(self.root, split, split_file, images, annotations)
         missing = [folder for folder in (self.root, *folders) if not folder.is_dir()]
         if missing:
@@ -93,16 +97,15 @@ class FolderDataset(SegDataset):
         no_images = labels.values() if self.image_folder == self.label_folder else ()
         images = list_files(self.image_folder, suffixes, image_prefix, without=no_images)
         names = None if names is None else [known_name(line, images) for line in names]
-        wanted = sorted(set(images) | set(labels)) if names is None else names
+        wanted = all_names(images, labels) if names is None else names
         self.missing = find_missing(images, labels, wanted)
         if allow_missing and any(self.missing):
             names = self._leave_out_missing(wanted)
         pairs = match_names(
             images, labels, names, self.image_folder, f"{label_prefix}*{label_suffix} in {self.label_folder}"
         )
-        # Two arrays of bytes, not a million strings: workers share them without copying.
-        self.image_files = np.array([os.fsencode(image) for image, _ in pairs])
-        self.label_files = np.array([os.fsencode(label) for _, label in pairs])
+        self.image_files = FileNames(image for image, _ in pairs)
+        self.label_files = FileNames(label for _, label in pairs)
         if len(self.classes) == 2 and IGNORE_INDEX not in (label_map or {}):
             self._refuse_black_and_white()
         if bits is None:
@@ -112,14 +115,13 @@ class FolderDataset(SegDataset):
         return len(self.image_files)
 
     def load(self, index: int) -> Sample:
-        return load_pair(*self.files(index), self.label_table, self.channels, self.bits)
+        return load_pair(*self.files(index), self.label_table, self.channels, self.bits, self.exif)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Of the image and of the label."""
-        image, label = os.fsdecode(self.image_files[index]), os.fsdecode(self.label_files[index])
-        return self.image_folder / image, self.label_folder / label
+        return self.image_folder / self.image_files[index], self.label_folder / self.label_files[index]
 
-    def _leave_out_missing(self, names: Iterable[str]) -> list[str]:
+    def _leave_out_missing(self, names: list[str]) -> list[str]:
         no_image, no_mask = self.missing
         warnings.warn(
             f"{self.image_folder}: left out are {len(no_mask)} images without mask ({first_few(no_mask)}) and"
@@ -128,7 +130,7 @@ class FolderDataset(SegDataset):
         )
         left_out = {*no_image, *no_mask}
         kept = [name for name in names if name not in left_out]
-        return kept or list(names)  # nothing left: `match_names` says so
+        return kept or names  # nothing left: `match_names` says so
 
     def _refuse_black_and_white(self) -> None:
         """Two classes drawn as 0 and 255 would train on one class only, without a word: 255 is ignored."""

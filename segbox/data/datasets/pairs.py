@@ -1,7 +1,8 @@
 """Data sets that are pairs of an image and a label file: how files are found, matched and read."""
 
 import os
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.datasets.dataset import Colour, SegDataset
+from segbox.data.datasets.names import FileNames
 from segbox.data.files import read_image, read_label
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
@@ -29,13 +31,14 @@ class PairDataset(SegDataset):
 
     def __init__(
         self,
-        pairs: Sequence[tuple[Path, Path]],
+        pairs: Sequence[tuple[File, File]],
         classes: Sequence[str],
         palette: Sequence[Colour],
         label_table: np.ndarray = SAME_IDS,
         pipeline: PipelineConfig = (),
         transform_labels: bool = True,
         skip_unreadable: bool = False,
+        exif: bool = True,
     ) -> None:
         self.classes = tuple(classes)
         self.palette = list(palette)
@@ -43,26 +46,31 @@ class PairDataset(SegDataset):
         self.pipeline = as_pipeline(pipeline, transform_labels)
         self.transform_labels = transform_labels
         self.skip_unreadable = skip_unreadable
-        # Two arrays of bytes, not a million strings: workers share them without copying.
-        self.image_files = np.array([os.fsencode(image) for image, _ in pairs])
-        self.label_files = np.array([os.fsencode(label) for _, label in pairs])
+        self.exif = exif
+        self.image_files = FileNames(os.fspath(image) for image, _ in pairs)
+        self.label_files = FileNames(os.fspath(label) for _, label in pairs)
 
     def __len__(self) -> int:
         return len(self.image_files)
 
     def load(self, index: int) -> Sample:
-        return load_pair(*self.files(index), self.label_table)
+        return load_pair(*self.files(index), self.label_table, exif=self.exif)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Of the image and of the label."""
-        return Path(os.fsdecode(self.image_files[index])), Path(os.fsdecode(self.label_files[index]))
+        return Path(self.image_files[index]), Path(self.label_files[index])
 
 
 def load_pair(
-    path: str | Path, label_path: str | Path, label_table: np.ndarray, channels: int = 3, bits: int = 8
+    path: str | Path,
+    label_path: str | Path,
+    label_table: np.ndarray,
+    channels: int = 3,
+    bits: int = 8,
+    exif: bool = True,
 ) -> Sample:
-    image = read_image(path, channels, bits)
-    label = cv2.LUT(read_label(label_path), label_table)
+    image = read_image(path, channels, bits, exif)
+    label = cv2.LUT(read_label(label_path, exif), label_table)
     size = image.shape[:2]
     return {"image": image, "label": label, "path": str(path), "label_path": str(label_path), "size": size}
 
@@ -87,39 +95,50 @@ def check_split(split: str, known: Iterable[str]) -> None:
 
 def find_pairs(
     images: Path, labels: Path, image_suffixes: Sequence[str], label_suffix: str, names: list[str] | None = None
-) -> list[tuple[Path, Path]]:
+) -> list[tuple[str, str]]:
     """The files of two folders, matched by name; only those of `names`, in that order, if given."""
     return match_names(
         paths_in(images, *image_suffixes), paths_in(labels, label_suffix), names, images, f"*{label_suffix} in {labels}"
     )
 
 
-def paths_in(folder: Path, *suffixes: str) -> dict[str, Path]:
+def paths_in(folder: Path, *suffixes: str) -> dict[str, str]:
     """Name without suffix -> path, as `list_files`; nothing where there is no folder."""
-    return {name: folder / file for name, file in list_files(folder, suffixes).items()}
+    return list_files(folder, suffixes, begin=os.path.join(folder, ""))
 
 
 def list_files(
-    folder: Path, suffixes: tuple[str, ...], prefix: str = "", without: Iterable[str] = ()
+    folder: Path, suffixes: tuple[str, ...], prefix: str = "", without: Iterable[str] = (), begin: str = ""
 ) -> dict[str, str]:
-    """Name without prefix and suffix -> file, both relative to the folder and sorted; not the files in `without`."""
+    """Name without prefix and suffix -> file, both relative to the folder and sorted; not the files in `without`.
+
+    `begin` is put before each file.
+    """
     found: dict[str, str] = {}
     without = set(without)
+    lower = tuple(suffix.lower() for suffix in suffixes)
+    for inside, file in walk_files(folder):
+        suffix = next(filter(file.lower().endswith, lower), None)
+        path = inside + file
+        if suffix is None or not file.startswith(prefix) or path in without:
+            continue
+        stem = file[len(prefix) : -len(suffix)]
+        name = inside + stem if stem.strip(".") else os.path.normpath(os.path.join(inside, stem))
+        if name in found:
+            other = found[name].removeprefix(begin)
+            raise DataError(f"{folder}: {other} and {path} have the same name; which of them is meant?")
+        found[name] = begin + path
+    return {name: found.pop(name) for name in sorted(found)}
+
+
+def walk_files(folder: Path) -> Iterator[tuple[str, str]]:
+    """Each file that is not hidden, at any depth: its folder as seen from `folder` ("" or "a/b/"), and its name."""
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not _leads_back(os.path.join(place, name))]
-        inside = os.path.relpath(place, folder)
+        inside = "" if place == os.fspath(folder) else os.path.join(os.path.relpath(place, folder), "")
         for file in files:
-            suffix = next((s for s in suffixes if file.lower().endswith(s.lower())), None)
-            if suffix is None or file.startswith(".") or not file.startswith(prefix):
-                continue
-            path = os.path.normpath(os.path.join(inside, file))
-            if path in without:
-                continue
-            name = os.path.normpath(os.path.join(inside, file[len(prefix) : -len(suffix)]))
-            if name in found:
-                raise DataError(f"{folder}: {found[name]} and {path} have the same name; which of them is meant?")
-            found[name] = path
-    return dict(sorted(found.items()))
+            if not file.startswith("."):
+                yield inside, file
 
 
 def _leads_back(path: str) -> bool:
@@ -134,7 +153,7 @@ def match_names(
     images: Mapping[str, File], labels: Mapping[str, File], names: list[str] | None, image_folder: Path, masks: str
 ) -> list[tuple[File, File]]:
     """Image and label of each name (None: of all). `masks` says in messages which files were looked for, and where."""
-    wanted = sorted(set(images) | set(labels)) if names is None else names
+    wanted = all_names(images, labels) if names is None else names
     if not wanted:
         raise DataError(f"{image_folder}: " + ("holds no images" if names is None else "the split lists no names"))
     no_image, no_mask = find_missing(images, labels, wanted)
@@ -148,11 +167,15 @@ def match_names(
     return [(images[name], labels[name]) for name in wanted]
 
 
+def all_names(images: Mapping[str, File], labels: Mapping[str, File]) -> list[str]:
+    """Sorted, as each of the two is."""
+    return list(images) if images.keys() == labels.keys() else sorted(images.keys() | labels.keys())
+
+
 def find_missing(
-    images: Mapping[str, File], labels: Mapping[str, File], names: Iterable[str]
+    images: Mapping[str, File], labels: Mapping[str, File], names: Sequence[str]
 ) -> tuple[list[str], list[str]]:
     """The names without an image, and those without a mask."""
-    names = list(names)
     return [name for name in names if name not in images], [name for name in names if name not in labels]
 
 
@@ -167,7 +190,7 @@ class MissingPairs(DataError):
 
 def read_names(path: Path) -> list[str]:
     """The names that a list of VOC's kind holds: bare, or as the paths of image and label."""
-    return [Path(line.split()[0]).stem for line in read_lines(path)]
+    return [os.path.splitext(os.path.basename(line.split()[0].rstrip("/")))[0] for line in read_lines(path)]
 
 
 def known_name(line: str, known: Container[str]) -> str:
@@ -175,10 +198,9 @@ def known_name(line: str, known: Container[str]) -> str:
 
     "/data/set/train/a.png /data/set/trainannot/a.png" means a. What means nothing that is known is kept.
     """
-    path = Path(*line.split()[:1])
-    if line in known or not path.name:
+    if line in known:
         return line
-    parts = path.with_suffix("").parts
+    parts = [part for part in os.path.splitext(line.split()[0])[0].split("/") if part not in ("", ".")]
     ends = ("/".join(parts[-depth:]) for depth in range(1, len(parts) + 1))
     return next((end for end in ends if end in known), line)
 
@@ -186,8 +208,8 @@ def known_name(line: str, known: Container[str]) -> str:
 def read_lines(path: Path) -> list[str]:
     lines = [line.strip() for line in read_text(path).split("\n")]
     lines = [line for line in lines if line]
-    repeated = sorted({line for line in lines if lines.count(line) > 1}) if len(set(lines)) < len(lines) else []
-    if repeated:
+    if len(set(lines)) < len(lines):
+        repeated = sorted(line for line, times in Counter(lines).items() if times > 1)
         raise DataError(f"{path}: lists {len(repeated)} names more than once ({first_few(repeated)})")
     return lines
 

@@ -44,6 +44,7 @@ def pascal_context(
     pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
+    exif: bool = True,
 ) -> PairDataset:
     """59 classes; the rest (id 0 in the files) is ignored, or with `use_background` the first of 60 classes."""
     check_split(split, ("train", "val"))
@@ -57,6 +58,7 @@ def pascal_context(
         pipeline,
         transform_labels,
         skip_unreadable,
+        exif,
     )
 
 

@@ -59,6 +59,7 @@ def pascal_voc(
     pipeline: PipelineConfig = (),
     transform_labels: bool = True,
     skip_unreadable: bool = False,
+    exif: bool = True,
 ) -> PairDataset:
     """21 classes; the outlines of objects (255) are ignored. `split="train_aug"`: 10582 images, with SBD's masks."""
     check_split(split, SPLITS)
@@ -79,6 +80,7 @@ def pascal_voc(
         pipeline=pipeline,
         transform_labels=transform_labels,
         skip_unreadable=skip_unreadable,
+        exif=exif,
     )
 
 

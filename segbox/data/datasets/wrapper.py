@@ -21,6 +21,7 @@ class Shared:
     pipeline: PipelineConfig = ()
     transform_labels: bool = True
     skip_unreadable: bool = False
+    exif: bool = True
 
 
 class MadeDataset(Made):
@@ -36,9 +37,9 @@ Inner = Annotated[SegDataset, MADE]  # a data set inside a wrapper: in the confi
 class DatasetWrapper(SegDataset):
     """Deals the images of other data sets anew: a subclass says `__len__` and `locate`.
 
-    Samples go through the pipeline of the set that they come from. In a config, `pipeline`, `transform_labels` and
-    `skip_unreadable` of the wrapper hold for all sets inside, in place of their own (`loader.build_dataset`), and so
-    does its `fill`.
+    Samples go through the pipeline of the set that they come from. In a config, `pipeline`, `transform_labels`,
+    `skip_unreadable` and `exif` of the wrapper hold for all sets inside, in place of their own
+    (`loader.build_dataset`), and so does its `fill`.
     """
 
     @abstractmethod

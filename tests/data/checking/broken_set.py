@@ -46,7 +46,11 @@ def write_pair(root, name, seed, split="train", suffix=".png", label=None):
 def turn(path: Path, orientation: int, stored: np.ndarray) -> Path:
     """A JPEG whose EXIF tag says how it is to be turned."""
     data = cv2.imencode(".jpg", stored)[1].tobytes()
-    entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
-    exif = b"Exif\0\0" + b"II*\0" + struct.pack("<IH", 8, 1) + entry + struct.pack("<I", 0)
+    exif = b"Exif\0\0" + exif_block(orientation)
     path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:])
     return path
+
+
+def exif_block(orientation: int) -> bytes:
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    return b"II*\0" + struct.pack("<IH", 8, 1) + entry + struct.pack("<I", 0)

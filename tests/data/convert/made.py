@@ -14,11 +14,13 @@ from tests.faulty_data import smooth_image, write_image
 SIZE = (24, 36)  # H, W
 
 
-def convert(name: str, source: Path, target: Path, workers: int = 0, overwrite: bool = False, **options) -> Summary:
+def convert(
+    name: str, source: Path, target: Path, workers: int = 0, overwrite: bool = False, exif: bool = True, **options
+) -> Summary:
     module, function = (COMMANDS[name].function or f"{name}.plan").split(".")
     make_plan = getattr(importlib.import_module(f"segbox.data.convert.{module}"), function)
     plan = make_plan(source, target, Crew(workers), **options)
-    return run(plan, Crew(workers), overwrite=overwrite)
+    return run(plan, Crew(workers), overwrite=overwrite, exif=exif)
 
 
 def write_picture(path: Path, size: tuple[int, int] = SIZE) -> Path:

@@ -139,7 +139,7 @@ def test_a_wrong_annotation_is_told_with_its_file_and_the_others_are_made(tmp_pa
 def test_sizes_that_differ_are_told(tmp_path):
     make(tmp_path / "src", [], height=SIZE[1], width=SIZE[0])
     summary = convert("coco", tmp_path / "src", tmp_path / "out", min_pixels=0)
-    assert "the image is 36x24, the annotation 24x36 (a camera's orientation" in summary.problems[0]
+    assert "the image is 36x24, the annotation 24x36 (an EXIF tag turns the image?" in summary.problems[0]
 
 
 def test_the_base_config_reads_what_the_converter_writes(tmp_path):

@@ -4,8 +4,9 @@ import pytest
 from segbox.data.convert.rgb import read_palette
 from segbox.data.datasets.folder import FolderDataset
 from segbox.errors import DataError
+from tests.data.checking.broken_set import turn
 from tests.data.convert.made import SIZE, convert, mask_of, write_picture
-from tests.faulty_data import blocky_label, write_image
+from tests.faulty_data import blocky_label, smooth_image, write_deep_png, write_image
 
 PALETTE = ["sky:70,130,180", "road:128,64,128", "car:0,0,142", "void:0,0,0"]
 COLOURS = np.array([(70, 130, 180), (128, 64, 128), (0, 0, 142), (0, 0, 0)], np.uint8)
@@ -75,7 +76,7 @@ def test_palettes_as_tools_write_them(tmp_path):
     assert read_palette([str(path)]) == [("Animal", (64, 128, 64)), ("7", (192, 0, 128))]
     for wrong, message in (
         (["a:1,2"], "expected name:red"),
-        (["a:1,2,256"], "up to 255"),
+        (["a:1,2,65536"], "up to 255"),
         (["a:1,2,3", "b:1,2,3"], "two classes"),
     ):
         with pytest.raises(DataError, match=message):
@@ -91,3 +92,54 @@ def test_a_mask_without_an_image_is_told_and_sources_are_not_written_over(tmp_pa
         convert("rgb", tmp_path / "src", tmp_path / "out", palette=PALETTE)
     with pytest.raises(DataError, match="Expected:\n  images"):
         convert("rgb", tmp_path / "none", tmp_path / "out")
+
+
+DEEP = np.array([(65535, 0, 300), (65534, 0, 300), (12, 4000, 7), (0, 0, 0)], np.uint16)  # the first two differ by 1
+
+
+def make_deep(root, suffix=".png"):
+    """Masks of 16 bits, one of them with transparency."""
+    for name, colours in (("a", DEEP), ("b", np.c_[DEEP, [9, 65535, 0, 1]].astype(np.uint16))):
+        write_picture(root / f"images/{name}.jpg")
+        write_deep_png(root / f"masks/{name}{suffix}", colours[IDS])
+    return root
+
+
+def test_colours_of_16_bits_are_exact(tmp_path):
+    make_deep(tmp_path / "src")
+    palette = ["sky:65535,0,300", "road:65534,0,300", "car:12,4000,7", "void:0,0,0"]
+    convert("rgb", tmp_path / "src", tmp_path / "out", palette=palette)
+    assert all((mask_of(tmp_path / "out", name) == EXPECTED).all() for name in "ab")
+    assert (tmp_path / "out/palette.txt").read_text().splitlines() == palette
+    problem = convert("rgb", tmp_path / "src", tmp_path / "two", palette=palette[1:]).problems[0]
+    assert f"1 colours are not in the palette: (65535, 0, 300) in {int((IDS == 0).sum())} pixels" in problem
+    convert("rgb", tmp_path / "src", tmp_path / "three", palette=palette[1:], nearest=1)
+    assert (mask_of(tmp_path / "three", "a") == np.array([0, 0, 1, 255], np.uint8)[IDS]).all()
+
+
+def test_colours_of_16_bits_are_found(tmp_path):
+    convert("rgb", make_deep(tmp_path / "src"), tmp_path / "out")
+    names = ["000000000000", "000c0fa00007", "fffe0000012c", "ffff0000012c"]
+    assert (tmp_path / "out/classes.txt").read_text().split() == [f"colour_{name}" for name in names]
+    assert (mask_of(tmp_path / "out", "b") == np.array([3, 2, 1, 0], np.uint8)[IDS]).all()
+
+
+def test_deep_and_plain_masks_of_one_palette(tmp_path):
+    """The colours of bytes are told from those of 16 bits."""
+    make(tmp_path / "src", names=["c"])
+    write_deep_png(tmp_path / "src/masks/d.png", DEEP[IDS])
+    write_picture(tmp_path / "src/images/d.jpg")
+    deep = ["sky:65535,0,300", "road:65534,0,300", "car:12,4000,7"]
+    convert("rgb", tmp_path / "src", tmp_path / "out", palette=[*PALETTE, *deep])
+    assert (mask_of(tmp_path / "out", "c") == EXPECTED).all() and (mask_of(tmp_path / "out", "d") == EXPECTED).all()
+
+
+def test_an_image_that_its_exif_tag_turns(tmp_path):
+    picture = turn(write_picture(tmp_path / "src/images/a.jpg"), 6, smooth_image(*SIZE))
+    write_image(tmp_path / "src/masks/a.png", COLOURS[IDS])
+    problem = convert("rgb", tmp_path / "src", tmp_path / "out", palette=PALETTE).problems[0]
+    assert f"is {SIZE[0]}x{SIZE[1]}" in problem and "--no-exif takes it as its pixels are stored" in problem
+    convert("rgb", tmp_path / "src", tmp_path / "out", palette=PALETTE, exif=False)
+    assert (mask_of(tmp_path / "out", "a") == EXPECTED).all()
+    assert (tmp_path / "out/images/a.jpg").samefile(picture)
+    assert FolderDataset(str(tmp_path / "out"), exif=False)[0, None]["image"].shape[:2] == SIZE

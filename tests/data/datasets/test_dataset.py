@@ -24,8 +24,10 @@ class Broken(SegDataset):
     def __init__(self, *unreadable: int) -> None:
         self.unreadable = unreadable
 
+    length = 4
+
     def __len__(self) -> int:
-        return 4
+        return self.length
 
     def load(self, index: int) -> dict:
         if index in self.unreadable:
@@ -121,8 +123,19 @@ def test_skipping_warns_once_per_file():
 
 
 def test_skipping_ends_when_nothing_can_be_read():
-    with pytest.warns(UserWarning), pytest.raises(DataError, match=r"20 images drawn in a row cannot be read.*png"):
+    """One message, and no warning for each file before it."""
+    with pytest.raises(DataError, match=r"^none of the 4 images .* nothing left to train on .* the last: \d.png: the"):
         Broken(0, 1, 2, 3)[0, 0]
+    many = Broken(*range(1000))
+    many.length = 1000
+    with pytest.raises(DataError, match=r"^2[01] images, drawn one after the other, cannot be read"):
+        many[0, 0]
+
+
+def test_the_one_that_can_be_read_is_found_each_time():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert {Broken(0, 1, 3)[index, seed]["path"] for index in range(4) for seed in range(50)} == {"2.png"}
 
 
 def test_without_skipping_it_is_an_error():

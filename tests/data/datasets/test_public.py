@@ -147,7 +147,8 @@ def test_official_layout(tmp_path, name):
     check_label(sample, dataset.classes)
     assert sample["size"] == SIZE
     assert Path(sample["label_path"]).is_file()
-    assert len(build(name, tmp_path, split="val", transform_labels=False, skip_unreadable=True)) == 1
+    other = build(name, tmp_path, split="val", transform_labels=False, skip_unreadable=True, exif=False)
+    assert len(other) == 1 and other.skip_unreadable and not other.exif and dataset.exif
 
 
 @pytest.mark.parametrize("name", list(SETS))
