@@ -20,9 +20,10 @@ from tests.runs import differences, write_config
 from tests.test_distributed import Take
 from tests.tiny import random_batch, tiny_model
 
-fsdp = pytest.importorskip("torch.distributed.fsdp")  # loaded here once, not in every forked process
-if "fully_shard" not in vars(fsdp):
+if "fully_shard" not in vars(pytest.importorskip("torch.distributed.fsdp")):
     pytest.skip("PyTorch 2.4 and 2.5 shard models on GPUs only", allow_module_level=True)
+# Imported here once, not in every forked process, and before any test replaces what it imports.
+fsdp = pytest.importorskip("segbox.engine.fsdp")
 
 RUN = """
 hooks = dict(lr=None, log=None, evaluate=None, checkpoint=dict(interval=100))
@@ -413,7 +414,6 @@ def test_a_pytorch_that_cannot_is_named(monkeypatch):
         raise NotImplementedError("no reduce_scatter\nhere")
 
     monkeypatch.setattr(fsdp, "fully_shard", refuse)
-    monkeypatch.setattr("segbox.engine.fsdp.fully_shard", refuse)
 
     def work():
         with pytest.raises(ConfigError, match=r"cannot shard models on cpu \(NotImplementedError: no reduce_scatter\)"):
