@@ -6,11 +6,12 @@ import os
 import sys
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 LEAD_SECONDS = 3
 LONGEST_LINE = 5000  # of a message
+MOST_BITS = 1000  # of a whole number that is written out
 UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # kinds of characters: of control, halves of others, breaks of lines
 TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # characters that turn the direction of what follows
 
@@ -52,13 +53,48 @@ def printable(text: object, keep: str = "") -> str:
     return "".join(c if c in keep or is_seen(c) else ascii(c)[1:-1] for c in str(text))
 
 
+def short(value: object, longest: int = 60) -> str:
+    """Its repr, cut: made piece by piece, as what a checkpoint holds may contain itself, or print as 2^40 items."""
+    text = ""
+    for piece in _pieces(value, longest):
+        text += piece
+        if len(text) > longest:
+            return f"{text[: longest - 3]}..."
+    return text
+
+
+def _pieces(value: object, longest: int) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield "{"
+        for number, (key, inner) in enumerate(value.items()):
+            yield from (", " if number else "", *_pieces(key, longest), ": ")
+            yield from _pieces(inner, longest)
+        yield "}"
+    elif isinstance(value, list | tuple | set | frozenset):
+        begin, end = "()" if isinstance(value, tuple) else "[]" if isinstance(value, list) else "{}"
+        yield begin
+        for number, inner in enumerate(value):
+            yield ", " if number else ""
+            yield from _pieces(inner, longest)
+        yield f",{end}" if end == ")" and len(value) == 1 else end
+    elif isinstance(value, str | bytes | bytearray):
+        yield repr(value[:longest])
+    elif isinstance(value, int) and value.bit_length() > MOST_BITS:
+        yield f"a whole number of {value.bit_length()} bits"
+    elif hasattr(value, "shape") and hasattr(value, "dtype"):  # without its numbers
+        yield f"{type(value).__name__}{tuple(value.shape)}"
+    else:
+        yield repr(value)
+
+
 def tell(message: str) -> None:
     """To stderr. Of several processes the first has a lead: what all of them met is told once."""
-    rank = int(os.environ.get("RANK", 0))
-    if rank:
+    rank = os.environ.get("RANK", "0")
+    if rank != "0":
         time.sleep(LEAD_SECONDS)  # the launcher ends the others meanwhile
     text = "\n".join(map(_cut, printable(message, keep="\n").split("\n")))
-    print(f"error{f' in process {rank}' if rank else ''}: {text}", file=sys.stderr, flush=True)
+    place = f" in process {printable(rank)}" if rank != "0" else ""
+    print(f"error{place}: {text}", file=sys.stderr, flush=True)
 
 
 def _cut(line: str) -> str:

@@ -112,7 +112,7 @@ def main() -> None:
     device = choose_device(args.device)
     require(config, "model", "data")
     import_extensions(config.get("imports", ()))
-    with distributed.process_group(device):
+    with distributed.process_group(device, said={"config": config.to_dict(), "checkpoint": args.checkpoint}):
         evaluation = Evaluation(config, device, args.amp)
         model, content = load_model(config, args.checkpoint, len(evaluation.classes))
         check_classes(content, evaluation.classes, args.checkpoint)

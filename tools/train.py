@@ -62,7 +62,8 @@ def main() -> None:
     recipe = Recipe.of_file(args.config)
     scaled = scale_rate(config, origins, recipe) if args.scale_lr else ""
     device = choose_device(args.device)
-    with distributed.process_group(device, args.timeout, work_dir / "log.txt"), only_run_in(work_dir):
+    said = {"config": config.to_dict(), "--resume": args.resume, "--overwrite": args.overwrite}
+    with distributed.process_group(device, args.timeout, work_dir / "log.txt", said), only_run_in(work_dir):
         resume = resume_after_restart(work_dir, args.resume)
         if resume is None and not args.overwrite:
             refuse_old_run(work_dir)

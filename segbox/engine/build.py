@@ -30,6 +30,7 @@ from segbox.engine.tables import score_table
 from segbox.engine.units import check_images
 from segbox.engine.work_dir import is_cut
 from segbox.errors import ConfigError, UserError, did_you_mean, printable
+from segbox.launch import launch
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
@@ -241,7 +242,7 @@ def start_logging(work_dir: Path | None = None) -> None:
     for old in list(logger.handlers):
         logger.removeHandler(old)
         old.close()
-    if int(os.environ.get("RANK", 0)):
+    if launch().rank:
         logger.addHandler(logging.NullHandler())
         return
     terminal = logging.StreamHandler(sys.stdout)

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from segbox import __version__, distributed
 from segbox.data.sample import Batch
+from segbox.differences import changes
 from segbox.engine.checkpoint import read_run, write_checkpoint
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.mishaps import NotFinite, explained, gradient_norm, workers_explained
 from segbox.engine.optim import load_optimizer_state, optimizer_state
 from segbox.engine.sharding import divided, gathered, is_sharded, own_parts, reshard, whole
 from segbox.engine.signals import StopRequest, stop_request
-from segbox.engine.work_dir import changes
 from segbox.errors import CheckpointError, TrainingError
 from segbox.models.weights import load_weights, refuse_spoilt
 

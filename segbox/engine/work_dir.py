@@ -26,7 +26,6 @@ from segbox.errors import CheckpointError, ConfigError
 logger = logging.getLogger("segbox")
 LOCK = ".lock"
 ENVIRONMENT = "environment.json"
-MISSING = object()
 
 
 def resume_after_restart(work_dir: Path, asked: str | None) -> str | None:
@@ -167,20 +166,6 @@ def commit() -> str | None:
 
 def now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def changes(old: Any, new: Any, way: str = "") -> list[str]:
-    """What a config says otherwise than the one before: `optimizer.lr 0.01 -> 0.02`."""
-    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        return [] if old == new or (old is None and not way) else [f"{way} {short(old)} -> {short(new)}"]
-    keys = [*old, *(key for key in new if key not in old)]
-    found = [changes(old.get(key, MISSING), new.get(key, MISSING), f"{way}.{key}".lstrip(".")) for key in keys]
-    return [change for each in found for change in each]
-
-
-def short(value: Any) -> str:
-    text = "(not there)" if value is MISSING else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def find_resume(work_dir: Path, asked: str) -> tuple[Path, Mapping[str, Any]] | None:
