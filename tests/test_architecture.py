@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "segbox"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-SHARED = {"registry", "config", "literals", "distributed", "errors", "machine"}
+SHARED = {"registry", "config", "literals", "distributed", "errors", "machine", "terminal"}
 MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "losses")}
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
     "models.layers": set(),
