@@ -7,6 +7,8 @@ tools/train.py CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
 tools/train.py CONFIG --cfg-options data.batch_size=8 --scale-lr    # the config's own rate, scaled with the batch
 
 data.batch_size is the images of a step over all processes and accumulated parts: their numbers change no rate.
+Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end it after the step under way, with a checkpoint; under nohup, SIGHUP
+does nothing.
 A run that its launcher starts again (torchrun's --max-restarts, a requeueing Slurm) goes on from the newest by itself.
 """
 

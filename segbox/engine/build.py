@@ -5,8 +5,8 @@ import os
 import platform
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from segbox.engine.mishaps import ON_NAN
 from segbox.engine.optim import build_optimizer
 from segbox.engine.protocol import DataSettings, Evaluation
 from segbox.engine.runner import AMP, Runner, steps_of
-from segbox.engine.sharding import described, shard
+from segbox.engine.sharding import described, in_step, shard
 from segbox.engine.tables import score_table
 from segbox.engine.units import check_images
 from segbox.engine.work_dir import is_cut
@@ -35,6 +35,7 @@ from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
 from segbox.registry import HOOKS, call, check_type, import_extensions
+from segbox.terminal import TerminalLines
 
 logger = logging.getLogger("segbox")
 MOST_IMAGES = 1_000_000  # of a step
@@ -113,8 +114,10 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         rank, world, pin = distributed.rank(), distributed.world_size(), device.type == "cuda"
         return train_loader(dataset, per_process, seed, draw, data.workers, rank, world, pin)
 
-    def score(model: nn.Module) -> dict[str, float]:
-        scores = evaluation(model).compute()
+    def score(model: nn.Module, is_stopped: Callable[[], bool]) -> dict[str, float]:
+        with closing(iter(evaluation.loader)) as own:
+            model, batches = in_step(model, own, is_stopped)
+            scores = evaluation(model, batches=batches).compute()
         if distributed.is_main():
             logger.info("%s", score_table(scores, dataset.classes))
         return scores
@@ -131,6 +134,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         score,
         max_steps=max_steps,
         batch_size=data.batch_size,
+        epoch=len(dataset),
         work_dir=work_dir,
         device=device,
         classes=dataset.classes,
@@ -245,7 +249,7 @@ def start_logging(work_dir: Path | None = None) -> None:
     if launch().rank:
         logger.addHandler(logging.NullHandler())
         return
-    terminal = logging.StreamHandler(sys.stdout)
+    terminal = (logging.StreamHandler if work_dir is None else TerminalLines)(sys.stdout)
     terminal.setFormatter(Printable("%(message)s"))
     logger.addHandler(terminal)
     if work_dir is not None:

@@ -1,6 +1,7 @@
 """Checkpoints on disk: either the whole new one or the old one, never half of one."""
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from segbox.models.weights import first_line, read_checkpoint
 LAST = "last.pt"
 BEST = "best.pt"
 PARTS = ("step", "model", "optimizer", "hooks")  # what a checkpoint of a run has, and a bare weight file has not
-COUNTS = ("step", "draws", "skipped")
+COUNTS = ("step", "draws", "skipped", "scored_step")
 DICTS = ("model", "ema", "optimizer", "scaler", "hooks")
 
 
@@ -80,9 +81,19 @@ def is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
+def name_of(step: int) -> str:
+    return f"step_{step:08d}.pt"
+
+
+def step_of(path: Path) -> int | None:
+    """The step in a name that `name_of` gives; None for any other name, as a user's copy step_00000003_good.pt has."""
+    found = re.fullmatch(r"step_([0-9]{8,18})\.pt", path.name)
+    return int(found[1]) if found and path.name == name_of(int(found[1])) else None
+
+
 def numbered(work_dir: Path) -> list[Path]:
-    """The checkpoints of a work dir by step, oldest first."""
-    return sorted(work_dir.glob("step_*.pt"))
+    """The checkpoints that a run has numbered in a work dir, by step, oldest first."""
+    return sorted((path for path in work_dir.glob("step_*.pt") if step_of(path) is not None), key=step_of)
 
 
 def newest_whole(work_dir: Path) -> tuple[Path | None, dict[str, Any], list[str]]:

@@ -1,6 +1,7 @@
 """How a model is scored: the validation set, the sections `test` and `metric` of a config, and what they mean."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,11 @@ from torch import nn
 from segbox import distributed
 from segbox.config import Config
 from segbox.data.loader import Loader, build_dataset, val_loader
+from segbox.data.sample import Item
 from segbox.engine.evaluation import Watch, evaluate
 from segbox.engine.metric_set import MetricSet
 from segbox.engine.progress import with_progress
 from segbox.engine.runner import AMP
-from segbox.engine.sharding import in_step
 from segbox.errors import ConfigError
 from segbox.models.inference import build_predict, pair
 from segbox.registry import call
@@ -59,12 +60,21 @@ class Evaluation:
         pipeline = [dict(type="Resize", short=min(height, width)), dict(type="CenterCrop", size=(height, width))]
         return {**val, "transform_labels": True, "pipeline": pipeline}, "data.val"
 
-    def __call__(self, model: nn.Module, watch: Watch | None = None, show_progress: bool = False) -> MetricSet:
-        batches = with_progress(self.loader) if show_progress and distributed.is_main() else self.loader
-        model, batches = in_step(model, batches)
-        predict = call(build_predict, self.test, "test", model=model)
-        metric = call(MetricSet, self.metric, "metric", classes=self.classes)
-        return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
+    def __call__(
+        self,
+        model: nn.Module,
+        watch: Watch | None = None,
+        show_progress: bool = False,
+        batches: Iterable[Sequence[Item]] | None = None,
+    ) -> MetricSet:
+        """`batches` replaces those of the validation set's loader."""
+        with closing(iter(self.loader)) as own:
+            batches = own if batches is None else batches
+            if show_progress and distributed.is_main():
+                batches = with_progress(batches, len(self.loader))
+            predict = call(build_predict, self.test, "test", model=model)
+            metric = call(MetricSet, self.metric, "metric", classes=self.classes)
+            return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
 
     def protocol(self) -> str:
         """How the scores came about, for people."""

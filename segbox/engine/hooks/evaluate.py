@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @HOOKS.register
 class Evaluate(Hook):
-    """Every `interval` steps and after the last one. `best.pt` is the checkpoint with the highest `best` score."""
+    """Every `interval` steps and after the last one. `best.pt` is the checkpoint with the highest `best` score.
+
+    A resumed run begins with the evaluation of its step, if that was due and did not come to its end.
+    """
 
     def __init__(self, interval: int, best: str | None = "mIoU") -> None:
         self.interval = checked_interval(interval)
@@ -42,8 +45,9 @@ class Evaluate(Hook):
                 f" {', '.join(name for name in known if '/' not in name)}, and of a class: IoU/{runner.classes[0]}"
             )
 
-    def after_step(self, runner: Runner) -> None:
-        if runner.step % self.interval == 0 or runner.step == runner.max_steps:
+    def evaluate(self, runner: Runner) -> None:
+        is_due = runner.step % self.interval == 0 or runner.step == runner.max_steps
+        if is_due and 0 < runner.step != runner.scored_step:
             runner.evaluate()
 
     def after_eval(self, runner: Runner, scores: dict[str, float]) -> None:
