@@ -17,7 +17,8 @@ from torch import Tensor
 
 from segbox import __version__
 from segbox.differences import changes
-from segbox.errors import LEAD_SECONDS, UserError
+from segbox.ending import LEAD_SECONDS
+from segbox.errors import UserError
 from segbox.launch import LAUNCHERS, launch, meeting_point, number
 
 LONGEST_TIMEOUT = 365 * 24 * 60  # minutes

@@ -1,16 +1,9 @@
-"""What a user can do wrong, as exceptions, and how a tool ends on them: one message, exit status 2."""
+"""What a user can do wrong, as exceptions, and texts for their messages."""
 
 import difflib
-import io
-import os
-import sys
-import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 
-LEAD_SECONDS = 3
-LONGEST_LINE = 5000  # of a message
 MOST_BITS = 1000  # of a whole number that is written out
 UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # kinds of characters: of control, halves of others, breaks of lines
 TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # characters that turn the direction of what follows
@@ -85,43 +78,3 @@ def _pieces(value: object, longest: int) -> Iterator[str]:
         yield f"{type(value).__name__}{tuple(value.shape)}"
     else:
         yield repr(value)
-
-
-def tell(message: str) -> None:
-    """To stderr. Of several processes the first has a lead: what all of them met is told once."""
-    rank = os.environ.get("RANK", "0")
-    if rank != "0":
-        time.sleep(LEAD_SECONDS)  # the launcher ends the others meanwhile
-    text = "\n".join(map(_cut, printable(message, keep="\n").split("\n")))
-    place = f" in process {printable(rank)}" if rank != "0" else ""
-    print(f"error{place}: {text}", file=sys.stderr, flush=True)
-
-
-def _cut(line: str) -> str:
-    """Its begin and its end, where it is too long to be read."""
-    left_out = len(line) - LONGEST_LINE
-    if left_out <= 0:
-        return line
-    return f"{line[: LONGEST_LINE // 2]} ... ({left_out} characters) ... {line[-LONGEST_LINE // 2 :]}"
-
-
-@contextmanager
-def ends_with_a_message() -> Iterator[None]:
-    """The frame of every tool: a user's mistake ends in one readable message and exit status 2."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # what its encoding lacks is spelled out, and ends no tool
-    try:
-        yield
-    except BrokenPipeError:  # `| head` has seen enough; Python's own flush at the end must not complain again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
-    except (UserError, OSError) as error:
-        tell(str(error))
-        raise SystemExit(2) from None
-    except MemoryError as error:
-        last = (str(error).splitlines() or ["Python got no more"])[-1]  # a data worker's comes with its stack trace
-        tell(f"there is not enough memory: {last}")
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None

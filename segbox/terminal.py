@@ -11,10 +11,19 @@ class TerminalLines(logging.StreamHandler):
     """Lines for the terminal, as long as there is one."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        if is_closed(sys.exc_info()[1]):
+        if isinstance(sys.exc_info()[1], OSError):  # closed, or a file on a full disk
             silence(self.stream)
         else:
             super().handleError(record)
+
+
+class OutputLines(logging.StreamHandler):
+    """Lines of a tool that is run for what it prints: where they cannot be written, it ends."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if isinstance(sys.exc_info()[1], OSError):
+            raise
+        super().handleError(record)
 
 
 def is_closed(error: BaseException | None) -> bool:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "segbox"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # What tools import to read arguments; none of it imports torch.
-BELOW_TORCH = {"registry", "config", "literals", "errors", "machine", "launch", "differences", "terminal"}
+BELOW_TORCH = {"registry", "config", "literals", "errors", "machine", "launch", "differences", "terminal", "ending"}
 SHARED = {*BELOW_TORCH, "distributed"}
 MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "losses")}
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own

@@ -7,11 +7,18 @@ tools/predict.py CONFIG CHECKPOINT VOCdevkit/test --out results --save submit   
 tools/predict.py CONFIG CHECKPOINT "shots/*.png"        tools/predict.py CONFIG CHECKPOINT street.mp4
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 from pathlib import Path
 
-from segbox.config import load_config
-from segbox.errors import ends_with_a_message
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
 
 KINDS = ("mask", "color", "overlay", "probs", "submit")
 
@@ -46,6 +53,9 @@ def kinds(text: str) -> tuple[str, ...]:
 
 def main() -> None:
     args = parse()
+
+    from segbox.config import load_config
+
     config = load_config(args.config, args.cfg_options)
 
     from segbox.engine.build import choose_device, require, start_logging

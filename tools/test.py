@@ -7,13 +7,20 @@ tools/test.py CONFIG CHECKPOINT --mode val --crop-size 480        # a centre cro
 tools/test.py CONFIG CHECKPOINT --submit predictions              # for the data set's official server
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 import logging
 from pathlib import Path
 from typing import Any
 
-from segbox.config import load_config
-from segbox.errors import ends_with_a_message
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
 
 logger = logging.getLogger("segbox")
 SCORES = ("mIoU", "mDice", "mFscore", "mBIoU", "imageIoU", "ECE")
@@ -93,6 +100,9 @@ def without_effect(args: argparse.Namespace, test: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     args = parse()
+
+    from segbox.config import load_config
+
     config = load_config(args.config, args.cfg_options)
     config["test"], config["metric"] = asked(args, config)
 

@@ -12,11 +12,18 @@ does nothing.
 A run that its launcher starts again (torchrun's --max-restarts, a requeueing Slurm) goes on from the newest by itself.
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 from pathlib import Path
 
-from segbox.config import load_with_origins
-from segbox.errors import ends_with_a_message
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
 
 
 def parse() -> argparse.Namespace:
@@ -42,6 +49,9 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
+
+    from segbox.config import load_with_origins
+
     config, origins = load_with_origins(args.config, args.cfg_options)
     if args.seed is not None:
         config.seed = args.seed

@@ -35,7 +35,7 @@ from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
 from segbox.registry import HOOKS, call, check_type, import_extensions
-from segbox.terminal import TerminalLines
+from segbox.terminal import OutputLines, TerminalLines
 
 logger = logging.getLogger("segbox")
 MOST_IMAGES = 1_000_000  # of a step
@@ -249,7 +249,7 @@ def start_logging(work_dir: Path | None = None) -> None:
     if launch().rank:
         logger.addHandler(logging.NullHandler())
         return
-    terminal = (logging.StreamHandler if work_dir is None else TerminalLines)(sys.stdout)
+    terminal = (OutputLines if work_dir is None else TerminalLines)(sys.stdout)
     terminal.setFormatter(Printable("%(message)s"))
     logger.addHandler(terminal)
     if work_dir is not None:
