@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,33 +32,43 @@ def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
     except (OSError, RuntimeError) as error:
         raise unwritten(path, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        remove(partial)
 
 
 def link(path: Path, name: str) -> Path:
     """Give a checkpoint a second name in its folder, without a second copy of its bytes where the disk knows links."""
-    partial = path.with_name(f".{name}.partial")
-    partial.unlink(missing_ok=True)
+    target, partial = path.with_name(name), path.with_name(f".{name}.partial")
     try:
-        os.link(path, partial)
-    except OSError:  # mounted cloud drives, exFAT
-        _copy(path, partial)
-    return partial.replace(path.with_name(name))
-
-
-def _copy(path: Path, target: Path) -> None:
-    try:
-        shutil.copyfile(path, target)
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(path, partial)
+        except OSError:  # mounted cloud drives, exFAT
+            shutil.copyfile(path, partial)
+        return partial.replace(target)
     except OSError as error:
-        target.unlink(missing_ok=True)
+        remove(partial)
         raise unwritten(target, error) from error
+
+
+def remove(path: Path) -> None:
+    """A file that is not needed any more. Where that fails (a disk that can only be read), another error says why."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def unwritten(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(
-        f"{path} could not be written: {first_line(error)}. The checkpoints from before are whole;"
+        f"{path} could not be written: {reason_of(error)}. The checkpoints from before are whole;"
         " make room or choose another --work-dir, then go on with --resume"
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """What the system said: PyTorch meets its error while it writes, and then raises another, of positions."""
+    seen: BaseException | None = error
+    while seen is not None and not (isinstance(seen, OSError) and seen.strerror):
+        seen = seen.__cause__ or seen.__context__
+    return first_line(error) if seen is None else seen.strerror
 
 
 def read_run(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy
 import torch
 
 from segbox import __version__, distributed
-from segbox.engine.checkpoint import BEST, LAST, newest_whole, numbered, read_run
+from segbox.engine.checkpoint import BEST, LAST, newest_whole, numbered, read_run, remove
 from segbox.errors import CheckpointError, ConfigError
 
 logger = logging.getLogger("segbox")
@@ -47,7 +47,7 @@ def only_run_in(work_dir: Path) -> Iterator[None]:
         work_dir.mkdir(parents=True, exist_ok=True)
         file = (work_dir / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--work-dir {work_dir}: cannot be written to ({error.strerror}); choose another") from error
+        raise not_writable(work_dir, error) from error
     with file:
         if not lock(file):
             file.seek(0)
@@ -55,15 +55,21 @@ def only_run_in(work_dir: Path) -> Iterator[None]:
                 f"another run is at work in {work_dir} ({file.read().strip() or 'it does not say which'}); wait for"
                 " its end, stop it, or choose another --work-dir"
             )
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now()}\n")
-        file.flush()
-        for rest in work_dir.glob(".*.partial"):  # of a run that was killed while it wrote
-            rest.unlink()
+        try:
+            os.truncate(file.fileno(), 0)
+            os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}, since {now()}\n".encode())
+            for rest in work_dir.glob(".*.partial"):  # of a run that was killed while it wrote
+                rest.unlink()
+        except OSError as error:
+            raise not_writable(work_dir, error) from error
         try:
             yield
         finally:
-            Path(file.name).unlink(missing_ok=True)
+            remove(Path(file.name))
+
+
+def not_writable(work_dir: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"--work-dir {work_dir}: cannot be written to ({error.strerror}); choose another")
 
 
 def lock(file: Any) -> bool:
