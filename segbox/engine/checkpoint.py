@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from segbox.errors import CheckpointError
+from segbox.errors import CheckpointError, short
 from segbox.models.weights import first_line, read_checkpoint
 
 LAST = "last.pt"
@@ -18,6 +18,7 @@ BEST = "best.pt"
 PARTS = ("step", "model", "optimizer", "hooks")  # what a checkpoint of a run has, and a bare weight file has not
 COUNTS = ("step", "draws", "skipped", "scored_step")
 DICTS = ("model", "ema", "optimizer", "scaler", "hooks")
+PLAIN = ("config", "classes", "palette", "segbox")
 
 
 def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
@@ -81,11 +82,29 @@ def read_run(path: Path) -> dict[str, Any]:
             " to begin from its weights use --cfg-options model.weights=PATH"
         )
     wrong = [name for name in COUNTS if not is_count(content.get(name, 0))]
-    wrong += [name for name in DICTS if not isinstance(content.get(name, {}), Mapping)]
+    wrong += [name for name in DICTS if not has_names(content.get(name, {}))]
+    wrong += [name for name in PLAIN if not is_plain(content.get(name))]
     if wrong:
-        value = repr(content[wrong[0]])[:40]
+        value = short(content[wrong[0]], 40)
         raise CheckpointError(f"{path}: no run can go on from it: its {wrong[0]!r} is {value}. Take another checkpoint")
+    unnamed = [name for name, state in content["hooks"].items() if not has_names(state)]
+    if unnamed:
+        value = short(content["hooks"][unnamed[0]], 40)
+        raise CheckpointError(f"{path}: no run can go on from it: its 'hooks' say {value}. Take another checkpoint")
     return dict(content)
+
+
+def has_names(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+
+
+def is_plain(value: Any) -> bool:
+    """Of what configs hold: no tensors, which cannot be compared as numbers can."""
+    if isinstance(value, Mapping):
+        return all(map(is_plain, (*value.keys(), *value.values())))
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def is_count(value: Any) -> bool:

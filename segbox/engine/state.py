@@ -10,7 +10,7 @@ from segbox import __version__
 from segbox.differences import changes
 from segbox.engine.optim import load_optimizer_state, optimizer_state
 from segbox.engine.sharding import divided
-from segbox.errors import CheckpointError
+from segbox.errors import CheckpointError, short
 from segbox.models.weights import load_weights, refuse_spoilt
 
 if TYPE_CHECKING:
@@ -46,11 +46,16 @@ def put_back(runner: Runner, path: Path, content: Mapping[str, Any]) -> None:
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     runner.resumed_average = content.get("ema")
-    if runner.scaler.is_enabled() and content["scaler"]:
+    if runner.scaler.is_enabled() and content.get("scaler"):
+        if not is_of_scaler(content["scaler"], runner.scaler.state_dict()):
+            raise CheckpointError(f"{path}: its 'scaler' is {short(content['scaler'])}, which is none of a run in fp16")
         runner.scaler.load_state_dict(content["scaler"])
     for name, state in content["hooks"].items():
         if name in runner.hooks and state:
-            runner.hooks[name].load_state_dict(state)
+            try:
+                runner.hooks[name].load_state_dict(state)
+            except CheckpointError as error:
+                raise CheckpointError(f"{path}: hooks.{name}: {error}") from error
     runner.step = content["step"]
     runner.draws = content.get("draws", runner.step * runner.batch_size)
     runner.scored_step = content.get("scored_step", runner.step)  # older versions saved a step after evaluating it
@@ -60,3 +65,8 @@ def put_back(runner: Runner, path: Path, content: Mapping[str, Any]) -> None:
         runner.log(f"changed since that checkpoint: {change}")
     if runner.step >= runner.max_steps:
         runner.log(f"there is nothing left to train: {runner.step} of {runner.max_steps} steps are done")
+
+
+def is_of_scaler(state: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Numbers by the same names."""
+    return state.keys() == own.keys() and all(type(value) is type(own[name]) for name, value in state.items())

@@ -13,9 +13,10 @@ import torch
 from terminaltables import AsciiTable
 from torch import Tensor, nn
 
-from segbox.errors import CheckpointError, printable
-from segbox.models.bombs import refuse_bombs
+from segbox.errors import CheckpointError, printable, short
+from segbox.models.bombs import refuse_bombs, refuse_knots
 
+LONGEST_NAME = 200  # of a tensor, in a table
 logger = logging.getLogger("segbox")
 
 
@@ -28,7 +29,7 @@ def read_checkpoint(path: str | Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what PyTorch thinks of the format is no news to the user
-            return torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if named:
@@ -44,6 +45,8 @@ def read_checkpoint(path: str | Path) -> Any:
             kind = "a truncated or damaged checkpoint" if file.read(2) == b"PK" else "no checkpoint"
         reason = first_line(error).split(". ")[0]
         raise CheckpointError(f"{path}: is {kind} ({path.stat().st_size} bytes): {reason}") from None
+    refuse_knots(path, content)
+    return content
 
 
 def read_weights(path: str | Path, prefix: str = "") -> dict[str, Tensor]:
@@ -54,7 +57,8 @@ def read_weights(path: str | Path, prefix: str = "") -> dict[str, Tensor]:
             content = content[key]
     if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{path}: holds no weights (a dict of names and tensors), but {type(content).__name__}")
-    weights = {str(name).removeprefix("module."): value for name, value in content.items() if isinstance(value, Tensor)}
+    named = {name if isinstance(name, str) else short(name): value for name, value in content.items()}
+    weights = {name.removeprefix("module."): value for name, value in named.items() if isinstance(value, Tensor)}
     if prefix and any(name.startswith(prefix) for name in weights):
         return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     return weights
@@ -76,7 +80,7 @@ class Fit:
         lines = [["tensor", "in the file", "in the model", "why it does not fit"]]
         lines += [[name, size(a), size(b), "another shape"] for name, a, b in self.resized[:rows]]
         lines += [[name, "-", "yes", "not in the file"] for name in self.missing[:rows]]
-        lines += [[printable(name), "yes", "-", "not in the model"] for name in self.unused[:rows]]
+        lines += [[printable(name[:LONGEST_NAME]), "yes", "-", "not in the model"] for name in self.unused[:rows]]
         left = sum(max(0, len(group) - rows) for group in (self.resized, self.missing, self.unused))
         tail = f"\n(and {left} more)" if left else ""
         return (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbox.engine.checkpoint import BEST
 from segbox.engine.metric_set import EXTRA, MetricSet
-from segbox.errors import ConfigError, did_you_mean
+from segbox.errors import CheckpointError, ConfigError, did_you_mean, short
 from segbox.registry import HOOKS
 
 from .hook import Hook, checked_interval
@@ -62,4 +62,7 @@ class Evaluate(Hook):
         return {"highest": self.highest, "highest_step": self.highest_step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.highest, self.highest_step = state["highest"], state["highest_step"]
+        highest, step = state.get("highest"), state.get("highest_step")
+        if not isinstance(highest, float | int | None) or type(step) is not int:
+            raise CheckpointError(f"its best score is {short(highest)}, at step {short(step)}")
+        self.highest, self.highest_step = highest, step
