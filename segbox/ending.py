@@ -15,6 +15,7 @@ LEAD_SECONDS = 3
 LONGEST_LINE = 5000  # of a message
 INTERRUPTED, OUTPUT_CLOSED = 130, 141  # as a shell names the ends by SIGINT and SIGPIPE
 PACKAGES = ("torch", "torchvision", "numpy", "cv2", "addict", "yapf", "terminaltables")  # as they are imported
+SIGNS_OF_NO_MEMORY = ("can't allocate memory", "(-4:Insufficient memory)", "CUDA out of memory")
 STDOUT = 1
 ROOT = Path(__file__).parents[1]
 
@@ -55,13 +56,22 @@ def told(error: BaseException) -> int | None:
             f"{sys.executable} has no package {error.name!r}. Install segbox with all that it needs:"
             f" {sys.executable} -m pip install {f'-e {ROOT}' if (ROOT / 'setup.py').exists() else 'segbox'}"
         )
-    if isinstance(error, MemoryError):
-        last = (str(error).splitlines() or ["Python got no more"])[-1]  # a data worker's comes with its stack trace
-        error = UserError(f"there is not enough memory: {last}")
+    if lack := lack_of_memory(error):
+        error = UserError(f"there is not enough memory: {lack}")
     if not isinstance(error, UserError | OSError):
         return None
     tell(str(error))
     return 2
+
+
+def lack_of_memory(error: BaseException) -> str:
+    """What Python, OpenCV or PyTorch says of it; empty if the error is another."""
+    lines = str(error).splitlines()
+    if isinstance(error, MemoryError):
+        return (lines or ["Python got no more"])[-1]  # a data worker's comes with its stack trace
+    is_told = isinstance(error, Exception) and not isinstance(error, UserError | OSError)
+    said = [line for line in lines if is_told and any(sign in line for sign in SIGNS_OF_NO_MEMORY)]
+    return said[-1] if said else ""
 
 
 def is_interrupt(error: BaseException | None) -> bool:

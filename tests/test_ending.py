@@ -185,3 +185,24 @@ def test_streams_that_were_closed_lead_nowhere(tmp_path):
         assert done.returncode == 0 and "Error" not in done.stderr, closed
         assert (tmp_path / "file").read_text() == "written"
     assert shell(f"{sys.executable} {ROOT}/tools/show_config.py {tmp_path}/none.py >&- 2>&-").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            RuntimeError("[enforce fail at alloc] DefaultCPUAllocator: can't allocate memory: 9 bytes\nframe #0"),
+            "9 bytes",
+        ),
+        (
+            RuntimeError("Caught in a worker\n  line 3\nerror: (-4:Insufficient memory) Failed to allocate 9 bytes"),
+            "9 bytes",
+        ),
+        (RuntimeError("CUDA out of memory. Tried to allocate 9 GiB"), "9 GiB"),
+    ],
+)
+def test_what_libraries_say_of_memory_is_told_in_a_line(error, said, capsys):
+    with pytest.raises(SystemExit) as end, ends_with_a_message():
+        raise error
+    told = capsys.readouterr().err
+    assert end.value.code == 2 and told.startswith("error: there is not enough memory: ") and told.endswith(f"{said}\n")

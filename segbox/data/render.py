@@ -9,7 +9,10 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.data.placement import Placement, Size, whole
 from segbox.data.sample import Sample
+from segbox.errors import ConfigError
+from segbox.machine import too_large
 
+BYTES_PER_PIXEL = 4  # of an image of three bytes and its label, at least
 FILL = 0  # the colour outside the image
 CV2_DTYPES = {np.dtype(name) for name in ("uint8", "uint16", "int16", "float32", "float64")}
 
@@ -31,6 +34,8 @@ def render(sample: Sample) -> Sample:
     done = {key: value for key, value in sample.items() if key != "placement"}
     if placement.is_identity and placement.size == sample["image"].shape[:2]:
         return done
+    if why := too_large(*placement.size, BYTES_PER_PIXEL):
+        raise ConfigError(f"{sample['path']}: the pipeline makes it too large: {why}. Say smaller sizes or ratios")
     done["image"] = render_image(sample["image"], placement)
     if "label" in sample:
         done["label"] = render_label(sample["label"], placement)

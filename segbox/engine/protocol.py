@@ -11,12 +11,14 @@ from torch import nn
 from segbox import distributed
 from segbox.config import Config
 from segbox.data.loader import Loader, build_dataset, val_loader
+from segbox.data.render import BYTES_PER_PIXEL
 from segbox.data.sample import Item
 from segbox.engine.evaluation import Watch, evaluate
 from segbox.engine.metric_set import MetricSet
 from segbox.engine.progress import with_progress
 from segbox.engine.runner import AMP
 from segbox.errors import ConfigError
+from segbox.machine import too_large
 from segbox.models.inference import build_predict, pair
 from segbox.registry import call
 
@@ -57,6 +59,8 @@ class Evaluation:
         if not is_crop:
             return {**val, "transform_labels": False}, "data.val"
         height, width = pair(self.test.get("window", (512, 512)))
+        if why := too_large(height, width, BYTES_PER_PIXEL):
+            raise ConfigError(f"test.window (--crop-size): {why}")
         pipeline = [dict(type="Resize", short=min(height, width)), dict(type="CenterCrop", size=(height, width))]
         return {**val, "transform_labels": True, "pipeline": pipeline}, "data.val"
 
