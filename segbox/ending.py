@@ -16,7 +16,7 @@ LONGEST_LINE = 5000  # of a message
 INTERRUPTED, OUTPUT_CLOSED = 130, 141  # as a shell names the ends by SIGINT and SIGPIPE
 PACKAGES = ("torch", "torchvision", "numpy", "cv2", "addict", "yapf", "terminaltables")  # as they are imported
 SIGNS_OF_NO_MEMORY = ("can't allocate memory", "(-4:Insufficient memory)", "CUDA out of memory")
-STDOUT = 1
+STDOUT, OUTPUT = 1, "standard output"
 ROOT = Path(__file__).parents[1]
 
 
@@ -58,6 +58,8 @@ def told(error: BaseException) -> int | None:
         )
     if lack := lack_of_memory(error):
         error = UserError(f"there is not enough memory: {lack}")
+    if isinstance(error, OSError) and error.filename is None and is_of_output(error):
+        error = OSError(error.errno, error.strerror, OUTPUT)
     if not isinstance(error, UserError | OSError):
         return None
     tell(str(error))
@@ -131,11 +133,20 @@ def reader_has_ended() -> bool:
     return bool(watch.poll(0))
 
 
+def is_of_output(error: OSError) -> bool:
+    """Whether stdout refuses an end of line for the same reason: an error while something is printed names no file."""
+    try:
+        os.write(STDOUT, b"\n")
+    except OSError as again:
+        return again.errno == error.errno
+    return False
+
+
 def flush_output() -> None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        raise OSError(error.errno, error.strerror, "standard output") from None
+        raise OSError(error.errno, error.strerror, OUTPUT) from None
 
 
 def give_up_broken_output() -> None:

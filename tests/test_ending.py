@@ -149,12 +149,16 @@ def test_a_module_that_a_user_lacks_is_no_matter_of_installing_segbox():
         raise ModuleNotFoundError("No module named 'own'", name="own")
 
 
-def test_an_output_that_is_full_is_named():
+@pytest.mark.parametrize("option", [[], ["-u"]])
+@pytest.mark.parametrize("code", ["print('x')", "print('x' * 10**5)"])
+def test_an_output_that_is_full_is_named(code, option):
     with open("/dev/full", "w") as full:
-        done = framed("print('x')", stdout=full)
+        done = framed(code, option, stdout=full)
         assert (done.returncode, done.stderr) == (2, "error: [Errno 28] No space left on device: 'standard output'\n")
-        done = framed("print('x' * 10**5)", stdout=full)
-        assert done.returncode == 2 and "No space left on device" in done.stderr and "Exception" not in done.stderr
+
+
+def test_a_mistake_is_told_though_the_output_is_full():
+    with open("/dev/full", "w") as full:
         done = framed("print('x'); raise UserError('a mistake')", stdout=full)
         assert (done.returncode, done.stderr) == (2, "error: a mistake\n")
 
