@@ -1,8 +1,11 @@
 """The processes of a run, as torchrun starts them. Alone, every function is the obvious no-op."""
 
+import hashlib
+import math
 import os
+import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +15,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from segbox.errors import LEAD_SECONDS, UserError
+from segbox import __version__
+from segbox.differences import changes
+from segbox.ending import LEAD_SECONDS
+from segbox.errors import UserError
+from segbox.launch import LAUNCHERS, launch, meeting_point, number
 
+LONGEST_TIMEOUT = 365 * 24 * 60  # minutes
+ADDRESS_SECONDS = 20  # a cluster may start a machine before it knows the name of another
 LAST_WORD_SECONDS = LEAD_SECONDS + 3  # for the process that met the mistake to tell it
 SIGNS_OF_LOSS = (  # what gloo and NCCL say in a process that has lost another
     "Connection closed by peer",
@@ -42,28 +51,39 @@ def is_main() -> bool:
 
 
 def local_rank() -> int:
-    return int(os.environ.get("LOCAL_RANK", 0))
+    """Which GPU of its machine is this process's own."""
+    own = launch()
+    if own.local_rank is None and own.world_size > 1:
+        raise UserError(
+            "LOCAL_RANK is not set in the environment: with several processes it says which GPU of its machine each"
+            f" takes (0, 1, ...). {LAUNCHERS}; or give each process a --device of its own, such as cuda:1"
+        )
+    return own.local_rank or 0
 
 
 def restarts() -> int:
     """How many times a launcher (torchrun's `--max-restarts`, a requeueing Slurm) has started this run again."""
-    return sum(int(os.environ.get(name, 0)) for name in ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"))
+    return sum(number(name) or 0 for name in ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"))
 
 
 @contextmanager
-def process_group(device: torch.device, timeout_minutes: float = 30, log: Path | None = None) -> Iterator[None]:
-    """Join the group that torchrun describes in the environment; without one, stay alone.
+def process_group(
+    device: torch.device, timeout_minutes: float = 30, log: Path | None = None, said: Mapping[str, Any] | None = None
+) -> Iterator[None]:
+    """Join the group that a launcher describes in the environment; without one, stay alone.
 
-    A process that waits longer than `timeout_minutes` for another ends with a message that names it, and `log`.
+    A process that waits longer than `timeout_minutes` for another ends with a message that names it, and `log`. What is
+    `said` (config, options) must be the same in all processes.
     """
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    patience = patience_of(timeout_minutes)
+    if launch().world_size == 1:
         yield
         return
-    patience = timedelta(minutes=timeout_minutes)
-    store, own, count = next(dist.rendezvous("env://", timeout=patience))
+    store, own, count = meet(patience)
     store = dist.PrefixStore(attempt(), store)
     dist.init_process_group(backend_of(device), store=store, rank=own, world_size=count, timeout=patience)
     try:
+        refuse_unlike({"versions": {"segbox": __version__, "torch": torch.__version__}, **(said or {})})
         yield
     except RuntimeError as error:
         if not any(sign in str(error) for sign in SIGNS_OF_LOSS):
@@ -79,6 +99,63 @@ def process_group(device: torch.device, timeout_minutes: float = 30, log: Path |
 def backend_of(device: torch.device) -> str:
     """Numbers on the CPU (flags, counts) always go by gloo; tensors on a GPU by NCCL."""
     return "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+
+
+def patience_of(minutes: float) -> timedelta:
+    if not 0 < minutes <= LONGEST_TIMEOUT:  # NaN neither
+        raise UserError(f"--timeout {minutes:g}: expected minutes, more than 0 and up to {LONGEST_TIMEOUT} (a year)")
+    return timedelta(milliseconds=math.ceil(minutes * 60_000))
+
+
+def meet(patience: timedelta) -> tuple[dist.Store, int, int]:
+    """The store that all processes share, this one's number, and how many they are."""
+    address, port = meeting_point()
+    await_address(address, port, min(ADDRESS_SECONDS, patience.total_seconds()))
+    try:
+        return next(dist.rendezvous("env://", timeout=patience))
+    except dist.DistError as error:
+        text = " ".join(str(error).split())
+        if "EADDRINUSE" in text:
+            raise UserError(
+                f"MASTER_PORT={port} is in use on this machine, by another run or another program; choose another"
+                " MASTER_PORT for all processes (tools/dist_train.sh on one machine finds a free one)"
+            ) from error
+        raise UserError(
+            f"the {launch().world_size} processes of this run did not meet at {address}, port {port} (MASTER_ADDR,"
+            f" MASTER_PORT) within {patience.total_seconds() / 60:g} minutes: {text[:300]}. See that all are started,"
+            " that the address is that of process 0's machine, and that nothing keeps the port closed"
+        ) from error
+
+
+def await_address(address: str, port: int, seconds: float) -> None:
+    """PyTorch would ask for an unknown name until its timeout."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            socket.getaddrinfo(address, port)
+            return
+        except (OSError, UnicodeError) as error:  # UnicodeError: no name at all, such as "a..b"
+            if time.monotonic() >= until:
+                raise UserError(
+                    f"MASTER_ADDR={address!r}: no machine is known by this name ({error}); it is the name or IP address"
+                    " of the machine where process 0 runs"
+                ) from error
+        time.sleep(min(1.0, seconds))
+
+
+def refuse_unlike(said: Mapping[str, Any]) -> None:
+    """Each process reads its own files and options: on several machines they may be others."""
+    if len(set(gather(hashlib.sha256(repr(said).encode()).hexdigest()))) == 1:
+        return
+    first, *others = gather(said)
+    for other_rank, other in enumerate(others, 1):
+        if found := changes(first, other):
+            more = f" ({len(found)} values differ)" if len(found) > 1 else ""
+            raise UserError(
+                f"process {other_rank} was started with other settings than process 0: {found[0]}{more}. All"
+                " processes of a run need the same config, options and versions; see that the files are the same on all"
+                " machines"
+            )
 
 
 def attempt() -> str:

@@ -1,16 +1,10 @@
-"""What a user can do wrong, as exceptions, and how a tool ends on them: one message, exit status 2."""
+"""What a user can do wrong, as exceptions, and texts for their messages."""
 
 import difflib
-import io
-import os
-import sys
-import time
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 
-LEAD_SECONDS = 3
-LONGEST_LINE = 5000  # of a message
+MOST_BITS = 1000  # of a whole number that is written out
 UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # kinds of characters: of control, halves of others, breaks of lines
 TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # characters that turn the direction of what follows
 
@@ -52,45 +46,35 @@ def printable(text: object, keep: str = "") -> str:
     return "".join(c if c in keep or is_seen(c) else ascii(c)[1:-1] for c in str(text))
 
 
-def tell(message: str) -> None:
-    """To stderr. Of several processes the first has a lead: what all of them met is told once."""
-    rank = int(os.environ.get("RANK", 0))
-    if rank:
-        time.sleep(LEAD_SECONDS)  # the launcher ends the others meanwhile
-    text = "\n".join(map(_cut, printable(message, keep="\n").split("\n")))
-    print(f"error{f' in process {rank}' if rank else ''}: {text}", file=sys.stderr, flush=True)
+def short(value: object, longest: int = 60) -> str:
+    """Its repr, cut: made piece by piece, as what a checkpoint holds may contain itself, or print as 2^40 items."""
+    text = ""
+    for piece in _pieces(value, longest):
+        text += piece
+        if len(text) > longest:
+            return f"{text[: longest - 3]}..."
+    return text
 
 
-def _cut(line: str) -> str:
-    """Its begin and its end, where it is too long to be read."""
-    left_out = len(line) - LONGEST_LINE
-    if left_out <= 0:
-        return line
-    return f"{line[: LONGEST_LINE // 2]} ... ({left_out} characters) ... {line[-LONGEST_LINE // 2 :]}"
-
-
-@contextmanager
-def ends_with_a_message() -> Iterator[None]:
-    """The frame of every tool: a user's mistake ends in one readable message and exit status 2."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # what its encoding lacks is spelled out, and ends no tool
-    try:
-        yield
-    except BrokenPipeError:  # `| head` has seen enough; Python's own flush at the end must not complain again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
-    except (UserError, OSError) as error:
-        tell(str(error))
-        raise SystemExit(2) from None
-    except MemoryError as error:
-        last = (str(error).splitlines() or ["Python got no more"])[-1]  # a data worker's comes with its stack trace
-        tell(f"there is not enough memory: {last}")
-        raise SystemExit(2) from None
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # PyTorch's, of a GPU; without importing PyTorch
-            raise
-        tell(f"there is not enough memory: {(str(error).splitlines() or ['a GPU has no more'])[0]}")
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+def _pieces(value: object, longest: int) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield "{"
+        for number, (key, inner) in enumerate(value.items()):
+            yield from (", " if number else "", *_pieces(key, longest), ": ")
+            yield from _pieces(inner, longest)
+        yield "}"
+    elif isinstance(value, list | tuple | set | frozenset):
+        begin, end = "()" if isinstance(value, tuple) else "[]" if isinstance(value, list) else "{}"
+        yield begin
+        for number, inner in enumerate(value):
+            yield ", " if number else ""
+            yield from _pieces(inner, longest)
+        yield f",{end}" if end == ")" and len(value) == 1 else end
+    elif isinstance(value, str | bytes | bytearray):
+        yield repr(value[:longest])
+    elif isinstance(value, int) and value.bit_length() > MOST_BITS:
+        yield f"a whole number of {value.bit_length()} bits"
+    elif hasattr(value, "shape") and hasattr(value, "dtype"):  # without its numbers
+        yield f"{type(value).__name__}{tuple(value.shape)}"
+    else:
+        yield repr(value)

@@ -7,7 +7,7 @@ import pytest
 from segbox.data.datasets.shapes import ShapesDataset
 from segbox.data.loader import train_loader
 from segbox.data.statistics import class_frequencies
-from segbox.machine import cores
+from segbox.machine import cores, memory, too_large
 
 
 @pytest.fixture
@@ -32,3 +32,13 @@ def test_without_affinity(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
     assert cores() == 5
+
+
+def test_what_never_fits_is_told_with_the_numbers(monkeypatch):
+    monkeypatch.setattr("segbox.machine.memory", lambda: 2**34)
+    assert too_large(2**16, 2**16, 4) == "" and too_large(10, 10, 4) == ""
+    told = "an image of 65537 x 65536 pixels takes 16 GB; this machine has 16 GB of memory"
+    assert too_large(2**16 + 1, 2**16, 4) == told
+    assert "takes inf GB" in too_large(1e200, 1e200, 4)
+    monkeypatch.undo()
+    assert 2**28 < memory() < 2**60

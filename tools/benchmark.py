@@ -9,14 +9,24 @@ tools/benchmark.py metric                              # counting a class map of
 tools/benchmark.py depthwise --dilation 2              # a depthwise convolution with its gradient: 96 and 960 channels
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 import json
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbox.errors import ConfigError, ends_with_a_message
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
+from segbox.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch

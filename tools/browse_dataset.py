@@ -5,11 +5,20 @@ tools/browse_dataset.py configs/demo/pspnet_r10_shapes.py
 tools/browse_dataset.py CONFIG --split val --num 24 --out sheet.png
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
 from segbox.config import load_config
-from segbox.errors import ConfigError, ends_with_a_message
+from segbox.ending import ends_with_a_message
+from segbox.errors import ConfigError
 from segbox.outputs import claim
 
 
@@ -29,6 +38,7 @@ def main() -> None:
     args = parse()
     if args.num < 1:
         raise ConfigError(f"--num {args.num}: expected 1 or more")
+
     config = load_config(args.config, args.cfg_options)
 
     from segbox.engine.config_check import check_config

@@ -8,13 +8,20 @@ tools/check_dataset.py CONFIG --html report.html                # a page to look
 Exit status: 0 nothing wrong, 1 problems found, 2 wrong usage.
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 import json
-import sys
 from pathlib import Path
 
-from segbox.config import load_config
-from segbox.errors import ConfigError, ends_with_a_message
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
+from segbox.errors import ConfigError
 from segbox.machine import cores
 from segbox.outputs import claim, write_text
 
@@ -70,6 +77,8 @@ def main() -> None:
 
 def from_config(args: argparse.Namespace) -> tuple[dict[str, dict], dict | None]:
     """The data sets, and the model that is to see them, if there is one."""
+    from segbox.config import load_config
+
     config = load_config(args.source, args.cfg_options)
 
     from segbox.engine.config_check import check_config

@@ -11,13 +11,22 @@ again, so an interrupted conversion goes on when started again. Images are linke
 Exit status: 0 all converted, 2 something was wrong.
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 import importlib
 import os
 import textwrap
 from pathlib import Path
 
-from segbox.errors import DataError, ends_with_a_message
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
+from segbox.errors import DataError
 from segbox.machine import cores
 
 OWN = ("name", "source", "target", "workers", "copy", "overwrite", "exif")

@@ -39,6 +39,12 @@ import logging
 import signal
 import sys
 from pathlib import Path
+try:
+    import torch
+except ModuleNotFoundError:
+    print(f"error: {sys.executable} has no package torch; install segbox for it (pip install -e .), or name another"
+          " Python: PYTHON=path/to/python", file=sys.stderr)
+    sys.exit(2)
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main

@@ -8,12 +8,22 @@ tools/get_params.py --grid --markdown      # every backbone x every head
 One multiply-add counts as 2 FLOPs; many papers count it as one.
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from segbox.errors import ConfigError, ends_with_a_message
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
+from segbox.errors import ConfigError
 
 MODELS = {
     "FCN": {"type": "FCN16sHead"},

@@ -9,13 +9,21 @@ train/masks, VOC's layout, and NAME.jpg beside NAME_mask.png. Nothing in the fol
 Exit status: 0 ready to train, 1 written but the data has problems, 2 wrong usage.
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 import os
 import re
-import sys
 from pathlib import Path
 
-from segbox.errors import ConfigError, DataError, did_you_mean, ends_with_a_message
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
+from segbox.errors import ConfigError, DataError, did_you_mean
 from segbox.machine import cores
 from segbox.outputs import claim, whole_file, write_text
 

@@ -7,6 +7,12 @@ tools/list_configs.py --write README.md docs/configs.md  # put the tables betwee
 tools/list_configs.py --check README.md docs/configs.md  # exit status 2 if they are not up to date there
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 import ast
 import os
@@ -15,8 +21,10 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from segbox.config import load_config, shorten
-from segbox.errors import ConfigError, ends_with_a_message
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
+from segbox.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 SENTENCE = re.compile(r"Expected: (.*?)\.(?:\s|$)")
@@ -101,6 +109,8 @@ class Row:
     """What a config says of itself: its docstring, and what it resolves to."""
 
     def __init__(self, path: Path) -> None:
+        from segbox.config import load_config, shorten
+
         text = " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split())
         sentence = SENTENCE.search(text)
         if sentence is None:

@@ -11,11 +11,20 @@ passed over and named at the end.
 Exit status: 0 all were predicted, 2 some were not, or nothing was written.
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
 from segbox.config import load_config
-from segbox.errors import DataError, ends_with_a_message
+from segbox.ending import ends_with_a_message
+from segbox.errors import DataError
 
 KINDS = ("mask", "color", "overlay", "probs", "submit")
 
@@ -50,6 +59,7 @@ def kinds(text: str) -> tuple[str, ...]:
 
 def main() -> None:
     args = parse()
+
     config = load_config(args.config, args.cfg_options)
 
     from segbox.engine.build import choose_device, start_logging

@@ -4,10 +4,18 @@
 tools/show_config.py configs/pspnet/pspnet_r50_ade20k.py --origin --cfg-options data.batch_size=8
 """
 
-import argparse
+import signal
+import sys
 
-from segbox.config import format_config, load_with_origins
-from segbox.errors import ends_with_a_message
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
+import argparse
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
 
 
 def parse() -> argparse.Namespace:
@@ -20,6 +28,9 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
+
+    from segbox.config import format_config, load_with_origins
+
     config, origins = load_with_origins(args.config, args.cfg_options)
     if not args.origin:
         print(format_config(config), end="")

@@ -7,12 +7,22 @@ tools/test.py CONFIG CHECKPOINT --mode val --crop-size 480        # a centre cro
 tools/test.py CONFIG CHECKPOINT --submit predictions              # for the data set's official server
 """
 
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
+
 import argparse
 import logging
+from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
 from segbox.config import load_config
-from segbox.errors import DataError, ends_with_a_message
+from segbox.ending import ends_with_a_message
+from segbox.errors import DataError
 
 logger = logging.getLogger("segbox")
 SCORES = ("mIoU", "mDice", "mFscore", "mBIoU", "imageIoU", "ECE")
@@ -92,6 +102,7 @@ def without_effect(args: argparse.Namespace, test: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     args = parse()
+
     config = load_config(args.config, args.cfg_options)
 
     from segbox import distributed
@@ -109,7 +120,7 @@ def main() -> None:
         logger.info(note)
     files = score_files(args.out) if args.out else []
     device = choose_device(args.device)
-    with distributed.process_group(device):
+    with distributed.process_group(device, said={"config": config.to_dict(), "checkpoint": args.checkpoint}):
         evaluation = Evaluation(config, device, args.amp)
         watch = watchers(evaluation.dataset, args.show_dir, args.worst, args.submit, files)
         model, content = load_model(config, args.checkpoint, len(evaluation.classes))

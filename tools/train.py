@@ -7,14 +7,23 @@ tools/train.py CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
 tools/train.py CONFIG --cfg-options data.batch_size=8 --scale-lr    # the config's own rate, scaled with the batch
 
 data.batch_size is the images of a step over all processes and accumulated parts: their numbers change no rate.
+Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end it after the step under way, with a checkpoint; under nohup, SIGHUP
+does nothing.
 A run that its launcher starts again (torchrun's --max-restarts, a requeueing Slurm) goes on from the newest by itself.
 """
+
+import signal
+import sys
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
 
 import argparse
 from pathlib import Path
 
-from segbox.config import load_with_origins
-from segbox.errors import ends_with_a_message
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
+
+from segbox.ending import ends_with_a_message
 
 
 def parse() -> argparse.Namespace:
@@ -40,6 +49,9 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
+
+    from segbox.config import load_with_origins
+
     config, origins = load_with_origins(args.config, args.cfg_options)
     if args.seed is not None:
         config.seed = args.seed
@@ -66,7 +78,8 @@ def main() -> None:
     recipe = Recipe.of_file(args.config)
     scaled = scale_rate(config, origins, recipe) if args.scale_lr else ""
     device = choose_device(args.device)
-    with distributed.process_group(device, args.timeout, work_dir / "log.txt"), only_run_in(work_dir):
+    said = {"config": config.to_dict(), "--resume": args.resume, "--overwrite": args.overwrite}
+    with distributed.process_group(device, args.timeout, work_dir / "log.txt", said), only_run_in(work_dir):
         resume = resume_after_restart(work_dir, args.resume)
         refuse_foreign_config(work_dir)
         if resume is None and not args.overwrite:

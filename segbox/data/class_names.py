@@ -4,18 +4,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from segbox import IGNORE_INDEX
-from segbox.errors import DataError, is_seen
+from segbox.errors import DataError, is_seen, short
 
 LONGEST = 100  # characters
 
 
 def checked_classes(names: Any, source: object = "classes") -> tuple[str, ...]:
     """Names that a list holds one a line, a table shows and a byte numbers. `source` says where they come from."""
-    if isinstance(names, str) or not isinstance(names, Iterable) or not (names := tuple(names)):
-        raise DataError(f"{source}: expected a list of 1 to {IGNORE_INDEX} different names, got {names!r}")
+    if (
+        isinstance(names, str)
+        or hasattr(names, "dtype")
+        or not isinstance(names, Iterable)
+        or not (names := tuple(names))
+    ):
+        raise DataError(f"{source}: expected a list of 1 to {IGNORE_INDEX} different names, got {short(names)}")
     for number, name in enumerate(names):
         if not isinstance(name, str) or not name.strip() or len(name) > LONGEST or not all(map(is_seen, name)):
-            shown = repr(name)[:LONGEST]
+            shown = short(name, LONGEST)
             raise DataError(
                 f"{source}: class {number} is {shown}; a name is one line of up to {LONGEST} characters that can be"
                 " shown"

@@ -1,7 +1,6 @@
 """From a data set to a stream of batches, with or without worker processes."""
 
 import inspect
-import random
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -9,12 +8,13 @@ from functools import partial
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.wrapper import Shared
+from segbox.data.randomness import seeded_globals
 from segbox.data.sample import Batch, Item, Sample, collate, collate_list
 from segbox.data.sampler import Draw, EndlessSampler, ShardSampler
 from segbox.data.transforms.pipeline import Pipeline, build_pipeline
@@ -122,6 +122,10 @@ class Loader:
 
     A user's mistake met in a worker is carried home as an object and raised here: torch would wrap its message in
     a stack trace. The global random state is left alone.
+
+    Each pass has workers of its own, and ends them when it is over, when it is closed, or when an error ends it. Close
+    a pass that you may leave early: `with closing(iter(loader)) as batches`. Workers that still wait when Python ends
+    would keep it from ending.
     """
 
     def __init__(
@@ -140,24 +144,40 @@ class Loader:
             collate_fn=_GuardedCollate(collate),
             num_workers=min(workers, cores()),  # more of them only wait for each other
             pin_memory=pin_memory,
-            worker_init_fn=_start_worker,
-            persistent_workers=workers > 0 and not isinstance(sampler, EndlessSampler),  # that one is passed once
+            worker_init_fn=start_worker,
             prefetch_factor=2 if workers else None,
             generator=torch.Generator().manual_seed(0),
         )
 
     def __iter__(self) -> Iterator[Any]:
-        for batch in self.batches:
-            if isinstance(batch, _Mistake):
-                try:
+        batches = iter(self.batches)
+        try:
+            for batch in batches:
+                if isinstance(batch, _Mistake):
                     raise batch.error
-                finally:
-                    del batch  # or error, traceback and workers keep each other alive, and ending those takes seconds
-            if batch:  # empty when nothing of an evaluation batch could be read
-                yield batch
+                if batch:  # empty when nothing of an evaluation batch could be read
+                    yield batch
+        finally:
+            end_workers(batches)
 
     def __len__(self) -> int:
         return len(self.batches)
+
+
+def start_worker(worker: int) -> None:
+    cv2.setNumThreads(0)  # the processes are the parallelism; threads on top of them only wait for each other
+    torch.set_num_threads(1)
+    # A signal to the whole process group is for the main process to answer: it saves, and needs its workers until then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def end_workers(batches: Iterator) -> None:
+    """Of one pass over a DataLoader. Torch does it when the iterator is deleted, which a traceback can hold off."""
+    if isinstance(batches, _MultiProcessingDataLoaderIter):
+        batches._shutdown_workers()
 
 
 class _Mistake:
@@ -173,7 +193,8 @@ class _Guarded(Dataset):
 
     def __getitem__(self, draw: Draw) -> Sample | _Mistake | None:
         try:
-            return self.dataset[draw]
+            with seeded_globals(draw):
+                return self.dataset[draw]
         except UserError as error:
             return _Mistake(error)
 
@@ -190,17 +211,6 @@ class _GuardedCollate:
             return self.collate(samples)
         except UserError as error:
             return _Mistake(error)
-
-
-def _start_worker(worker: int) -> None:
-    cv2.setNumThreads(0)  # the processes are the parallelism; threads on top of them only wait for each other
-    torch.set_num_threads(1)
-    # A signal to the whole process group is for the main process to answer: it saves, and needs its workers until then.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(signal.SIGTERM, signal.SIG_DFL))
-    seed = torch.initial_seed() % 2**32
-    random.seed(seed)
-    np.random.seed(seed)
 
 
 def _check_filled(dataset: SegDataset) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from segbox.errors import DataError
+from segbox.errors import DataError, short
 
 Colour = tuple[int, int, int]
 
@@ -38,12 +38,14 @@ def default_palette(num_classes: int) -> list[Colour]:
 def checked_palette(colours: Any, num_classes: int, source: object = "palette") -> list[Colour]:
     """A colour of three bytes for each class."""
     if (
-        not isinstance(colours, Iterable)
+        hasattr(colours, "dtype")
+        or not isinstance(colours, Iterable)
         or len(found := [_as_colour(c) for c in colours]) != num_classes
         or None in found
     ):
         raise DataError(
-            f"{source}: expected {num_classes} colours (red, green, blue) of 0 to 255, one per class, got {colours!r}"
+            f"{source}: expected {num_classes} colours (red, green, blue) of 0 to 255, one per class, got"
+            f" {short(colours)}"
         )
     return found
 

@@ -10,8 +10,10 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.data.placement import Placement, Size, whole
 from segbox.data.sample import Sample
-from segbox.errors import DataError
+from segbox.errors import ConfigError, DataError
+from segbox.machine import too_large
 
+BYTES_PER_PIXEL = 4  # of an image of three bytes and its label, at least
 Colour = np.ndarray  # one number for each channel, of the image's own kind
 CV2_DTYPES = {np.dtype(name) for name in ("uint8", "uint16", "int16", "float32", "float64")}
 
@@ -33,6 +35,8 @@ def render(sample: Sample) -> Sample:
     done = {key: value for key, value in sample.items() if key != "placement"}
     if placement.is_identity and placement.size == image.shape[:2]:
         return done
+    if why := too_large(*placement.size, BYTES_PER_PIXEL):
+        raise ConfigError(f"{sample['path']}: the pipeline makes it too large: {why}. Say smaller sizes or ratios")
     done["image"] = render_image(image, placement, sample.get("fill", 0))
     done["outside"] = Outside(done["image"], placement, image.shape[:2], _outside_of(sample))
     if "label" in sample:

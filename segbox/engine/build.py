@@ -4,8 +4,8 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +26,19 @@ from segbox.engine.optim import build_optimizer
 from segbox.engine.protocol import Evaluation
 from segbox.engine.runner import Runner, steps_of
 from segbox.engine.settings import DataSettings, TrainSettings
-from segbox.engine.sharding import described, shard
+from segbox.engine.sharding import described, in_step, shard
 from segbox.engine.tables import score_table
 from segbox.engine.units import check_images
 from segbox.engine.work_dir import is_cut
 from segbox.errors import ConfigError, printable
+from segbox.launch import launch
 from segbox.literals import as_plain
 from segbox.models.normalization import describe_numbers
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
 from segbox.models.weights import first_line
 from segbox.registry import HOOKS, call
+from segbox.terminal import OutputLines, TerminalLines
 
 logger = logging.getLogger("segbox")
 
@@ -74,8 +76,10 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         rank, world, pin = distributed.rank(), distributed.world_size(), device.type == "cuda"
         return train_loader(dataset, per_process, seed, draw, data.workers, rank, world, pin)
 
-    def score(model: nn.Module) -> dict[str, float]:
-        scores = evaluation(model).compute()
+    def score(model: nn.Module, is_stopped: Callable[[], bool]) -> dict[str, float]:
+        with closing(iter(evaluation.loader)) as own:
+            model, batches = in_step(model, own, is_stopped)
+            scores = evaluation(model, batches=batches).compute()
         if distributed.is_main():
             logger.info("%s", score_table(scores, dataset.classes))
         return scores
@@ -94,6 +98,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         score,
         max_steps=max_steps,
         batch_size=data.batch_size,
+        epoch=len(dataset),
         work_dir=work_dir,
         device=device,
         classes=dataset.classes,
@@ -181,10 +186,10 @@ def start_logging(work_dir: Path | None = None) -> None:
     for old in list(logger.handlers):
         logger.removeHandler(old)
         old.close()
-    if int(os.environ.get("RANK", 0)):
+    if launch().rank:
         logger.addHandler(logging.NullHandler())
         return
-    terminal = logging.StreamHandler(sys.stdout)
+    terminal = (OutputLines if work_dir is None else TerminalLines)(sys.stdout)
     terminal.setFormatter(Printable("%(message)s"))
     logger.addHandler(terminal)
     if work_dir is not None:

@@ -1,9 +1,11 @@
 """Checkpoints on disk: either the whole new one or the old one, never half of one."""
 
 import os
+import re
 import shutil
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segbox.errors import CheckpointError
+from segbox.errors import CheckpointError, short
 from segbox.literals import DEEPEST
 from segbox.models.weights import first_line, read_checkpoint
 
 LAST = "last.pt"
 BEST = "best.pt"
 PARTS = ("step", "model", "optimizer", "hooks")  # what a checkpoint of a run has, and a bare weight file has not
-COUNTS = ("step", "draws", "skipped")
+COUNTS = ("step", "draws", "skipped", "scored_step")
 DICTS = ("model", "ema", "optimizer", "scaler", "hooks")
+PLAIN = ("config", "classes", "palette", "segbox")
 
 
 def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
@@ -41,7 +44,7 @@ def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
     except (OSError, RuntimeError) as error:
         raise unwritten(path, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        remove(partial)
 
 
 def refuse_unreadable(content: Mapping[str, Any]) -> None:
@@ -94,28 +97,38 @@ def first_unreadable(value: Any, place: str) -> tuple[str, Any]:
 
 def link(path: Path, name: str) -> Path:
     """Give a checkpoint a second name in its folder, without a second copy of its bytes where the disk knows links."""
-    partial = path.with_name(f".{name}.partial")
-    partial.unlink(missing_ok=True)
+    target, partial = path.with_name(name), path.with_name(f".{name}.partial")
     try:
-        os.link(path, partial)
-    except OSError:  # mounted cloud drives, exFAT
-        _copy(path, partial)
-    return partial.replace(path.with_name(name))
-
-
-def _copy(path: Path, target: Path) -> None:
-    try:
-        shutil.copyfile(path, target)
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(path, partial)
+        except OSError:  # mounted cloud drives, exFAT
+            shutil.copyfile(path, partial)
+        return partial.replace(target)
     except OSError as error:
-        target.unlink(missing_ok=True)
+        remove(partial)
         raise unwritten(target, error) from error
+
+
+def remove(path: Path) -> None:
+    """A file that is not needed any more. Where that fails (a disk that can only be read), another error says why."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def unwritten(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(
-        f"{path} could not be written: {first_line(error)}. The checkpoints from before are whole;"
+        f"{path} could not be written: {reason_of(error)}. The checkpoints from before are whole;"
         " make room or choose another --work-dir, then go on with --resume"
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """What the system said: PyTorch meets its error while it writes, and then raises another, of positions."""
+    seen: BaseException | None = error
+    while seen is not None and not (isinstance(seen, OSError) and seen.strerror):
+        seen = seen.__cause__ or seen.__context__
+    return first_line(error) if seen is None else seen.strerror
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -128,20 +141,48 @@ def read_run(path: Path) -> dict[str, Any]:
             " to begin from its weights use --cfg-options model.weights=PATH"
         )
     wrong = [name for name in COUNTS if not is_count(content.get(name, 0))]
-    wrong += [name for name in DICTS if not isinstance(content.get(name, {}), Mapping)]
+    wrong += [name for name in DICTS if not has_names(content.get(name, {}))]
+    wrong += [name for name in PLAIN if not is_plain(content.get(name))]
     if wrong:
-        value = repr(content[wrong[0]])[:40]
+        value = short(content[wrong[0]], 40)
         raise CheckpointError(f"{path}: no run can go on from it: its {wrong[0]!r} is {value}. Take another checkpoint")
+    unnamed = [name for name, state in content["hooks"].items() if not has_names(state)]
+    if unnamed:
+        value = short(content["hooks"][unnamed[0]], 40)
+        raise CheckpointError(f"{path}: no run can go on from it: its 'hooks' say {value}. Take another checkpoint")
     return dict(content)
+
+
+def has_names(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+
+
+def is_plain(value: Any) -> bool:
+    """Of what configs hold: no tensors, which cannot be compared as numbers can."""
+    if isinstance(value, Mapping):
+        return all(map(is_plain, (*value.keys(), *value.values())))
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
+def name_of(step: int) -> str:
+    return f"step_{step:08d}.pt"
+
+
+def step_of(path: Path) -> int | None:
+    """The step in a name that `name_of` gives; None for any other name, as a user's copy step_00000003_good.pt has."""
+    found = re.fullmatch(r"step_([0-9]{8,18})\.pt", path.name)
+    return int(found[1]) if found and path.name == name_of(int(found[1])) else None
+
+
 def numbered(work_dir: Path) -> list[Path]:
-    """The checkpoints of a work dir by step, oldest first."""
-    return sorted(work_dir.glob("step_*.pt"))
+    """The checkpoints that a run has numbered in a work dir, by step, oldest first."""
+    return sorted((path for path in work_dir.glob("step_*.pt") if step_of(path) is not None), key=step_of)
 
 
 def newest_whole(work_dir: Path) -> tuple[Path | None, dict[str, Any], list[str]]:

@@ -10,9 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from segbox import IGNORE_INDEX, distributed
+from segbox.data.sample import Batch
 from segbox.errors import TrainingError, UserError
 
 ON_NAN = ("stop", "skip")
+STEPS_WITHOUT_LABELS = 100  # and an epoch: crops of a few labels may miss them by chance
 OUT_OF_MEMORY = (  # where it is not PyTorch's own allocator for GPUs that says it
     "can't allocate memory",
     "CUDA error: out of memory",
@@ -29,6 +32,42 @@ class NotFinite(Exception):
     def __init__(self, what: str, told: str | None) -> None:
         super().__init__(what)
         self.what, self.told = what, told
+
+
+class Diverged(TrainingError):
+    """Training itself led to numbers that are not finite: the state before is not one to go on from unseen."""
+
+
+class LabelWatch:
+    """Refuses a run none of whose pixels is labelled: its loss is 0, and it learns nothing.
+
+    A batch without labels is nothing unusual, so a run has time for `epoch` images and some steps, or up to its end.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.steps = self.images = 0
+        self.found = False
+
+    def see(self, parts: Sequence[Batch], images: int) -> None:
+        """The batches of one process for a step of so many `images`."""
+        if self.found:
+            return
+        own = any(bool((batch["labels"] != IGNORE_INDEX).any()) for batch in parts)
+        self.found = distributed.any_says(own)
+        self.steps += 1
+        self.images += images
+        if self.images >= self.epoch and self.steps >= STEPS_WITHOUT_LABELS:
+            self.refuse_if_none(self.steps)
+
+    def refuse_if_none(self, steps: int) -> None:
+        """After `steps`, of which a resumed run has seen a part only."""
+        if not self.found and self.steps == steps > 0:
+            raise TrainingError(
+                f"no pixel of the {self.images} images of {steps} steps is labelled: all are {IGNORE_INDEX}, which is"
+                " ignored, so there is nothing to learn. Look at them with tools/browse_dataset.py CONFIG, and at what"
+                " the data set's label_map and the pipeline do to the labels"
+            )
 
 
 @contextmanager

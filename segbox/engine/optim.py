@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import UNKNOWN, Made
-from segbox.errors import CheckpointError, ConfigError, did_you_mean
+from segbox.errors import CheckpointError, ConfigError, did_you_mean, short
 from segbox.registry import OPTIMIZERS, call, check_type
 
 OPTIMIZERS.register(torch.optim.SGD)
@@ -112,7 +112,9 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module, sta
     ordered = [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
     strangers = sorted(set(state) - set(ordered))
     if strangers:
-        raise CheckpointError(f"its optimizer remembers parameters that this run does not train: {strangers[:3]}")
+        raise CheckpointError(
+            f"its optimizer remembers parameters that this run does not train: {short(strangers[:3], 300)}"
+        )
     parameters = dict(model.named_parameters())
     for name, memory in state.items():
         if not isinstance(memory, Mapping) or not all(fits(value, parameters[name]) for value in memory.values()):

@@ -3,19 +3,20 @@
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sized
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from segbox.errors import printable
+from segbox.terminal import is_closed, silence
 
 
 class ProgressBar:
     """`[######      ] 123/500 text`, redrawn in place at most ten times a second."""
 
-    def __init__(self, total: int, stream: TextIO = sys.stdout) -> None:
+    def __init__(self, total: int, stream: TextIO | None = sys.stdout) -> None:
         self.total = max(1, total)
         self.stream = stream
-        self.is_live = stream.isatty()
+        self.is_live = stream is not None and stream.isatty()  # None: it was closed from the start
         self.drawn_at = 0.0
 
     def show(self, done: int, text: str = "") -> None:
@@ -25,13 +26,21 @@ class ProgressBar:
         self.drawn_at = now
         filled = 24 * done // self.total
         line = f"[{'#' * filled}{' ' * (24 - filled)}] {done}/{self.total} {printable(text)}"
-        self.stream.write("\r\x1b[K" + line[: shutil.get_terminal_size().columns - 1])
-        self.stream.flush()
+        self._draw(line[: shutil.get_terminal_size().columns - 1])
 
     def clear(self) -> None:
         if self.is_live:
-            self.stream.write("\r\x1b[K")
+            self._draw("")
+
+    def _draw(self, line: str) -> None:
+        try:
+            self.stream.write("\r\x1b[K" + line)
             self.stream.flush()
+        except OSError as error:
+            if not is_closed(error):
+                raise
+            silence(self.stream)
+            self.is_live = False
 
 
 def duration(seconds: float) -> str:
@@ -41,9 +50,9 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def with_progress(batches: Sized) -> Iterator:
+def with_progress(batches: Iterable, count: int) -> Iterator:
     """The batches, with a bar that moves along."""
-    bar = ProgressBar(len(batches))
+    bar = ProgressBar(count)
     for done, batch in enumerate(batches, 1):
         yield batch
         bar.show(done)

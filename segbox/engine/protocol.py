@@ -1,6 +1,7 @@
 """How a model is scored: the validation set, the sections `test` and `metric` of a config, and what they mean."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import torch
@@ -10,14 +11,16 @@ from segbox import distributed
 from segbox.config import Config
 from segbox.data.loader import Loader, build_dataset, val_loader
 from segbox.data.placement import Size
+from segbox.data.render import BYTES_PER_PIXEL
+from segbox.data.sample import Item
 from segbox.engine.evaluation import Watch, evaluate
 from segbox.engine.fill import fill_with_mean
 from segbox.engine.metric_set import MetricSet
 from segbox.engine.progress import with_progress
 from segbox.engine.runner import AMP
 from segbox.engine.settings import DataSettings
-from segbox.engine.sharding import in_step
 from segbox.errors import ConfigError
+from segbox.machine import too_large
 from segbox.models.inference import build_predict, pair
 from segbox.registry import call
 
@@ -47,16 +50,27 @@ class Evaluation:
         if not is_crop:
             return {**val, "transform_labels": False}, "data.val"
         height, width = pair(self.test.get("window", (512, 512)))
+        if why := too_large(height, width, BYTES_PER_PIXEL):
+            raise ConfigError(f"test.window (--crop-size): {why}")
         pipeline = [dict(type="Resize", short=min(height, width)), dict(type="CenterCrop", size=(height, width))]
         return {**val, "transform_labels": True, "pipeline": pipeline}, "data.val"
 
-    def __call__(self, model: nn.Module, watch: Watch | None = None, show_progress: bool = False) -> MetricSet:
+    def __call__(
+        self,
+        model: nn.Module,
+        watch: Watch | None = None,
+        show_progress: bool = False,
+        batches: Iterable[Sequence[Item]] | None = None,
+    ) -> MetricSet:
+        """`batches` replaces those of the validation set's loader."""
         fill_with_mean(self.dataset, model)
-        batches = with_progress(self.loader) if show_progress and distributed.is_main() else self.loader
-        model, batches = in_step(model, batches)
-        predict = call(build_predict, self.test, "test", model=model)
-        metric = call(MetricSet, self.metric, "metric", classes=self.classes)
-        return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
+        with closing(iter(self.loader)) as own:
+            batches = own if batches is None else batches
+            if show_progress and distributed.is_main():
+                batches = with_progress(batches, len(self.loader))
+            predict = call(build_predict, self.test, "test", model=model)
+            metric = call(MetricSet, self.metric, "metric", classes=self.classes)
+            return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
 
     @property
     def window(self) -> Size | None:

@@ -4,25 +4,24 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from segbox import __version__, distributed
+from segbox import distributed
 from segbox.data.sample import Batch
-from segbox.engine.checkpoint import read_run, refuse_unreadable, write_checkpoint
+from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_checkpoint
 from segbox.engine.hooks.hook import Hook
-from segbox.engine.mishaps import NotFinite, explained, gradient_norm, workers_explained
-from segbox.engine.optim import load_optimizer_state, optimizer_state
-from segbox.engine.sharding import divided, gathered, is_sharded, own_parts, reshard, whole
-from segbox.engine.signals import StopRequest, stop_request
-from segbox.engine.work_dir import changes
-from segbox.errors import CheckpointError, TrainingError
+from segbox.engine.mishaps import Diverged, LabelWatch, NotFinite, explained, gradient_norm, workers_explained
+from segbox.engine.rescue import saved_on_error
+from segbox.engine.sharding import gathered, is_sharded, own_parts, reshard, whole
+from segbox.engine.signals import Stopped, StopRequest, stop_request
+from segbox.engine.state import put_back, state_of
+from segbox.errors import TrainingError
 from segbox.models.unread import way_out
-from segbox.models.weights import load_weights, refuse_spoilt
 
 logger = logging.getLogger("segbox")
 AMP = {"bf16": torch.bfloat16, "fp16": torch.float16, None: None}
@@ -31,8 +30,9 @@ AMP = {"bf16": torch.bfloat16, "fp16": torch.float16, None: None}
 class Runner:
     """A model, its data and its hooks, and the step that has been reached.
 
-    `train_batches(draw)` begins the endless stream of batches at a draw; `score(model)` evaluates. `batch_size`
-    counts the images of one step over all processes. `description` (plain values) goes into every checkpoint.
+    `train_batches(draw)` begins the endless stream of batches at a draw; `score(model, is_stopped)` evaluates, or
+    raises Stopped. `batch_size` counts the images of one step over all processes, `epoch` those of the training set.
+    `description` (plain values) goes into every checkpoint.
     """
 
     def __init__(
@@ -42,10 +42,11 @@ class Runner:
         hooks: Mapping[str, Hook],
         train_batches: Callable[[int], Iterable[Batch]],
         val_loader: Iterable | None,
-        score: Callable[[nn.Module], dict[str, float]],
+        score: Callable[[nn.Module, Callable[[], bool]], dict[str, float]],
         *,
         max_steps: int,
         batch_size: int,
+        epoch: int,
         work_dir: Path,
         device: torch.device,
         classes: Sequence[str],
@@ -84,48 +85,73 @@ class Runner:
         self.forward = prepare(model, device, compile)
         self.step = 0
         self.draws = 0  # images seen, over all processes; a run may go on with another batch size
+        self.scored_step = 0  # the last one that was evaluated
         self.skipped = self.skipped_in_a_row = 0
         self.losses: dict[str, Tensor] = {}
         self.data_seconds = self.step_seconds = 0.0
         self.gradients_are_checked = False
+        self.labels = LabelWatch(epoch)
+        self.request = StopRequest()
+        self.is_whole = True  # model, optimizer and moving average are those of one step, ...
+        self.statistics: Sequence[Tensor] = ()  # ... once these are put back: the model's buffers of before
+        self.saved: tuple[int, int] | None = None  # the step in last.pt, and the last evaluated one it knows of
 
     def train(self) -> StopRequest:
         """Train up to `max_steps`, or until a signal asks to stop; says which."""
-        with stop_request() as request, workers_explained():
+        with stop_request() as self.request:
             self.call("before_train")
-            refuse_unreadable(self.content())  # before the hours until the first checkpoint
+            refuse_unreadable(state_of(self))  # before the hours until the first checkpoint
             self.model.train()
-            batches = iter(self.train_batches(self.draws))
-            while self.step < self.max_steps and not distributed.any_says(request.signal is not None):
+            with saved_on_error(self), workers_explained():
+                try:
+                    self.call("evaluate")  # what the run before this one had still to do
+                    self.train_steps()
+                except Stopped:
+                    self.log(f"the evaluation of step {self.step} was stopped; --resume begins with it")
+                self.call("save", True)
+                self.call("after_train")
+            self.request.share()
+        return self.request
+
+    def train_steps(self) -> None:
+        with closing(iter(self.train_batches(self.draws))) as batches:
+            while self.step < self.max_steps and not distributed.any_says(self.request.is_made()):
                 torch.manual_seed(hash((self.seed, distributed.rank(), self.step)))  # resumed or not, the same dropout
                 self.call("before_step")
-                begin = time.perf_counter()
                 self.losses = self.update(batches)
-                self.step += 1
-                self.draws += self.batch_size
-                self.step_seconds = time.perf_counter() - begin
                 self.call("after_step")
-            self.call("after_train")
-        return request
+                self.call("save", False)
+                self.call("evaluate")
+                self.call("save", False)
+        if self.step >= self.max_steps:
+            self.labels.refuse_if_none(self.step)
 
     def update(self, batches: Iterator[Batch]) -> dict[str, Tensor]:
         """One step of the optimizer on the mean over `accumulate` batches; no losses if it was skipped."""
         begin = time.perf_counter()
         parts = [next(batches) for _ in range(self.accumulate)]
         self.data_seconds = time.perf_counter() - begin
+        self.labels.see(parts, self.batch_size)
         self.optimizer.zero_grad(set_to_none=True)
-        statistics = [buffer.clone() for buffer in self.model.buffers()]
+        self.statistics = [buffer.clone() for buffer in self.model.buffers()]
         try:
             losses = self.backward(parts)
             self.check_gradients()
             self.limit_gradients(parts)
         except NotFinite as found:
-            self.drop_step(found, statistics)
-            return {}
-        self.skipped_in_a_row = 0
-        with self.explained(parts[-1]):  # the first step makes the optimizer's memory
-            self.scaler.step(self.optimizer)
-        self.scaler.update()
+            self.drop_step(found)
+            losses = {}
+        self.is_whole = False
+        if losses:
+            self.skipped_in_a_row = 0
+            with self.explained(parts[-1]):  # the first step makes the optimizer's memory
+                self.scaler.step(self.optimizer)
+            self.scaler.update()
+        self.step += 1
+        self.draws += self.batch_size
+        self.call("after_update")
+        self.statistics, self.is_whole = (), True
+        self.step_seconds = time.perf_counter() - begin
         return losses
 
     def backward(self, parts: Sequence[Batch]) -> dict[str, Tensor]:
@@ -168,16 +194,13 @@ class Runner:
             told = f"images: {', '.join(path for batch in parts for path in batch['paths'])}"
             raise NotFinite(f"the gradient of step {self.step + 1} is not finite", told)
 
-    def drop_step(self, found: NotFinite, statistics: Sequence[Tensor]) -> None:
+    def drop_step(self, found: NotFinite) -> None:
         """Put the statistics back as they were before this step; go on, or save and end with the images' file names."""
-        reshard(self.model)
-        with torch.no_grad():
-            for buffer, before in zip(self.model.buffers(), statistics, strict=True):
-                buffer.copy_(before)
+        self.put_statistics_back()
         message = f"{found.what} {'; '.join(filter(None, distributed.gather(found.told)))}"
         broken = self.broken_parameters()
         if broken:
-            raise TrainingError(
+            raise Diverged(
                 f"{message}\n{len(broken)} parameters are not finite either (first: {broken[0]}), so this state was"
                 " not saved; go on from the last checkpoint with a lower optimizer.lr or train.clip_grad=1"
             )
@@ -188,9 +211,16 @@ class Runner:
             return
         path = self.save("before_nan.pt")
         row = f"\nThat is {self.max_skips + 1} steps in a row." if self.on_nan == "skip" else ""
-        raise TrainingError(
+        raise Diverged(
             f"{message}{row}\nThe state before this step is in {path}. Look at these images, or lower optimizer.lr"
         )
+
+    @torch.no_grad()
+    def put_statistics_back(self) -> None:
+        """The buffers as they were before the step under way, if one is."""
+        reshard(self.model)
+        for buffer, before in zip(self.model.buffers(), self.statistics):
+            buffer.copy_(before)
 
     def broken_parameters(self) -> list[str]:
         """Those that are not finite, on any process."""
@@ -214,8 +244,9 @@ class Runner:
         model = self.averaged_model or self.model
         # Batch norms' statistics drift apart between processes; the first one's are those that are saved.
         distributed.share(model.buffers())
-        scores = self.score(model)
+        scores = self.score(model, self.request.is_made)
         self.call("after_eval", scores)
+        self.scored_step = self.step
         return scores
 
     def call(self, moment: str, *arguments: Any) -> None:
@@ -227,55 +258,27 @@ class Runner:
             logger.info(text)
 
     def content(self) -> dict[str, Any]:
-        """All that a resumed run and a later user of the weights need, in tensors and plain values."""
-        averaged = {} if self.averaged_model is None else {"ema": self.averaged_model.state_dict()}
-        return {
-            "step": self.step,
-            "draws": self.draws,
-            "skipped": self.skipped,
-            "model": self.model.state_dict(),
-            **averaged,
-            "optimizer": optimizer_state(self.optimizer, self.model),
-            "scaler": self.scaler.state_dict(),
-            "hooks": {name: hook.state_dict() for name, hook in self.hooks.items()},
-            "classes": list(self.classes),
-            "segbox": __version__,
-            **self.description,
-        }
+        return state_of(self)
 
-    def save(self, name: str) -> Path:
-        """Write a checkpoint into the work dir; the processes wait for it."""
+    def save(self, name: str, is_alone: bool = False) -> Path:
+        """Write a checkpoint into the work dir; the processes wait for it, unless this one `is_alone`."""
         path = self.work_dir / name
         content = gathered(self.content())
         if distributed.is_main():
             write_checkpoint(content, path)
-        distributed.barrier()
+        if not is_alone:
+            distributed.barrier()
+        if name == LAST:
+            self.saved = (self.step, self.scored_step)
         return path
+
+    def is_saved(self) -> bool:
+        """Whether last.pt holds all that there is to know of the present step."""
+        return self.saved == (self.step, self.scored_step)
 
     def resume(self, path: Path, content: Mapping[str, Any] | None = None) -> None:
         """Go on from a checkpoint; what the config says now (rates, steps, hooks) holds from here on."""
-        content = read_run(path) if content is None else content
-        for part in ("model", "ema"):
-            refuse_spoilt(self.model, content.get(part, {}), path)
-        load_weights(self.model, divided(content["model"], self.model), path)
-        try:
-            load_optimizer_state(self.optimizer, self.model, divided(content["optimizer"], self.model))
-        except CheckpointError as error:
-            raise CheckpointError(f"{path}: {error}") from error
-        self.resumed_average = content.get("ema")
-        if self.scaler.is_enabled() and content["scaler"]:
-            self.scaler.load_state_dict(content["scaler"])
-        for name, state in content["hooks"].items():
-            if name in self.hooks and state:
-                self.hooks[name].load_state_dict(state)
-        self.step = content["step"]
-        self.draws = content.get("draws", self.step * self.batch_size)
-        self.skipped = content.get("skipped", 0)
-        self.log(f"resumed from {path} at step {self.step}")
-        for change in changes(content.get("config"), self.description.get("config")):
-            self.log(f"changed since that checkpoint: {change}")
-        if self.step >= self.max_steps:
-            self.log(f"there is nothing left to train: {self.step} of {self.max_steps} steps are done")
+        put_back(self, path, read_run(path) if content is None else content)
 
 
 def prepare(model: nn.Module, device: torch.device, compile: bool) -> nn.Module:

@@ -5,7 +5,8 @@ Checkpoints know nothing of it: what is written is `gathered`, what is read is `
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 
 from segbox import distributed
+from segbox.engine.signals import Stopped
 from segbox.errors import ConfigError
 from segbox.models.inference import own_logits
 from segbox.models.weights import first_line
@@ -21,6 +23,7 @@ from segbox.models.weights import first_line
 SMALLEST_BLOCK = 2**20  # parameters; what is smaller is gathered together with what is around it
 CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
 NEVER_CALLED = (nn.ModuleList, nn.ModuleDict)
+BATCHES_BETWEEN_VOTES = 4  # of an evaluation by several processes
 
 
 @dataclass
@@ -188,37 +191,57 @@ def part(value: Any, parameter: Tensor) -> Any:
 # --- evaluation, where processes have different numbers of images -----------------------------------------------------
 
 
-def in_step(model: nn.Module, batches: Iterable) -> tuple[nn.Module, Iterable]:
-    """A model and its batches for evaluation. Each pass of a sharded model takes all processes: one that has no more
-    images goes along on blank ones until all have none.
+def in_step(model: nn.Module, batches: Iterator, is_stopped: Callable[[], bool]) -> tuple[nn.Module, Iterable]:
+    """A model and its batches for evaluation; Stopped in all processes at once, when `is_stopped()` in one.
+
+    Each pass of a sharded model takes all processes: one that has no more images goes along on blank ones until all
+    have none.
     """
     if not is_sharded(model):
-        return model, batches
-    stepping = InStep(model)
+        return model, until_stopped(batches, is_stopped)
+    stepping = InStep(model, is_stopped)
     return stepping, stepping.until_all_are_done(batches)
+
+
+def until_stopped(batches: Iterator, is_stopped: Callable[[], bool]) -> Iterator:
+    """Several processes ask each other every few batches: often enough to stop soon, too rarely to wait for long."""
+    interval = 1 if distributed.world_size() == 1 else BATCHES_BETWEEN_VOTES
+    for number in itertools.count():
+        batch = next(batches, None)
+        if number % interval == 0:
+            votes = distributed.gather_tensors(torch.tensor([batch is not None, is_stopped()])).any(dim=0)
+            if votes[1]:
+                raise Stopped
+            if not votes[0]:
+                return
+        if batch is not None:
+            yield batch
 
 
 class InStep(nn.Module):
     """A sharded model whose passes are announced to all processes."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, is_stopped: Callable[[], bool]) -> None:
         super().__init__()
         self.model = model
+        self.is_stopped = is_stopped
         self.training = model.training
         self.device = model.origin.device
 
     def forward(self, images: Tensor) -> Tensor:
-        announce(images.shape)
+        self.announce(images.shape)
         return own_logits(self.model, images)
 
-    def until_all_are_done(self, batches: Iterable) -> Iterator:
+    def until_all_are_done(self, batches: Iterator) -> Iterator:
         yield from batches
-        while shape := announce((0, 0, 0, 0)):
+        while shape := self.announce((0, 0, 0, 0)):
             own_logits(self.model, torch.zeros(shape, device=self.device))
         reshard(self.model)
 
-
-def announce(shape: tuple[int, ...]) -> list[int]:
-    """The shape of the images that the first process with any passes next; empty if there is none."""
-    every = distributed.gather_tensors(torch.tensor(shape)).tolist()
-    return next((one for one in every if any(one)), [])
+    def announce(self, shape: tuple[int, ...]) -> list[int]:
+        """The shape of the images that the first process with any passes next; empty if there is none."""
+        every = distributed.gather_tensors(torch.tensor([*shape, self.is_stopped()])).tolist()
+        if any(is_stopped for *_, is_stopped in every):
+            reshard(self.model)
+            raise Stopped
+        return next((one for *one, _ in every if any(one)), [])

@@ -20,14 +20,13 @@ import numpy
 import torch
 
 from segbox import __version__, distributed
-from segbox.engine.checkpoint import BEST, LAST, newest_whole, numbered, read_run
+from segbox.engine.checkpoint import BEST, LAST, newest_whole, numbered, read_run, remove
 from segbox.errors import CheckpointError, ConfigError
 
 logger = logging.getLogger("segbox")
 LOCK = ".lock"
 ENVIRONMENT = "environment.json"
 CONFIG = "config.py"
-MISSING = object()
 
 
 def resume_after_restart(work_dir: Path, asked: str | None) -> str | None:
@@ -49,7 +48,7 @@ def only_run_in(work_dir: Path) -> Iterator[None]:
         work_dir.mkdir(parents=True, exist_ok=True)
         file = (work_dir / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--work-dir {work_dir}: cannot be written to ({error.strerror}); choose another") from error
+        raise not_writable(work_dir, error) from error
     with file:
         if not lock(file):
             file.seek(0)
@@ -57,15 +56,21 @@ def only_run_in(work_dir: Path) -> Iterator[None]:
                 f"another run is at work in {work_dir} ({file.read().strip() or 'it does not say which'}); wait for"
                 " its end, stop it, or choose another --work-dir"
             )
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now()}\n")
-        file.flush()
-        for rest in work_dir.glob(".*.partial"):  # of a run that was killed while it wrote
-            rest.unlink()
+        try:
+            os.truncate(file.fileno(), 0)
+            os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}, since {now()}\n".encode())
+            for rest in work_dir.glob(".*.partial"):  # of a run that was killed while it wrote
+                rest.unlink()
+        except OSError as error:
+            raise not_writable(work_dir, error) from error
         try:
             yield
         finally:
-            Path(file.name).unlink(missing_ok=True)
+            remove(Path(file.name))
+
+
+def not_writable(work_dir: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"--work-dir {work_dir}: cannot be written to ({error.strerror}); choose another")
 
 
 def lock(file: Any) -> bool:
@@ -178,20 +183,6 @@ def commit() -> str | None:
 
 def now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def changes(old: Any, new: Any, way: str = "") -> list[str]:
-    """What a config says otherwise than the one before: `optimizer.lr 0.01 -> 0.02`."""
-    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        return [] if old == new or (old is None and not way) else [f"{way} {short(old)} -> {short(new)}"]
-    keys = [*old, *(key for key in new if key not in old)]
-    found = [changes(old.get(key, MISSING), new.get(key, MISSING), f"{way}.{key}".lstrip(".")) for key in keys]
-    return [change for each in found for change in each]
-
-
-def short(value: Any) -> str:
-    text = "(not there)" if value is MISSING else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def find_resume(work_dir: Path, asked: str) -> tuple[Path, Mapping[str, Any]] | None:

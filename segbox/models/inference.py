@@ -5,11 +5,14 @@ at any size. What is averaged are probabilities: of the windows at the image's p
 image and of several scales at the head's own scale. Its logarithms, as a single pass's logits, are resized once.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from segbox.errors import ConfigError
+from segbox.machine import too_large
 from segbox.models.layers import resize
 from segbox.models.losses.pixels import all_classes
 from segbox.models.score_map import SMALLEST, CutMap, ScoreMap, WholeMap, Window, WindowMap
@@ -35,7 +38,7 @@ def build_predict(
     """
     if mode not in ("whole", "slide", "crop"):
         raise ValueError(f"mode {mode!r} is none of whole, slide, crop")
-    if not scales or any(scale <= 0 for scale in scales):
+    if not scales or not all(0 < scale < math.inf for scale in scales):  # NaN is not either
         raise ValueError(f"scales {scales!r}: expected one or more numbers above 0")
     if base_size is not None and base_size < 1:
         raise ValueError(f"base_size {base_size}: expected 1 pixel or more")
@@ -135,13 +138,21 @@ def multi_scale(predict: Predict, scales: Sequence[float], base_size: int | None
         unit = 1.0 if base_size is None else base_size / max(height, width)
         total: Tensor | None = None
         for scale in sorted(scales, reverse=True):
-            size = max(1, round(height * unit * scale)), max(1, round(width * unit * scale))
+            size = scaled(images.shape, unit * scale, scale)
             scores = predict(images if size == (height, width) else resize(images.float(), size))
             total = own_probabilities(scores, (height, width)) if total is None else add_probabilities(scores, total)
             del scores  # or the next scale's would be made beside them
         return logarithm(total)
 
     return predict_all
+
+
+def scaled(shape: Sequence[int], factor: float, scale: float) -> tuple[int, int]:
+    """The size of images B C H W times a factor; `scale` is what the config says of it."""
+    count, channels, height, width = shape
+    if why := too_large(height * factor, width * factor, 4 * count * channels):
+        raise ConfigError(f"test.scales (--scales): at scale {scale:g}, {why}")
+    return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 def own_probabilities(scores: ScoreMap, most: Sequence[int] | None = None) -> Tensor:

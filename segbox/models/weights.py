@@ -15,10 +15,11 @@ import torch
 from terminaltables import AsciiTable
 from torch import Tensor, nn
 
-from segbox.errors import CheckpointError, printable
-from segbox.models.bombs import refuse_bombs
+from segbox.errors import CheckpointError, printable, short
+from segbox.models.bombs import refuse_bombs, refuse_knots
 from segbox.models.normalization import Settle, settle
 
+LONGEST_NAME = 200  # of a tensor, in a table
 logger = logging.getLogger("segbox")
 
 
@@ -34,7 +35,7 @@ def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what PyTorch thinks of the format is no news to the user
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=lazily and can_be_mapped(path))
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=lazily and can_be_mapped(path))
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if named:
@@ -50,6 +51,8 @@ def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
             kind = "a truncated or damaged checkpoint" if file.read(2) == b"PK" else "no checkpoint"
         reason = first_line(error).split(". ")[0]
         raise CheckpointError(f"{path}: is {kind} ({path.stat().st_size} bytes): {reason}") from None
+    refuse_knots(path, content)
+    return content
 
 
 def can_be_mapped(path: Path) -> bool:
@@ -69,7 +72,8 @@ def weights_in(content: Any, path: str | Path) -> dict[str, Tensor]:
             content = content[key]
     if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{path}: holds no weights (a dict of names and tensors), but {type(content).__name__}")
-    return {str(name).removeprefix("module."): value for name, value in content.items() if isinstance(value, Tensor)}
+    named = {name if isinstance(name, str) else short(name): value for name, value in content.items()}
+    return {name.removeprefix("module."): value for name, value in named.items() if isinstance(value, Tensor)}
 
 
 def part_of(weights: Mapping[str, Tensor], prefix: str) -> Mapping[str, Tensor]:
@@ -95,7 +99,7 @@ class Fit:
         lines = [["tensor", "in the file", "in the model", "why it does not fit"]]
         lines += [[name, size(a), size(b), "another shape"] for name, a, b in self.resized[:rows]]
         lines += [[name, "-", "yes", "not in the file"] for name in self.missing[:rows]]
-        lines += [[printable(name), "yes", "-", "not in the model"] for name in self.unused[:rows]]
+        lines += [[printable(name[:LONGEST_NAME]), "yes", "-", "not in the model"] for name in self.unused[:rows]]
         left = sum(max(0, len(group) - rows) for group in (self.resized, self.missing, self.unused))
         tail = f"\n(and {left} more)" if left else ""
         return (

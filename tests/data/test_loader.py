@@ -1,4 +1,6 @@
+import multiprocessing
 import random
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import segbox.data
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.shapes import ShapesDataset
 from segbox.data.loader import bits_of, train_loader, val_loader
+from segbox.data.transforms.pipeline import Pipeline
 from segbox.errors import DataError
 from tests.faulty_data import cut, write_pairs
 
@@ -87,6 +90,70 @@ def test_the_bits_of_a_config_are_those_of_its_sets():
     deep = {"type": "FolderDataset", "root": "x", "bits": 16}
     concat = {"type": "ConcatDataset", "datasets": [deep, {"type": "RepeatDataset", "times": 2, "dataset": deep}]}
     assert [bits_of(c) for c in ({}, {"type": "ShapesDataset"}, deep, concat)] == [8, 8, 16, 16]
+
+
+@pytest.mark.parametrize("how", ["left", "broken", "over"])
+def test_a_pass_that_is_over_has_no_workers(how):
+    loader = val_loader(ShapesDataset(9, size=(32, 32), transform_labels=False), 2, workers=2)
+    held = []  # as a traceback holds the pass that an error has left
+
+    def go_through():
+        with closing(iter(loader)) as batches:
+            held.append(batches)
+            for batch in batches:
+                assert batch and multiprocessing.active_children()
+                if how == "left":
+                    return
+                if how == "broken":
+                    raise ZeroDivisionError
+
+    if how == "broken":
+        with pytest.raises(ZeroDivisionError):
+            go_through()
+    else:
+        go_through()
+    assert not multiprocessing.active_children() and held
+
+
+class Breaks(ShapesDataset):
+    def load(self, index):
+        raise ZeroDivisionError
+
+
+def test_a_bug_in_a_worker_ends_the_workers():
+    batches = iter(train_loader(Breaks(3, size=(32, 32)), 2, seed=0, workers=2))
+    with pytest.raises(ZeroDivisionError):
+        next(batches)
+    assert not multiprocessing.active_children()
+
+
+class Noise:
+    """A transform of a user's own, which draws from all the global generators."""
+
+    def __call__(self, sample, rng):
+        noise = [random.random(), np.random.rand(), torch.rand(1).item(), rng.random()]
+        return {**sample, "path": repr(noise)}
+
+
+def noise(number: int, **arguments) -> list[list[float]]:
+    dataset = ShapesDataset(5, size=(16, 16), pipeline=Pipeline([Noise()]))
+    batches = islice(train_loader(dataset, 1, seed=3, **arguments), number)
+    return [eval(path) for batch in batches for path in batch["paths"]]
+
+
+def test_the_global_generators_are_a_function_of_the_draw():
+    alone = noise(12)
+    assert noise(12, workers=2) == alone and noise(4, start=8) == alone[8:]
+    hands = [noise(6, rank=rank, world_size=2, workers=rank) for rank in range(2)]
+    assert [found for turn in zip(*hands) for found in turn] == alone
+    drawn = [value for found in alone for value in found]
+    assert len(set(drawn)) == len(drawn) == 48  # no two images alike, and no two generators
+
+
+def test_in_evaluation_the_global_generators_are_a_function_of_the_image():
+    dataset = ShapesDataset(5, size=(16, 16), pipeline=Pipeline([Noise()]))
+    found = [[item["path"] for batch in val_loader(dataset, 2, workers) for item in batch] for workers in (0, 2)]
+    assert found[0] == found[1] and len(set(found[0])) == 5
 
 
 def test_global_randomness_is_left_alone():

@@ -7,6 +7,8 @@ import pytest
 from segbox import IGNORE_INDEX
 from segbox.data.placement import whole
 from segbox.data.render import place, render, render_image, render_label
+from segbox.data.transforms.pipeline import build_pipeline
+from segbox.errors import ConfigError
 from tests.faulty_data import blocky_label, sample, smooth_image
 
 STEPS = {
@@ -165,3 +167,11 @@ def test_random_placements_keep_image_and_label_together():
         assert (
             np.abs(done["image"][calm].astype(int) - done["label"][calm][:, None].astype(int) * 60).max(initial=0) <= 1
         )
+
+
+@pytest.mark.parametrize("config", [{"type": "Pad", "divisor": 10**9}, {"type": "Resize", "short": 10**9}])
+def test_sizes_that_fit_no_memory_are_refused_before_they_are_made(config):
+    """Which size comes out depends on the image."""
+    pipeline = build_pipeline([config])
+    with pytest.raises(ConfigError, match=r"a\.png: the pipeline makes it too large: an image of .* takes .* GB; this"):
+        pipeline({**sample(20, 30), "path": "a.png"}, random.Random(0))

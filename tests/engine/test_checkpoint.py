@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from segbox.engine import checkpoint
 from segbox.engine.checkpoint import link, newest_whole, numbered, read_run, write_checkpoint
 from segbox.engine.hooks.hook import Hook
+from segbox.engine.work_dir import only_run_in
 from segbox.errors import CheckpointError
 from tests.runs import tiny_runner
 
@@ -151,11 +153,13 @@ def test_weights_are_no_run(tmp_path):
     [
         ("step", "3"), ("step", -1), ("step", float("nan")), ("step", 10**30), ("step", True), ("draws", "a"),
         ("skipped", None), ("model", [1]), ("optimizer", None), ("hooks", 5), ("ema", "x"), ("scaler", [2]),
+        ("model", {1: 2}), ("optimizer", {"a": 1, 2: 3}), ("hooks", {"evaluate": [1]}), ("hooks", {"ema": {0: 1}}),
+        ("config", {"optimizer": {"lr": torch.ones(3)}}), ("classes", ["a", {1}]), ("palette", {(1, (2,)): 1j}),
     ],
 )  # fmt: skip
 def test_parts_of_another_kind(tmp_path, part, value):
     torch.save({**RUN, part: value}, tmp_path / "a.pt")
-    with pytest.raises(CheckpointError, match=rf"a\.pt: no run can go on from it: its '{part}' is "):
+    with pytest.raises(CheckpointError, match=rf"a\.pt: no run can go on from it: its '{part}' (is|say) "):
         read_run(tmp_path / "a.pt")
 
 
@@ -171,3 +175,57 @@ def test_the_newest_whole_one(tmp_path):
     path, content, refused = newest_whole(tmp_path)
     assert path == tmp_path / "step_00000010.pt" and content["step"] == 10
     assert len(refused) == 2 and all("truncated or damaged" in reason for reason in refused)
+
+
+class FullDisk:
+    """A file with room for some bytes."""
+
+    def __init__(self, file, room):
+        self.file, self.room = file, room
+
+    def write(self, content):
+        self.room -= len(content)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.file.write(content)
+
+    def flush(self):
+        self.file.flush()
+
+
+@pytest.mark.parametrize("room", [0, 100, 5000])
+def test_a_disk_that_fills_up_within_torch_save_is_said_to_be_full(tmp_path, monkeypatch, room):
+    """PyTorch's own error then speaks of positions; what the system said stands behind it."""
+    save = torch.save
+    monkeypatch.setattr(torch, "save", lambda content, file: save(content, FullDisk(file, room)))
+    with pytest.raises(CheckpointError, match=r"a\.pt could not be written: No space left on device\. The"):
+        write_checkpoint({**RUN, "model": {"w": torch.zeros(3000)}}, tmp_path / "a.pt")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def read_only(monkeypatch):
+    """From its call on, no folder can be changed."""
+
+    def refuse(*arguments, **named):
+        raise OSError(errno.EROFS, "Read-only file system", str(arguments[0]))
+
+    def begin():
+        real = Path.open
+        monkeypatch.setattr(
+            Path, "open", lambda p, mode="r", *a, **k: real(p, mode, *a, **k) if mode == "r" else refuse(p)
+        )
+        for place, name in ((Path, "unlink"), (Path, "replace"), (os, "link"), (os, "replace"), (shutil, "copyfile")):
+            monkeypatch.setattr(place, name, refuse)
+
+    return begin
+
+
+def test_a_disk_that_becomes_read_only_is_told_with_the_checkpoint_not_with_what_is_cleaned_up(tmp_path, read_only):
+    write_checkpoint(RUN, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=r"/last\.pt could not be written: Read-only file system"):  # noqa: SIM117
+        with only_run_in(tmp_path):
+            read_only()
+            write_checkpoint(RUN, tmp_path / "last.pt")
+    with pytest.raises(CheckpointError, match=r"/last\.pt could not be written: Read-only file system"):
+        link(tmp_path / "a.pt", "last.pt")

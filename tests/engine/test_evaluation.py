@@ -147,3 +147,10 @@ def test_the_best_checkpoint_may_go_by_an_extra_score(tmp_path):
     runner = tiny_runner(tmp_path / "b", [*best, "metric.extra=['mBIoU']"])
     runner.train()
     assert runner.hooks["evaluate"].highest == runner.evaluate()["mBIoU"]
+
+
+def test_a_centre_crop_that_fits_no_memory_is_refused():
+    val = dict(type="ShapesDataset", num_images=1, size=(8, 8))
+    config = Config(data=dict(val=val), test=dict(mode="crop", window=10**9))
+    with pytest.raises(ConfigError, match=r"test\.window \(--crop-size\): an image of 1e\+09 x 1e\+09 pixels takes"):
+        Evaluation(config, torch.device("cpu"))

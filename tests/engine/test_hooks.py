@@ -37,6 +37,7 @@ def stand_in(folder=None, **more):
         data_seconds=0.1,
         step_seconds=0.2,
         skipped=0,
+        scored_step=0,
         lines=[],
         saved=[],
         **more,
@@ -49,6 +50,7 @@ def stand_in(folder=None, **more):
         return folder / name
 
     runner.save = save
+    runner.is_saved = lambda: (runner.step, "last.pt") in runner.saved
     return runner
 
 
@@ -101,6 +103,19 @@ def test_groups_keep_their_ratio():
     assert high == pytest.approx(10 * low)
 
 
+@pytest.mark.parametrize("name", ["PolyLR", "CosineLR"])
+def test_a_group_below_min_lr_keeps_its_rate_and_never_rises(name):
+    hook, runner = HOOKS.build({"type": name, "min_lr": 0.01}), stand_in()
+    runner.optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(1))], "base_lr": 0.001})
+    found = []
+    for runner.step in range(100):
+        hook.before_step(runner)
+        found.append([group["lr"] for group in runner.optimizer.param_groups])
+    high, low = zip(*found)
+    assert sorted(high, reverse=True) == list(high) and high[0] == 0.5 and 0.01 < high[-1] < 0.02
+    assert set(low) == {0.001}
+
+
 def test_ema_follows_its_formula():
     torch.manual_seed(0)
     hook, runner = HOOKS.build({"type": "EMA", "momentum": 0.7}), stand_in()
@@ -109,7 +124,7 @@ def test_ema_follows_its_formula():
     for runner.step in range(1, 40):
         for value in runner.model.state_dict().values():
             value.copy_(torch.randn(value.shape) * 9)
-        hook.after_step(runner)
+        hook.after_update(runner)
         old = min(0.7, (1 + runner.step) / (10 + runner.step))
         for name, value in runner.model.state_dict().items():
             is_weight = name in dict(runner.model.named_parameters())
@@ -134,20 +149,31 @@ def test_ema_goes_on_from_the_average_of_the_checkpoint():
 def test_checkpoints_come_at_intervals_and_at_the_end_and_the_last_stay(tmp_path):
     hook, runner = HOOKS.build({"type": "Checkpoint", "interval": 3, "keep": 2}), stand_in(tmp_path)
     for runner.step in range(1, 12):
-        hook.after_step(runner)
-    hook.after_train(runner)
+        hook.save(runner, False)
+    hook.save(runner, True)
     assert [step for step, _ in runner.saved] == [3, 6, 9, 11]
     assert [path.name for path in numbered(tmp_path)] == ["step_00000009.pt", "step_00000011.pt"]
     assert (tmp_path / "last.pt").samefile(tmp_path / "step_00000011.pt")
-    hook.after_train(runner)
+    hook.save(runner, True)
     assert len(runner.saved) == 4
+
+
+def test_copies_that_a_user_made_are_not_the_hooks_own(tmp_path):
+    hook, runner = HOOKS.build({"type": "Checkpoint", "interval": 1, "keep": 1}), stand_in(tmp_path)
+    copies = ["step_00000001_good.pt", "step_3.pt", "step_000000003.pt", "step_0000000a.pt", "step_00000002.pt.pt"]
+    for name in copies:
+        write_checkpoint(RUN, tmp_path / name)
+    for runner.step in (99_999_998, 100_000_001, 100_000_002):
+        hook.save(runner, False)
+    assert [path.name for path in numbered(tmp_path)] == ["step_100000002.pt"]
+    assert {path.name for path in tmp_path.glob("*.pt")} == {*copies, "step_100000002.pt", "last.pt"}
 
 
 def test_later_checkpoints_of_a_left_run_do_not_push_new_ones_out(tmp_path):
     hook, runner = HOOKS.build({"type": "Checkpoint", "interval": 1, "keep": 1}), stand_in(tmp_path)
     write_checkpoint(RUN, tmp_path / "step_00000050.pt")
     for runner.step in (7, 8):
-        hook.after_step(runner)
+        hook.save(runner, False)
     assert [path.name for path in numbered(tmp_path)] == ["step_00000008.pt", "step_00000050.pt"]
 
 
@@ -169,8 +195,11 @@ def test_evaluation_comes_at_intervals_and_after_the_last_step(tmp_path):
     runner = stand_in(tmp_path, evaluate=lambda: calls.append(runner.step))
     hook.before_train(runner)
     runner.max_steps = 10
-    for runner.step in range(1, 11):
-        hook.after_step(runner)
+    for runner.step in range(11):
+        hook.evaluate(runner)
+    assert calls == [4, 8, 10]
+    runner.scored_step = 10
+    hook.evaluate(runner)
     assert calls == [4, 8, 10]
 
 

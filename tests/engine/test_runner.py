@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from segbox import IGNORE_INDEX
+from segbox.engine import mishaps, signals
 from segbox.engine.checkpoint import read_run
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.runner import Runner, steps_of
@@ -58,7 +60,7 @@ def small_runner(folder, model=None, batch=4, accumulate=1, lr=0.1, momentum=0.9
             draw += part
 
     return Runner(
-        model, optimizer, hooks or {}, batches, None, lambda model: {}, batch_size=batch, accumulate=accumulate,
+        model, optimizer, hooks or {}, batches, None, lambda *_: {}, batch_size=batch, epoch=4, accumulate=accumulate,
         work_dir=folder, device=torch.device("cpu"), classes=["a"], description={}, **{"max_steps": 4, **settings},
     )  # fmt: skip
 
@@ -297,8 +299,18 @@ def test_batch_norm_over_a_single_value_is_explained(tmp_path):
         small_runner(tmp_path, model, batch=1).train()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_end_the_run_after_the_step(tmp_path, number):
+@pytest.fixture
+def default_signals():
+    """As in a shell; a test that is run in the background may have been told to ignore some."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in signals.NUMBERS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", signals.NUMBERS)
+def test_signals_end_the_run_after_the_step(tmp_path, number, default_signals):
     runner = small_runner(tmp_path, max_steps=100)
     ended = []
     runner.hooks = {"kill": At(3, lambda: os.kill(os.getpid(), number)), "end": Hook()}
@@ -309,7 +321,15 @@ def test_signals_end_the_run_after_the_step(tmp_path, number):
     assert signal.getsignal(number) == before
 
 
-def test_a_second_interrupt_ends_at_once(tmp_path):
+def test_a_signal_that_is_ignored_stays_so(tmp_path, default_signals):
+    """nohup ignores SIGHUP, a shell script the Ctrl-C of what it runs in the background."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    runner = small_runner(tmp_path, max_steps=5, hooks={"kill": At(3, lambda: os.kill(os.getpid(), signal.SIGHUP))})
+    assert runner.train().signal is None and runner.step == 5
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+def test_a_second_interrupt_ends_at_once(tmp_path, default_signals):
     runner = small_runner(tmp_path, max_steps=100)
     runner.hooks = {"kill": At(2, lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])}
     with pytest.raises(KeyboardInterrupt):
@@ -338,15 +358,16 @@ def test_a_resumed_run_is_the_same_to_the_last_bit(tmp_path, overrides):
     straight = tiny_runner(tmp_path / "straight", overrides)
     straight.train()
     interrupted(tmp_path / "other", overrides, at=5)
-    resumed = tiny_runner(tmp_path / "other", overrides)
-    torch.manual_seed(12345)
-    resumed.resume(tmp_path / "other" / "last.pt")
-    assert resumed.step == 4
-    resumed.train()
-    a, b = (read_run(tmp_path / name / "step_00000006.pt") for name in ("straight", "other"))
-    for part in ("model", "ema", "optimizer", "hooks", "step"):
-        assert a[part]
-        assert not differences(a[part], b[part], part)
+    for name, step in (("last.pt", 5), ("step_00000004.pt", 4)):  # what the error saved, and the one before
+        resumed = tiny_runner(tmp_path / name, overrides)
+        torch.manual_seed(12345)
+        resumed.resume(tmp_path / "other" / name)
+        assert resumed.step == step
+        resumed.train()
+        a, b = (read_run(tmp_path / folder / "step_00000006.pt") for folder in ("straight", name))
+        for part in ("model", "ema", "optimizer", "hooks", "step", "scored_step"):
+            assert a[part]
+            assert not differences(a[part], b[part], part)
     assert differences(a["model"], read_run(tmp_path / "straight" / "step_00000004.pt")["model"])
     assert differences(a["model"], a["ema"])
 
@@ -417,13 +438,58 @@ def test_a_compiled_model_trains_and_its_checkpoint_has_plain_names(tmp_path):
 
 def test_the_averaged_model_is_the_one_that_is_scored(tmp_path):
     runner = small_runner(tmp_path)
-    runner.score = lambda model: {"same": float(model is runner.averaged_model)}
+    runner.score = lambda model, is_stopped: {"same": float(model is runner.averaged_model)}
     told = []
     runner.hooks = {"tell": Hook()}
     runner.hooks["tell"].after_eval = lambda runner, scores: told.append(scores)
     assert runner.evaluate() == {"same": 0.0}
     runner.averaged_model = Small()
     assert runner.evaluate() == {"same": 1.0} and len(told) == 2
+
+
+# --- runs without labels ----------------------------------------------------------------------------------------------
+
+
+def without_labels(folder, labelled=(), **settings):
+    """The images of these draws are labelled, the others not."""
+    runner = small_runner(folder, **{"batch": 2, **settings})
+    real = runner.train_batches
+
+    def batches(draw):
+        for number, batch in enumerate(real(draw), draw // 2):
+            labels = torch.full(batch["labels"].shape, IGNORE_INDEX)
+            yield {**batch, "labels": batch["labels"] if number in labelled else labels * 1.0}
+
+    runner.train_batches = batches
+    return runner
+
+
+NONE = r"no pixel of the {} images of {} steps is labelled: all are 255, .*tools/browse_dataset\.py"
+
+
+def test_a_run_without_any_label_is_refused_at_its_end(tmp_path):
+    with pytest.raises(TrainingError, match=NONE.format(6, 3)):
+        without_labels(tmp_path, lr=0, max_steps=3).train()
+    without_labels(tmp_path, labelled=[2], lr=0, max_steps=3).train()
+
+
+def test_a_run_without_any_label_is_refused_after_an_epoch_and_some_steps(tmp_path, monkeypatch):
+    monkeypatch.setattr(mishaps, "STEPS_WITHOUT_LABELS", 3)
+    for epoch, steps in ((2, 3), (10, 5)):
+        runner = without_labels(tmp_path, lr=0, max_steps=20)
+        runner.labels.epoch = epoch
+        with pytest.raises(TrainingError, match=NONE.format(2 * steps, steps)):
+            runner.train()
+        assert runner.step == steps - 1
+    without_labels(tmp_path, labelled=[2], lr=0, max_steps=20).train()
+
+
+def test_the_rest_of_a_resumed_run_may_have_no_label(tmp_path):
+    runner = without_labels(tmp_path, lr=0, max_steps=3)
+    runner.resume(without_labels(tmp_path, lr=0, max_steps=2).save("a.pt"))
+    runner.step, runner.draws = 2, 4
+    runner.train()
+    assert runner.step == 3
 
 
 def test_epochs_become_steps_once():

@@ -20,9 +20,10 @@ from tests.runs import differences, write_config
 from tests.test_distributed import Take
 from tests.tiny import random_batch, tiny_model
 
-fsdp = pytest.importorskip("torch.distributed.fsdp")  # loaded here once, not in every forked process
-if "fully_shard" not in vars(fsdp):
+if "fully_shard" not in vars(pytest.importorskip("torch.distributed.fsdp")):
     pytest.skip("PyTorch 2.4 and 2.5 shard models on GPUs only", allow_module_level=True)
+# Imported here once, not in every forked process, and before any test replaces what it imports.
+fsdp = pytest.importorskip("segbox.engine.fsdp")
 
 RUN = """
 hooks = dict(lr=None, log=None, evaluate=None, checkpoint=dict(interval=100))
@@ -286,7 +287,7 @@ def test_scores_are_those_of_one_process(tmp_path, count, images):
         passes = []
         runner.averaged_model.decode_head.register_forward_hook(lambda *_: passes.append(1))
         models = (runner.averaged_model, runner.model)
-        counts = [Evaluation(c, CPU, "bf16")(model).counts.tolist() for c in configs for model in models]
+        counts = [scored(c, model) for c in configs for model in models]
         assert [model.training for model in models] == [False, True]
         assert all(sharding.is_divided(p) for model in models for p in model.parameters())  # nothing is left whole
         runner.save("scored.pt")
@@ -299,10 +300,16 @@ def test_scores_are_those_of_one_process(tmp_path, count, images):
     alone.resume(tmp_path / "scored.pt")
     alone.call("before_train")
     models = (alone.averaged_model, alone.model)
-    expected = [Evaluation(c, CPU, "bf16")(model).counts.tolist() for c in configs for model in models]
+    expected = [scored(c, model) for c in configs for model in models]
     assert sum(map(sum, expected[0])) > 3000 and expected[0] != expected[1] != expected[2]
     assert [counts for counts, _, _ in several] == [expected] * count
     assert len({passes for _, passes, _ in several}) == 1 and {step for _, _, step in several} == {5}
+
+
+def scored(config, model, is_stopped=lambda: False):
+    evaluation = Evaluation(config, CPU, "bf16")
+    model, batches = sharding.in_step(model, iter(evaluation.loader), is_stopped)
+    return evaluation(model, batches=batches).counts.tolist()
 
 
 # --- what can be sharded ----------------------------------------------------------------------------------------------
@@ -413,7 +420,6 @@ def test_a_pytorch_that_cannot_is_named(monkeypatch):
         raise NotImplementedError("no reduce_scatter\nhere")
 
     monkeypatch.setattr(fsdp, "fully_shard", refuse)
-    monkeypatch.setattr("segbox.engine.fsdp.fully_shard", refuse)
 
     def work():
         with pytest.raises(ConfigError, match=r"cannot shard models on cpu \(NotImplementedError: no reduce_scatter\)"):

@@ -9,9 +9,9 @@ import time
 import pytest
 import torch
 
+from segbox.differences import changes
 from segbox.engine.checkpoint import write_checkpoint
 from segbox.engine.work_dir import (
-    changes,
     discard_old_run,
     find_resume,
     only_run_in,

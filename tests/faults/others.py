@@ -75,7 +75,7 @@ def train(folder: Path, *overrides: str, work_dir: Path | None = None, prepare: 
         keep_what_is_said(said)
         if prepare is None:
             return tool(folder, overrides, work_dir or folder)
-        from segbox.errors import ends_with_a_message
+        from segbox.ending import ends_with_a_message
 
         with ends_with_a_message():
             quiet()

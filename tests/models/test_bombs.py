@@ -8,6 +8,7 @@ import zipfile
 import pytest
 import torch
 
+from segbox.engine.checkpoint import read_run
 from segbox.errors import CheckpointError
 from segbox.models.weights import read_checkpoint, read_weights
 
@@ -99,3 +100,70 @@ def test_a_storage_larger_than_the_file(file, lazily):
 def test_files_of_both_formats_are_read(tmp_path, is_new):
     torch.save({"w": torch.arange(10.0)}, tmp_path / "a.pt", _use_new_zipfile_serialization=is_new)
     assert torch.equal(read_weights(tmp_path / "a.pt")["w"], torch.arange(10.0))
+
+
+# --- what has no end once it is read ----------------------------------------------------------------------------------
+
+
+def doubled(kind, times):
+    value = kind([1, 2])
+    for _ in range(times):
+        value = kind([value, value])
+    return value
+
+
+def holding_itself():
+    value = [1]
+    value.append({"again": value})
+    return value
+
+
+def nested(depth):
+    value = 1
+    for _ in range(depth):
+        value = {"inner": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (holding_itself, "are nested more than 100 deep, or hold themselves"),
+        (lambda: nested(101), "are nested more than 100 deep"),
+        (lambda: [nested(60), *[[nested(60)]] * 3, [[nested(99)]]], "are nested more than 100 deep"),
+        (lambda: doubled(list, 40), "unfold to more than 10000000 values"),
+        (lambda: doubled(tuple, 40), "unfold to more than 10000000 values"),
+        (lambda: {"a": {"b": doubled(list, 25)}}, "unfold to more than 10000000 values"),
+    ],
+)
+@pytest.mark.parametrize("place", ["hooks", "classes", "config", "model"])
+def test_what_has_no_end_is_refused_before_it_is_used(tmp_path, make, reason, place):
+    path = tmp_path / "a.pt"
+    torch.save({"step": 1, "model": {}, "optimizer": {}, "hooks": {}, place: {"evaluate": make()}}, path)
+    for read in (read_checkpoint, read_weights, read_run):
+        with pytest.raises(CheckpointError, match=rf"a\.pt: refused, it holds dicts or lists that {reason}"):
+            read(path)
+
+
+def test_what_stands_in_several_places_is_read(tmp_path):
+    shared = [1.0, {"a": (2, None)}]
+    content = {
+        "w": torch.ones(2),
+        "a": [shared] * 1000,
+        "b": nested(90),
+        "c": doubled(tuple, 10),
+        "d": list(range(10**4)),
+    }
+    torch.save(content, tmp_path / "a.pt")
+    found = read_checkpoint(tmp_path / "a.pt")
+    assert {key: found[key] for key in "abcd"} == {key: content[key] for key in "abcd"}
+
+
+def test_a_shared_part_is_as_deep_as_the_deepest_place_where_it_stands(tmp_path):
+    part = nested(60)
+    deep = part
+    for _ in range(50):
+        deep = [deep]
+    torch.save({"a": part, "b": deep}, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match="nested more than 100 deep"):
+        read_checkpoint(tmp_path / "a.pt")

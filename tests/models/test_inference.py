@@ -180,6 +180,8 @@ def test_the_default_stride_is_two_thirds_of_the_window(model, images):
         ({"mode": "window"}, "test: mode 'window' is none of whole, slide, crop"),
         ({"scales": ()}, "test: scales (): expected one or more numbers above 0"),
         ({"scales": (1.0, 0)}, "expected one or more numbers above 0"),
+        ({"scales": (float("nan"),)}, "expected one or more numbers above 0"),
+        ({"scales": (1.0, float("inf"))}, "expected one or more numbers above 0"),
         ({"mode": "slide", "window": (8, 8), "stride": (9, 4)}, "a stride lies between 1 and the window"),
         ({"mode": "slide", "window": (8, 8), "stride": 0}, "a stride lies between 1 and the window"),
         ({"base_size": 0}, "test: base_size 0: expected 1 pixel or more"),
@@ -276,3 +278,10 @@ def test_what_is_kept_in_inference_mode_serves_gradients_too():
     resized = WholeMap(logits).rows_at(slice(0, 11), (11, 13))
     resized.sum().backward()
     assert logits.grad.sum().item() == pytest.approx(3 * 11 * 13, rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e30, 1e308])
+def test_a_scale_that_fits_no_memory_is_refused_with_the_numbers(scale):
+    message = r"test\.scales \(--scales\): at scale .*e\+.*, an image of .* pixels takes .* GB; this machine has .* GB"
+    with pytest.raises(ConfigError, match=message):
+        build_predict(Pointwise(), scales=(1.0, scale))(torch.zeros(1, 3, 40, 50))

@@ -8,9 +8,10 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.arguments import Count
 from segbox.data.placement import Placement, Size
-from segbox.data.render import pending, place, render, render_label
+from segbox.data.render import BYTES_PER_PIXEL, pending, place, render, render_label
 from segbox.data.sample import Sample
 from segbox.data.transforms.transform import Transform
+from segbox.machine import too_large
 from segbox.registry import TRANSFORMS
 
 TRIES = 10  # windows to look at before one with too much of a class is taken after all
@@ -87,6 +88,8 @@ def _size(size: int | Sequence[int]) -> Size:
     pair = (size, size) if isinstance(size, int) else tuple(size)
     if len(pair) != 2 or min(pair) < 1:
         raise ValueError(f"size={size!r}: expected a number of pixels, or (height, width)")
+    if why := too_large(*pair, BYTES_PER_PIXEL):
+        raise ValueError(f"size={size!r}: {why}")
     return pair
 
 

@@ -1,5 +1,6 @@
 """Resize to a fixed or a random size."""
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -49,7 +50,7 @@ class RandomResize(Transform):
         long: Count | None = None,
         keep_ratio: bool = True,
     ) -> None:
-        if len(ratio_range) != 2 or not 0 < ratio_range[0] <= ratio_range[1]:
+        if len(ratio_range) != 2 or not 0 < ratio_range[0] <= ratio_range[1] < math.inf:
             raise ValueError(f"ratio_range={ratio_range!r}: expected (low, high) with 0 < low <= high")
         self.ratio_range = tuple(ratio_range)
         self.target = _Target(size, short, long, keep_ratio)

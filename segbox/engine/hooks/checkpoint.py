@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segbox import distributed
-from segbox.engine.checkpoint import LAST, link, numbered
+from segbox.engine.checkpoint import LAST, link, name_of, numbered, step_of
 from segbox.registry import HOOKS
 
 from .hook import Hook, checked_interval
@@ -16,28 +16,24 @@ if TYPE_CHECKING:
 
 @HOOKS.register
 class Checkpoint(Hook):
-    """Every `interval` steps and at the end. The last `keep` stay; `last.pt` is another name of the newest."""
+    """Every `interval` steps and at the end. The last `keep` stay; `last.pt` is another name of the newest.
+
+    A step is saved before it is evaluated, and again afterwards, with what the hooks learned from the scores.
+    """
 
     def __init__(self, interval: int, keep: int = 2) -> None:
         if keep < 1:
             raise ValueError(f"keep={keep}: at least the newest checkpoint is kept")
         self.interval = checked_interval(interval)
         self.keep = keep
-        self.saved_step: int | None = None
 
-    def after_step(self, runner: Runner) -> None:
-        if runner.step % self.interval == 0:
-            self.save(runner)
-
-    def after_train(self, runner: Runner) -> None:
-        if self.saved_step != runner.step and runner.step > 0:
-            self.save(runner)
-
-    def save(self, runner: Runner) -> None:
+    def save(self, runner: Runner, is_end: bool) -> None:
+        is_due = is_end or runner.step % self.interval == 0
+        if not is_due or runner.step == 0 or runner.is_saved():
+            return
         last = runner.save(LAST)  # first, so that at any moment it is the newest
-        self.saved_step = runner.step
         if distributed.is_main():
-            path = link(last, f"step_{runner.step:08d}.pt")
+            link(last, name_of(runner.step))
             # Later ones are of a run that was left by resuming from an earlier step; they do not push this one out.
-            for old in [other for other in numbered(runner.work_dir) if other <= path][: -self.keep]:
+            for old in [path for path in numbered(runner.work_dir) if step_of(path) <= runner.step][: -self.keep]:
                 old.unlink()

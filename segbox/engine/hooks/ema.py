@@ -21,7 +21,7 @@ class EMA(Hook):
     """A second model, `momentum` old and the rest new at every step; it is the one that is evaluated.
 
     Early on the average is shorter, min(momentum, (1 + step) / (10 + step)), so that it forgets the first weights.
-    Statistics of batch norm are copied. Stand it before `evaluate` in the config.
+    Statistics of batch norm are copied.
     """
 
     def __init__(self, momentum: float = 0.999) -> None:
@@ -37,7 +37,7 @@ class EMA(Hook):
         runner.averaged_model = self.model
 
     @torch.no_grad()
-    def after_step(self, runner: Runner) -> None:
+    def after_update(self, runner: Runner) -> None:
         new = 1 - min(self.momentum, (1 + runner.step) / (10 + runner.step))
         torch._foreach_lerp_(own_parts(self.model), own_parts(runner.model), new)
         for average, current in zip(self.model.buffers(), runner.model.buffers(), strict=True):

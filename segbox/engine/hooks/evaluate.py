@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbox.engine.checkpoint import BEST
 from segbox.engine.metric_set import EXTRA, MetricSet
-from segbox.errors import ConfigError, did_you_mean
+from segbox.errors import CheckpointError, ConfigError, did_you_mean, short
 from segbox.registry import HOOKS
 
 from .hook import Hook, checked_interval
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @HOOKS.register
 class Evaluate(Hook):
-    """Every `interval` steps and after the last one. `best.pt` is the checkpoint with the highest `best` score."""
+    """Every `interval` steps and after the last one. `best.pt` is the checkpoint with the highest `best` score.
+
+    A resumed run begins with the evaluation of its step, if that was due and did not come to its end.
+    """
 
     def __init__(self, interval: int, best: str | None = "mIoU") -> None:
         self.interval = checked_interval(interval)
@@ -42,8 +45,9 @@ class Evaluate(Hook):
                 f" {', '.join(name for name in known if '/' not in name)}, and of a class: IoU/{runner.classes[0]}"
             )
 
-    def after_step(self, runner: Runner) -> None:
-        if runner.step % self.interval == 0 or runner.step == runner.max_steps:
+    def evaluate(self, runner: Runner) -> None:
+        is_due = runner.step % self.interval == 0 or runner.step == runner.max_steps
+        if is_due and 0 < runner.step != runner.scored_step:
             runner.evaluate()
 
     def after_eval(self, runner: Runner, scores: dict[str, float]) -> None:
@@ -58,4 +62,7 @@ class Evaluate(Hook):
         return {"highest": self.highest, "highest_step": self.highest_step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.highest, self.highest_step = state["highest"], state["highest_step"]
+        highest, step = state.get("highest"), state.get("highest_step")
+        if not isinstance(highest, float | int | None) or type(step) is not int:
+            raise CheckpointError(f"its best score is {short(highest)}, at step {short(step)}")
+        self.highest, self.highest_step = highest, step

@@ -1,9 +1,14 @@
 """The contract of hooks: what happens around a step.
 
 before_train
-    before_step -> the step -> after_step        max_steps times, hooks in the order of the config
-                               after_eval(scores)    whenever somebody evaluated
-after_train                                      also when a signal ended the run early
+    before_step -> the step -> after_update      max_steps times; in each moment, hooks in the order of the config
+                -> after_step
+                -> save(is_end=False)            the state of this step is whole: it is saved before it is evaluated
+                -> evaluate                      also before the first step of a resumed run
+                       after_eval(scores)        whenever somebody evaluated
+                -> save(is_end=False)            once more, if somebody evaluated
+save(is_end=True)                                also when a signal ended the run early
+after_train                                      the same
 """
 
 from __future__ import annotations
@@ -21,7 +26,15 @@ class Hook:
 
     def before_step(self, runner: Runner) -> None: ...
 
+    def after_update(self, runner: Runner) -> None:
+        """What belongs to the state of the run follows the weights: an error in here leaves a state that is not saved,
+        as an error in the optimizer does. Processes must not wait for each other in here."""
+
     def after_step(self, runner: Runner) -> None: ...
+
+    def save(self, runner: Runner, is_end: bool) -> None: ...
+
+    def evaluate(self, runner: Runner) -> None: ...
 
     def after_eval(self, runner: Runner, scores: dict[str, float]) -> None: ...
 

@@ -39,24 +39,26 @@ class Schedule(Hook):
 
 @HOOKS.register
 class PolyLR(Schedule):
-    """(base - min_lr) (1 - progress)^power + min_lr."""
+    """(base - min_lr) (1 - progress)^power + min_lr; a group whose base rate is below min_lr keeps it."""
 
     def __init__(self, power: float = 0.9, min_lr: float = 0.0, warmup: int = 0, warmup_ratio: float = 0.01) -> None:
         self.power, self.min_lr, self.warmup, self.warmup_ratio = power, min_lr, warmup, warmup_ratio
 
     def rate(self, base: float, progress: float) -> float:
-        return (base - self.min_lr) * (1 - progress) ** self.power + self.min_lr
+        lowest = min(self.min_lr, base)
+        return (base - lowest) * (1 - progress) ** self.power + lowest
 
 
 @HOOKS.register
 class CosineLR(Schedule):
-    """Half a cosine from the base rate to min_lr."""
+    """Half a cosine from the base rate to min_lr; a group whose base rate is below min_lr keeps it."""
 
     def __init__(self, min_lr: float = 0.0, warmup: int = 0, warmup_ratio: float = 0.01) -> None:
         self.min_lr, self.warmup, self.warmup_ratio = min_lr, warmup, warmup_ratio
 
     def rate(self, base: float, progress: float) -> float:
-        return self.min_lr + (base - self.min_lr) * (1 + math.cos(math.pi * progress)) / 2
+        lowest = min(self.min_lr, base)
+        return lowest + (base - lowest) * (1 + math.cos(math.pi * progress)) / 2
 
 
 @HOOKS.register
