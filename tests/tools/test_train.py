@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,9 +101,11 @@ def test_an_old_run_is_kept_until_the_new_one_is_known_to_be_whole(config, monke
     assert "error: a already holds a run (step_00000002.pt and 1 more)" in capsys.readouterr().err
     assert train(monkeypatch, config, "--work-dir", "a", "--overwrite", "--cfg-options", "hooks.lr.power='x'") == 2
     assert os.path.exists("a/step_00000002.pt")
+    shutil.copy("a/step_00000002.pt", "a/step_00000002_good.pt")
     assert (
         train(monkeypatch, config, "--work-dir", "a", "--overwrite", "--cfg-options", "train.max_steps=1", FAST[1]) == 0
     )
+    assert os.path.exists("a/step_00000002_good.pt")  # a copy is the user's own
     assert not os.path.exists("a/step_00000002.pt") and read_run(config.parent / "a" / "last.pt")["step"] == 1
 
 
