@@ -52,11 +52,11 @@ def losing(folder, how, step=3, rank=1):
     return write_config(folder, f"imports = ['lose_process']\n{text}\n", f"{how}.py")
 
 
-def start(folder, config, work_dir, *options, processes=2, **environment):
+def start(folder, config, work_dir, *options, processes=2, workers=0, **environment):
     command = [ROOT / "tools" / "dist_train.sh", config, str(processes), "--device", "cpu", "--work-dir", work_dir]
     own = {"PYTHON": sys.executable, "PYTHONPATH": f"{ROOT}:{folder}", "OMP_NUM_THREADS": "1", **environment}
     return subprocess.Popen(
-        [*map(str, command), *options, "--cfg-options", *FAST],
+        [*map(str, command), *options, "--cfg-options", *FAST, f"data.workers={workers}"],
         env={**os.environ, **own}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
@@ -74,6 +74,13 @@ def test_the_mistake_of_one_process_is_told_once_and_ends_all(folder):
     status, out, errors = end(start(folder, losing(folder, "mistake", step=1), folder / "mistaken"))
     assert status == 2 and errors == "error in process 1: a.png: is cut off\n"
     assert "2 process(es)" in out and read_run(folder / "mistaken" / "last.pt")["step"] == 1
+
+
+def test_a_bug_in_one_process_ends_all_with_workers_at_once(folder):
+    config, work_dir = losing(folder, "bug", step=3), folder / "broken"
+    status, _, errors = end(start(folder, config, work_dir, workers=2))
+    assert status == 1 and "ZeroDivisionError: a bug" in errors and "error: process 1 ended with status 1" in errors
+    assert read_run(work_dir / "last.pt")["step"] == 3
 
 
 def test_restarts_are_a_number(folder):

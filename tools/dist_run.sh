@@ -61,7 +61,7 @@ except SignalException as error:
 except ChildFailedError as error:
     rank, failure = error.get_first_failure()
     status = failure.exitcode
-    if status in (2, 130, 143):
+    if status in (2, 129, 130, 143):
         sys.exit(status)
     end = f"ended with status {status}" if status > 0 else f"was killed by {signal.Signals(-status).name}"
     why = " (for want of memory?)" if status == -signal.SIGKILL else ""

@@ -145,15 +145,12 @@ def ends_of_children_held_back() -> Iterator[None]:
         yield
         return
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    is_whole = False
     try:
         yield
-        is_whole = True
     finally:
         handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # which forgets those that were held back
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if is_whole:  # else the ends of the other workers are still to come
-            signal.signal(signal.SIGCHLD, handler or signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, handler or signal.SIG_DFL)
 
 
 def is_of_a_worker(error: Exception) -> bool:

@@ -1,5 +1,7 @@
 """One pass over a validation set."""
 
+import multiprocessing
+
 import pytest
 import torch
 from torch import nn
@@ -129,6 +131,17 @@ def test_the_protocols():
 class Shapes(nn.Module):
     def forward(self, images):
         return torch.stack([images.float().mean(dim=1) * k for k in range(7)], dim=1)
+
+
+@pytest.mark.parametrize("is_shown", [False, True])
+def test_a_bug_leaves_no_workers(is_shown):
+    """Which would keep Python from ending, as they ignore the first SIGTERM."""
+    own = config()
+    own["data"]["workers"] = 2
+    evaluation = Evaluation(own, CPU)
+    with pytest.raises(ZeroDivisionError) as caught:
+        evaluation(Shapes(), lambda *_: 1 / 0, show_progress=is_shown)
+    assert not multiprocessing.active_children(), caught
 
 
 def test_extra_scores_are_made_of_the_same_pass(monkeypatch):

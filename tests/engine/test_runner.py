@@ -208,11 +208,9 @@ def test_a_data_worker_that_is_lost_is_told_whatever_breaks_first(tmp_path):
     )
     for action, words in cases:
         before = signal.getsignal(signal.SIGCHLD)
-        try:
-            with pytest.raises(TrainingError, match=rf"a data worker has ended \({words}.*fewer data\.workers"):
-                small_runner(tmp_path, hooks={"lose": At(2, action)}).train()
-        finally:
-            signal.signal(signal.SIGCHLD, before)
+        with pytest.raises(TrainingError, match=rf"a data worker has ended \({words}.*fewer data\.workers"):
+            small_runner(tmp_path, hooks={"lose": At(2, action)}).train()
+        assert signal.getsignal(signal.SIGCHLD) == before
     with pytest.raises(FileNotFoundError):
         small_runner(tmp_path, hooks={"other": At(2, (tmp_path / "gone").read_text)}).train()
 

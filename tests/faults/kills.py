@@ -36,6 +36,7 @@ VARIANTS = {
     "bf16, accumulation": ["train.amp=bf16", "train.accumulate=2", "train.clip_grad=1.0"],
     "data workers": ["data.workers=1"],
     "2 processes": ["train.sync_batch_norm=True"],
+    "evaluation": ["hooks.evaluate=dict(type='Evaluate',interval=2)", "data.val.size=(24,28)"],
 }
 MOMENTS = ("write", "fsync", "replace", "link")
 
@@ -125,6 +126,8 @@ def kills(folder: Path, seed: int, count: int, variants: tuple[str, ...] = tuple
             own = folder / f"run{number}_{runs}"
             killed_run(own, variant, rng, seconds, anywhere, writing)
             problems = compare(straight, own / "last.pt")
+            if straight.with_name("best.pt").exists():
+                problems += compare(straight.with_name("best.pt"), own / "best.pt")
             if problems:
                 writing.failures.append(f"seed {seed}, run {runs}: the end differs in {problems[:3]}")
             shutil.rmtree(own)
@@ -175,6 +178,5 @@ def killed_run(folder: Path, variant: str, rng: random.Random, seconds: float, a
 
 def compare(a: Path, b: Path) -> list[str]:
     first, second = read_run(a), read_run(b)
-    return [
-        d for part in ("step", "draws", "model", "ema", "optimizer") for d in differences(first[part], second[part])
-    ]
+    parts = ("step", "draws", "scored_step", "model", "ema", "optimizer", "hooks")
+    return [d for part in parts for d in differences(first[part], second[part], part)]

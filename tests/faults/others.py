@@ -26,6 +26,7 @@ from segbox.engine.checkpoint import newest_whole, read_run
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.runner import Runner
 from segbox.engine.work_dir import find_resume, only_run_in
+from segbox.errors import DataError
 from tests.faults.kills import INTERVAL, SHORT, compare
 from tests.faults.report import Row, quiet
 from tests.faulty_data import cut, smooth_image, write_pairs, write_png
@@ -275,28 +276,60 @@ def clock_goes_backwards(folder: Path, rng: random.Random, straight: Path) -> Re
 # --- signals and memory ----------------------------------------------------------------------------------------------
 
 
-def sigterm(folder: Path, rng: random.Random, straight: Path) -> Result:
-    """As Slurm sends it before preemption, to a run that has begun its steps."""
+def signalled(number: signal.Signals) -> Callable[[Path, random.Random, Path], Result]:
+    """To a run that has begun its steps: as Slurm sends it before preemption, or a terminal that is closed."""
+
+    def work(folder: Path, rng: random.Random, straight: Path) -> Result:
+        reached = rng.randint(1, 7)
+
+        def run() -> None:
+            signal.signal(number, signal.SIG_DFL)
+            keep_what_is_said(folder / "said.txt")
+            real = Runner.train
+
+            def prepared(runner: Runner):
+                stop = At(reached, lambda runner: os.kill(os.getpid(), number))
+                runner.hooks = {**runner.hooks, "stop": stop}
+                return real(runner)
+
+            Runner.train = prepared
+            tool(folder, (), folder)
+
+        (end,) = wait([fork(run)], SECONDS)
+        step = newest_whole(folder)[1].get("step", 0)
+        if end != 128 + number or step != reached:
+            return f"status {end}, step {step} of {reached}: {(folder / 'said.txt').read_text()[-300:]}", reached - step
+        return goes_on(folder, straight, reached)
+
+    return work
+
+
+def broken_part(folder: Path, rng: random.Random, straight: Path) -> Result:
+    """A hook of somebody's own; the state of that very step is there."""
+    reached = rng.randint(1, 7)
+    bug = At(reached, lambda runner: 1 / 0)
+    end, said = train(folder, "data.workers=1", prepare=lambda runner: runner.hooks.update(bug=bug))
+    step = newest_whole(folder)[1].get("step", 0)
+    if end != 1 or "ZeroDivisionError" not in said or step != reached:
+        return f"status {end}, step {step} of {reached}: {said[-300:]}", reached - step
+    return goes_on(folder, straight, reached)
+
+
+def bad_validation(folder: Path, rng: random.Random, straight: Path) -> Result:
     reached = rng.randint(1, 7)
 
-    def prepare(runner: Runner) -> None:
-        runner.hooks = {**runner.hooks, "term": At(reached, lambda runner: os.kill(os.getpid(), signal.SIGTERM))}
+    def spoil(runner: Runner) -> None:
+        def score(model: torch.nn.Module, is_stopped: Callable[[], bool]) -> dict[str, float]:
+            raise DataError("v.png: is cut off")
 
-    def work() -> None:
-        keep_what_is_said(folder / "said.txt")
-        real = Runner.train
+        runner.score = score
 
-        def prepared(runner: Runner):
-            prepare(runner)
-            return real(runner)
-
-        Runner.train = prepared
-        tool(folder, (), folder)
-
-    (end,) = wait([fork(work)], SECONDS)
+    evaluated = f"hooks.evaluate=dict(type='Evaluate',interval={reached})"
+    end, said = train(folder, evaluated, prepare=spoil)
     step = newest_whole(folder)[1].get("step", 0)
-    if end != 143 or step != reached:
-        return f"status {end}, step {step} of {reached}: {(folder / 'said.txt').read_text()[-300:]}", reached - step
+    problem = message_of(end, said, "v.png: is cut off", f"The state after step {reached} is in ", "--resume")
+    if problem or step != reached:
+        return problem or f"step {step} of {reached}", reached - step
     return goes_on(folder, straight, reached)
 
 
@@ -524,7 +557,10 @@ FAULTS: dict[str, tuple[str, Callable[[Path, random.Random, Path], Result]]] = {
     "two runs in one work dir": ("the second is refused with the first's number", two_runs),
     "newest checkpoint cut short": ("the one before is taken, and that is said", cut_checkpoint),
     "clock going backwards": ("nothing", clock_goes_backwards),
-    "SIGTERM, as Slurm sends it": ("checkpoint, exit status 143, goes on", sigterm),
+    "SIGTERM, as Slurm sends it": ("checkpoint, exit status 143, goes on", signalled(signal.SIGTERM)),
+    "SIGHUP, as of a closed terminal": ("checkpoint, exit status 129, goes on", signalled(signal.SIGHUP)),
+    "bug in a part of one's own": ("traceback, checkpoint, exit status 1, goes on", broken_part),
+    "bad validation file": ("message, checkpoint; goes on once it is mended", bad_validation),
     "data worker killed": ("message; goes on", worker_killed),
     "out of memory": ("message with batch and crop to try; goes on", out_of_memory),
     'NaN in a batch, on_nan="stop"': ("message with files and the state before; goes on", nan_stops),

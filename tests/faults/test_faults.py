@@ -14,7 +14,7 @@ from tests.faults.others import FAULTS, others
 from tests.faults.report import Row, table
 from tests.runs import ROOT
 
-QUICK = ("two runs", "NaN in a batch", "image: trunc", "out of memory", "SIGTERM")
+QUICK = ("two runs", "NaN in a batch", "image: trunc", "out of memory", "SIGTERM", "bad validation")
 
 
 def all_as_expected(*rows):
@@ -23,7 +23,7 @@ def all_as_expected(*rows):
 
 
 def test_some_kills(tmp_path):
-    rows = kills(tmp_path, 1, 6, ("fp32",))
+    rows = kills(tmp_path, 1, 6, ("evaluation",))
     assert sum(row.tried for row in rows) >= 6
     all_as_expected(*(row for row in rows if row.tried))
 

@@ -1,10 +1,14 @@
 """The command that trains, stopped and gone on with in every way."""
 
+import fcntl
 import json
 import os
+import pty
+import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 import warnings
 
@@ -31,6 +35,12 @@ class StopAt(Hook):
     def after_step(self, runner):
         if runner.step == self.step:
             os.kill(os.getpid(), self.number)
+
+@HOOKS.register
+class Bug(Hook):
+    def after_step(self, runner):
+        if runner.step == 3:
+            raise ZeroDivisionError("a bug")
 """
 
 
@@ -99,9 +109,11 @@ def test_an_old_run_is_kept_until_the_new_one_is_known_to_be_whole(config, monke
     assert "error: a already holds a run (step_00000002.pt and 1 more)" in capsys.readouterr().err
     assert train(monkeypatch, config, "--work-dir", "a", "--overwrite", "--cfg-options", "hooks.lr.power='x'") == 2
     assert os.path.exists("a/step_00000002.pt")
+    shutil.copy("a/step_00000002.pt", "a/step_00000002_good.pt")
     assert (
         train(monkeypatch, config, "--work-dir", "a", "--overwrite", "--cfg-options", "train.max_steps=1", FAST[1]) == 0
     )
+    assert os.path.exists("a/step_00000002_good.pt")  # a copy is the user's own
     assert not os.path.exists("a/step_00000002.pt") and read_run(config.parent / "a" / "last.pt")["step"] == 1
 
 
@@ -122,6 +134,57 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(config, monkeypatch, capsys
         assert not differences(a[part], b[part], part)
     broken = [line for line in log.read_text().splitlines() if not line.endswith("}")]
     assert broken == ['{"step": 3, "lo']
+
+
+def started(*arguments, **settings):
+    """A tool in a process of its own."""
+    command = [sys.executable, *map(str, arguments)]
+    own = {"PYTHONPATH": f"{ROOT}:{os.getcwd()}", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, text=True, env={**os.environ, **own}, **settings)
+
+
+def test_a_bug_ends_a_run_with_workers_at_once(config):
+    """Workers ignore the first SIGTERM, and so Python's own, for which its exit waits."""
+    child = write_config(config.parent, "imports = ['stop_at']\nhooks = dict(bug=dict(type='Bug'))\n", "bug.py")
+    options = ["--device", "cpu", "--work-dir", "bug", "--cfg-options", "data.workers=2"]
+    run = started(ROOT / "tools/train.py", child, *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, errors = run.communicate(timeout=240)
+    assert run.returncode == 1 and errors.startswith("Traceback") and errors.endswith("ZeroDivisionError: a bug\n")
+    assert "ended by ZeroDivisionError: a bug\nThe state after step 3 is in bug/last.pt; go on with --resume" in out
+    assert read_run(config.parent / "bug" / "last.pt")["step"] == 3
+
+
+def test_a_run_is_saved_when_its_terminal_is_closed(config):
+    """The kernel sends SIGHUP, and whatever is written to the terminal fails."""
+    ours, theirs = pty.openpty()
+    options = ["--device", "cpu", "--work-dir", "closed", "--cfg-options", "train.max_steps=100000"]
+    run = started(
+        ROOT / "tools/train.py", config, *options, stdin=theirs, stdout=theirs, stderr=theirs,
+        preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    while b"step 4/" not in said:
+        said += os.read(ours, 4096)
+    os.close(ours)
+    assert run.wait(timeout=240) == 128 + signal.SIGHUP
+    step = read_run(config.parent / "closed" / "last.pt")["step"]
+    assert step >= 4
+    log = (config.parent / "closed" / "log.txt").read_text()
+    assert log.endswith(f"stopped by SIGHUP after step {step}; go on with --resume\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gone", ["disowned terminal", "pipe"])
+def test_a_run_goes_on_without_whoever_read_its_lines(config, gone):
+    ours, theirs = pty.openpty() if gone == "disowned terminal" else os.pipe()
+    options = ["--device", "cpu", "--work-dir", "alone", "--cfg-options", "hooks.evaluate=None", "train.max_steps=8"]
+    run = started(ROOT / "tools/train.py", config, *options, stdout=theirs, start_new_session=True)
+    os.close(theirs)
+    os.read(ours, 10)
+    os.close(ours)
+    assert run.wait(timeout=240) == 0
+    assert "done: 8 steps" in (config.parent / "alone" / "log.txt").read_text()
 
 
 def test_resume_from_a_path_without_one_and_when_done(config, monkeypatch, capsys):

@@ -4,7 +4,7 @@ before_train
     before_step -> the step -> after_update      max_steps times; in each moment, hooks in the order of the config
                 -> after_step
                 -> save(is_end=False)            the state of this step is whole: it is saved before it is evaluated
-                -> evaluate                      also before the first step of a resumed run
+                -> evaluate                      also once before the first step, for a run that is resumed
                        after_eval(scores)        whenever somebody evaluated
                 -> save(is_end=False)            once more, if somebody evaluated
 save(is_end=True)                                also when a signal ended the run early
@@ -28,7 +28,7 @@ class Hook:
 
     def after_update(self, runner: Runner) -> None:
         """What belongs to the state of the run follows the weights: an error in here leaves a state that is not saved,
-        as an error in the optimizer does. Processes must not wait for each other in here."""
+        as an error in the optimizer does."""
 
     def after_step(self, runner: Runner) -> None: ...
 
