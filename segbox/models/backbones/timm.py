@@ -142,8 +142,9 @@ def plan_network(
 
 
 def on_meta(build: Callable[[bool], nn.Module]) -> nn.Module:
+    """In training: in evaluation some networks keep what they made of their parameters, without gradient."""
     with torch.device("meta"):
-        return build(False).eval()
+        return build(False).train()
 
 
 def try_out(plan: Plan, in_channels: int, rule: SizeRule) -> tuple[tuple[int, ...], tuple[str, ...]]:

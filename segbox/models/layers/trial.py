@@ -38,7 +38,7 @@ def find_size_rule(network: Callable[[Tensor], Maps], in_channels: int, patch: i
 def takes(network: Callable[[Tensor], Maps], in_channels: int, size: Size) -> bool:
     try:
         with torch.no_grad():
-            network(torch.empty(1, in_channels, *size, device="meta"))
+            network(torch.empty(2, in_channels, *size, device="meta"))
     except Exception:  # what networks raise over a size is theirs: AssertionError, RuntimeError, TypeError ...
         return False
     return True
@@ -49,7 +49,7 @@ def maps_and_unused(network: nn.Module, in_channels: int, size: Size) -> tuple[M
     named = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
     try:
         with torch.enable_grad():
-            maps = network(torch.empty(1, in_channels, *size, device="meta"))
+            maps = network(torch.empty(2, in_channels, *size, device="meta"))
             gradients = torch.autograd.grad(sum(x.sum() for x in maps), list(named.values()), allow_unused=True)
     except Exception:  # as above; or it reads numbers
         return None
