@@ -10,6 +10,7 @@ aligned corners, 4x4 kernels), so nothing could be compared with it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 
 import torch
 from torch import Tensor
@@ -58,7 +59,8 @@ def of(name: str, **options: object) -> dict[str, object]:
 
 CASES: dict[str, Case] = {
     "BiSeNetHead": Case(
-        of("BiSeNetHead", channels=8), frozenset({IMAGE, 16, 32}), True, context.bisenet, "paper",
+        of("BiSeNetHead", channels=8, context_loss_weight=0.5), frozenset({IMAGE, 16, 32}), True,
+        context.bisenet, "paper",
     ),
     "CCNetHead": Case(
         of("CCNetHead", channels=16), frozenset({32}), True, context.ccnet, "paper, loop over pixels; mmsegmentation",
@@ -153,10 +155,10 @@ def titles() -> list[str]:
     return [*CASES, *(name for name in HEADS if name not in named)]
 
 
-def build(title: str) -> DecodeHead:
+def build(title: str, **more: object) -> DecodeHead:
     options = CASES[title].options if title in CASES else of(title, **SMALL.get(title, {}))
     strides, channels = shapes(title)
-    return HEADS.build(options, in_channels=channels, in_strides=strides, num_classes=CLASSES)
+    return HEADS.build({**options, **more}, in_channels=channels, in_strides=strides, num_classes=CLASSES)
 
 
 def shapes(title: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -164,6 +166,11 @@ def shapes(title: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if HEADS[title.split()[0]].sees_images:
         return (IMAGE, *STRIDES), (3, *CHANNELS)
     return STRIDES, CHANNELS
+
+
+def dropouts(title: str) -> list[str]:
+    """The names of the head's arguments that are rates of dropout."""
+    return [name for name in signature(HEADS[title.split()[0]]).parameters if name.endswith("dropout")]
 
 
 def inputs(title: str) -> Maps:

@@ -72,6 +72,16 @@ def test_the_numbers_of_a_backbone_are_golden(title):
     assert goldens.of_backbone(title) == pytest.approx(goldens.stored()[title], rel=1e-9, abs=1e-9)
 
 
+@torch.no_grad()
+def test_blocks_are_left_out_in_training_alone():
+    images = backbone_cases.images().expand(8, -1, -1, -1)
+    for rate in (0.0, 0.5):
+        backbone = fill(BACKBONES.build({"type": "MixTransformer", "variant": "test", "drop_path": rate}))
+        expected = backbone(images)[-1]
+        torch.manual_seed(0)
+        assert torch.equal(backbone.train()(images)[-1], expected) == (rate == 0.0)
+
+
 def test_backbones_that_are_compared_elsewhere_exist():
     assert set(BACKBONES) >= backbone_cases.ELSEWHERE
 

@@ -7,7 +7,7 @@ import torch
 
 from tests.models import goldens
 from tests.models.fixed import fill, never_reached, normal
-from tests.models.head_cases import CASES, SINGLE, TIGHT, build, inputs, outputs, shapes, titles
+from tests.models.head_cases import CASES, SINGLE, TIGHT, build, dropouts, inputs, outputs, shapes, titles
 from tests.models.naive_layers import Weights
 
 
@@ -60,6 +60,18 @@ def test_a_pixel_sees_all_of_the_last_map_or_only_what_is_near(title):
     reach = seen[0].abs().amax(dim=(0, 1))  # of each column
     assert reach[:2].max() > 0
     assert (reach > 0).all() if CASES[title].sees_all else reach[-1] == 0
+
+
+@pytest.mark.parametrize(("title", "name"), [(title, name) for title in titles() for name in dropouts(title)])
+@torch.no_grad()
+def test_each_dropout_drops_in_training_alone(title, name):
+    head, maps = fill(build(title, **{name: 0.5})), inputs(title)
+    expected = filled(title)(maps)
+    assert torch.equal(head(maps), expected)
+    for module in head.modules():  # norms stay in evaluation
+        module.training = getattr(module, "p", None) == 0.5
+    torch.manual_seed(0)
+    assert not torch.allclose(head(maps), expected)
 
 
 @pytest.mark.parametrize("title", list(CASES))
