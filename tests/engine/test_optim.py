@@ -92,8 +92,8 @@ def test_no_rate():
 def trained(config):
     model = Net()
     optimizer = build_optimizer(config, model)
-    for parameter in model.parameters():
-        parameter.grad = torch.ones_like(parameter)
+    for number, parameter in enumerate(model.parameters(), 1):
+        parameter.grad = torch.full_like(parameter, number)  # so that each remembers something else
     optimizer.step()
     return model, optimizer
 

@@ -53,7 +53,7 @@ OF_DATA = [
         ("colours: brightness behind contrast", "_bytes(_bytes(LEVELS + shift) * before)",
          "_bytes(_bytes(LEVELS * before) + shift)"),
     ]),
-    *in_file("data/placement.py", RENDER, [
+    *in_file("data/placement.py", f"{RENDER} {TRANSFORMS}", [
         ("placement: clockwise", "[[cos, sin, 0.0], [-sin, cos, 0.0]", "[[cos, -sin, 0.0], [sin, cos, 0.0]"),
         ("placement: the other order", "matrix @ self.matrix", "self.matrix @ matrix"),
         ("placement: turned about the corner", "_shift(x, y) @ turn @ _shift(-x, -y)", "turn"),
