@@ -121,6 +121,16 @@ OF_ENGINE = [
          "np.floor(sure * np.float32(self.bins)).clip(0, self.bins - 1).astype(np.intp)"),
         ("calibration: signed", "np.abs(right - steps / ONE)", "(right - steps / ONE)"),
     ]),
+    *in_file("engine/predictor.py", "tests/engine/test_predictor.py", [
+        ("predictor: the val pipeline is left out", "sample = self.pipeline(sample, random.Random(0))",
+         "sample = dict(sample)"),
+        ("predictor: training mode", "self.model.eval().to(device)", "self.model.train().to(device)"),
+        ("predictor: the test section is left out", 'test = dict(config.get("test", {}))', "test = {}"),
+    ]),
+    *in_file("models/weights.py", "tests/models/test_weights.py tests/engine/test_predictor.py", [
+        ("weights: another model's pass", "if not skip_unfitting:", "if False:"),
+        ("weights: spoilt numbers pass", "if spoilt:", "if False:"),
+    ]),
     *in_file("distributed.py", "tests/test_distributed.py -k 'joined_batch or counts_for_the_other'", [
         ("processes: sums for means", "return values / world_size()", "return values"),
         ("processes: gradients of shared sums", "return gradient * world_size()", "return gradient"),
