@@ -4,6 +4,7 @@ from functools import cache
 
 import pytest
 import torch
+from torch import nn
 
 from tests.models import goldens
 from tests.models.fixed import fill, never_reached, normal
@@ -72,6 +73,22 @@ def test_each_dropout_drops_in_training_alone(title, name):
         module.training = getattr(module, "p", None) == 0.5
     torch.manual_seed(0)
     assert not torch.allclose(head(maps), expected)
+
+
+@pytest.mark.parametrize(
+    ("title", "times"),
+    [
+        ("FCN8sHead", 2),  # behind fc6 and fc7
+        ("RefineNetHead", 5),  # each of four levels, and before the classifier
+    ],
+)
+@torch.no_grad()
+def test_how_often_a_head_drops(title, times):
+    head, calls = fill(build(title)), []
+    dropout = next(module for module in head.modules() if isinstance(module, nn.Dropout | nn.Dropout2d))
+    dropout.register_forward_hook(lambda *_: calls.append(1))
+    head(inputs(title))
+    assert len(calls) == times
 
 
 @pytest.mark.parametrize("title", list(CASES))

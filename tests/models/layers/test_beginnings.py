@@ -41,6 +41,7 @@ def mix(name):
         (mix("attention.query"), 0.02),
         (mix("mlp.expand"), 0.02),
         (mix("attention.reduce"), (2 / (64 * 32)) ** 0.5),
+        (lambda: BACKBONES.build({"type": "MixTransformer"}).stages[1].embed.project, (2 / (9 * 64)) ** 0.5),
         (mix("mlp.depthwise"), (2 / 9) ** 0.5),
     ],
 )
