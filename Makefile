@@ -12,7 +12,7 @@ CONFIG := configs/demo/pspnet_r10_shapes.py
 # times slower.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-slow test-gpu faults lint format clean
+.PHONY: demo test test-slow test-gpu faults mutants lint format clean
 
 demo: .venv/.runtime
 	$(BIN)/python tools/train.py $(CONFIG) --work-dir $(DEMO) --overwrite
@@ -40,6 +40,10 @@ test-gpu: .venv/.tests
 # Kills, full disks, broken files, mutated configs: seeded and counted, with a table at the end. Some minutes.
 faults: .venv/.tests
 	$(BIN)/python -m tests.faults
+
+# Small mistakes in a copy of the source, each of which some test must see. About half an hour of one core.
+mutants: .venv/.tests
+	$(BIN)/python -m tests.mutants
 
 lint: .venv/.lint
 	$(BIN)/ruff format --check .

@@ -94,6 +94,13 @@ def test_the_label_is_the_nearest_pixel():
     assert (render_label(label, whole((4, 6)).resized((2, 2))) == label[[1, 3]][:, [1, 4]]).all()
 
 
+@pytest.mark.parametrize("degrees", [10, 45, 200])
+def test_a_turned_label_has_no_classes_between_those_of_the_file(degrees):
+    label = np.where(np.arange(40) % 8 < 4, 3, 200).astype(np.uint8)[None].repeat(30, 0)
+    turned = render_label(label, whole((30, 40)).rotated(degrees))
+    assert np.unique(turned).tolist() == [3, 200, IGNORE_INDEX]
+
+
 def test_outside_is_fill_and_ignored():
     placement = whole((4, 6)).cropped(-2, -3, (9, 10))
     image = render_image(np.full((4, 6, 3), 9, np.uint8), placement)

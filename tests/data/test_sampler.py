@@ -22,6 +22,10 @@ def test_each_epoch_has_everything_once_in_its_own_order():
     assert len(set(epochs)) == 5
 
 
+def test_each_seed_has_an_order_of_its_own():
+    assert len({tuple(i for i, _ in first(7, 7, seed=seed)) for seed in range(5)}) == 5
+
+
 def test_seeds_are_all_different():
     draws = first(500, 7, seed=0) + first(500, 7, seed=1)
     assert len({seed for _, seed in draws}) == 1000

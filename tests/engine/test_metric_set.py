@@ -80,13 +80,14 @@ def test_a_boundary_is_as_wide_as_the_paper_says():
     assert perfect.compute()["mBIoU"] == 100 and metric.compute()["BIoU/square"] < 72
 
 
-def test_ignored_pixels_make_no_borders():
-    guess, truth = torch.zeros(2, 40, 40, dtype=torch.uint8)
+@pytest.mark.parametrize("label", [0, 1])
+def test_ignored_pixels_make_no_borders(label):
+    guess, truth = torch.full((2, 40, 40), label, dtype=torch.uint8)
     truth[18:22] = 255
-    guess[18:22] = 1  # what is guessed there does not matter
+    guess[18:22] = 1 - label  # what is guessed there does not matter
     metric = BoundaryIoU(("a", "b"))
     metric.update(guess, truth)
-    assert metric.counts[:, 0].tolist() == [40 * 40 - 38 * 38 - 8] * 3 and not metric.counts[:, 1].any()
+    assert metric.counts[:, label].tolist() == [40 * 40 - 38 * 38 - 8] * 3 and not metric.counts[:, 1 - label].any()
 
 
 def test_image_iou_is_the_mean_of_each_images_own():

@@ -97,22 +97,27 @@ def test_no_rate():
 def trained(config):
     model = Net()
     optimizer = build_optimizer(config, model)
-    for parameter in model.parameters():
-        parameter.grad = torch.ones_like(parameter)
+    for number, parameter in enumerate(model.parameters(), 1):
+        parameter.grad = torch.full_like(parameter, number)  # so that each remembers something else
     optimizer.step()
     return model, optimizer
+
+
+AGAIN = {"type": "AdamW", "lr": 0.2, "weight_decay": 0.01}
 
 
 def test_memory_follows_the_names_when_groups_change():
     model, optimizer = trained({"type": "AdamW", "lr": 0.1})
     state = optimizer_state(optimizer, model)
     assert set(state["head.bias"]) == {"step", "exp_avg", "exp_avg_sq"}
-    other = build_optimizer({"type": "AdamW", "lr": 0.2, "head_lr_mult": 3.0, "decay_biases": False}, model)
+    other = build_optimizer({**AGAIN, "head_lr_mult": 3.0, "decay_biases": False}, model)
     load_optimizer_state(other, model, state)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             assert torch.equal(other.state[parameter]["exp_avg"], state[name]["exp_avg"])
     assert sorted({group["lr"] for group in other.param_groups}) == pytest.approx([0.2, 0.6])
+    orders = [[id(p) for group in each.param_groups for p in group["params"]] for each in (optimizer, other)]
+    assert orders[0] != orders[1], "the groups are in another order than the names"
 
 
 def test_memory_of_strangers_is_refused():

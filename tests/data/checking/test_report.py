@@ -247,3 +247,5 @@ def test_weights():
     assert enet_weights(pixels) == pytest.approx([1 / np.log(1.77), 1 / np.log(1.27), 0])
     assert median_frequency_weights(pixels, where) == pytest.approx([0.625 / 0.75, 0.625 / 0.5, 0])
     assert (all_weights(np.zeros(2, int), np.zeros(2, int))["median"] == 0).all()
+    some = np.array([10, 20, 60])  # the median is not the mean
+    assert median_frequency_weights(some, np.full(3, 100)) == pytest.approx([2, 1, 1 / 3])

@@ -73,6 +73,9 @@ def test_an_ellipse_and_a_turned_box():
     expected = ((columns - 12) / 6) ** 2 + ((rows - 10) / 3) ** 2 <= 1
     assert (whole(ellipse((12, 10), (6, 3), 0, SIZE)) == expected).all()
     assert (whole(ellipse((12, 10), (3, 6), 90, SIZE)) == expected).all()
+    leaning = whole(ellipse((12, 10), (8, 2), 45, SIZE))  # clockwise to the eye, as rows count downwards
+    assert leaning[14, 16] and leaning[5, 7] and not leaning[14, 7] and not leaning[5, 16]
+    assert leaning.sum() == pytest.approx(np.pi * 8 * 2, rel=0.1)
     assert np.allclose(box_corners(2, 4, 8, 6, 90), [(6, 2), (6, 8), (4, 8), (4, 2)])
 
 

@@ -11,6 +11,7 @@ from segbox.data.loader import build_dataset, classes_without_files
 from segbox.data.statistics import class_frequencies
 from segbox.errors import ConfigError, DataError
 from tests.data.datasets.test_public import ids_of, make_voc, write_ids
+from tests.faulty_data import blocky_label, write_pairs
 
 
 @pytest.fixture
@@ -54,6 +55,12 @@ def test_unknown_ids_stay_unknown(voc, tmp_path):
     write_ids(tmp_path / "SegmentationClass/2007_000032.png", 0, 77)
     with pytest.raises(DataError, match=r"holds ids that are no class: 77 .* Known: 0 cat, 1 background, and 255"):
         relabelled(voc, classes=["cat", "background"])[0, 0]
+
+
+def test_the_ids_of_the_files_go_through_the_sets_own_map_first(tmp_path):
+    files = dict(type="FolderDataset", root=str(write_pairs(tmp_path, ["a"])), split="train", classes=["one", "two"])
+    dataset = relabelled(dict(files, label_map={0: IGNORE_INDEX, 1: 0, 2: 1}), classes=["two", "one"])
+    assert (dataset[0, 0]["label"] == np.array([IGNORE_INDEX, 1, 0])[blocky_label(24, 32, 3)]).all()
 
 
 def test_sets_with_other_classes_come_together(voc):

@@ -85,7 +85,8 @@ def test_random_crop_is_a_window_of_the_image():
         assert (sample()["image"][top : top + 20, left : left + 20] == done["image"]).all()
         assert (sample()["label"][top : top + 20, left : left + 20] == done["label"]).all()
         windows.add((top, left))
-    assert len(windows) > 15
+    tops, lefts = map(set, zip(*windows))
+    assert len(windows) > 15 and min(len(tops), len(lefts)) > 5 and max(tops) > 14 and max(lefts) > 22  # of 28 and 44
 
 
 def test_random_crop_fills_up_a_small_image():
@@ -132,6 +133,12 @@ def test_rotation_turns_about_the_centre():
     angles = [run({"type": "RandomRotate", "degrees": 30, "probability": 1.0}, seed=s) for s in range(5)]
     assert all(done["image"].shape == (48, 64, 3) for done in angles)
     assert all((done["label"] == IGNORE_INDEX).any() for done in angles)
+
+
+def test_rotation_goes_both_ways():
+    rotate = TRANSFORMS["RandomRotate"](30.0, probability=1.0)
+    turns = [rotate(sample(), random.Random(seed))["placement"].matrix[0, 1] for seed in range(20)]
+    assert min(turns) < -0.3 and max(turns) > 0.3
 
 
 def render_rotated(start: dict, degrees: float) -> dict:

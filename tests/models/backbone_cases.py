@@ -1,0 +1,68 @@
+"""What the golden numbers of each backbone were checked against. Rules for new ones: see head_cases.py."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor, nn
+
+from segbox.registry import BACKBONES
+from tests.models import naive_backbones as naive
+from tests.models.fixed import HEIGHT, WIDTH, normal
+from tests.models.naive_layers import Weights
+
+
+@dataclass(frozen=True)
+class Case:
+    """`truth`: the backbone written a second time; `source`: from where, and what else gives the same numbers."""
+
+    options: Mapping[str, object]
+    truth: Callable[[Weights, Tensor], Sequence[Tensor]]
+    source: str
+
+
+def of(name: str, variant: str = "test", **options: object) -> dict[str, object]:
+    return {"type": name, "variant": variant, **options}
+
+
+CASES: dict[str, Case] = {
+    "MixTransformer": Case(
+        of("MixTransformer"), naive.mix_transformer, "paper; timm's PVTv2 (test_mit.py); transformers, with these eps",
+    ),
+    "MobileNetV1": Case(of("MobileNetV1"), naive.mobilenet_v1, "paper"),
+    "MobileNetV2": Case(of("MobileNetV2"), naive.mobilenet_v2, "paper; torchvision (test_backbones.py)"),
+    "MobileNetV3": Case(of("MobileNetV3"), naive.mobilenet_v3, "paper; torchvision (test_backbones.py)"),
+    "ResNet": Case(of("ResNet"), naive.resnet, "paper; torchvision (test_backbones.py)"),
+    "ResNet dilated": Case(
+        of("ResNet", output_stride=8), partial(naive.resnet, dilations=(1, 1, 2, 4)),
+        "paper; torchvision (test_backbones.py)",
+    ),
+    "ResNet D": Case(of("ResNet", stem="D"), partial(naive.resnet, stem="D"), "paper"),
+    "ResNet se": Case(of("ResNet", "test-se"), partial(naive.resnet, is_bottleneck=False), "papers"),
+    "UNetEncoder": Case(of("UNetEncoder"), naive.unet, "paper"),
+    "UNetEncoder plain": Case(of("UNetEncoder", norm=False, bias=True), naive.unet, "paper"),
+    "VGG": Case(of("VGG"), naive.vgg, "paper; torchvision (test_backbones.py)"),
+    "VGG norm": Case(of("VGG", "test-bn", taps="before_pool"), partial(naive.vgg, taps="before"), "paper; torchvision"),
+    "Xception": Case(of("Xception"), naive.xception, "papers"),
+}  # fmt: skip
+# Timm's numbers are the package's own, and may change with its version: test_timm.py compares them with the package.
+ELSEWHERE = {"Timm"}
+
+
+def titles() -> list[str]:
+    """The cases above, and each registered backbone that has none."""
+    named = {case.options["type"] for case in CASES.values()}
+    return [*CASES, *(name for name in BACKBONES if name not in named)]
+
+
+def gates(title: str) -> tuple[str, ...]:
+    """What begins at zero and holds back the gradients of others: timm's ResNets begin with blocks that add nothing."""
+    return ("network.layer[124].0.bn2.weight", "network.layer3.0.bn3.weight") if title == "Timm" else ()
+
+
+def build(title: str) -> nn.Module:
+    return BACKBONES.build(CASES[title].options if title in CASES else of(title))
+
+
+def images() -> Tensor:
+    return normal("images", (1, 3, HEIGHT, WIDTH))

@@ -1,0 +1,184 @@
+"""What each head must depend on, and what its golden numbers were checked against.
+
+A head that is registered and not named here is tried with its defaults. It must have golden numbers all the same:
+`python -m tests.models.goldens` prints them; write them down when another implementation has given the same.
+
+Compared once, in 64 bits: mmsegmentation 1.2.2 and transformers 5.23 differed by 0 to 1e-14 (1e-8 to 1e-7 for heads
+that compute a part in 32 bits). segmentation-models-pytorch 0.6 has other layers in all decoders (nearest neighbours,
+aligned corners, 4x4 kernels), so nothing could be compared with it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import signature
+
+import torch
+from torch import Tensor
+
+from segbox.models.heads.head import DecodeHead
+from segbox.registry import HEADS
+from tests.models import naive_context_heads as context
+from tests.models import naive_heads as naive
+from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
+from tests.models.naive_layers import Weights
+from tests.tiny import SMALL
+
+Maps = tuple[Tensor, ...]
+Truth = Callable[[Weights, Maps], Tensor | Mapping[str, Tensor]]
+
+IMAGE = 1  # the stride of the image itself
+ALL = frozenset(STRIDES)
+COARSE = ALL - {2}
+TIGHT, SINGLE = 1e-9, 1e-5  # SINGLE: a part of the head computes in 32 bits, whatever comes in
+
+
+@dataclass(frozen=True)
+class Case:
+    """One head with its options, and what is expected of it.
+
+    `uses`: the strides of the maps that its logits depend on; on the others they do not. `sees_all`: every pixel of
+    the logits depends on every place of the last map; else only on near ones. `truth`: the head written a second
+    time, as logits by the names of the losses. `source`: from where, and which other implementation has given the
+    same numbers from the same weights and maps. `gates`: what begins at zero and holds back the gradients of others.
+    `idle`: parameters without gradient: a softmax over keys does not change with a bias of all keys.
+    """
+
+    options: Mapping[str, object]
+    uses: frozenset[int]
+    sees_all: bool
+    truth: Truth
+    source: str
+    gates: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
+    tolerance: float = TIGHT
+
+
+def of(name: str, **options: object) -> dict[str, object]:
+    return {"type": name, **options}
+
+
+CASES: dict[str, Case] = {
+    "BiSeNetHead": Case(
+        of("BiSeNetHead", channels=8, context_loss_weight=0.5), frozenset({IMAGE, 16, 32}), True,
+        context.bisenet, "paper",
+    ),
+    "CCNetHead": Case(
+        of("CCNetHead", channels=16), frozenset({32}), True, context.ccnet, "paper, loop over pixels; mmsegmentation",
+        ("attention.gamma",), ("attention.key.bias",), SINGLE,
+    ),
+    "DANetHead": Case(
+        of("DANetHead", channels=16), frozenset({32}), True, context.danet, "paper; mmsegmentation",
+        ("position.1.gamma", "channel.1.gamma"), ("position.1.key.bias",), SINGLE,
+    ),
+    "DeepLabV3Head": Case(
+        of("DeepLabV3Head", channels=8), frozenset({32}), True, context.deeplab_v3, "paper; torchvision",
+    ),
+    "DeepLabV3PlusHead": Case(
+        of("DeepLabV3PlusHead", channels=8, low_channels=6), frozenset({4, 32}), True, context.deeplab_v3_plus, "paper",
+    ),
+    "DeepLabV3PlusHead separable": Case(
+        of("DeepLabV3PlusHead", channels=8, low_channels=6, separable=True), frozenset({4, 32}), True,
+        context.deeplab_v3_plus, "paper",
+    ),
+    "EncNetHead": Case(
+        of("EncNetHead", channels=16, num_codewords=4), frozenset({32}), True,
+        lambda w, maps: context.encnet(w, maps)[0], "paper, all residuals held; mmsegmentation", tolerance=SINGLE,
+    ),
+    "EncNetHead lateral": Case(
+        of("EncNetHead", channels=16, num_codewords=4, lateral=True), frozenset({8, 16, 32}), True,
+        lambda w, maps: context.encnet(w, maps)[0], "paper; all residuals held", tolerance=SINGLE,
+    ),
+    "FCN16sHead": Case(
+        of("FCN16sHead", channels=8), frozenset({16, 32}), False, lambda w, maps: naive.long_fcn(w, maps, (3,)),
+        "paper",
+    ),
+    "FCN32sHead": Case(
+        of("FCN32sHead", channels=8), frozenset({32}), False, lambda w, maps: naive.long_fcn(w, maps, ()), "paper",
+    ),
+    "FCN8sHead": Case(
+        of("FCN8sHead", channels=8), frozenset({8, 16, 32}), False, lambda w, maps: naive.long_fcn(w, maps, (3, 2)),
+        "paper",
+    ),
+    "FCNHead": Case(of("FCNHead"), frozenset({32}), False, naive.fcn, "paper; torchvision; mmsegmentation"),
+    "FPNHead": Case(of("FPNHead", channels=32), COARSE, True, naive.semantic_fpn, "paper"),  # group norms see all
+    "FPNHead BN": Case(
+        of("FPNHead", channels=8, norm="BN"), COARSE, False, lambda w, maps: naive.semantic_fpn(w, maps, "BN"),
+        "paper; mmsegmentation",
+    ),
+    "GCNHead": Case(of("GCNHead", kernel=5), COARSE, False, naive.gcn, "paper"),
+    "LRASPPHead": Case(of("LRASPPHead", channels=8), frozenset({8, 32}), True, naive.lraspp, "paper; torchvision"),
+    "LinearHead": Case(of("LinearHead"), frozenset({32}), False, naive.linear, "its formula"),
+    "LinkNetHead": Case(of("LinkNetHead", channels=8), ALL, False, naive.linknet, "paper"),
+    "OCNetHead": Case(
+        of("OCNetHead", channels=16), frozenset({32}), True, context.ocnet, "paper",
+        ("context.attention.project.weight",),
+    ),
+    "OCNetHead asp": Case(
+        of("OCNetHead", channels=16, context="asp"), frozenset({32}), True, context.ocnet_asp, "paper",
+        ("context.branches.0.1.project.weight",),
+    ),
+    "OCRHead": Case(
+        of("OCRHead", channels=16, key_channels=8), frozenset({16, 32}), True, context.ocr, "paper; mmsegmentation",
+        tolerance=SINGLE,
+    ),
+    "PSPHead": Case(of("PSPHead", channels=8), frozenset({32}), True, context.psp, "paper; mmsegmentation"),
+    "PlainUNetHead": Case(of("PlainUNetHead"), ALL, False, naive.plain_unet, "paper"),
+    "PlainUNetHead transposed": Case(
+        of("PlainUNetHead", transposed=True, norm=True, bias=True), ALL, False, naive.plain_unet, "paper",
+    ),
+    "RefineNetHead": Case(
+        of("RefineNetHead", channels=8, deepest_channels=12, num_pools=2), COARSE, False, naive.refinenet, "paper",
+    ),
+    "SegFormerHead": Case(of("SegFormerHead", channels=8), COARSE, False, naive.segformer, "paper; transformers"),
+    "SegNetHead": Case(of("SegNetHead"), ALL, False, naive.segnet, "paper"),  # of the finer maps, places of maxima
+    "UNetHead": Case(of("UNetHead"), ALL, False, naive.unet, "paper, residual blocks"),
+    "UNetHead se": Case(of("UNetHead", se=True), ALL, True, naive.unet, "paper, residual blocks with SE"),
+    "UNetPlusPlusHead": Case(
+        of("UNetPlusPlusHead", channels=(3, 4, 5, 6)), ALL, False, lambda w, maps: deep(naive.unet_plus_plus(w, maps)),
+        "paper",
+    ),
+    "UNetPlusPlusHead transposed": Case(
+        of("UNetPlusPlusHead", channels=(3, 4, 5, 6), deep_supervision=False, transposed=True, norm=False, bias=True),
+        ALL, False, lambda w, maps: deep(naive.unet_plus_plus(w, maps)), "paper",
+    ),
+    "UPerHead": Case(of("UPerHead", channels=8), COARSE, True, context.uper, "paper; transformers"),
+}  # fmt: skip
+
+
+def deep(outputs: list[Tensor]) -> dict[str, Tensor]:
+    return {"": torch.stack(outputs).mean(0)} | {f"deep{i}": logits for i, logits in enumerate(outputs)}
+
+
+def titles() -> list[str]:
+    """The cases above, and each registered head that has none."""
+    named = {case.options["type"] for case in CASES.values()}
+    return [*CASES, *(name for name in HEADS if name not in named)]
+
+
+def build(title: str, **more: object) -> DecodeHead:
+    options = CASES[title].options if title in CASES else of(title, **SMALL.get(title, {}))
+    strides, channels = shapes(title)
+    return HEADS.build({**options, **more}, in_channels=channels, in_strides=strides, num_classes=CLASSES)
+
+
+def shapes(title: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The strides and channels that the head is offered."""
+    if HEADS[title.split()[0]].sees_images:
+        return (IMAGE, *STRIDES), (3, *CHANNELS)
+    return STRIDES, CHANNELS
+
+
+def dropouts(title: str) -> list[str]:
+    """The names of the head's arguments that are rates of dropout."""
+    return [name for name in signature(HEADS[title.split()[0]]).parameters if name.endswith("dropout")]
+
+
+def inputs(title: str) -> Maps:
+    return features(*shapes(title))
+
+
+def outputs(head: DecodeHead, maps: Maps) -> dict[str, Tensor]:
+    """The logits under "", and the losses by their names: those of logits are projections of them."""
+    height, width = maps[0].shape[-2:]
+    labels = (normal("labels", (len(maps[0]), height, width)).abs() * 3).long().clamp(max=CLASSES - 1)
+    return {"": head(maps), **head.loss(maps, labels, projected)}

@@ -1,0 +1,137 @@
+"""Mutants of samplers, loaders, transforms, the rendering of placements, data sets, pictures and configs."""
+
+from tests.mutants.mutant import in_file
+
+TRANSFORMS = "tests/data/transforms/test_transforms.py"
+RENDER = "tests/data/test_render.py"
+
+OF_DATA = [
+    *in_file("data/sampler.py", "tests/data/test_sampler.py", [
+        ("sampler: all processes draw the same", "number = self.start + self.rank", "number = self.start"),
+        ("sampler: steps of one", "number += self.world_size", "number += 1"),
+        ("sampler: each epoch in the same order", "default_rng((self.seed, epoch))", "default_rng(self.seed)"),
+        ("sampler: the seed does not matter", "default_rng((self.seed, epoch))", "default_rng(epoch)"),
+        ("sampler: one seed for all samples", "_sample_seed(self.seed, number)\n", "_sample_seed(self.seed, 0)\n"),
+        ("sampler: the seeds of another run", 'f"{seed} {number}"', 'f"{number}"'),
+        ("sampler: from the beginning", "number = self.start + self.rank", "number = self.rank"),
+        ("shards: overlap", "range(rank, length, world_size)", "range(rank, length)"),
+    ]),
+    *in_file("data/loader.py", "tests/data/test_loader.py", [
+        ("loader: the rank is forgotten", "EndlessSampler(len(dataset), seed, rank, world_size, start)",
+         "EndlessSampler(len(dataset), seed, 0, world_size, start)"),
+        ("loader: validation sees everything everywhere", "ShardSampler(len(dataset), rank, world_size)",
+         "ShardSampler(len(dataset), 0, 1)"),
+        ("loader: the global random state is drawn from", "generator=torch.Generator().manual_seed(0),", ""),
+    ]),
+    *in_file("data/sample.py", "tests/data/test_sample.py", [
+        ("collate: sizes that differ pass", 'if other["image"].shape != first["image"].shape:', "if False:"),
+        ("collate: unreadable images stay", "if sample is not None", "if True"),
+    ]),
+    *in_file("data/transforms/turn.py", TRANSFORMS, [
+        ("flip: never", "rng.random() >= self.probability", "rng.random() >= 0", "class RandomFlip"),
+        ("rotate: one way only", "rng.uniform(-self.degrees, self.degrees)", "rng.uniform(0, self.degrees)"),
+    ]),
+    *in_file("data/transforms/resize.py", TRANSFORMS, [
+        ("resize: covers the box", "return min(self.box[0] / current[0], self.box[1] / current[1])",
+         "return max(self.box[0] / current[0], self.box[1] / current[1])"),
+        ("resize: rounds down", "int(size[0] * ratio + 0.5)", "int(size[0] * ratio)"),
+        ("resize: the ratio's lower end", "rng.uniform(*self.ratio_range)", "self.ratio_range[0]"),
+        ("resize: the long side is forgotten", "return min(scales, default=1.0)", "return max(scales, default=1.0)"),
+    ]),
+    *in_file("data/transforms/crop.py", TRANSFORMS, [
+        ("crop: always at the top", "rng.randint(0, max(0, placement.size[0] - self.size[0]))", "0"),
+        ("crop: cat_max_ratio is ignored", "if self.cat_max_ratio < 1 and", "if False and"),
+        ("crop: ignored pixels are a class", "counts[IGNORE_INDEX] = 0", "pass"),
+        ("centre crop: at the top", "(placement.size[0] - self.size[0]) // 2", "0"),
+        ("pad: shows what was cut off", "sample = render(sample)  # or", "pass  # or"),
+    ]),
+    *in_file("data/transforms/color.py", TRANSFORMS, [
+        ("colours: contrast never comes last", "if rng.random() < 0.5 else (1.0, gain)", "if True else (1.0, gain)"),
+        ("colours: no hue", "(LEVELS + turn) % 180", "LEVELS"),
+        ("colours: no saturation", "_bytes(LEVELS * saturation)", "LEVELS"),
+        ("colours: hue of deep images by half", "hsv[:, :, 0] + 2 * turn", "hsv[:, :, 0] + turn"),
+        ("colours: brightness behind contrast", "_bytes(_bytes(LEVELS + shift) * before)",
+         "_bytes(_bytes(LEVELS * before) + shift)"),
+    ]),
+    *in_file("data/placement.py", f"{RENDER} {TRANSFORMS}", [
+        ("placement: clockwise", "[[cos, sin, 0.0], [-sin, cos, 0.0]", "[[cos, -sin, 0.0], [sin, cos, 0.0]"),
+        ("placement: the other order", "matrix @ self.matrix", "self.matrix @ matrix"),
+        ("placement: turned about the corner", "_shift(x, y) @ turn @ _shift(-x, -y)", "turn"),
+        ("placement: height and width change places", "[size[1] / self.size[1], size[0] / self.size[0], 1.0]",
+         "[size[0] / self.size[0], size[1] / self.size[1], 1.0]"),
+    ]),
+    *in_file("data/render.py", RENDER, [
+        ("render: no half pixels", "(np.arange(output) + 0.5 - shift)", "(np.arange(output) - shift)"),
+        ("render: labels are interpolated", "_warp(label, placement, cv2.INTER_NEAREST",
+         "_warp(label, placement, cv2.INTER_LINEAR"),
+        ("render: a dark seam", "cv2.INTER_LINEAR, cv2.BORDER_REPLICATE", "cv2.INTER_LINEAR, cv2.BORDER_CONSTANT"),
+        ("render: warps are half a pixel off", "[[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]]",
+         "[[1, 0, 0], [0, 1, 0], [0, 0, 1]]"),
+        ("render: shrinking aliases", "if step_x == step_y == 1:", "if True:"),
+        ("render: outside of labels is a class", "placement.size, IGNORE_INDEX)", "placement.size, 0)"),
+        ("render: four channels only", "range(0, channels, 4)", "range(0, 4, 4)"),
+    ]),
+    *in_file("data/datasets/concat.py", "tests/data/datasets/test_wrappers.py", [
+        ("concat: the first image of a set is the one before's", 'side="right"', 'side="left"'),
+    ]),
+    *in_file("data/datasets/class_balanced.py", "tests/data/datasets/test_wrappers.py", [
+        ("class balanced: no root", "np.sqrt(threshold / np.maximum(share, 1e-12))",
+         "threshold / np.maximum(share, 1e-12)"),
+        ("class balanced: the rarest class does not decide", ".max(axis=1)", ".min(axis=1)"),
+    ]),
+    *in_file("data/datasets/relabel.py", "tests/data/datasets/test_relabel.py", [
+        ("relabel: what is named nowhere stays", "IGNORE_INDEX if rest is None else",
+         "np.arange(len(dataset.classes)) if rest is None else"),
+        ("relabel: the set's own map is lost", "table[dataset.label_table]", "table"),
+    ]),
+    *in_file("data/datasets/repeat.py", "tests/data/datasets/test_wrappers.py", [
+        ("repeat: an image several times in a row", "index % len(self.dataset)", "index // self.times"),
+    ]),
+    *in_file("data/files.py", "tests/data/test_files.py", [
+        ("images: blue comes first", "cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image) if channels == 3 else image",
+         "image"),
+        ("masks: two bits are stretched", "return label // step if step > 1 else label", "return label"),
+    ]),
+    *in_file("data/statistics.py", "tests/engine/test_class_weights.py tests/data/checking", [
+        ("weights: no root", "/ present) ** power)", "/ present))"),
+        ("weights: ENet's with another number", "np.log(1.02 + present", "np.log(1.2 + present"),
+        ("weights: the mean frequency", "np.median(frequency[pixels > 0])", "np.mean(frequency[pixels > 0])"),
+    ]),
+    *in_file("data/convert/draw.py", "tests/data/convert/test_draw.py", [
+        ("polygons: all that is between the first and the last crossing", "dtype=np.uint8)[:, :-1] & 1 > 0",
+         "dtype=np.uint8)[:, :-1] > 0"),
+        ("polygons: half a pixel off", "(corners - 0.5).T", "corners.T"),
+        ("ellipses: turned the other way", "(columns - x) * cosine + (rows - y) * sine",
+         "(columns - x) * cosine - (rows - y) * sine"),
+    ]),
+    *in_file("data/convert/draw.py", "tests/data/convert", [
+        ("objects: the smallest first", "key=lambda shape: -shape.area", "key=lambda shape: shape.area"),
+    ]),
+    *in_file("data/datasets/dataset.py", "tests/data/datasets/test_dataset.py", [
+        ("data sets: unknown ids pass", "if counts[len(classes) : IGNORE_INDEX].any():", "if False:"),
+        ("data sets: labels of another size pass", "if image != label:", "if False:"),
+        ("data sets: the seed of a draw does not count", "random.Random(0 if seed is None else seed)",
+         "random.Random(0)"),
+    ]),
+    *in_file("viz/submission.py", "tests/viz/test_submission.py", [
+        ("submission: ADE20K from zero", "label + np.uint8(1)", "label"),
+        ("submission: Cityscapes' train ids", "np.array(cityscapes.LABEL_IDS, np.uint8)[label]", "label"),
+    ]),
+    *in_file("viz/overlay.py", "tests/viz/test_overlay.py", [
+        ("overlay: ignored pixels are black", "np.where((label == IGNORE_INDEX)[..., None], image, mixed)", "mixed"),
+        ("overlay: opacity the other way round",
+         "cv2.addWeighted(image, 1 - opacity, colour_map(label, palette), opacity, 0)",
+         "cv2.addWeighted(image, opacity, colour_map(label, palette), 1 - opacity, 0)"),
+        ("pictures: written in BGR", "cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture",
+         "picture"),
+    ]),
+    *in_file("registry.py", "tests/test_registry.py", [
+        ("registry: unknown arguments pass", "        if key not in takes:", "        if False:"),
+        ("registry: a word for a number passes", "if not any(isinstance(value, kind) for kind in expected):",
+         "if False:"),
+    ]),
+    *in_file("config.py", "tests/test_config.py", [
+        ("config: _delete_ is ignored", 'not new.get("_delete_", False)', "True"),
+        ("config: settings of another type are kept", "return not other_type and", "return"),
+    ]),
+]  # fmt: skip

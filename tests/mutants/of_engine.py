@@ -1,0 +1,138 @@
+"""Mutants of the run: the loop, hooks, the optimizer's groups, checkpoints, metrics."""
+
+from tests.mutants.mutant import in_file
+
+RUN = "tests/engine/test_runner.py"
+APART = "tests/engine/test_processes_apart.py"
+STEPS = "accumulated or plain or clipped or nan or averaged or finite or gradient"
+HOOKS = "tests/engine/test_hooks.py"
+METRICS = "tests/engine/test_metrics.py tests/engine/test_metric_set.py"
+
+OF_ENGINE = [
+    *in_file("engine/runner.py", APART, [
+        ("run: buffers are not shared before an evaluation", "distributed.share(model.buffers())", "pass"),
+        ("run: the same dropout in all processes", "(self.seed, distributed.rank(), self.step)",
+         "(self.seed, 0, self.step)"),
+        ("run: the same dropout at all steps", "(self.seed, distributed.rank(), self.step)",
+         "(self.seed, distributed.rank(), 0)"),
+        ("run: dropout goes on where it was", "torch.manual_seed(hash(", "(hash("),
+    ]),
+    *in_file("engine/runner.py", f"{RUN} -k '{STEPS}'", [
+        ("run: losses of parts are summed", "self.scaler.scale(total / len(parts))", "self.scaler.scale(total)"),
+        ("run: gradients are not cleared", "self.optimizer.zero_grad(set_to_none=True)", "pass"),
+        ("run: no clipping", "nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad)",
+         "gradient_norm(self.model.parameters())"),
+        ("run: statistics of a dropped step stay", "buffer.copy_(before)", "pass"),
+        ("run: the model is scored, not its average", "model = self.averaged_model or self.model",
+         "model = self.model"),
+        ("run: a dropped step draws no images", "self.draws += self.batch_size",
+         "self.draws += self.batch_size * bool(self.losses)"),
+        ("run: spoilt gradients pass", "if not self.scaler.is_enabled() and not torch.isfinite(norm):", "if False:"),
+        ("run: parameters without gradient pass", "if dead:", "if False:"),
+    ]),
+    *in_file("engine/runner.py", f"{RUN} -k 'resumed_run or fp16_scale or goes_on'", [
+        ("resume: no optimizer",
+         'load_optimizer_state(self.optimizer, self.model, divided(content["optimizer"], self.model))', "pass"),
+        ("resume: images from the beginning", 'self.draws = content.get("draws", self.step * self.batch_size)',
+         "self.draws = 0"),
+        ("resume: no state of hooks", "self.hooks[name].load_state_dict(state)", "pass"),
+        ("resume: the average begins anew", 'self.resumed_average = content.get("ema")', "pass"),
+    ]),
+    *in_file("engine/hooks/lr.py", HOOKS, [
+        ("poly: no power", "(1 - progress) ** self.power", "(1 - progress)"),
+        ("cosine: a quarter", "math.cos(math.pi * progress)", "math.cos(math.pi * progress / 2)"),
+        ("steps: a milestone later", "progress >= milestone", "progress > milestone"),
+        ("warm-up: from zero", "(1 - self.warmup_ratio) * step / self.warmup", "step / self.warmup"),
+        ("warm-up: the schedule does not wait", "(step - self.warmup) / max(1, max_steps - self.warmup)",
+         "step / max_steps"),
+        ("rates: one for all groups", 'self.rate_at(group["base_lr"]',
+         'self.rate_at(runner.optimizer.param_groups[0]["base_lr"]'),
+    ]),
+    *in_file("engine/hooks/ema.py", HOOKS, [
+        ("EMA: as long from the beginning", "min(self.momentum, (1 + runner.step) / (10 + runner.step))",
+         "self.momentum"),
+        ("EMA: old and new change places", "new = 1 - min(", "new = min("),
+        ("EMA: statistics stay", "average.copy_(current)", "pass"),
+        ("EMA: begins anew after a resume", "if runner.resumed_average is not None:", "if False:"),
+    ]),
+    *in_file("engine/hooks/evaluate.py", HOOKS, [
+        ("best: the lowest", "scores[self.best] > self.highest", "scores[self.best] < self.highest"),
+        ("best: forgotten by a resume", 'self.highest, self.highest_step = state["highest"], state["highest_step"]',
+         "pass"),
+        ("evaluation: not after the last step", " or runner.step == runner.max_steps", ""),
+    ]),
+    *in_file("engine/hooks/checkpoint.py", HOOKS, [
+        ("checkpoints: none at the end", "if self.saved_step != runner.step and runner.step > 0:", "if False:"),
+        ("checkpoints: one too few stays", "[: -self.keep]", "[: 1 - self.keep or None]"),
+    ]),
+    *in_file("engine/optim.py", "tests/engine/test_optim.py", [
+        ("optimizer: heads have the backbone's rate", "lr * head_lr_mult", "lr"),
+        ("optimizer: the base rate is the backbone's", '"base_lr": rate', '"base_lr": lr'),
+        ("optimizer: norms decay", "(name in norms and not decay_norms)", "False"),
+        ("optimizer: biases decay", 'name.endswith(".bias") and not decay_biases', "False"),
+        ("optimizer: a rule's rate is the head's times", 'rate = lr * settings["lr_mult"]',
+         'rate = rate * settings["lr_mult"]'),
+        ("optimizer: a rule's decay is ignored", 'decay = settings.get("weight_decay", decay)', "pass"),
+        ("optimizer: memory by order, not by name",
+         'numbered = {i: state[name] for i, name in enumerate(ordered) if name in state}',
+         "numbered = dict(enumerate(state.values()))"),
+    ]),
+    *in_file("engine/checkpoint.py", "tests/engine/test_checkpoint.py", [
+        ("checkpoints: not forced to the disk", "os.fsync(file.fileno())", "pass"),
+        ("checkpoints: written in place", 'partial = path.with_name(f".{path.name}.partial")\n    try:\n        with',
+         "partial = path\n    try:\n        with"),
+        ("checkpoints: half of one stays", "partial.unlink(missing_ok=True)\n\n\ndef link", "pass\n\n\ndef link"),
+        ("checkpoints: the oldest first", "*reversed(numbered(work_dir))]", "*numbered(work_dir)]"),
+        ("checkpoints: last.pt last", "[*([last] if last.exists() else []), *reversed(numbered(work_dir))]",
+         "[*reversed(numbered(work_dir)), *([last] if last.exists() else [])]"),
+    ]),
+    *in_file("engine/evaluation.py", "tests/engine/test_evaluation.py", [
+        ("evaluation: training mode", "model.eval()\n", "model.train()\n"),
+        ("evaluation: the mode is not restored", "model.train(was_training)", "pass"),
+        ("evaluation: the first image's scores for all", "scores.of(slice(i, i + 1))", "scores.of(slice(0, 1))"),
+        ("evaluation: at the size of the scores", "scores.classes(truth.shape)[0]",
+         "scores.classes(scores.own_size)[0]"),
+    ]),
+    *in_file("engine/evaluation.py", "tests/test_distributed.py -k 'scores_and_samples and 2'", [
+        ("evaluation: a process's own images alone", "metric.merge(other)", "pass"),
+    ]),
+    *in_file("engine/metrics.py", METRICS, [
+        ("IoU: the union counts hits twice", "truths + guesses - hits", "truths + guesses"),
+        ("metrics: ignored pixels count", "pairs[ignore_index] = 0", "pass"),
+        ("metrics: precision is recall", '"Precision": ratio(hits, guesses, occurs)',
+         '"Precision": ratio(hits, truths, occurs)'),
+        ("metrics: absent classes are zero", "if absent == 0:", "if True:"),
+        ("metrics: truth and guess change places", "truth.numpy().astype(np.uint16).ravel()",
+         "guess.numpy().astype(np.uint16).ravel()"),
+        ("metrics: the background counts", "values[1:] if ignore_background else values", "values"),
+        ("metrics: merged by replacing", "self.counts += other.counts", "self.counts = other.counts"),
+    ]),
+    *in_file("engine/boundary.py", METRICS, [
+        ("boundary IoU: the edge of the image is no border", "side[:] = True", "pass"),
+        ("boundary IoU: half as wide", "self.dilation_ratio * float(", "0.5 * self.dilation_ratio * float("),
+        ("boundary IoU: ignored pixels make borders", "np.where(ignored, 255, labels)", "labels"),
+    ]),
+    *in_file("engine/image_iou.py", METRICS, [
+        ("image IoU: images without classes count", "if value == value:",
+         "value = 0 if value != value else value\n        if True:"),
+    ]),
+    *in_file("engine/calibration.py", METRICS, [
+        ("calibration: bins hold their lower edge", "np.ceil(sure * np.float32(self.bins)).astype(np.intp) - 1",
+         "np.floor(sure * np.float32(self.bins)).clip(0, self.bins - 1).astype(np.intp)"),
+        ("calibration: signed", "np.abs(right - steps / ONE)", "(right - steps / ONE)"),
+    ]),
+    *in_file("engine/predictor.py", "tests/engine/test_predictor.py", [
+        ("predictor: the val pipeline is left out", "sample = self.pipeline(sample, random.Random(0))",
+         "sample = dict(sample)"),
+        ("predictor: training mode", "self.model.eval().to(device)", "self.model.train().to(device)"),
+        ("predictor: the test section is left out", 'test = dict(config.get("test", {}))', "test = {}"),
+    ]),
+    *in_file("models/weights.py", "tests/models/test_weights.py tests/engine/test_predictor.py", [
+        ("weights: another model's pass", "if not skip_unfitting:", "if False:"),
+        ("weights: spoilt numbers pass", "if spoilt:", "if False:"),
+    ]),
+    *in_file("distributed.py", "tests/test_distributed.py -k 'joined_batch or counts_for_the_other'", [
+        ("processes: sums for means", "return values / world_size()", "return values"),
+        ("processes: gradients of shared sums", "return gradient * world_size()", "return gradient"),
+    ]),
+]  # fmt: skip

@@ -1,0 +1,129 @@
+"""Mutants of losses, of inference and of what models share besides their parts."""
+
+from tests.mutants.mutant import Mutant, in_file
+
+TRUTH = "tests/models/losses/test_truth.py"
+API = "tests/models/test_model_api.py"
+
+
+def loss(file: str, tests: str, rows: list[tuple[str, ...]]) -> list[Mutant]:
+    return in_file(f"models/losses/{file}.py", f"{TRUTH} -k '{tests}'", rows)
+
+
+OF_LOSSES = [
+    *loss("cross_entropy", "cross_entropy or weights", [
+        ("cross entropy: no smoothing", "label_smoothing=self.label_smoothing", "label_smoothing=0.0"),
+        ("cross entropy: the mean over pixels, not weights",
+         "weights_of_pixels(labels, self.class_weight, self.ignore_index).sum()",
+         "(labels != self.ignore_index).sum()"),
+        ("cross entropy: unweight with the other sign", "logits + self.shift if", "logits - self.shift if"),
+    ]),
+    *loss("dice", "dice", [
+        ("Dice: no smooth", "guessed + true + self.smooth", "guessed + true + 1e-9"),
+        ("Dice: half the overlap", "- 2 * both", "- both"),
+        ("Dice: never squared", "self.per_image, self.square", "self.per_image, False"),
+    ]),
+    *loss("tversky", "tversky", [
+        ("Tversky: alpha and beta change places", "self.alpha * (guessed - both) + self.beta * (true - both)",
+         "self.beta * (guessed - both) + self.alpha * (true - both)"),
+        ("Tversky: no smooth", "both + wrong + self.smooth", "both + wrong + 1e-9"),
+    ]),
+    *loss("focal", "focal", [
+        ("focal: no gamma", "doubt**self.gamma * surprise", "surprise"),
+        ("focal: gamma squared", "doubt**self.gamma", "doubt**(self.gamma * 2)"),
+        ("focal: no weights", "(weights * doubt**self.gamma", "((weights > 0) * doubt**self.gamma"),
+    ]),
+    *loss("lovasz", "lovasz", [
+        ("Lovász: the smallest errors first", "errors.sort(descending=True)", "errors.sort()"),
+        ("Lovász: truth is not sorted along", "truth[order]", "truth"),
+        ("Lovász: the hinge at zero", "torch.relu(1 - torch.where", "torch.relu(torch.where"),
+        ("Lovász: correct guesses count as errors", "torch.where(truth, 1 - scores, scores)",
+         "torch.where(truth, scores, 1 - scores)"),
+        ("Lovász: rows begin at a border", "start = stride // 2", "start = 0"),
+    ]),
+    *loss("bce_with_logits", "binary", [
+        ("BCE: no pos_weight", "pos_weight=weight", "pos_weight=None"),
+        ("BCE: ignored pixels are background", "losses.where(valid, 0)", "losses"),
+    ]),
+    *loss("boundary", "boundary", [
+        ("boundary: distances from inside begin at 1", "1 - distance_to(outside)", "-distance_to(outside)"),
+        ("boundary: no distances inside", "1 - distance_to(outside)", "0 * distance_to(outside)"),
+        ("boundary: city-block distances", "cv2.DIST_L2", "cv2.DIST_L1"),
+    ]),
+    *loss("soft_cross_entropy", "soft", [
+        ("soft cross entropy: no weights",
+         "targets.to(logits.dtype) * self.class_weight.to(logits.dtype)[:, None, None]",
+         "targets.to(logits.dtype)"),
+        ("soft cross entropy: the easiest pixels", "mass.where(hardest(", "mass.where(~hardest("),
+    ]),
+    *loss("ohem_threshold", "threshold", [
+        ("OHEM by threshold: easy pixels", "surprises >= limit", "surprises < limit"),
+        ("OHEM by threshold: no fewest", "largest(candidates, fewest).clamp(max=limit)", "limit"),
+        ("OHEM by threshold: the threshold is the loss's", "limit = -math.log(self.threshold)",
+         "limit = self.threshold"),
+    ]),
+    *loss("hardest", "hard", [
+        ("hardest: ties are left out", "losses >= largest(", "losses > largest("),
+        ("hardest: the easiest", "len(values) - rank + 1", "rank"),
+    ]),
+    *loss("regions", "dice or tversky", [
+        ("regions: classes that no pixel has count too", 'present if classes == "present" else',
+         "torch.ones_like(present) if True else"),
+        ("regions: the background counts of two classes", "1 if len(names) == 2 else 0", "0"),
+        ("regions: the batch for each image", "1 if per_image else len(labels)", "len(labels)"),
+        ("regions: ignored pixels count", ".where(valid, 0)\n", "\n"),
+    ]),
+    *in_file("models/losses/pixels.py", f"{TRUTH} tests/models/losses/test_criterion.py", [
+        ("one channel: the other class", "torch.cat([torch.zeros_like(logits), logits], dim=1)",
+         "torch.cat([logits, torch.zeros_like(logits)], dim=1)"),
+        ("log odds: the other sign", "logits[:, 1:] - logits[:, :1]", "logits[:, :1] - logits[:, 1:]"),
+        ("ids that are no class pass", "if strange:", "if False:"),
+    ]),
+    *in_file("models/losses/banded.py", "tests/models/losses/test_banded.py", [
+        ("bands: gradients are not scaled", "gradient * grad_total", "gradient"),
+        ("bands: the last band's gradient alone", "band.source_rows(gradient).add_(gradient_of_band)",
+         "band.source_rows(gradient).copy_(gradient_of_band)"),
+    ]),
+    *in_file("models/inference.py", "tests/models/test_inference.py tests/property/test_windows.py", [
+        ("windows: the last one is not moved back", "min(i * stride, length - window)", "i * stride"),
+        ("windows: one too few", "-(-(length - window) // stride)) + 1", "(length - window) // stride) + 1"),
+        ("flip: the mirror image is not turned back", "is_mirrored=True", "is_mirrored=False"),
+        ("flip: the image twice", "predict(images.flip(-1))", "predict(images)"),
+        ("windows: the stride is the window", "(max(1, height * 2 // 3), max(1, width * 2 // 3))", "(height, width)"),
+        ("scales: the first alone", "for scale in sorted(scales, reverse=True):",
+         "for scale in sorted(scales, reverse=True)[:1]:"),
+        ("scales: the base size is the shorter side's", "base_size / max(height, width)",
+         "base_size / min(height, width)"),
+        ("filled: no cut", "return CutMap(predict(larger), size, (height, width))", "return predict(larger)"),
+    ]),
+    *in_file("models/score_map.py", "tests/models/test_inference.py", [
+        ("scores: windows are summed as logits", "+= logits.softmax(dim=3)\n        return total",
+         "+= logits.exp()\n        return total"),
+        ("scores: the least probable class", "logits.max(dim=3).indices", "logits.min(dim=3).indices"),
+        ("scores: no softmax in probabilities", "result[..., band, :] = logits.softmax(dim=3).movedim(3, 1)",
+         "result[..., band, :] = logits.movedim(3, 1)"),
+    ]),
+    *in_file("models/segmentors.py", f"{API} tests/models/test_heads_numerics.py -k 'torchvision or froz or freez'", [
+        ("images are not normalised by std", "(images - self.mean) / self.std", "(images - self.mean)"),
+        ("images are not normalised by mean", "(images - self.mean) / self.std", "images / self.std"),
+        ("frozen parts train", "module.eval()\n", "module.train()\n", "for module in self.frozen_modules():"),
+        ("resting norms do not rest", "norm.eval()", "norm.train()", "for norm in self.norms_of(self.resting_norms):"),
+    ]),
+    *in_file("models/norms.py", f"{API} tests/test_distributed.py -k 'norm and not sync'", [
+        ("group norm: scale and shift begin anew", 'new.load_state_dict({"weight": norm.weight, "bias": norm.bias})',
+         "pass"),
+        ("group norm: one group", "math.gcd(GROUPS, norm.num_features)", "1"),
+        ("precise statistics: the last batch's", "variance += norm.running_var", "variance.copy_(norm.running_var)"),
+        ("shared norm: unweighted means", "mean = (counts * means).sum(dim=0) / total", "mean = means.mean(dim=0)"),
+        ("shared norm: biased variance", "unbiased = variance * total / (total - 1)", "unbiased = variance"),
+        ("shared norm: no gradient through the variance", "- normal * along_channels(slope, normal)", ""),
+    ]),
+    *in_file("models/stem.py", f"{API} -k stem", [
+        ("stem: the mean for one channel", "stem.sum(dim=1, keepdim=True)", "stem.mean(dim=1, keepdim=True)"),
+        ("stem: not scaled", " * (3 / channels)", ""),
+    ]),
+    *in_file("models/head_plan.py", f"tests/models/losses/test_criterion.py {API} -k 'weights or reset'", [
+        ("criterion: no loss weights", "weight * loss(logits, labels)", "loss(logits, labels)"),
+        ("criterion: losses of one name replace each other", 'f"{loss.name}{i}"', "loss.name"),
+    ]),
+]  # fmt: skip
