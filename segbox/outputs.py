@@ -29,21 +29,21 @@ def claim(targets: Iterable[tuple[Path, object]], inputs: Iterable[Path] = (), f
     `targets` are files and what they are made from; `inputs` are files that the tool reads; `folders` are written to
     by names that are not known yet.
     """
-    planned: dict[Path, dict[str, object]] = {}
-    is_blind = {folder: probe(existing(folder)) for folder in folders}
+    planned: dict[str, dict[str, object]] = {}  # by folder; of strings, for there may be a million
+    is_blind = {str(folder): probe(existing(folder)) for folder in folders}
     for path, source in targets:
-        folder = path.parent
+        folder, name = os.path.split(path)
         if folder not in is_blind:
-            is_blind[folder] = probe(existing(folder))
+            is_blind[folder] = probe(existing(Path(folder)))
         names = planned.setdefault(folder, {})
-        name = as_told_apart(path.name, is_blind[folder])
+        name = as_told_apart(name, is_blind[folder])
         if name in names:
             raise UserError(
                 f"{names[name]} and {source} would both be written to {path}; rename one of them, or give each a"
                 " folder of its own"
             )
         names[name] = source
-    there = [path for folder, names in planned.items() for path in in_the_way(folder, names, is_blind[folder])]
+    there = [path for folder, names in planned.items() for path in in_the_way(Path(folder), names, is_blind[folder])]
     refuse_others(there)
     refuse_inputs(there, inputs)
 

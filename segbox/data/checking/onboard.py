@@ -45,7 +45,7 @@ def check_folder(
     folder: str, classes: Sequence[str] | None = None, workers: int = 0, on_progress: OnProgress | None = None
 ) -> Report:
     """The report on a folder; what was guessed about its classes is a note."""
-    found = look_at(folder, classes, workers, on_progress)
+    found = look_at(folder, classes, workers, on_progress, may_unturn=False)
     told = f" with label_map={found.label_map}" if found.label_map else ""
     advice = f"tools/init_dataset.py writes a config that says so{told}; --classes names the classes."
     where = ", ".join(found.splits)
@@ -54,13 +54,20 @@ def check_folder(
 
 
 def look_at(
-    folder: str, classes: Sequence[str] | None = None, workers: int = 0, on_progress: OnProgress | None = None
+    folder: str,
+    classes: Sequence[str] | None = None,
+    workers: int = 0,
+    on_progress: OnProgress | None = None,
+    may_unturn: bool = True,
 ) -> Folder:
-    """Every file is read once; then the classes are chosen, and the files judged by them."""
+    """Every file is read once; then the classes are chosen, and the files judged by them.
+
+    With `may_unturn`, all are read again without their EXIF tags where only so images lie on their masks.
+    """
     layout = recognise(folder)
     kind = _kind(layout)
     scans = _scan_all(layout, kind, workers, on_progress)
-    if fits_better_otherwise(scans.values()):
+    if may_unturn and fits_better_otherwise(scans.values()):
         kind["exif"] = False
         scans = _scan_all(layout, kind, workers, on_progress)
     names, label_map, remarks = choose_classes(_ids_to_learn(scans), classes or find_class_names(layout.root))

@@ -110,7 +110,7 @@ def test_a_folder_says_it_itself(tmp_path):
     folder = look_at(str(root), CLASSES)
     assert folder.splits["all"]["exif"] is False and any("exif=False" in remark for remark in folder.remarks)
     assert isinstance(folder.report.scans["all"].dataset, FolderDataset) and not folder.report.errors
-    assert any("exif=False" in note.message for note in check_folder(str(root), CLASSES).notes)
+    assert [problem.kind for problem in check_folder(str(root), CLASSES).errors] == ["turned image"]  # as it is
     shown = look_at(str(write_set(tmp_path / "shown", (6, WIDE, True), (1, WIDE, True))), CLASSES)
     assert "exif" not in shown.splits["all"] and not shown.report.errors
     both = look_at(str(write_set(tmp_path / "both", (6, WIDE, True), (6, WIDE, False))), CLASSES)
