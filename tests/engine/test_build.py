@@ -195,6 +195,7 @@ def test_lines_go_to_the_terminal_and_the_log(tmp_path, capsys, monkeypatch):
     assert lines[:2] == ["whole", "cut sho"] and lines[2].endswith(" on") and len(lines) == 3
     capsys.readouterr()
     monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
     start_logging(tmp_path)
     logger.info("from another process")
     assert capsys.readouterr().out == ""
