@@ -182,8 +182,12 @@ def test_a_step_is_saved_before_it_is_evaluated_and_again_with_what_was_learned(
         return real(*given)
 
     runner.score = score
+    runner.hooks = {**runner.hooks, "look": Hook()}
+    runner.hooks["look"].before_step = lambda runner: runner.step == 3 and seen.append(read_run(tmp_path / "last.pt"))
     runner.train()
-    assert seen[0] == (3, 0, 0) and seen[1] == (6, 3, 3)
+    before, between, after = seen
+    assert before == (3, 0, 0) and after == (6, 3, 3)
+    assert (between["step"], between["scored_step"], between["hooks"]["evaluate"]["highest_step"]) == (3, 3, 3)
     content = read_run(tmp_path / "last.pt")
     assert content["scored_step"] == 6 and content["hooks"]["evaluate"] == runner.hooks["evaluate"].state_dict()
 
