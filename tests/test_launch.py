@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -141,3 +142,26 @@ def test_a_process_killed_on_one_of_two_nodes_starts_both_again(folder):
     ends = [end(process) for process in both]
     assert [status for status, *_ in ends] == [0, 0], ends[0][2] + ends[1][2]
     assert "at step 3" in ends[0][1] and read_run(folder / "nodes" / "last.pt")["step"] == 6
+
+
+@pytest.mark.slow
+def test_nodes_that_cannot_meet_say_so_in_a_line(folder):
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        node = {"NNODES": "2", "NODE_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        status, _, errors = end(start(folder, folder / "tiny.py", folder / "a", processes=1, **node))
+    told = (
+        f"MASTER_ADDR=127.0.0.1 and MASTER_PORT={port}: the port is in use on this machine; choose another MASTER_PORT"
+    )
+    assert (status, errors.splitlines()[-1]) == (2, f"error: the nodes did not meet at {told}")
+    assert "Traceback" not in errors
+
+
+def test_a_python_without_torch_is_told_so(folder, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    status, _, errors = end(start(folder, folder / "tiny.py", folder / "a", PYTHON=str(python), PYTHONPATH=""))
+    assert status == 2 and len(errors.splitlines()) == 1 and "has no package torch; install segbox" in errors

@@ -36,6 +36,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(( ($(getconf _NPROCESSORS_ONLN) + pr
 launch='
 import argparse
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -45,6 +46,7 @@ except ModuleNotFoundError:
     print(f"error: {sys.executable} has no package torch; install segbox for it (pip install -e .), or name another"
           " Python: PYTHON=path/to/python", file=sys.stderr)
     sys.exit(2)
+from torch.distributed import DistError
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main
@@ -58,6 +60,13 @@ try:
     main()
 except SignalException as error:
     sys.exit(128 + error.sigval)
+except DistError as error:
+    text = " ".join(str(error).split())
+    known = {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500", **os.environ}
+    place = " and ".join(f"{name}={known[name]}" for name in ("MASTER_ADDR", "MASTER_PORT"))
+    why = "the port is in use on this machine; choose another MASTER_PORT" if "EADDRINUSE" in text else text[:300]
+    print(f"error: the nodes did not meet at {place}: {why}", file=sys.stderr)
+    sys.exit(2)
 except ChildFailedError as error:
     rank, failure = error.get_first_failure()
     status = failure.exitcode
