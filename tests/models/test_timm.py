@@ -250,6 +250,7 @@ def test_channels_are_those_of_the_maps():
         assert ours.Timm("samvit_base_patch16", out_indices=(-1,)).channels == (256,)  # behind its neck; timm says 768
 
 
+@pytest.mark.slow
 def test_a_way_out_is_tried_before_it_is_told():
     with torch.device("meta"):
         assert ours.Timm("convit_tiny").size_to_build_for(250, 300) == (304, 304)  # takes squares only
