@@ -10,7 +10,9 @@ from tests.models.naive_layers import Weights, conv, conv_norm, conv_norm_relu, 
 Maps = list[Tensor]
 
 
-def resnet(w: Weights, x: Tensor, is_bottleneck: bool = True, stem: str = "plain", dilations=(1, 1, 1, 1)) -> Maps:
+def resnet(
+    w: Weights, x: Tensor, is_bottleneck: bool = True, stem: str = "plain", dilations: tuple[int, ...] = (1, 1, 1, 1)
+) -> Maps:
     """One, one, one and two blocks; the first of the last three stages has the stride, unless there is dilation."""
     if stem == "plain":
         x = norm(w, "bn1", conv(w, "conv1", x, stride=2, padding=3)).clamp(min=0)

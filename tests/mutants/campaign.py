@@ -19,6 +19,7 @@ COPIED = ("segbox", "tests", "configs", "tools", "docs", "pyproject.toml", "READ
 CAUGHT, SURVIVED, HUNG, NOT_TRIED = "caught", "SURVIVED", "TIMED OUT", "NOT TRIED"
 OPTIONS = (
     *("-x", "-q", "--no-header", "--tb=line", "-p", "no:cacheprovider", "-p", "no:anyio"),
+    *("-p", "no:unraisableexception"),  # it collects garbage five times at the end, of all that was loaded before
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # hypothesis was loaded before pytest could rewrite it
 )
 VERDICTS = {0: SURVIVED, 1: CAUGHT}  # by pytest's exit status; others are mistakes in the list of tests

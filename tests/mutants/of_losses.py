@@ -64,7 +64,7 @@ OF_LOSSES = [
     ]),
     *loss("hardest", "hard", [
         ("hardest: ties are left out", "losses >= largest(", "losses > largest("),
-        ("hardest: the easiest", "len(values) - rank + 1", "rank"),
+        ("hardest: half of the share", "int(len(candidates) * ratio)", "int(len(candidates) * ratio / 2)"),
     ]),
     *loss("regions", "dice or tversky", [
         ("regions: classes that no pixel has count too", 'present if classes == "present" else',
