@@ -17,9 +17,9 @@ from segbox.config import load_config
 from segbox.data.loader import classes_without_files
 from segbox.engine.build import TrainSettings
 from segbox.engine.hooks.lr import Schedule
-from segbox.engine.metric_set import MetricSet
 from segbox.engine.optim import build_optimizer
-from segbox.models.inference import build_predict
+from segbox.evaluation.inference import build_predict
+from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import build_segmentor
 from segbox.registry import HOOKS, call
 from tests.tiny import SMALL, random_batch

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 
 from segbox import distributed
 from segbox.data.datasets.folder import FolderDataset
-from segbox.data.files import read_label
+from segbox.data.readers.files import read_label
 from segbox.engine.build import choose_device
 from segbox.engine.checkpoint import LAST, read_run
-from segbox.engine.metrics import ConfusionMatrix
 from segbox.errors import DataError
-from segbox.models.inference import build_predict
+from segbox.evaluation.inference import build_predict
+from segbox.evaluation.metrics import ConfusionMatrix
 from segbox.models.losses.bce_with_logits import BCEWithLogitsLoss
 from segbox.models.losses.cross_entropy import CrossEntropyLoss
 from segbox.models.losses.dice import DiceLoss

@@ -6,7 +6,7 @@ import pty
 
 import pytest
 
-from segbox.engine.progress import ProgressBar
+from segbox.progress import ProgressBar
 from segbox.terminal import TerminalLines
 
 

@@ -168,7 +168,7 @@ def eval_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable
     import torch
     from torch import Tensor
 
-    from segbox.models.inference import build_predict, starts
+    from segbox.evaluation.inference import build_predict, starts
     from segbox.models.layers import resize
 
     torch.manual_seed(0)
@@ -202,7 +202,7 @@ def metric_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callab
     import torch
 
     from segbox import IGNORE_INDEX
-    from segbox.engine.metrics import ConfusionMatrix
+    from segbox.evaluation.metrics import ConfusionMatrix
 
     rng = np.random.default_rng(0)
     guess, truth = rng.integers(0, num_classes, (2, *args.size)).astype(np.uint8)

@@ -52,7 +52,7 @@ def main() -> None:
 
     from segbox.data.loader import build_dataset
     from segbox.data.sampler import EndlessSampler
-    from segbox.engine.fill import mean_without_building
+    from segbox.evaluation.fill import mean_without_building
     from segbox.viz.contact_sheet import contact_sheet
     from segbox.viz.overlay import check_suffix, write_image
 

@@ -47,12 +47,12 @@ def main() -> None:
         raise ConfigError("--cfg-options overrides a config; this is a folder")
     configs, model = (None, None) if is_folder else from_config(args)
 
-    from segbox.data.checking.onboard import check_folder
-    from segbox.data.checking.report import as_json, check
     from segbox.data.statistics import all_weights
-    from segbox.engine.progress import ProgressBar
-    from segbox.viz.check_page import check_page
-    from segbox.viz.check_text import check_text
+    from segbox.doctor.onboard import check_folder
+    from segbox.doctor.page import check_page
+    from segbox.doctor.report import as_json, check
+    from segbox.doctor.text import check_text
+    from segbox.progress import ProgressBar
 
     bar = ProgressBar(1, sys.stdout)
 

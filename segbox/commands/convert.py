@@ -34,7 +34,7 @@ STORED = "the annotations lie on the stored pixels, not on what viewers show; th
 
 
 def parse() -> argparse.Namespace:
-    from segbox.data.convert.commands import COMMANDS
+    from segbox.convert.formats import COMMANDS
 
     raw = argparse.RawDescriptionHelpFormatter
     trees = [f"{name}: {command.summary}\n{tree(command)}" for name, command in COMMANDS.items()]
@@ -62,10 +62,10 @@ def main() -> None:
     args = parse()
     options = {name: value for name, value in vars(args).items() if name not in OWN}
 
-    from segbox.data.convert.commands import COMMANDS
-    from segbox.data.convert.plan import Crew
-    from segbox.data.convert.run import problems_text, run, summary_text
-    from segbox.engine.progress import ProgressBar
+    from segbox.convert.formats import COMMANDS
+    from segbox.convert.plan import Crew
+    from segbox.convert.run import problems_text, run, summary_text
+    from segbox.progress import ProgressBar
 
     bar = ProgressBar(1)
 
@@ -75,7 +75,7 @@ def main() -> None:
 
     crew = Crew(max(0, args.workers), show)
     module, function = (COMMANDS[args.name].function or f"{args.name}.plan").split(".")
-    make_plan = getattr(importlib.import_module(f"segbox.data.convert.{module}"), function)
+    make_plan = getattr(importlib.import_module(f"segbox.convert.{module}"), function)
     source, target = (Path(os.path.normpath(path.expanduser())) for path in (args.source, args.target))
     plan = make_plan(source, target, crew, **options)
     summary = run(plan, crew, args.copy, args.overwrite, args.exif)

@@ -51,11 +51,11 @@ def main() -> None:
     out = Path(args.out) if args.out else Path("configs") / f"{name}.py"
     check_arguments(args, source, out)
 
-    from segbox.data.checking.onboard import look_at
-    from segbox.data.checking.starter import split_names, starter_config
     from segbox.data.statistics import all_weights
-    from segbox.engine.progress import ProgressBar
-    from segbox.viz.check_text import check_text
+    from segbox.doctor.onboard import look_at
+    from segbox.doctor.starter import split_names, starter_config
+    from segbox.doctor.text import check_text
+    from segbox.progress import ProgressBar
 
     bar = ProgressBar(1, sys.stdout)
 

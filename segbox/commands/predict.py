@@ -64,7 +64,7 @@ def main() -> None:
 
     from segbox.engine.build import choose_device, start_logging
     from segbox.engine.config_check import check_config
-    from segbox.engine.predictor import Predictor
+    from segbox.evaluation.predictor import Predictor
     from segbox.viz.predictions import find_sources, predict_files
     from segbox.viz.video import predict_video
 

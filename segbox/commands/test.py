@@ -108,8 +108,8 @@ def main() -> None:
     from segbox import distributed
     from segbox.engine.build import check_classes, choose_device, start_logging
     from segbox.engine.config_check import check_config
-    from segbox.engine.predictor import load_model
-    from segbox.engine.protocol import Evaluation
+    from segbox.evaluation.evaluator import Evaluation
+    from segbox.evaluation.predictor import load_model
     from segbox.viz.score_files import score_files
     from segbox.viz.watch import watchers
 
@@ -135,7 +135,7 @@ def main() -> None:
 
 def tell(args: argparse.Namespace, evaluation: Any, metric: Any, files: list) -> None:
     """The scores, and where everything is."""
-    from segbox.engine.tables import score_table
+    from segbox.evaluation.score_table import score_table
     from segbox.viz.score_files import write_scores
     from segbox.viz.submission import describe_submission
 

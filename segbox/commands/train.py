@@ -62,7 +62,7 @@ def main() -> None:
     from segbox import distributed
     from segbox.engine.build import build_runner, choose_device, start_logging
     from segbox.engine.config_check import check_config
-    from segbox.engine.recipe import Recipe, describe_batch, scale_rate, warn_of_rate
+    from segbox.engine.lr_scaling import Recipe, describe_batch, scale_rate, warn_of_rate
     from segbox.engine.work_dir import (
         CONFIG,
         discard_old_run,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from segbox.data.convert.draw import Size
-from segbox.data.convert.plan import Crew, Item, Plan, find, need
-from segbox.data.convert.rgb import recognise
-from segbox.data.convert.run import Output, check_size
-from segbox.data.files import read_image
+from segbox.convert.draw import Size
+from segbox.convert.plan import Crew, Item, Plan, find, need
+from segbox.convert.rgb import recognise
+from segbox.convert.run import Output, check_size
+from segbox.data.readers.files import read_image
 
 IDS = (  # 0: the borders of objects, black in the "eroded" masks
     (0, (0, 0, 0)),

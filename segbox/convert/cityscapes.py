@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.convert.draw import Shape, Size, outline_of, paint
-from segbox.data.convert.plan import Crew, Item, Plan, entry, find, need, read_json, size_in
+from segbox.convert.draw import Shape, Size, outline_of, paint
+from segbox.convert.plan import Crew, Item, Plan, entry, find, need, read_json, size_in
 from segbox.data.datasets.cityscapes import CLASSES, LABEL_IDS
-from segbox.data.files import read_label
+from segbox.data.readers.files import read_label
 from segbox.errors import DataError
 
 EXPECTED = """\

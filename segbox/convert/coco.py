@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.convert.draw import Region, Shape, Size, area_of, from_runs, largest_first, paint, uncompress
-from segbox.data.convert.plan import (
+from segbox.convert.draw import Region, Shape, Size, area_of, from_runs, largest_first, paint, uncompress
+from segbox.convert.plan import (
     Crew,
     Item,
     Plan,

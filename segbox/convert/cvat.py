@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.convert.draw import Region, Shape, Size, area_of, box_corners, ellipse, from_runs, paint
-from segbox.data.convert.plan import (
+from segbox.convert.draw import Region, Shape, Size, area_of, box_corners, ellipse, from_runs, paint
+from segbox.convert.plan import (
     Crew,
     Item,
     Plan,

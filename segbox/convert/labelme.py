@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.convert.draw import Region, Shape, Size, as_corners, circle, outline_of, paint, stroke
-from segbox.data.convert.plan import (
+from segbox.convert.draw import Region, Shape, Size, as_corners, circle, outline_of, paint, stroke
+from segbox.convert.plan import (
     Crew,
     Item,
     Plan,
@@ -27,7 +27,7 @@ from segbox.data.convert.plan import (
     with_background,
     within,
 )
-from segbox.data.orientation import PNG_START
+from segbox.data.readers.orientation import PNG_START
 from segbox.errors import DataError, did_you_mean
 
 IGNORED, BACKGROUND = "__ignore__", "_background_"  # as labelme's own scripts call them

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from segbox.data.convert.draw import Size
-from segbox.data.convert.plan import Crew, Item, Plan, find, need
-from segbox.data.files import read_label
+from segbox.convert.draw import Size
+from segbox.convert.plan import Crew, Item, Plan, find, need
+from segbox.data.readers.files import read_label
 from segbox.errors import DataError
 
 EXPECTED = """\

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from segbox.data.convert.coco import regions_of
-from segbox.data.convert.draw import Shape, Size, paint
-from segbox.data.convert.matlab import read_array
-from segbox.data.convert.plan import Crew, Item, Plan, entry, find, need, read_json, size_in, within
+from segbox.convert.coco import regions_of
+from segbox.convert.draw import Shape, Size, paint
+from segbox.convert.matlab import read_array
+from segbox.convert.plan import Crew, Item, Plan, entry, find, need, read_json, size_in, within
 from segbox.data.datasets.pairs import read_names
 from segbox.data.datasets.pascal_context import LISTS
 from segbox.errors import DataError

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from segbox.data.convert.draw import Size
+from segbox.convert.draw import Size
 from segbox.data.datasets.pairs import IMAGE_SUFFIXES, list_files, read_lines
 from segbox.data.statistics import OnProgress, in_processes
 from segbox.errors import DataError, is_seen

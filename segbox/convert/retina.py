@@ -14,12 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segbox.data.convert.draw import Size
-from segbox.data.convert.plan import Crew, Item, Plan, need
-from segbox.data.convert.run import Output, check_size
+from segbox.convert.draw import Size
+from segbox.convert.plan import Crew, Item, Plan, need
+from segbox.convert.run import Output, check_size
 from segbox.data.datasets.pairs import IMAGE_SUFFIXES, first_few
 from segbox.data.datasets.retina import CLASSES
-from segbox.data.files import read_image
+from segbox.data.readers.files import read_image
 from segbox.errors import DataError
 
 WHITE = 128  # some masks are not quite black and white

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.convert.draw import Size
-from segbox.data.convert.plan import Crew, Item, Plan, find_images, folder_item, need
+from segbox.convert.draw import Size
+from segbox.convert.plan import Crew, Item, Plan, find_images, folder_item, need
 from segbox.data.datasets.pairs import match_names, read_lines
-from segbox.data.files import read_image
-from segbox.data.headers import read_header
+from segbox.data.readers.files import read_image
+from segbox.data.readers.headers import read_header
 from segbox.errors import DataError
 
 Colour = tuple[int, int, int]

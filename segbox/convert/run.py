@@ -14,10 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from segbox.convert.draw import Size
+from segbox.convert.plan import Crew, Item, Plan
 from segbox.data.class_names import checked_classes
-from segbox.data.convert.draw import Size
-from segbox.data.convert.plan import Crew, Item, Plan
-from segbox.data.files import read_image, read_label
+from segbox.data.readers.files import read_image, read_label
 from segbox.data.statistics import count_ids
 from segbox.errors import DataError, UserError
 from segbox.outputs import refuse_others, whole_file, write_text

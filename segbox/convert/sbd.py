@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from segbox.data.convert.draw import Size
-from segbox.data.convert.matlab import read_array
-from segbox.data.convert.plan import Crew, Item, Plan, need
+from segbox.convert.draw import Size
+from segbox.convert.matlab import read_array
+from segbox.convert.plan import Crew, Item, Plan, need
 from segbox.data.datasets.pairs import read_names
 from segbox.data.datasets.pascal_voc import CLASSES, LISTS
 from segbox.errors import DataError

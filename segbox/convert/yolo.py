@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.convert.draw import Shape, Size, largest_first, outline_of, paint
-from segbox.data.convert.plan import (
+from segbox.convert.draw import Shape, Size, largest_first, outline_of, paint
+from segbox.convert.plan import (
     Crew,
     Item,
     Plan,
@@ -19,7 +19,7 @@ from segbox.data.convert.plan import (
     need,
     with_background,
 )
-from segbox.data.convert.yolo_names import read_names
+from segbox.convert.yolo_names import read_names
 from segbox.data.datasets.pairs import read_text
 from segbox.errors import DataError
 

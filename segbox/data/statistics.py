@@ -14,7 +14,7 @@ from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import PairDataset
 from segbox.data.datasets.wrapper import innermost
-from segbox.data.files import read_label
+from segbox.data.readers.files import read_label
 from segbox.errors import ConfigError, DataError, UserError
 from segbox.machine import cores
 

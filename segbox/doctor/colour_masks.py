@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from segbox.data.checking.examine import Pair
-from segbox.data.convert.rgb import MOST
+from segbox.convert.rgb import MOST
+from segbox.doctor.examine import Pair
 
 Place = tuple[str, str, str]  # the folder of the images, that of the masks, and what the names of masks end with
 

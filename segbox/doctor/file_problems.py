@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from segbox.data.checking.colour_masks import how_to_convert
-from segbox.data.checking.examine import Pair, Scan
-from segbox.data.checking.orientation_problems import orientation_problems, verdict
-from segbox.data.checking.problem import SHOWN, Problem, gather, size_text
-from segbox.data.checking.summary import channel_statistics
+from segbox.doctor.colour_masks import how_to_convert
+from segbox.doctor.examine import Pair, Scan
+from segbox.doctor.orientation_problems import orientation_problems, verdict
+from segbox.doctor.problem import SHOWN, Problem, gather, size_text
+from segbox.doctor.summary import channel_statistics
 
 JPEG = (".jpg", ".jpeg")
 

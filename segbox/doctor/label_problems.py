@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.checking.examine import Pair, Scan
-from segbox.data.checking.file_problems import is_jpeg
-from segbox.data.checking.problem import SHOWN, Problem, counted, gather
-from segbox.data.checking.summary import class_counts
+from segbox.doctor.examine import Pair, Scan
+from segbox.doctor.file_problems import is_jpeg
+from segbox.doctor.problem import SHOWN, Problem, counted, gather
+from segbox.doctor.summary import class_counts
 
 
 def label_problems(name: str, scan: Scan, classes: Sequence[str]) -> list[Problem]:

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.checking.examine import Scan, scan
-from segbox.data.checking.file_problems import is_jpeg
-from segbox.data.checking.layout import Arguments, Layout, find_class_names, recognise
-from segbox.data.checking.orientation_problems import fits_better_otherwise
-from segbox.data.checking.pairing_problems import duplicates_between
-from segbox.data.checking.problem import Problem
-from segbox.data.checking.report import Report, Steps, add_split
 from segbox.data.datasets.folder import FolderDataset
-from segbox.data.files import KINDS
-from segbox.data.headers import read_header
+from segbox.data.readers.files import KINDS
+from segbox.data.readers.headers import read_header
 from segbox.data.statistics import OnProgress
+from segbox.doctor.examine import Scan, scan
+from segbox.doctor.file_problems import is_jpeg
+from segbox.doctor.layout import Arguments, Layout, find_class_names, recognise
+from segbox.doctor.orientation_problems import fits_better_otherwise
+from segbox.doctor.pairing_problems import duplicates_between
+from segbox.doctor.problem import Problem
+from segbox.doctor.report import Report, Steps, add_split
 
 ANY_CLASSES = [f"id_{i}" for i in range(IGNORE_INDEX)]
 RARE = 0.02

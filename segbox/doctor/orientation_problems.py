@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from segbox.data.checking.examine import Pair, Scan
-from segbox.data.checking.problem import Problem, gather, size_text
-from segbox.data.orientation import TRANSPOSED, UPRIGHT
+from segbox.data.readers.orientation import TRANSPOSED, UPRIGHT
+from segbox.doctor.examine import Pair, Scan
+from segbox.doctor.problem import Problem, gather, size_text
 
 AWAY, FITS, UNKNOWN = "away", "fits", "unknown"  # as read, by the sizes of image and mask
 READ = {True: "turned by their EXIF tag", False: "not turned by their EXIF tag (exif=False)"}

@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.checking.examine import Pair, Scan
-from segbox.data.checking.problem import Problem
-from segbox.data.checking.report import Report, shares
-from segbox.data.checking.summary import Split
 from segbox.data.datasets.wrapper import innermost
-from segbox.data.files import read_image, read_label
+from segbox.data.readers.files import read_image, read_label
+from segbox.doctor.examine import Pair, Scan
+from segbox.doctor.page_style import STYLE
+from segbox.doctor.problem import Problem
+from segbox.doctor.report import Report, shares
+from segbox.doctor.summary import Split
+from segbox.doctor.text import share_text, sizes_text
 from segbox.errors import DataError, printable
-from segbox.viz.check_style import STYLE
-from segbox.viz.check_text import share_text, sizes_text
 from segbox.viz.overlay import as_bytes, overlay
 
 EXAMPLES = 10  # pictures of a split

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.checking.examine import Scan, scan
-from segbox.data.checking.file_problems import file_problems
-from segbox.data.checking.label_problems import label_problems
-from segbox.data.checking.pairing_problems import duplicates_between, duplicates_within, missing_partners
-from segbox.data.checking.problem import Problem
-from segbox.data.checking.summary import Split, numbers_of
-from segbox.data.checking.unit_problems import unit_problems
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.folder import DeepImages, FolderDataset
 from segbox.data.datasets.pairs import MissingPairs
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.loader import build_dataset
 from segbox.data.statistics import OnProgress
+from segbox.doctor.examine import Scan, scan
+from segbox.doctor.file_problems import file_problems
+from segbox.doctor.label_problems import label_problems
+from segbox.doctor.pairing_problems import duplicates_between, duplicates_within, missing_partners
+from segbox.doctor.problem import Problem
+from segbox.doctor.summary import Split, numbers_of
+from segbox.doctor.unit_problems import unit_problems
 from segbox.errors import ConfigError, DataError
 
 LENIENT = ("FolderDataset",)  # types that can leave out what has no partner

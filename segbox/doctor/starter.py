@@ -5,12 +5,12 @@ from collections import defaultdict
 
 import numpy as np
 
-from segbox.data.checking.examine import Scan
-from segbox.data.checking.layout import Arguments
-from segbox.data.checking.onboard import Folder
-from segbox.data.checking.report import shares
-from segbox.data.checking.summary import Split, rounded
 from segbox.data.datasets.pairs import first_few
+from segbox.doctor.examine import Scan
+from segbox.doctor.layout import Arguments
+from segbox.doctor.onboard import Folder
+from segbox.doctor.report import shares
+from segbox.doctor.summary import Split, rounded
 from segbox.errors import DataError, is_seen, printable
 from segbox.literals import as_source
 from segbox.machine import cores

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.checking.examine import Mask, Scan
 from segbox.data.datasets.wrapper import innermost
+from segbox.doctor.examine import Mask, Scan
 
 
 @dataclass

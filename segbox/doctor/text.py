@@ -7,9 +7,9 @@ import numpy as np
 from terminaltables import AsciiTable
 
 from segbox.config import shorten
-from segbox.data.checking.problem import Problem
-from segbox.data.checking.report import Report, shares
-from segbox.data.checking.summary import Split, rounded
+from segbox.doctor.problem import Problem
+from segbox.doctor.report import Report, shares
+from segbox.doctor.summary import Split, rounded
 from segbox.errors import printable
 
 FILES = 5  # that a problem names; --json and --html name all

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from segbox.data.checking.problem import Problem
-from segbox.data.checking.summary import Split, rounded
-from segbox.data.units import Numbers, are_far
+from segbox.data.value_range import Numbers, are_far
+from segbox.doctor.problem import Problem
+from segbox.doctor.summary import Split, rounded
 
 
 def unit_problems(split: Split, mean: Numbers | None, std: Numbers | None) -> Iterable[Problem]:

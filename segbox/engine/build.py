@@ -20,25 +20,25 @@ from segbox.data.loader import Loader, build_dataset, train_loader
 from segbox.engine.checkpoint import unwritten
 from segbox.engine.class_weights import ClassWeights
 from segbox.engine.config_check import check_config
-from segbox.engine.fill import fill_with_mean
-from segbox.engine.mishaps import is_out_of_memory
+from segbox.engine.input_checks import check_images
 from segbox.engine.optim import build_optimizer
-from segbox.engine.protocol import Evaluation
 from segbox.engine.runner import Runner, steps_of
 from segbox.engine.settings import DataSettings, TrainSettings
 from segbox.engine.sharding import described, in_step, shard
-from segbox.engine.tables import score_table
-from segbox.engine.units import check_images
+from segbox.engine.step_errors import is_out_of_memory
 from segbox.engine.work_dir import is_cut
 from segbox.errors import ConfigError, printable
+from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.fill import fill_with_mean
+from segbox.evaluation.score_table import score_table
 from segbox.launch import launch
 from segbox.literals import as_plain
-from segbox.models.normalization import describe_numbers
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.models.segmentors import build_segmentor
-from segbox.models.weights import first_line
 from segbox.registry import HOOKS, call
 from segbox.terminal import OutputLines, TerminalLines
+from segbox.weights.loading import first_line
+from segbox.weights.normalization import describe_numbers
 
 logger = logging.getLogger("segbox")
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from segbox.errors import CheckpointError, short
 from segbox.literals import DEEPEST
-from segbox.models.weights import first_line, read_checkpoint
+from segbox.weights.loading import first_line, read_checkpoint
 
 LAST = "last.pt"
 BEST = "best.pt"

@@ -9,10 +9,10 @@ from torch import nn
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.placement import Size
-from segbox.data.units import are_far
+from segbox.data.value_range import are_far
 from segbox.errors import ConfigError, DataError
-from segbox.models.normalization import is_of_bytes
 from segbox.models.segmentors import EncoderDecoder
+from segbox.weights.normalization import is_of_bytes
 
 LOOKED_AT = 8  # images of a deep set, to know their levels
 MEASURE_THEM = "Give them in the units of the files; `tools/check_dataset.py CONFIG` measures both"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from segbox import distributed
 from segbox.engine.checkpoint import LAST
-from segbox.engine.mishaps import Diverged
 from segbox.engine.sharding import is_sharded
+from segbox.engine.step_errors import Diverged
 from segbox.errors import UserError
-from segbox.models.weights import first_line
+from segbox.weights.loading import first_line
 
 if TYPE_CHECKING:
     from segbox.engine.runner import Runner

@@ -15,11 +15,11 @@ from segbox import distributed
 from segbox.data.sample import Batch
 from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_checkpoint
 from segbox.engine.hooks.hook import Hook
-from segbox.engine.mishaps import Diverged, LabelWatch, NotFinite, explained, gradient_norm, workers_explained
 from segbox.engine.rescue import saved_on_error
 from segbox.engine.sharding import gathered, is_sharded, own_parts, reshard, whole
 from segbox.engine.signals import Stopped, StopRequest, stop_request
 from segbox.engine.state import put_back, state_of
+from segbox.engine.step_errors import Diverged, LabelWatch, NotFinite, explained, gradient_norm, workers_explained
 from segbox.errors import TrainingError
 from segbox.models.unread import way_out
 

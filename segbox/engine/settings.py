@@ -8,12 +8,12 @@ from torch import nn
 
 from segbox.arguments import Made
 from segbox.data.datasets.wrapper import DatasetConfig
-from segbox.engine.metric_set import MetricSet
-from segbox.engine.mishaps import ON_NAN
 from segbox.engine.optim import OptimizerConfig
 from segbox.engine.runner import AMP
+from segbox.engine.step_errors import ON_NAN
 from segbox.errors import ConfigError
-from segbox.models.inference import build_predict
+from segbox.evaluation.inference import build_predict
+from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import SegmentorConfig
 from segbox.registry import HOOKS, call
 

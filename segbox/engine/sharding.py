@@ -17,8 +17,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from segbox import distributed
 from segbox.engine.signals import Stopped
 from segbox.errors import ConfigError
-from segbox.models.inference import own_logits
-from segbox.models.weights import first_line
+from segbox.evaluation.inference import own_logits
+from segbox.weights.loading import first_line
 
 SMALLEST_BLOCK = 2**20  # parameters; what is smaller is gathered together with what is around it
 CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)

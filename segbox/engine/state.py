@@ -11,7 +11,7 @@ from segbox.differences import changes
 from segbox.engine.optim import load_optimizer_state, optimizer_state
 from segbox.engine.sharding import divided
 from segbox.errors import CheckpointError, short
-from segbox.models.weights import load_weights, refuse_spoilt
+from segbox.weights.loading import load_weights, refuse_spoilt
 
 if TYPE_CHECKING:
     from segbox.engine.runner import Runner

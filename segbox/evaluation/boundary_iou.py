@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
-from segbox.engine.metrics import Metric, mean_of_classes, ratio
+from segbox.evaluation.metrics import Metric, mean_of_classes, ratio
 
 
 class BoundaryIoU(Metric):

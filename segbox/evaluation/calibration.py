@@ -4,7 +4,7 @@ import numpy as np
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
-from segbox.engine.metrics import Metric
+from segbox.evaluation.metrics import Metric
 
 ONE = 2**24  # a confidence of 1, in the steps of a float32; integers merge exactly
 

@@ -13,15 +13,15 @@ from segbox.data.loader import Loader, build_dataset, val_loader
 from segbox.data.placement import Size
 from segbox.data.render import BYTES_PER_PIXEL
 from segbox.data.sample import Item
-from segbox.engine.evaluation import Watch, evaluate
-from segbox.engine.fill import fill_with_mean
-from segbox.engine.metric_set import MetricSet
-from segbox.engine.progress import with_progress
 from segbox.engine.runner import AMP
 from segbox.engine.settings import DataSettings
 from segbox.errors import ConfigError
+from segbox.evaluation.fill import fill_with_mean
+from segbox.evaluation.inference import build_predict, pair
+from segbox.evaluation.loop import Watch, evaluate
+from segbox.evaluation.metric_set import MetricSet
 from segbox.machine import too_large
-from segbox.models.inference import build_predict, pair
+from segbox.progress import with_progress
 from segbox.registry import call
 
 

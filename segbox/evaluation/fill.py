@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from segbox.data.datasets.dataset import SegDataset
-from segbox.models.normalization import choose_numbers
-from segbox.models.weights import read_weights
 from segbox.registry import BACKBONES
+from segbox.weights.loading import read_weights
+from segbox.weights.normalization import choose_numbers
 
 
 def fill_with_mean(dataset: SegDataset, model: nn.Module) -> None:

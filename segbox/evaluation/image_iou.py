@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
-from segbox.engine.metrics import Metric, known_pairs, mean_of_classes, ratio
+from segbox.evaluation.metrics import Metric, known_pairs, mean_of_classes, ratio
 
 ONE = 2**32  # an IoU of 1; sums of integers do not depend on their order, so processes merge exactly
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from segbox.errors import ConfigError
+from segbox.evaluation.score_map import SMALLEST, CutMap, ScoreMap, WholeMap, Window, WindowMap
 from segbox.machine import too_large
 from segbox.models.layers import resize
 from segbox.models.losses.pixels import all_classes
-from segbox.models.score_map import SMALLEST, CutMap, ScoreMap, WholeMap, Window, WindowMap
 
 Predict = Callable[[Tensor], ScoreMap]
 

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from segbox import distributed
 from segbox.data.sample import Item
-from segbox.engine.metrics import Metric
-from segbox.engine.mishaps import scoring_explained
+from segbox.engine.step_errors import scoring_explained
 from segbox.errors import DataError
-from segbox.models.inference import Predict
-from segbox.models.score_map import ScoreMap
+from segbox.evaluation.inference import Predict
+from segbox.evaluation.metrics import Metric
+from segbox.evaluation.score_map import ScoreMap
 
 Watch = Callable[[Item, Tensor], None]  # sees each image with its guessed class map
 

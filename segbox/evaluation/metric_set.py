@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from torch import Tensor
 
-from segbox.engine.boundary import BoundaryIoU
-from segbox.engine.calibration import CalibrationError
-from segbox.engine.image_iou import ImageIoU
-from segbox.engine.metrics import ConfusionMatrix, Metric
 from segbox.errors import did_you_mean
+from segbox.evaluation.boundary_iou import BoundaryIoU
+from segbox.evaluation.calibration import CalibrationError
+from segbox.evaluation.image_iou import ImageIoU
+from segbox.evaluation.metrics import ConfusionMatrix, Metric
 
 # name of the score: metric of (classes, absent, ignore_background)
 EXTRA: dict[str, Callable[[Sequence[str], float | None, bool], Metric]] = {

@@ -9,19 +9,19 @@ import torch
 
 from segbox.config import Config
 from segbox.data.class_names import checked_classes
-from segbox.data.files import KINDS
 from segbox.data.loader import bits_of, exif_of, pipeline_of
 from segbox.data.palette import checked_palette
+from segbox.data.readers.files import KINDS
 from segbox.data.sample import Sample, as_tensor
 from segbox.data.transforms.pipeline import build_pipeline
-from segbox.engine.mishaps import scoring_explained
+from segbox.engine.step_errors import scoring_explained
 from segbox.errors import CheckpointError, ConfigError, DataError
-from segbox.models.inference import build_predict
-from segbox.models.normalization import settle_or_refuse
-from segbox.models.score_map import ScoreMap
+from segbox.evaluation.inference import build_predict
+from segbox.evaluation.score_map import ScoreMap
 from segbox.models.segmentors import build_segmentor, without_weights
-from segbox.models.weights import load_weights, read_checkpoint, weights_in
 from segbox.registry import call, import_extensions
+from segbox.weights.loading import load_weights, read_checkpoint, weights_in
+from segbox.weights.normalization import settle_or_refuse
 
 DESCRIPTION = ("classes", "palette")  # what a checkpoint says beside its numbers
 

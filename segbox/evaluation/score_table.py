@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from terminaltables import AsciiTable
 
-from segbox.engine.metric_set import EXTRA
+from segbox.evaluation.metric_set import EXTRA
 
 # metric asked for: (its columns per class, the means that belong to it)
 METRICS = {

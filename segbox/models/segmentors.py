@@ -17,11 +17,11 @@ from segbox.models.head_plan import SEEN, Criterion, HeadConfig, HeadPlan, plan_
 from segbox.models.heads.head import DecodeHead
 from segbox.models.layers import ResidualBlock, initialize, resize
 from segbox.models.losses.pixels import all_classes
-from segbox.models.normalization import STATED, Given, choose_numbers, settle
 from segbox.models.norms import batch_norms, convert_norm, measure_statistics
-from segbox.models.stem import fit_stem
-from segbox.models.weights import Fit, load_weights, part_of, read_weights
 from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
+from segbox.weights.input_channels import fit_stem
+from segbox.weights.loading import Fit, load_weights, part_of, read_weights
+from segbox.weights.normalization import STATED, Given, choose_numbers, settle
 
 PARTS = ("backbone", "neck", "decode_head", "auxiliary_heads")
 

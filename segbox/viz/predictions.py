@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from segbox.data.files import read_image
-from segbox.engine.progress import ProgressBar
+from segbox.data.readers.files import read_image
 from segbox.errors import DataError
 from segbox.outputs import claim, recorded_names, write_bytes
+from segbox.progress import ProgressBar
 from segbox.viz.overlay import colour_map, overlay, with_legend, write_image
 from segbox.viz.submission import submission_path, write_submission
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segbox.engine.progress import ProgressBar
 from segbox.errors import DataError, UserError, printable
 from segbox.outputs import claim, new_file
+from segbox.progress import ProgressBar
 from segbox.viz.overlay import as_bytes, colour_map, overlay, write_image
 from segbox.viz.predictions import Predictor
 

@@ -17,9 +17,9 @@ from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import PairDataset
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.sample import Item
-from segbox.engine.image_iou import mean_iou
-from segbox.engine.metrics import known_pairs
 from segbox.errors import DataError
+from segbox.evaluation.image_iou import mean_iou
+from segbox.evaluation.metrics import known_pairs
 from segbox.outputs import claim, refuse_others
 from segbox.viz.overlay import Palette, comparison, write_image
 from segbox.viz.predictions import target_names

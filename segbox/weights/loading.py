@@ -16,8 +16,8 @@ from terminaltables import AsciiTable
 from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, printable, short
-from segbox.models.bombs import refuse_bombs, refuse_knots
-from segbox.models.normalization import Settle, settle
+from segbox.weights.normalization import Settle, settle
+from segbox.weights.safety import refuse_bombs, refuse_knots
 
 LONGEST_NAME = 200  # of a tensor, in a table
 logger = logging.getLogger("segbox")

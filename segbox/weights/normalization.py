@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.errors import ConfigError
-from segbox.models.layers.card import Card
+from segbox.weights.card import Card
 
 logger = logging.getLogger("segbox")
 Given = Sequence[float] | float | None  # one number for each channel, one for all of them, or none stated

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segbox.data.files import read_image
+from segbox.data.readers.files import read_image
 from segbox.errors import ConfigError, UserError
 from tests.faulty_data import write_image
 

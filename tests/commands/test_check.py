@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from segbox.errors import UserError
-from tests.data.checking.broken_set import write_broken_set
+from tests.doctor.broken_set import write_broken_set
 from tests.faulty_data import blocky_label, smooth_image, write_image
 
 ROOT = Path(__file__).parents[2]

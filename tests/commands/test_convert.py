@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from segbox.data.convert.commands import COMMANDS
-from tests.data.convert.made import mask_of
-from tests.data.convert.test_labelme import TREE, shape, write, write_picture
+from segbox.convert.formats import COMMANDS
+from tests.convert.made import mask_of
+from tests.convert.test_labelme import TREE, shape, write, write_picture
 from tests.runs import ROOT, run_tool
 
 TOOL = "convert_dataset.py"

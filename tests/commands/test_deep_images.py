@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from segbox.config import load_config
-from segbox.data.files import read_image
+from segbox.data.readers.files import read_image
 from tests.faulty_data import blocky_label, deep_image, write_deep_png, write_image
 from tests.runs import run_tool
 from tests.tiff_files import write_tiff

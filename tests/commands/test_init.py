@@ -12,7 +12,7 @@ from segbox.config import load_config
 from segbox.data.loader import build_dataset
 from segbox.errors import UserError
 from segbox.models.segmentors import build_segmentor
-from tests.data.checking.broken_set import turn
+from tests.doctor.broken_set import turn
 from tests.faulty_data import blocky_label, smooth_image, write_image
 
 ROOT = Path(__file__).parents[2]

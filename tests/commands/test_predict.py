@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from segbox.engine.progress import ProgressBar
 from segbox.outputs import RECORD
-from tests.data.checking.broken_set import turn
+from segbox.progress import ProgressBar
+from tests.doctor.broken_set import turn
 from tests.faulty_data import blocky_label, cut, smooth_image, write_image
 from tests.runs import run_tool, tiny_runner, written
 

@@ -8,7 +8,7 @@ import cv2
 import pytest
 import torch
 
-from segbox.engine.protocol import Evaluation
+from segbox.evaluation.evaluator import Evaluation
 from tests.runs import run_tool, tiny_runner, written
 
 

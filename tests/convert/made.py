@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from segbox.data.convert.commands import COMMANDS
-from segbox.data.convert.plan import Crew
-from segbox.data.convert.run import Summary, run
-from segbox.data.files import read_label
+from segbox.convert.formats import COMMANDS
+from segbox.convert.plan import Crew
+from segbox.convert.run import Summary, run
+from segbox.data.readers.files import read_label
 from tests.faulty_data import smooth_image, write_image
 
 SIZE = (24, 36)  # H, W
@@ -18,7 +18,7 @@ def convert(
     name: str, source: Path, target: Path, workers: int = 0, overwrite: bool = False, exif: bool = True, **options
 ) -> Summary:
     module, function = (COMMANDS[name].function or f"{name}.plan").split(".")
-    make_plan = getattr(importlib.import_module(f"segbox.data.convert.{module}"), function)
+    make_plan = getattr(importlib.import_module(f"segbox.convert.{module}"), function)
     plan = make_plan(source, target, Crew(workers), **options)
     return run(plan, Crew(workers), overwrite=overwrite, exif=exif)
 

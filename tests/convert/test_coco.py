@@ -11,7 +11,7 @@ from segbox.data.datasets.pascal_voc import CLASSES
 from segbox.data.loader import build_dataset
 from segbox.errors import DataError
 from segbox.registry import DATASETS
-from tests.data.convert.made import SIZE, convert, layered, mask_of, naive_area, write_picture
+from tests.convert.made import SIZE, convert, layered, mask_of, naive_area, write_picture
 
 BASE = Path(__file__).parents[3] / "configs/_base_/datasets/coco_voc.py"
 CATEGORIES = [dict(id=1, name="person"), dict(id=4, name="motorcycle"), dict(id=24, name="zebra")]

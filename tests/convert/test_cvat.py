@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from segbox.errors import DataError
-from tests.data.convert.made import SIZE, convert, layered, mask_of, naive_area, write_picture
+from tests.convert.made import SIZE, convert, layered, mask_of, naive_area, write_picture
 
 HOUSE = [(3.5, 2.0), (20.25, 4.5), (15.0, 18.0)]
 LABELS = "<label><name>road</name></label><label><name>house</name></label>"

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segbox.data.convert.draw import (
+from segbox.convert.draw import (
     Shape,
     area_of,
     box_corners,
@@ -16,7 +16,7 @@ from segbox.data.convert.draw import (
     uncompress,
 )
 from segbox.errors import DataError
-from tests.data.convert.made import SIZE, naive_area
+from tests.convert.made import SIZE, naive_area
 
 
 def whole(region, size=SIZE):

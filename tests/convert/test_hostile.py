@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from segbox.data.convert import draw as drawing
-from segbox.data.convert import matlab
-from segbox.data.convert.draw import Region, Shape, largest_first
-from segbox.data.convert.labelme import _mask as labelme_mask
+from segbox.convert import draw as drawing
+from segbox.convert import matlab
+from segbox.convert.draw import Region, Shape, largest_first
+from segbox.convert.labelme import _mask as labelme_mask
 from segbox.errors import DataError
-from tests.data.convert.made import SIZE, convert, write_picture
+from tests.convert.made import SIZE, convert, write_picture
 
 BOX = [[1.0, 1.0, 20.0, 1.0, 20.0, 20.0]]
 ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'

@@ -7,7 +7,7 @@ import pytest
 
 from segbox.data.datasets.folder import FolderDataset
 from segbox.errors import DataError
-from tests.data.convert.made import SIZE, convert, layered, mask_of, naive_outline, write_picture
+from tests.convert.made import SIZE, convert, layered, mask_of, naive_outline, write_picture
 
 TREE = [(2, 2), (30, 2), (16, 16)]
 ROAD = [(5, 10), (33, 10), (33, 22), (17, 22)]

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from segbox.data.convert.matlab import read_array
+from segbox.convert.matlab import read_array
 from segbox.errors import DataError
 
 HEADER = b"MATLAB 5.0 MAT-file, written by scipy".ljust(124) + b"\0\1"

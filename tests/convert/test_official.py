@@ -6,15 +6,15 @@ import json
 import numpy as np
 import pytest
 
-from segbox.data.convert.aerial import CLASSES as AERIAL
-from segbox.data.convert.aerial import IDS, POTSDAM_TRAIN, POTSDAM_VAL, windows
-from segbox.data.convert.pascal_context import FILE_IDS
+from segbox.convert.aerial import CLASSES as AERIAL
+from segbox.convert.aerial import IDS, POTSDAM_TRAIN, POTSDAM_VAL, windows
+from segbox.convert.pascal_context import FILE_IDS
 from segbox.data.datasets.cityscapes import LABEL_IDS
 from segbox.errors import DataError
 from segbox.registry import DATASETS
-from tests.data.convert.made import SIZE, convert, layered, mask_of, naive_outline, write_picture
-from tests.data.convert.test_coco import runs
-from tests.data.convert.test_matlab import GTCLS, HEADER, LABEL_MAP
+from tests.convert.made import SIZE, convert, layered, mask_of, naive_outline, write_picture
+from tests.convert.test_coco import runs
+from tests.convert.test_matlab import GTCLS, HEADER, LABEL_MAP
 from tests.data.datasets.test_public import write_list
 from tests.faulty_data import blocky_label, smooth_image, write_image
 

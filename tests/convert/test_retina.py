@@ -9,7 +9,7 @@ import pytest
 from segbox.data.datasets.pairs import read_lines
 from segbox.errors import DataError
 from segbox.registry import DATASETS
-from tests.data.convert.made import SIZE, convert, mask_of, write_picture
+from tests.convert.made import SIZE, convert, mask_of, write_picture
 from tests.faulty_data import smooth_image, write_image
 
 VESSELS = np.zeros(SIZE, np.uint8)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from segbox.data.convert.rgb import read_palette
+from segbox.convert.rgb import read_palette
 from segbox.data.datasets.folder import FolderDataset
 from segbox.errors import DataError
-from tests.data.checking.broken_set import turn
-from tests.data.convert.made import SIZE, convert, mask_of, write_picture
+from tests.convert.made import SIZE, convert, mask_of, write_picture
+from tests.doctor.broken_set import turn
 from tests.faulty_data import blocky_label, smooth_image, write_deep_png, write_image
 
 PALETTE = ["sky:70,130,180", "road:128,64,128", "car:0,0,142", "void:0,0,0"]

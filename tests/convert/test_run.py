@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from segbox.data.convert.plan import Crew, Plan, folder_item, within
-from segbox.data.convert.run import problems_text, run, summary_text
+from segbox.convert.plan import Crew, Plan, folder_item, within
+from segbox.convert.run import problems_text, run, summary_text
 from segbox.errors import DataError, UserError
-from tests.data.convert.made import SIZE, mask_of, write_picture
+from tests.convert.made import SIZE, mask_of, write_picture
 from tests.faulty_data import cut
 
 CREW = Crew(0)

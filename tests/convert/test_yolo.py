@@ -1,7 +1,7 @@
 import pytest
 
 from segbox.errors import DataError
-from tests.data.convert.made import SIZE, convert, layered, mask_of, naive_outline, write_picture
+from tests.convert.made import SIZE, convert, layered, mask_of, naive_outline, write_picture
 
 LARGE = [(2, 2), (33, 2), (33, 21), (2, 21)]
 SMALL = [(8, 5), (18, 5), (8, 15)]

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from segbox.data.convert.yolo_names import LARGEST, read_names
+from segbox.convert.yolo_names import LARGEST, read_names
 from segbox.errors import DataError, UserError
 
 

@@ -6,9 +6,9 @@ import shlex
 import numpy as np
 import pytest
 
-from segbox.data.checking.colour_masks import command_for, place_of
 from segbox.data.datasets.folder import FolderDataset
-from segbox.data.files import read_label
+from segbox.data.readers.files import read_label
+from segbox.doctor.colour_masks import command_for, place_of
 from tests.faulty_data import blocky_label, smooth_image, write_deep_png, write_image
 from tests.runs import run_tool
 

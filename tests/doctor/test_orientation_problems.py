@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from segbox.data.checking.onboard import check_folder, look_at
-from segbox.data.checking.report import check
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.loader import build_dataset, exif_of
+from segbox.doctor.onboard import check_folder, look_at
+from segbox.doctor.report import check
 from segbox.errors import DataError
-from tests.data.checking.broken_set import turn
-from tests.data.test_orientation import tagged_png
+from tests.data.readers.test_orientation import tagged_png
+from tests.doctor.broken_set import turn
 from tests.faulty_data import blocky_label, smooth_image, write_image
 
 WIDE, SQUARE = (24, 40), (32, 32)

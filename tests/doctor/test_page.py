@@ -5,10 +5,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from segbox.data.checking.report import check
 from segbox.data.statistics import all_weights
-from segbox.viz.check_page import check_page
-from tests.data.checking.broken_set import write_broken_set
+from segbox.doctor.page import check_page
+from segbox.doctor.report import check
+from tests.doctor.broken_set import write_broken_set
 
 EMPTY = {"meta", "img", "br"}
 

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from segbox.data.checking.report import as_json, check
 from segbox.data.statistics import all_weights, enet_weights, inverse_weights, median_frequency_weights
+from segbox.doctor.report import as_json, check
+from segbox.doctor.text import check_text
 from segbox.errors import ConfigError, DataError
-from segbox.viz.check_text import check_text
-from tests.data.checking.broken_set import SIZE, turn, write_broken_set
+from tests.doctor.broken_set import SIZE, turn, write_broken_set
 from tests.faulty_data import blocky_label, deep_image, smooth_image, write_image, write_pairs
 from tests.tiff_files import write_tiff
 

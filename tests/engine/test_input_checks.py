@@ -6,7 +6,7 @@ import torch
 
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.loader import train_loader
-from segbox.engine.units import check_images
+from segbox.engine.input_checks import check_images
 from segbox.errors import ConfigError
 from segbox.models.segmentors import build_segmentor
 from tests.faulty_data import blocky_label, deep_image, write_deep_png, write_image

@@ -3,7 +3,7 @@
 import pytest
 
 from segbox.config import load_with_origins
-from segbox.engine.recipe import Recipe, describe_batch, scale_rate, warn_of_rate
+from segbox.engine.lr_scaling import Recipe, describe_batch, scale_rate, warn_of_rate
 from segbox.errors import ConfigError
 from tests.runs import write_config
 

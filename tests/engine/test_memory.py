@@ -14,9 +14,9 @@ MOST = 300  # MB, where the logits alone would be 1200
 CODE = """
 import json, resource, sys
 import torch
-from segbox.engine.evaluation import evaluate
-from segbox.engine.metric_set import MetricSet
-from segbox.models.inference import build_predict
+from segbox.evaluation.loop import evaluate
+from segbox.evaluation.metric_set import MetricSet
+from segbox.evaluation.inference import build_predict
 
 torch.set_num_threads(1)
 stride, settings, extra = json.loads(sys.argv[1])

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from segbox import IGNORE_INDEX
-from segbox.engine import mishaps, signals
+from segbox.engine import signals
+from segbox.engine import step_errors as mishaps
 from segbox.engine.checkpoint import read_run
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.runner import Runner, steps_of

@@ -9,9 +9,9 @@ from segbox.config import load_config
 from segbox.engine import build, sharding
 from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
-from segbox.engine.protocol import Evaluation
 from segbox.engine.runner import prepare
 from segbox.errors import ConfigError, TrainingError
+from segbox.evaluation.evaluator import Evaluation
 from segbox.models.segmentors import build_segmentor
 from segbox.registry import BACKBONES, HEADS
 from tests import processes

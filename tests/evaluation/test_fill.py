@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from segbox.config import Config, load_config
-from segbox.data.files import read_image
 from segbox.data.loader import build_dataset
+from segbox.data.readers.files import read_image
 from segbox.engine.build import build_runner
-from segbox.engine.fill import fill_with_mean, mean_without_building
-from segbox.engine.protocol import Evaluation
+from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.fill import fill_with_mean, mean_without_building
 from tests.runs import run_tool, tiny_runner, write_config
 from tests.tiny import tiny_model
 

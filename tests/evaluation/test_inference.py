@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from segbox.errors import ConfigError
-from segbox.models.inference import build_predict, flipped, multi_scale, slide, starts, whole
-from segbox.models.score_map import WholeMap
+from segbox.evaluation.inference import build_predict, flipped, multi_scale, slide, starts, whole
+from segbox.evaluation.score_map import WholeMap
 from segbox.registry import call
 from tests.tiny import tiny_model
 

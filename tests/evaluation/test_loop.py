@@ -8,12 +8,12 @@ from torch import nn
 
 from segbox import distributed
 from segbox.config import Config
-from segbox.engine.evaluation import evaluate, of_one_size
-from segbox.engine.metrics import ConfusionMatrix
-from segbox.engine.protocol import Evaluation
 from segbox.errors import ConfigError, DataError, UserError
-from segbox.models.inference import whole
-from segbox.models.score_map import WholeMap
+from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.inference import whole
+from segbox.evaluation.loop import evaluate, of_one_size
+from segbox.evaluation.metrics import ConfusionMatrix
+from segbox.evaluation.score_map import WholeMap
 from tests.runs import tiny_runner
 
 CPU = torch.device("cpu")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from segbox.engine.boundary import BoundaryIoU
-from segbox.engine.calibration import CalibrationError
-from segbox.engine.image_iou import ImageIoU
-from segbox.engine.metric_set import MetricSet
-from segbox.engine.metrics import ConfusionMatrix
+from segbox.evaluation.boundary_iou import BoundaryIoU
+from segbox.evaluation.calibration import CalibrationError
+from segbox.evaluation.image_iou import ImageIoU
+from segbox.evaluation.metric_set import MetricSet
+from segbox.evaluation.metrics import ConfusionMatrix
 
 CLASSES = ("sky", "road", "car", "tree", "sign")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from segbox.engine.metrics import ConfusionMatrix
+from segbox.evaluation.metrics import ConfusionMatrix
 
 CLASSES = ("sky", "road", "car", "tree", "sign")
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from segbox.config import load_config
-from segbox.engine.predictor import Predictor, load_model
 from segbox.errors import CheckpointError, ConfigError, DataError, UserError
+from segbox.evaluation.predictor import Predictor, load_model
 from segbox.viz.overlay import write_image
 from tests.runs import tiny_runner, write_config
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from segbox.engine.metrics import ConfusionMatrix
-from segbox.engine.tables import score_table
+from segbox.evaluation.metrics import ConfusionMatrix
+from segbox.evaluation.score_table import score_table
 
 
 def test_a_row_per_class_then_the_means():

@@ -15,12 +15,12 @@ import torch
 from PIL import Image
 from torch import nn
 
-from segbox.data.checking.examine import examine_mask
-from segbox.data.files import read_image, read_label
-from segbox.data.headers import read_header
+from segbox.data.readers.files import read_image, read_label
+from segbox.data.readers.headers import read_header
+from segbox.doctor.examine import examine_mask
 from segbox.engine.checkpoint import read_run
 from segbox.errors import UserError
-from segbox.models.weights import load_weights, read_weights
+from segbox.weights.loading import load_weights, read_weights
 from tests.faults.report import Row
 from tests.faulty_data import blocky_label, smooth_image, write_png
 from tests.processes import fork, kill, wait

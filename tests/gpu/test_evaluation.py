@@ -5,9 +5,9 @@ import torch
 
 from segbox.config import load_config
 from segbox.engine.build import build_runner
-from segbox.engine.metric_set import MetricSet
-from segbox.engine.predictor import Predictor
-from segbox.engine.protocol import Evaluation
+from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.metric_set import MetricSet
+from segbox.evaluation.predictor import Predictor
 from segbox.models.norms import batch_norms
 from segbox.models.segmentors import build_segmentor
 from tests.gpu.runs import CPU

@@ -16,8 +16,8 @@ from segbox.config import load_config
 from segbox.engine import sharding
 from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
-from segbox.engine.protocol import Evaluation
 from segbox.engine.runner import prepare
+from segbox.evaluation.evaluator import Evaluation
 from segbox.models.norms import convert_norm, sync_on_cpus
 from tests.gpu.runs import CPU, SAME, OneOfSeveral, apart, run, without_config
 from tests.runs import ROOT, differences, write_config

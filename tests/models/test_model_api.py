@@ -13,8 +13,8 @@ from segbox.errors import CheckpointError, ConfigError
 from segbox.models.freezing import parameters_of_maps
 from segbox.models.norms import batch_norms, convert_norm
 from segbox.models.segmentors import begin, build_segmentor
-from segbox.models.stem import fit_stem
 from segbox.registry import BACKBONES, HEADS
+from segbox.weights.input_channels import fit_stem
 from tests.tiny import random_batch, tiny_model
 
 AUX = {"type": "FCNHead", "level": -2}

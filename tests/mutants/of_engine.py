@@ -6,7 +6,7 @@ RUN = "tests/engine/test_runner.py"
 APART = "tests/engine/test_processes_apart.py"
 STEPS = "accumulated or plain or clipped or nan or averaged or finite or gradient"
 HOOKS = "tests/engine/test_hooks.py"
-METRICS = "tests/engine/test_metrics.py tests/engine/test_metric_set.py"
+METRICS = "tests/evaluation/test_metrics.py tests/evaluation/test_metric_set.py"
 
 OF_ENGINE = [
     *in_file("engine/runner.py", APART, [
@@ -83,7 +83,7 @@ OF_ENGINE = [
         ("checkpoints: last.pt last", "[*([last] if last.exists() else []), *reversed(numbered(work_dir))]",
          "[*reversed(numbered(work_dir)), *([last] if last.exists() else [])]"),
     ]),
-    *in_file("engine/evaluation.py", "tests/engine/test_evaluation.py", [
+    *in_file("engine/evaluation.py", "tests/evaluation/test_loop.py", [
         ("evaluation: training mode", "model.eval()\n", "model.train()\n"),
         ("evaluation: the mode is not restored", "model.train(was_training)", "pass"),
         ("evaluation: the first image's scores for all", "scores.of(slice(i, i + 1))", "scores.of(slice(0, 1))"),
@@ -118,13 +118,13 @@ OF_ENGINE = [
          "np.floor(sure * np.float32(self.bins)).clip(0, self.bins - 1).astype(np.intp)"),
         ("calibration: signed", "np.abs(right - steps / ONE)", "(right - steps / ONE)"),
     ]),
-    *in_file("engine/predictor.py", "tests/engine/test_predictor.py", [
+    *in_file("engine/predictor.py", "tests/evaluation/test_predictor.py", [
         ("predictor: the val pipeline is left out", "sample = self.pipeline(sample, random.Random(0))",
          "sample = dict(sample)"),
         ("predictor: training mode", "self.model.eval().to(device)", "self.model.train().to(device)"),
         ("predictor: the test section is left out", 'test = dict(config.get("test", {}))', "test = {}"),
     ]),
-    *in_file("models/weights.py", "tests/models/test_weights.py tests/engine/test_predictor.py", [
+    *in_file("models/weights.py", "tests/weights/test_loading.py tests/evaluation/test_predictor.py", [
         ("weights: another model's pass", "if not skip_unfitting:", "if False:"),
         ("weights: spoilt numbers pass", "if spoilt:", "if False:"),
     ]),

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from segbox import IGNORE_INDEX
-from segbox.engine.metrics import ConfusionMatrix
+from segbox.evaluation.metrics import ConfusionMatrix
 
 
 @st.composite

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from segbox.models.inference import slide, starts, whole
+from segbox.evaluation.inference import slide, starts, whole
 
 SIDES = st.integers(1, 40)
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from segbox.data.class_names import checked_classes
-from segbox.engine.metrics import ConfusionMatrix
-from segbox.engine.tables import score_table
+from segbox.evaluation.metrics import ConfusionMatrix
+from segbox.evaluation.score_table import score_table
 from segbox.viz.score_files import score_files, write_scores
 from tests.runs import written
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from segbox.data.datasets import ade20k, cityscapes, pascal_voc
-from segbox.data.files import read_label
+from segbox.data.readers.files import read_label
 from segbox.viz.submission import describe_submission, submission_path, write_submission
 
 LABEL = np.arange(15, dtype=np.uint8).reshape(3, 5)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from segbox.errors import CheckpointError
-from segbox.models.weights import compare, load_weights, part_of, read_checkpoint, read_weights
+from segbox.weights.loading import compare, load_weights, part_of, read_checkpoint, read_weights
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not allow such names")
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from segbox.config import Config
-from segbox.engine.predictor import load_model
 from segbox.errors import ConfigError
-from segbox.models.layers.card import Card
-from segbox.models.normalization import IMAGENET, STATED, choose_numbers
+from segbox.evaluation.predictor import load_model
+from segbox.weights.card import Card
+from segbox.weights.normalization import IMAGENET, STATED, choose_numbers
 from tests.tiny import tiny_model
 
 HALF = (127.5, 127.5, 127.5)

@@ -10,7 +10,7 @@ import torch
 
 from segbox.engine.checkpoint import read_run
 from segbox.errors import CheckpointError
-from segbox.models.weights import read_checkpoint, read_weights
+from segbox.weights.loading import read_checkpoint, read_weights
 
 LARGE = b"\x8a\x05" + (2**36).to_bytes(5, "little")  # a number in a pickle
 

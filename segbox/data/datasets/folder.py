@@ -21,9 +21,9 @@ from segbox.data.datasets.pairs import (
     match_names,
     read_lines,
 )
-from segbox.data.files import KINDS, read_label
-from segbox.data.headers import read_header
 from segbox.data.palette import checked_palette, default_palette
+from segbox.data.readers.files import KINDS, read_label
+from segbox.data.readers.headers import read_header
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
 from segbox.errors import DataError

@@ -12,7 +12,7 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.names import FileNames
-from segbox.data.files import read_image, read_label
+from segbox.data.readers.files import read_image, read_label
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
 from segbox.errors import DataError, did_you_mean, printable

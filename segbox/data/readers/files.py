@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segbox.data import tiff
-from segbox.data.orientation import (
+from segbox.data.readers import tiff
+from segbox.data.readers.orientation import (
     JPEG_START,
     PNG_START,
     START_OF_SCAN,

@@ -5,9 +5,9 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from segbox.data import tiff
-from segbox.data.files import KINDS, decode_anything
-from segbox.data.orientation import JPEG_START, PNG_START, UPRIGHT, jpeg_segments, orientation_of
+from segbox.data.readers import tiff
+from segbox.data.readers.files import KINDS, decode_anything
+from segbox.data.readers.orientation import JPEG_START, PNG_START, UPRIGHT, jpeg_segments, orientation_of
 
 PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # by its colour type; with a palette it is a colour image
 JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from segbox.engine.sharding import divided, own_parts, twin_of
-from segbox.models.weights import load_weights
 from segbox.registry import HOOKS
+from segbox.weights.loading import load_weights
 
 from .hook import Hook
 

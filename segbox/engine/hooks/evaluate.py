@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from segbox.engine.checkpoint import BEST
-from segbox.engine.metric_set import EXTRA, MetricSet
 from segbox.errors import CheckpointError, ConfigError, did_you_mean, short
+from segbox.evaluation.metric_set import EXTRA, MetricSet
 from segbox.registry import HOOKS
 
 from .hook import Hook, checked_interval

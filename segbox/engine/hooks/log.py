@@ -13,9 +13,9 @@ import torch
 
 from segbox import distributed
 from segbox.engine.checkpoint import unwritten
-from segbox.engine.progress import ProgressBar, duration
 from segbox.engine.work_dir import is_cut
 from segbox.errors import UserError
+from segbox.progress import ProgressBar, duration
 from segbox.registry import HOOKS
 
 from .hook import Hook, checked_interval

@@ -8,7 +8,7 @@ import pytest
 
 from segbox import IGNORE_INDEX
 from segbox.config import load_config
-from segbox.data.convert.commands import COMMANDS
+from segbox.convert.formats import COMMANDS
 from segbox.data.datasets.dataset import check_label
 from segbox.data.datasets.pairs import hex_colours, read_names
 from segbox.data.datasets.pascal_voc import PALETTE, bit_colours

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segbox.data.files import read_image, read_label
+from segbox.data.readers.files import read_image, read_label
 from segbox.errors import DataError
 from tests.faulty_data import cut, deep_image, smooth_image, write_deep_png, write_image, write_png
 from tests.tiff_files import write_tiff
@@ -175,7 +175,7 @@ def test_a_damaged_png_is_an_error(tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
-    script = "import sys; from segbox.data.files import read_image; read_image(sys.argv[1])"
+    script = "import sys; from segbox.data.readers.files import read_image; read_image(sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True)  # libpng prints
     assert f"DataError: {path}: is not an image that can be read, or it is damaged" in done.stderr
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from segbox.data.files import read_image, read_label
-from segbox.data.headers import read_header
-from segbox.data.orientation import orientation_of, turned
-from tests.data.checking.broken_set import exif_block, turn
+from segbox.data.readers.files import read_image, read_label
+from segbox.data.readers.headers import read_header
+from segbox.data.readers.orientation import orientation_of, turned
+from tests.doctor.broken_set import exif_block, turn
 from tests.faulty_data import deep_image, smooth_image, write_deep_png, write_image
 from tests.tiff_files import write_tiff
 

@@ -5,9 +5,9 @@ import struct
 import numpy as np
 import pytest
 
-from segbox.data.files import read_image, read_label
-from segbox.data.headers import Header, read_header
-from segbox.data.tiff import STRIPS, read_pages
+from segbox.data.readers.files import read_image, read_label
+from segbox.data.readers.headers import Header, read_header
+from segbox.data.readers.tiff import STRIPS, read_pages
 from segbox.errors import DataError
 from tests.faulty_data import cut, deep_image, smooth_image
 from tests.tiff_files import write_tiff
