@@ -16,21 +16,29 @@ BELOW_TORCH = {
     *("", "registry", "arguments", "config", "literals", "errors", "machine", "launch", "differences", "terminal"),
     *("ending", "outputs"),
 }
-SHARED = {*BELOW_TORCH, "distributed"}
+SHARED = {*BELOW_TORCH, "distributed", "precision", "progress"}
 MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "losses")}
+MODELS = {"models", "models.layers", *MODEL_PARTS, "weights"}
+DATA = {"data", "data.readers", "data.datasets", "data.transforms"}
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
+    "weights": set(),
     "models.layers": set(),
-    "models.backbones": {"models.layers"},
+    "models.backbones": {"models.layers", "weights"},
     "models.necks": {"models.layers"},
     "models.heads": {"models.layers"},
     "models.losses": {"models.layers"},
-    "models": {"models.layers", *MODEL_PARTS},
-    "data.datasets": {"data", "data.transforms"},
-    "data.transforms": {"data", "data.datasets"},
-    "data": {"data.datasets", "data.transforms"},
-    "interop": {"models", "models.layers", *MODEL_PARTS},
-    "engine": {"models", "models.layers", *MODEL_PARTS, "data", "data.datasets", "data.transforms"},
-    "viz": {"engine", "data", "data.datasets", "data.transforms", "models", "models.layers", *MODEL_PARTS},
+    "models": MODELS,
+    "data.readers": {"data"},
+    "data.datasets": DATA,
+    "data.transforms": DATA,
+    "data": DATA,
+    "convert": DATA,
+    "evaluation": {*MODELS, *DATA},
+    "engine": {"evaluation", *MODELS, *DATA},
+    "viz": {"evaluation", *MODELS, *DATA},
+    "doctor": {"viz", "convert", *DATA},
+    "commands": {"doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
+    "__main__": {"commands"},
 }
 OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yaml", "yapf"}
 
@@ -88,11 +96,11 @@ def test_optional_and_slow_packages_are_imported_where_they_are_used(path):
         assert "torch" not in at_start
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tools").glob("*.py")), ids=lambda path: path.name)
-def test_tools_do_not_wait_for_torch(path):
+@pytest.mark.parametrize("path", sorted((PACKAGE / "commands").glob("*.py")), ids=lambda path: path.name)
+def test_commands_do_not_wait_for_torch(path):
     ours = {module.removeprefix("segbox.") for module, _ in imports(path, at_start_only=True) if "segbox" in module}
     others = {module for module, _ in imports(path, at_start_only=True)} & {"torch", "torchvision", "cv2", "numpy"}
-    assert ours <= {"", *BELOW_TORCH} and not others
+    assert ours <= {"", "segbox", "__version__", "commands", *BELOW_TORCH} and not others
 
 
 def test_the_package_and_its_config_load_without_torch():
@@ -109,5 +117,5 @@ def test_the_rules_above_see_what_they_forbid(tmp_path):
     )
     assert set(imports(path)) == {("typing", 0), ("segbox.engine", 0), ("", 2), ("torchvision", 0)}
     assert ("torchvision", 0) not in set(imports(path, at_start_only=True))
-    assert floor_of("models.heads.psp") == "models.heads" and floor_of("models.weights") == "models"
+    assert floor_of("models.heads.psp") == "models.heads" and floor_of("models.norms") == "models"
     assert floor_of("engine.hooks.ema") == "engine" and floor_of("config") == "config"

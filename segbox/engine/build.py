@@ -25,11 +25,11 @@ from segbox.engine.optim import build_optimizer
 from segbox.engine.runner import Runner, steps_of
 from segbox.engine.settings import DataSettings, TrainSettings
 from segbox.engine.sharding import described, in_step, shard
-from segbox.engine.step_errors import is_out_of_memory
 from segbox.engine.work_dir import is_cut
 from segbox.errors import ConfigError, printable
 from segbox.evaluation.evaluator import Evaluation
 from segbox.evaluation.fill import fill_with_mean
+from segbox.evaluation.out_of_memory import is_out_of_memory
 from segbox.evaluation.score_table import score_table
 from segbox.launch import launch
 from segbox.literals import as_plain
@@ -44,7 +44,7 @@ logger = logging.getLogger("segbox")
 
 
 def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner:
-    """Everything that `tools/train.py` runs. Within `distributed.process_group` for several processes."""
+    """Everything that `segbox train` runs. Within `distributed.process_group` for several processes."""
     check_config(config, "model", "data", "optimizer", "train")
     cv2.setNumThreads(0)
     settings = call(TrainSettings, config.train, "train")
@@ -148,7 +148,7 @@ def place(model: nn.Module, device: torch.device, settings: TrainSettings) -> nn
         count = sum(parameter.numel() for parameter in model.parameters())
         raise ConfigError(
             f"model: its {count / 1e6:.0f} million parameters do not fit on {device}; several processes"
-            " (tools/dist_train.sh) with train.shard=True keep a part each"
+            " (segbox launch) with train.shard=True keep a part each"
         ) from error
 
 

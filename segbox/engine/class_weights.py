@@ -20,7 +20,7 @@ def check_rule(rule: str) -> None:
 
 
 class ClassWeights:
-    """`weights("enet")`: one number per class, by the rules of tools/check_dataset.py. The labels are read once."""
+    """`weights("enet")`: one number per class, by the rules of segbox check. The labels are read once."""
 
     def __init__(self, dataset: SegDataset, workers: int) -> None:
         self.dataset = dataset

@@ -15,7 +15,7 @@ from segbox.models.segmentors import EncoderDecoder
 from segbox.weights.normalization import is_of_bytes
 
 LOOKED_AT = 8  # images of a deep set, to know their levels
-MEASURE_THEM = "Give them in the units of the files; `tools/check_dataset.py CONFIG` measures both"
+MEASURE_THEM = "Give them in the units of the files; `segbox check CONFIG` measures both"
 
 
 def check_images(datasets: Mapping[str, SegDataset], model: nn.Module, window: Size | None = None) -> None:

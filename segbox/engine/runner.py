@@ -22,9 +22,9 @@ from segbox.engine.state import put_back, state_of
 from segbox.engine.step_errors import Diverged, LabelWatch, NotFinite, explained, gradient_norm, workers_explained
 from segbox.errors import TrainingError
 from segbox.models.unread import way_out
+from segbox.precision import AMP
 
 logger = logging.getLogger("segbox")
-AMP = {"bf16": torch.bfloat16, "fp16": torch.float16, None: None}
 
 
 class Runner:

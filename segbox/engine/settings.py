@@ -7,35 +7,15 @@ from typing import Annotated
 from torch import nn
 
 from segbox.arguments import Made
-from segbox.data.datasets.wrapper import DatasetConfig
+from segbox.data.settings import DataSettings
 from segbox.engine.optim import OptimizerConfig
-from segbox.engine.runner import AMP
 from segbox.engine.step_errors import ON_NAN
 from segbox.errors import ConfigError
 from segbox.evaluation.inference import build_predict
 from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import SegmentorConfig
+from segbox.precision import AMP
 from segbox.registry import HOOKS, call
-
-MOST_IMAGES = 1_000_000  # of a step
-
-
-@dataclass
-class DataSettings:
-    """The section `data`. `batch_size` counts the images of a step over all processes; `workers` is per process."""
-
-    train: DatasetConfig | None = None
-    val: DatasetConfig | None = None
-    batch_size: int = 16
-    val_batch_size: int = 1
-    workers: int = 4
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "val_batch_size"):
-            if not 1 <= getattr(self, name) <= MOST_IMAGES:
-                raise ValueError(f"{name}={getattr(self, name)}: expected 1 to {MOST_IMAGES} images")
-        if self.workers < 0:
-            raise ValueError(f"workers={self.workers}: expected a number of processes, 0 or more")
 
 
 @dataclass

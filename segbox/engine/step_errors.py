@@ -12,17 +12,11 @@ from torch import Tensor
 
 from segbox import IGNORE_INDEX, distributed
 from segbox.data.sample import Batch
-from segbox.errors import TrainingError, UserError
+from segbox.errors import TrainingError
+from segbox.evaluation.out_of_memory import is_out_of_memory
 
 ON_NAN = ("stop", "skip")
 STEPS_WITHOUT_LABELS = 100  # and an epoch: crops of a few labels may miss them by chance
-OUT_OF_MEMORY = (  # where it is not PyTorch's own allocator for GPUs that says it
-    "can't allocate memory",
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "'out of memory'",  # NCCL
-)
 SIGNS_OF_WORKERS = ("DataLoader worker", "Pin memory thread")
 
 
@@ -65,7 +59,7 @@ class LabelWatch:
         if not self.found and self.steps == steps > 0:
             raise TrainingError(
                 f"no pixel of the {self.images} images of {steps} steps is labelled: all are {IGNORE_INDEX}, which is"
-                " ignored, so there is nothing to learn. Look at them with tools/browse_dataset.py CONFIG, and at what"
+                " ignored, so there is nothing to learn. Look at them with segbox browse CONFIG, and at what"
                 " the data set's label_map and the pipeline do to the labels"
             )
 
@@ -101,26 +95,6 @@ def explained(images: Tensor, device: torch.device, batch_size: int, accumulate:
                 " it, or say train.deterministic=False"
             ) from error
         raise
-
-
-@contextmanager
-def scoring_explained(count: int, size: Sequence[int], device: torch.device) -> Iterator[None]:
-    """The same for images, `count` of this size at once, of which nothing is learned."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        first = "data.val_batch_size=1, then " if count > 1 else ""
-        raise UserError(
-            f"{device} is out of memory while scoring {count} image(s) of {size[0]}x{size[1]}. Try {first}"
-            "test.mode=slide with a smaller test.window and test.windows_per_batch=1"
-        ) from error
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Of the device or, on a CPU, of the machine."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
 
 
 @contextmanager

@@ -13,14 +13,14 @@ from segbox.data.loader import Loader, build_dataset, val_loader
 from segbox.data.placement import Size
 from segbox.data.render import BYTES_PER_PIXEL
 from segbox.data.sample import Item
-from segbox.engine.runner import AMP
-from segbox.engine.settings import DataSettings
+from segbox.data.settings import DataSettings
 from segbox.errors import ConfigError
 from segbox.evaluation.fill import fill_with_mean
 from segbox.evaluation.inference import build_predict, pair
 from segbox.evaluation.loop import Watch, evaluate
 from segbox.evaluation.metric_set import MetricSet
 from segbox.machine import too_large
+from segbox.precision import AMP
 from segbox.progress import with_progress
 from segbox.registry import call
 

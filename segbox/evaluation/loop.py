@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from segbox import distributed
 from segbox.data.sample import Item
-from segbox.engine.step_errors import scoring_explained
 from segbox.errors import DataError
 from segbox.evaluation.inference import Predict
 from segbox.evaluation.metrics import Metric
+from segbox.evaluation.out_of_memory import scoring_explained
 from segbox.evaluation.score_map import ScoreMap
 
 Watch = Callable[[Item, Tensor], None]  # sees each image with its guessed class map
@@ -42,7 +42,7 @@ def evaluate(
     if not any(images for images, _ in counted):
         raise DataError(
             "none of the validation images can be read, so there is nothing to score (skip_unreadable=True leaves out"
-            " such files; tools/check_dataset.py says what is wrong with each)"
+            " such files; segbox check says what is wrong with each)"
         )
     for rank, (_, other) in enumerate(counted):
         if rank != distributed.rank():

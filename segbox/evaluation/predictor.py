@@ -14,9 +14,9 @@ from segbox.data.palette import checked_palette
 from segbox.data.readers.files import KINDS
 from segbox.data.sample import Sample, as_tensor
 from segbox.data.transforms.pipeline import build_pipeline
-from segbox.engine.step_errors import scoring_explained
 from segbox.errors import CheckpointError, ConfigError, DataError
 from segbox.evaluation.inference import build_predict
+from segbox.evaluation.out_of_memory import scoring_explained
 from segbox.evaluation.score_map import ScoreMap
 from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import call, import_extensions
@@ -50,7 +50,7 @@ class Predictor:
         self.model, content = load_model(config, checkpoint)
         self.model.eval().to(device)
         if "classes" not in content:
-            raise CheckpointError(f"{checkpoint}: does not say its classes; use a checkpoint that tools/train.py wrote")
+            raise CheckpointError(f"{checkpoint}: does not say its classes; use a checkpoint that segbox train wrote")
         self.classes = checked_classes(content["classes"], f"{checkpoint}: classes")
         self.palette = checked_palette(content.get("palette"), len(self.classes), f"{checkpoint}: palette")
         self.channels = self.model.mean.numel()

@@ -463,7 +463,7 @@ def without_labels(folder, labelled=(), **settings):
     return runner
 
 
-NONE = r"no pixel of the {} images of {} steps is labelled: all are 255, .*tools/browse_dataset\.py"
+NONE = r"no pixel of the {} images of {} steps is labelled: all are 255, .*segbox browse"
 
 
 def test_a_run_without_any_label_is_refused_at_its_end(tmp_path):

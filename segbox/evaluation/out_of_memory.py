@@ -1,0 +1,36 @@
+"""Running out of memory while images are scored or predicted."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+from segbox.errors import UserError
+
+OUT_OF_MEMORY = (  # where it is not PyTorch's own allocator for GPUs that says it
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "'out of memory'",  # NCCL
+)
+
+
+@contextmanager
+def scoring_explained(count: int, size: Sequence[int], device: torch.device) -> Iterator[None]:
+    """Turn running out of memory into a message that says what to change; `count` images are scored at once."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        first = "data.val_batch_size=1, then " if count > 1 else ""
+        raise UserError(
+            f"{device} is out of memory while scoring {count} image(s) of {size[0]}x{size[1]}. Try {first}"
+            "test.mode=slide with a smaller test.window and test.windows_per_batch=1"
+        ) from error
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Of the device or, on a CPU, of the machine."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
