@@ -1,11 +1,22 @@
 """Packaging: version, dependencies and extras. Everything else about the tools is in pyproject.toml."""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 here = Path(__file__).parent
+
+
+class WithConfigs(build_py):
+    """The configs stand beside the package in a checkout, and inside of it in a wheel."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            shutil.copytree(here / "configs", Path(self.build_lib, "segbox", "configs"), dirs_exist_ok=True)
 
 
 def requirements(name: str) -> list[str]:
@@ -25,6 +36,8 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["segbox", "segbox.*"]),
+    cmdclass={"build_py": WithConfigs},
+    entry_points={"console_scripts": ["segbox = segbox.commands:main"]},
     install_requires=requirements("runtime"),
     extras_require={
         **{re.split(r"[<>=!]", line)[0]: [line] for line in optional},

@@ -27,6 +27,7 @@ DICTS = ("model", "data", "optimizer", "hooks", "train", "test", "metric")
 SECTIONS = (*DICTS, "seed", "imports")
 REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 COMMAND_LINE = "command line"
+SHIPPED = "segbox::"  # in `_base_`, what stands before the path of a config that comes with segbox
 LONGEST_CHAIN = 50  # of bases of bases
 MOST_FILES = 1000  # that one config is made of
 
@@ -44,6 +45,23 @@ class Config(Dict):
         Path(path).write_text(format_config(self), encoding="utf-8")
 
 
+def shipped_configs() -> Path:
+    """The folder of the configs that come with segbox: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def find_config(name: str | Path) -> Path:
+    """The file of that path, else the config of that name that comes with segbox: `pspnet/pspnet_r50_ade20k`."""
+    path = Path(name)
+    if path.is_file() or path.is_absolute():
+        return path
+    text = path.as_posix().removeprefix(SHIPPED).removeprefix("configs/")
+    shipped = shipped_configs() / (text if text.endswith(".py") else f"{text}.py")
+    return shipped if shipped.is_file() else path
+
+
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     """The resolved config of a file: bases merged, overrides (`a.b.0.c=value`) made, references looked up."""
     return load_with_origins(path, overrides)[0]
@@ -53,7 +71,7 @@ def load_with_origins(path: str | Path, overrides: Iterable[str] = ()) -> tuple[
     """The resolved config, and for every value in it the file (or "command line") that set it."""
     origins: Origins = {}
     reading = _Reading()
-    values = _read(Path(path), (), origins, reading)
+    values = _read(find_config(path), (), origins, reading)
     for override in overrides:
         _override(values, override, origins)
     _refuse_unknown_names(values, reading.used | _references(values), origins)
@@ -68,7 +86,7 @@ def load_with_origins(path: str | Path, overrides: Iterable[str] = ()) -> tuple[
 
 def stated_value(path: str | Path, name: str) -> Any:
     """What a config file says of `a.b.c` before any override; None where it says nothing."""
-    return value_at(_read(Path(path), (), {}, _Reading()), name)
+    return value_at(_read(find_config(path), (), {}, _Reading()), name)
 
 
 def value_at(values: Mapping, name: str) -> Any:
@@ -122,7 +140,7 @@ def _read(path: Path, chain: tuple[Path, ...], origins: Origins, reading: _Readi
     values: dict = {}
     for base in bases:
         base_origins: Origins = {}
-        inherited = _read(path.parent / base, (*chain, path), base_origins, reading)
+        inherited = _read(_base_path(base, path), (*chain, path), base_origins, reading)
         _merge(values, inherited, (), base_origins, origins)
     reading.used |= _references(own)
     own_origins = dict.fromkeys(_ways(own), shorten(path))
@@ -144,6 +162,12 @@ def _found(path: Path, chain: tuple[Path, ...]) -> Path:
     if not is_file:
         raise ConfigError(f"there is no config file {shorten(path)}{by}{_similar_file(path)}")
     return path
+
+
+def _base_path(base: str, child: Path) -> Path:
+    if base.startswith(SHIPPED):
+        return shipped_configs() / base.removeprefix(SHIPPED)
+    return child.parent / base
 
 
 def _execute(path: Path) -> dict:

@@ -1,38 +1,27 @@
-#!/usr/bin/env python3
 """From a folder of images and masks to a config that trains: two commands, no Python.
 
-tools/init_dataset.py my_data/              # looks at every file, writes configs/my_data.py
-tools/train.py configs/my_data.py
+segbox init my_data/              # looks at every file, writes configs/my_data.py
+segbox train configs/my_data.py
 
 Recognised are images/ and masks/ (labels/, annotations/, gt/) with or without train/ and val/, train/images and
 train/masks, VOC's layout, and NAME.jpg beside NAME_mask.png. Nothing in the folder is changed.
 Exit status: 0 ready to train, 1 written but the data has problems, 2 wrong usage.
 """
 
-import signal
-import sys
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
-
 import argparse
 import os
 import re
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
-
-from segbox.ending import ends_with_a_message
+from segbox.config import SHIPPED, shipped_configs
 from segbox.errors import ConfigError, DataError, did_you_mean
 from segbox.machine import cores
 from segbox.outputs import claim, whole_file, write_text
 
-BASES = Path(__file__).resolve().parents[1] / "configs" / "_base_"
 WITH_ADAM = ("segformer", "linear")  # transformers do not learn with plain SGD
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="a folder of images and masks")
     parser.add_argument("--out", metavar="FILE", help="the config to write (default: configs/NAME_OF_DIR.py)")
     parser.add_argument("--model", default="unet_r34", help="a file of configs/_base_/models (default: unet_r34)")
@@ -41,11 +30,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--write-split", action="store_true", help="write the split into DIR/splits, not by the config")
     parser.add_argument("--overwrite", action="store_true", help="replace a config that is there")
     parser.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core)")
-    return parser.parse_args()
 
 
-def main() -> None:
-    args = parse()
+def run(args: argparse.Namespace) -> None:
     source = Path(args.folder).expanduser()
     name = re.sub(r"\W+", "_", source.resolve().name).strip("_") or "my_data"
     out = Path(args.out) if args.out else Path("configs") / f"{name}.py"
@@ -57,7 +44,7 @@ def main() -> None:
     from segbox.doctor.text import check_text
     from segbox.progress import ProgressBar
 
-    bar = ProgressBar(1, sys.stdout)
+    bar = ProgressBar(1)
 
     def show(done: int, total: int) -> None:
         bar.total = total
@@ -77,33 +64,33 @@ def main() -> None:
         print(f"\nSplit at random: {len(names['train'])} images to train on, {len(names['val'])} to validate.")
         print("Where images are neighbours in time or space, lists of your own are better: scores would flatter.")
     bases = [f"models/{args.model}.py", f"schedules/{'adamw' if args.model in WITH_ADAM else 'sgd'}_poly.py"]
-    text = starter_config(folder, splits, [path_of_base(b, out) for b in bases], f"tools/train.py {out}", lists)
+    text = starter_config(folder, splits, [path_of_base(b, out) for b in bases], f"segbox train {out}", lists)
     with whole_file(out) as part:
         part.write_text(text, encoding="utf-8")
     for remark in folder.remarks:
         print(f"Guessed: {remark}.")
-    print(f"\nWritten: {out}. Next:\n  tools/browse_dataset.py {out}    # look at what the model will see")
-    print(f"  tools/train.py {out}")
+    print(f"\nWritten: {out}. Next:\n  segbox browse {out}    # look at what the model will see")
+    print(f"  segbox train {out}")
     if folder.report.errors:
-        print(f"\nBut first see to the problems above: `tools/check_dataset.py {out}` checks again.")
+        print(f"\nBut first see to the problems above: `segbox check {out}` checks again.")
         raise SystemExit(1)
 
 
 def path_of_base(base: str, out: Path) -> str:
-    """Relative inside the repository, so that it can be moved as a whole."""
-    path = BASES / base
-    if BASES.parents[1] not in out.resolve().parents:
-        return str(path)
-    return Path(os.path.relpath(path, out.resolve().parent)).as_posix()
+    """As `_base_` names it: relative inside the folder of shipped configs, else by its name there."""
+    configs = shipped_configs()
+    if configs not in out.resolve().parents:
+        return f"{SHIPPED}_base_/{base}"
+    return Path(os.path.relpath(configs / "_base_" / base, out.resolve().parent)).as_posix()
 
 
 def check_arguments(args: argparse.Namespace, source: Path, out: Path) -> None:
     if not source.is_dir():
         raise DataError(f"there is no folder {source.absolute()}")
-    models = sorted(path.stem for path in (BASES / "models").glob("*.py"))
+    models = sorted(path.stem for path in (shipped_configs() / "_base_" / "models").glob("*.py"))
     if args.model not in models:
         raise ConfigError(
-            f"--model {args.model}: there is no such file in {BASES / 'models'}.{did_you_mean(args.model, models)}"
+            f"--model {args.model}: there is no such model.{did_you_mean(args.model, models)}"
             f" Known: {', '.join(models)}"
         )
     if out.suffix != ".py":
@@ -136,8 +123,3 @@ def write_split(every: dict, names: dict, source: Path | None, out: Path) -> tup
     if source is not None:
         return {split: {**every, "split_file": f"splits/{split}.txt"} for split in names}, None
     return {split: dict(every) for split in names}, {split: path.name for split, path in paths.items()}
-
-
-if __name__ == "__main__":
-    with ends_with_a_message():
-        main()

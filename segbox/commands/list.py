@@ -1,17 +1,10 @@
-#!/usr/bin/env python3
 """List the configs as Markdown tables: a row per config with the number to expect, or a row per method.
 
-tools/list_configs.py [--methods]                        # print a table
-tools/list_configs.py --write README.md docs/configs.md  # put the tables between <!-- configs:begin --> and
+segbox list [--methods]                        # print a table
+segbox list --write README.md docs/configs.md  # put the tables between <!-- configs:begin --> and
                                                          # <!-- configs:end -->, or methods:begin and methods:end
-tools/list_configs.py --check README.md docs/configs.md  # exit status 2 if they are not up to date there
+segbox list --check README.md docs/configs.md  # exit status 2 if they are not up to date there
 """
-
-import signal
-import sys
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
 
 import argparse
 import ast
@@ -21,34 +14,29 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
-
-from segbox.ending import ends_with_a_message
+from segbox.config import shipped_configs
 from segbox.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parents[1]
 SENTENCE = re.compile(r"Expected: (.*?)\.(?:\s|$)")
 TITLE = re.compile(r"(.+?) \((https?://[^)]+)\) with .+? on (.+?)\.(?:\s|$)")  # PSPNet (URL) with ResNet-50 on DRIVE.
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--configs", type=Path, default=ROOT / "configs", help="the folder to list (default: configs)")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    shipped = shipped_configs()
+    parser.add_argument("--configs", type=Path, default=shipped, help="the folder to list (default: those of segbox)")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--methods", action="store_true", help="a row per method")
     action.add_argument("--check", type=Path, nargs="+", metavar="FILE", help="are the tables in FILE up to date?")
     action.add_argument("--write", type=Path, nargs="+", metavar="FILE", help="rewrite the tables in FILE")
-    return parser.parse_args()
 
 
-def main() -> None:
-    args = parse()
+def run(args: argparse.Namespace) -> None:
     rows = [Row(path) for path in config_files(args.configs)]
     for file in args.write or args.check or ():
         text = read(file)
         new = with_tables(text, rows, file)
         if args.check and new != text:
-            raise ConfigError(f"{file}: its table is out of date; run tools/list_configs.py --write {file}")
+            raise ConfigError(f"{file}: its table is out of date; run segbox list --write {file}")
         if new != text:
             file.write_text(new, encoding="utf-8")
     if not (args.write or args.check):
@@ -159,8 +147,3 @@ def read(file: Path) -> str:
     if not file.is_file():
         raise ConfigError(f"there is no file {file}")
     return file.read_text(encoding="utf-8")
-
-
-if __name__ == "__main__":
-    with ends_with_a_message():
-        main()

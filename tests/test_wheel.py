@@ -1,0 +1,108 @@
+"""What `pip install` of the wheel gives: the command, the configs, and a whole run outside of a checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.faulty_data import blocky_label, smooth_image, write_image
+from tests.runs import ROOT
+
+PARTS = ("segbox", "configs", "docs", "requirements", "tools")
+FILES = (
+    "setup.py",
+    "pyproject.toml",
+    "MANIFEST.in",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+)
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    """The folder of the wheel and the sdist, built from a copy, so that nothing is left in the checkout."""
+    source = tmp_path_factory.mktemp("source")
+    for part in PARTS:
+        shutil.copytree(ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (source / "tests").mkdir()
+    for file in FILES:
+        shutil.copy(ROOT / file, source)
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist"],
+        cwd=source,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return source / "dist"
+
+
+@pytest.fixture(scope="module")
+def installed(dist, tmp_path_factory):
+    """The `segbox` of an environment that holds the wheel alone; PyTorch and the like are those of this one."""
+    environment = tmp_path_factory.mktemp("environment")
+    python = environment / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+    wheel = str(next(dist.glob("*.whl")))
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", wheel]
+    subprocess.run(pip, check=True, cwd=environment, env=CLEAN)
+    packages = next(environment.glob("lib/python*/site-packages"))
+    (packages / "dependencies.pth").write_text(f"{Path(torch.__file__).parents[1]}\n")
+    return environment / "bin" / "segbox"
+
+
+def run(installed, folder, *arguments):
+    done = subprocess.run(
+        [str(installed), *map(str, arguments)], cwd=folder, env=CLEAN, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, f"segbox {' '.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_the_archives_hold_every_module_and_every_config(dist):
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "segbox").rglob("*.py")}
+    configs = {str(path.relative_to(ROOT)) for path in (ROOT / "configs").rglob("*.py")}
+    with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
+        held = set(wheel.namelist())
+    assert modules | {f"segbox/{config}" for config in configs} <= held
+    assert not [name for name in held if "__pycache__" in name or name.startswith(("tests", "tools"))]
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
+        held = {name.partition("/")[2] for name in sdist.getnames()}
+    assert modules | configs | set(FILES) | {"requirements/runtime.txt", "tools/train.py"} <= held
+
+
+def test_from_a_folder_of_images_to_predictions_outside_of_a_checkout(installed, tmp_path):
+    for i in range(6):
+        write_image(tmp_path / "my_data" / "images" / f"{i}.png", smooth_image(40, 70, seed=i))
+        write_image(tmp_path / "my_data" / "masks" / f"{i}.png", blocky_label(40, 70, num_classes=2))
+    assert "segbox train configs/my_data.py" in run(installed, tmp_path, "init", "my_data")
+    assert "segbox::_base_/models/unet_r34.py" in (tmp_path / "configs" / "my_data.py").read_text()
+    small = [
+        "model.backbone.variant=test",
+        "data.workers=0",
+        "data.batch_size=2",
+        "train.max_epochs=None",
+        "train.max_steps=2",
+    ]
+    out = run(installed, tmp_path, "train", "configs/my_data.py", "--device", "cpu", "--cfg-options", *small)
+    assert "done: 2 steps" in out
+    work_dir = tmp_path / "work_dirs" / "my_data"
+    config, checkpoint = work_dir / "config.py", work_dir / "last.pt"
+    assert "mIoU" in run(installed, tmp_path, "test", config, checkpoint, "--device", "cpu")
+    assert "6 image(s)" in run(installed, tmp_path, "predict", config, checkpoint, "my_data/images", "--device", "cpu")
+    assert len(list((tmp_path / "predictions").glob("*_mask.png"))) == 6
+
+
+def test_a_shipped_config_is_found_by_its_name(installed, tmp_path):
+    assert 'type="PSPHead"' in run(installed, tmp_path, "config", "pspnet/pspnet_r50_ade20k").replace("'", '"')
+    assert "pspnet_r50_ade20k" in run(installed, tmp_path, "list")
