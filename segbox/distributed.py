@@ -118,7 +118,7 @@ def meet(patience: timedelta) -> tuple[dist.Store, int, int]:
         if "EADDRINUSE" in text:
             raise UserError(
                 f"MASTER_PORT={port} is in use on this machine, by another run or another program; choose another"
-                " MASTER_PORT for all processes (tools/dist_train.sh on one machine finds a free one)"
+                " MASTER_PORT for all processes (segbox launch on one machine finds a free one)"
             ) from error
         raise UserError(
             f"the {launch().world_size} processes of this run did not meet at {address}, port {port} (MASTER_ADDR,"

@@ -1,11 +1,11 @@
-"""What a launcher (torchrun, tools/dist_train.sh, Slurm) says in the environment about the processes of a run."""
+"""What a launcher (torchrun, segbox launch, Slurm) says in the environment about the processes of a run."""
 
 import os
 from dataclasses import dataclass
 
 from segbox.errors import UserError
 
-LAUNCHERS = "tools/dist_train.sh, tools/slurm_train.sh and torchrun set all of these variables"
+LAUNCHERS = "segbox launch, tools/slurm_train.sh and torchrun set all of these variables"
 LARGEST_PORT = 65535
 
 

@@ -5,4 +5,4 @@
 # --max-restarts N (or MAX_RESTARTS in the environment): when a process dies, all start again, and go on by themselves.
 set -euo pipefail
 if [ $# -lt 2 ]; then sed -n '2,5s/^# //p' "$0" >&2; exit 2; fi
-exec "$(dirname "$0")/dist_run.sh" train.py 1 "$@"
+exec "${PYTHON:-python3}" -m segbox launch "$2" train "$1" "${@:3}"

@@ -1,0 +1,89 @@
+"""The commands of segbox, one file each: `segbox train CONFIG` runs `commands/train.py`.
+
+A command module has `add_arguments(parser)` and `run(args)`; its docstring is the text of `--help`. PyTorch is
+imported inside of `run`, so `--help` and a mistake in a config are answered at once.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from segbox.ending import ends_with_a_message
+from segbox.errors import did_you_mean
+
+COMMANDS = {  # name: what it does, for `segbox --help`
+    "init": "look at a folder of images and masks, and write a config that trains",
+    "check": "check a data set: unreadable files, wrong ids, sizes, duplicates, class frequencies",
+    "convert": "make masks of class ids from COCO, labelme, CVAT, YOLO, colour masks and published data sets",
+    "browse": "draw a sheet of the samples that the model will see",
+    "train": "train the model of a config",
+    "test": "score a checkpoint on the validation set",
+    "predict": "segment images, folders and videos with a trained model",
+    "launch": "run train or test in several processes, one for each GPU",
+    "config": "print a config after inheritance and overrides",
+    "params": "count parameters and FLOPs",
+    "list": "list the configs that come with segbox",
+    "bench": "time parts of segbox against the plain way of doing the same",
+    "version": "print the version and the environment, for bug reports",
+    "completion": "print a completion script for bash, zsh or fish",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script `segbox`."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    top = parser()
+    args = top.parse_args(arguments[:1])
+    if args.command is None:
+        top.print_help()
+        return
+    start(args.command, arguments[1:], program=f"segbox {args.command}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the first word. Each command adds its own arguments later."""
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
+    top = argparse.ArgumentParser(
+        prog="segbox",
+        usage="segbox COMMAND ...",
+        description="Semantic segmentation in PyTorch, from declarative configs.",
+        epilog=f"commands:\n{lines}\n\n`segbox COMMAND --help` tells what a command takes.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    version = "the same as `segbox version`"
+    top.add_argument("--version", action="store_const", dest="command", const="version", help=version)
+    top.add_argument("command", nargs="?", type=command_name, metavar="COMMAND", help="what to do, one of those below")
+    return top
+
+
+def command_name(text: str) -> str:
+    if text not in COMMANDS:
+        raise argparse.ArgumentTypeError(
+            f"there is no command {text!r}.{did_you_mean(text, COMMANDS)} Commands: {', '.join(COMMANDS)}"
+        )
+    return text
+
+
+def start(name: str, arguments: Sequence[str] | None = None, program: str | None = None) -> None:
+    """Run a command with its arguments (default: those of this process), and end the process as its user expects."""
+    with ends_with_a_message():
+        command = importlib.import_module(f"segbox.commands.{name}")
+        command.run(command_parser(name, program).parse_args(arguments))
+
+
+def command_parser(name: str, program: str | None = None) -> argparse.ArgumentParser:
+    command = importlib.import_module(f"segbox.commands.{name}")
+    own = argparse.ArgumentParser(
+        prog=program, description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_arguments(own)
+    return own
+
+
+def command_table() -> str:
+    """The commands as Markdown, for README.md."""
+    return "\n".join(
+        ["| Command | Does |", "|---|---|", *(f"| `segbox {name}` | {does} |" for name, does in COMMANDS.items())]
+    )

@@ -1,31 +1,20 @@
-#!/usr/bin/env python3
 """Measure parts of segbox against the plain way of doing the same.
 
-tools/benchmark.py loss                                # cross entropy: 7, 19 and 150 classes
-tools/benchmark.py loss --classes 19 --size 512 1024 --stride 4 --threads 8
-tools/benchmark.py eval                                # from logits to class maps: 19 and 150 classes, 1024 x 2048
-tools/benchmark.py eval --mode slide                   # by windows of 512 x 512
-tools/benchmark.py metric                              # counting a class map of 1024 x 2048 into the confusion matrix
-tools/benchmark.py depthwise --dilation 2              # a depthwise convolution with its gradient: 96 and 960 channels
+segbox bench loss                                # cross entropy: 7, 19 and 150 classes
+segbox bench loss --classes 19 --size 512 1024 --stride 4 --threads 8
+segbox bench eval                                # from logits to class maps: 19 and 150 classes, 1024 x 2048
+segbox bench eval --mode slide                   # by windows of 512 x 512
+segbox bench metric                              # counting a class map of 1024 x 2048 into the confusion matrix
+segbox bench depthwise --dilation 2              # a depthwise convolution with its gradient: 96 and 960 channels
 """
-
-import signal
-import sys
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
 
 import argparse
 import json
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
-
-from segbox.ending import ends_with_a_message
 from segbox.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,8 +25,7 @@ PLAIN, BANDED = "interpolate + cross_entropy", "CrossEntropyLoss"
 WINDOW = (512, 512)
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     subjects = parser.add_subparsers(dest="subject", required=True, metavar="SUBJECT")
     text = "cross entropy with its gradient, on small logits and full-size labels"
     loss = subjects.add_parser("loss", help=text, description=text)
@@ -62,7 +50,6 @@ def parse() -> argparse.Namespace:
     depthwise.add_argument("--batch", type=count, default=8, help="images (8)")
     depthwise.add_argument("--stride", type=count, default=1, help="(1)")
     depthwise.add_argument("--dilation", type=count, default=1, help="(1)")
-    return parser.parse_args()
 
 
 def add_options(subject: argparse.ArgumentParser, size: tuple[int, int], **counts: list[int]) -> None:
@@ -86,8 +73,7 @@ def count(text: str) -> int:
     return int(text)
 
 
-def main() -> None:
-    args = parse()
+def run(args: argparse.Namespace) -> None:
     args.measure(args)
 
 
@@ -335,8 +321,3 @@ def ratios(plain: Mapping[str, Any], banded: Mapping[str, Any]) -> list[str]:
 
 def shown(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}" if value < 10 else f"{value:.0f}"
-
-
-if __name__ == "__main__":
-    with ends_with_a_message():
-        main()

@@ -1,29 +1,18 @@
-#!/usr/bin/env python3
 """Write a sheet of what the model will see: samples after the pipeline, their labels over them, and a legend.
 
-tools/browse_dataset.py configs/demo/pspnet_r10_shapes.py
-tools/browse_dataset.py CONFIG --split val --num 24 --out sheet.png
+segbox browse configs/demo/pspnet_r10_shapes.py
+segbox browse CONFIG --split val --num 24 --out sheet.png
 """
-
-import signal
-import sys
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
 
 import argparse
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
-
 from segbox.config import load_config
-from segbox.ending import ends_with_a_message
 from segbox.errors import ConfigError
 from segbox.outputs import claim
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="a config file")
     parser.add_argument("--split", default="train", choices=("train", "val"), help="data.train (default) or data.val")
     parser.add_argument("--num", type=int, default=16, help="how many samples (default: 16)")
@@ -31,11 +20,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="which samples, and what the pipeline does to them")
     parser.add_argument("--out", default="sheet.png", help="the picture to write (default: sheet.png)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
-    return parser.parse_args()
 
 
-def main() -> None:
-    args = parse()
+def run(args: argparse.Namespace) -> None:
     if args.num < 1:
         raise ConfigError(f"--num {args.num}: expected 1 or more")
 
@@ -80,8 +67,3 @@ def _in_order(length: int, args: argparse.Namespace) -> list[tuple[int, int]]:
     count = min(args.num, length)
     step = 1 if args.first else length / count
     return [(int(i * step), args.seed + i) for i in range(count)]
-
-
-if __name__ == "__main__":
-    with ends_with_a_message():
-        main()

@@ -1,26 +1,16 @@
-#!/usr/bin/env python3
 """Look a data set over before training: every file is read once, and all that is wrong is told at once.
 
-tools/check_dataset.py configs/linknet/linknet_r18_camvid.py    # its data.train and data.val
-tools/check_dataset.py my_data/                                 # a folder of images and masks
-tools/check_dataset.py CONFIG --html report.html                # a page to look at, with pictures
+segbox check configs/linknet/linknet_r18_camvid.py    # its data.train and data.val
+segbox check my_data/                                 # a folder of images and masks
+segbox check CONFIG --html report.html                # a page to look at, with pictures
 
 Exit status: 0 nothing wrong, 1 problems found, 2 wrong usage.
 """
-
-import signal
-import sys
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
 
 import argparse
 import json
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
-
-from segbox.ending import ends_with_a_message
 from segbox.errors import ConfigError
 from segbox.machine import cores
 from segbox.outputs import claim, write_text
@@ -28,19 +18,16 @@ from segbox.outputs import claim, write_text
 SPLITS = ("train", "val")
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="CONFIG|DIR", help="a config file, or a folder of images and masks")
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="of a folder: class names in order of id")
     parser.add_argument("--json", metavar="FILE", help="write the findings for programs, all files named")
     parser.add_argument("--html", metavar="FILE", help="write a page to look at, in one file")
     parser.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
-    return parser.parse_args()
 
 
-def main() -> None:
-    args = parse()
+def run(args: argparse.Namespace) -> None:
     claim((Path(file), option) for option, file in (("--json", args.json), ("--html", args.html)) if file)
     is_folder = Path(args.source).is_dir()
     if is_folder and args.cfg_options:
@@ -54,7 +41,7 @@ def main() -> None:
     from segbox.doctor.text import check_text
     from segbox.progress import ProgressBar
 
-    bar = ProgressBar(1, sys.stdout)
+    bar = ProgressBar(1)
 
     def show(done: int, total: int) -> None:
         bar.total = total
@@ -94,8 +81,3 @@ def from_config(args: argparse.Namespace) -> tuple[dict[str, dict], dict | None]
 def write(file: str, text: str) -> None:
     write_text(Path(file), text)
     print(f"Written: {file}")
-
-
-if __name__ == "__main__":
-    with ends_with_a_message():
-        main()

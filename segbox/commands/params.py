@@ -1,28 +1,17 @@
-#!/usr/bin/env python3
 """Count the parameters and operations of a model, without its weights, data or a GPU.
 
-tools/get_params.py configs/pspnet/pspnet_r50_ade20k.py --size 512 512
-tools/get_params.py                        # nine classic backbones x five models
-tools/get_params.py --grid --markdown      # every backbone x every head
+segbox params configs/pspnet/pspnet_r50_ade20k.py --size 512 512
+segbox params                        # nine classic backbones x five models
+segbox params --grid --markdown      # every backbone x every head
 
 One multiply-add counts as 2 FLOPs; many papers count it as one.
 """
 
-import signal
-import sys
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
-
 import argparse
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
-
-from segbox.ending import ends_with_a_message
 from segbox.errors import ConfigError
 
 MODELS = {
@@ -48,8 +37,7 @@ GRID_ARGUMENTS = {"Timm": {"name": "convnext_tiny"}}  # the others have a networ
 GRID_SIZE = (512, 512)
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", help="a config file; without one, a table of models is printed")
     parser.add_argument(
         "--size", nargs=2, type=int, default=GRID_SIZE, metavar=("H", "W"), help="of the image (512 512)"
@@ -59,18 +47,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
     parser.add_argument("--json", action="store_true", help="print exact numbers as JSON")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
-    args = parser.parse_args()
+
+
+def check_arguments(args: argparse.Namespace) -> None:
     if args.config is None and args.cfg_options:
-        parser.error("--cfg-options needs a config to override")
+        raise ConfigError("--cfg-options needs a config to override")
     if args.config is not None and args.grid:
-        parser.error("--grid takes no config: it is over everything that is registered")
+        raise ConfigError("--grid takes no config: it is over everything that is registered")
     if min(args.size) < 1 or (args.num_classes is not None and args.num_classes < 1):
-        parser.error("--size and --num-classes are 1 or more")
-    return args
+        raise ConfigError("--size and --num-classes are 1 or more")
 
 
-def main() -> None:
-    args = parse()
+def run(args: argparse.Namespace) -> None:
+    check_arguments(args)
     if args.config is not None:
         rows, numbers = describe_config(args)
     elif args.grid:
@@ -160,8 +149,3 @@ def as_terminal_table(rows: list[list[str]]) -> str:
 def as_markdown(rows: list[list[str]]) -> str:
     rule = ["---", *["---:"] * (len(rows[0]) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]])
-
-
-if __name__ == "__main__":
-    with ends_with_a_message():
-        main()

@@ -1,38 +1,27 @@
-#!/usr/bin/env python3
 """Segment images or a video with a trained model.
 
-tools/predict.py CONFIG work_dirs/NAME/best.pt photo.jpg
-tools/predict.py CONFIG CHECKPOINT folder/ --out predictions --save mask,color,overlay,probs
-tools/predict.py CONFIG CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
-tools/predict.py CONFIG CHECKPOINT "shots/*.png"        tools/predict.py CONFIG CHECKPOINT street.mp4
+segbox predict CONFIG work_dirs/NAME/best.pt photo.jpg
+segbox predict CONFIG CHECKPOINT folder/ --out predictions --save mask,color,overlay,probs
+segbox predict CONFIG CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
+segbox predict CONFIG CHECKPOINT "shots/*.png"        segbox predict CONFIG CHECKPOINT street.mp4
 
 Files that an earlier call has written are replaced; a file of any other origin never is. A file that cannot be read is
 passed over and named at the end.
 Exit status: 0 all were predicted, 2 some were not, or nothing was written.
 """
 
-import signal
-import sys
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
-
 import argparse
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
-
 from segbox.config import load_config
-from segbox.ending import ends_with_a_message
 from segbox.errors import DataError
 
 KINDS = ("mask", "color", "overlay", "probs", "submit")
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="a config file")
-    parser.add_argument("checkpoint", help="a checkpoint that tools/train.py wrote")
+    parser.add_argument("checkpoint", help="a checkpoint that segbox train wrote")
     parser.add_argument("source", help="an image, a folder of images, a glob in quotes, or a video")
     parser.add_argument("--out", default="predictions", metavar="DIR", help="where to write (default: predictions)")
     parser.add_argument(
@@ -46,7 +35,6 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
-    return parser.parse_args()
 
 
 def kinds(text: str) -> tuple[str, ...]:
@@ -57,8 +45,7 @@ def kinds(text: str) -> tuple[str, ...]:
     return asked
 
 
-def main() -> None:
-    args = parse()
+def run(args: argparse.Namespace) -> None:
 
     config = load_config(args.config, args.cfg_options)
 
@@ -86,8 +73,3 @@ def main() -> None:
     if failures:
         count = f"{len(failures)} of {len(images)} images could not be predicted (all others were):"
         raise DataError("\n  ".join([count, *failures]))
-
-
-if __name__ == "__main__":
-    with ends_with_a_message():
-        main()

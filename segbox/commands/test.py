@@ -1,36 +1,24 @@
-#!/usr/bin/env python3
 """Score a checkpoint on the validation set of a config, at the labels' own size.
 
-tools/test.py CONFIG work_dirs/NAME/best.pt --eval mIoU mFscore mBIoU
-tools/test.py CONFIG CHECKPOINT --mode slide --scales 0.75 1 1.25 --flip --show-dir pictures --worst 20 --out scores/
-tools/test.py CONFIG CHECKPOINT --mode val --crop-size 480        # a centre crop, as the older toolboxes do
-tools/test.py CONFIG CHECKPOINT --submit predictions              # for the data set's official server
+segbox test CONFIG work_dirs/NAME/best.pt --eval mIoU mFscore mBIoU
+segbox test CONFIG CHECKPOINT --mode slide --scales 0.75 1 1.25 --flip --show-dir pictures --worst 20 --out scores/
+segbox test CONFIG CHECKPOINT --mode val --crop-size 480        # a centre crop, as the older toolboxes do
+segbox test CONFIG CHECKPOINT --submit predictions              # for the data set's official server
 """
-
-import signal
-import sys
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
 
 import argparse
 import logging
-from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
-
 from segbox.config import load_config
-from segbox.ending import ends_with_a_message
-from segbox.errors import DataError
+from segbox.errors import ConfigError, DataError
 
 logger = logging.getLogger("segbox")
 SCORES = ("mIoU", "mDice", "mFscore", "mBIoU", "imageIoU", "ECE")
 MODES = {"val": "crop", "testval": "whole"}  # as seed toolboxes call them
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="a config file")
     parser.add_argument("checkpoint", help="a checkpoint, or a file of weights")
     parser.add_argument(
@@ -68,12 +56,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
-    args = parser.parse_args()
+
+
+def check_arguments(args: argparse.Namespace) -> None:
     if args.crop_size is not None and len(args.crop_size) > 2:
-        parser.error("--crop-size: one number, or height and width")
+        raise ConfigError("--crop-size: expected one number, or height and width")
     if args.worst is not None and (args.worst < 1 or not args.show_dir):
-        parser.error("--worst: how many pictures to keep, 1 or more; it needs --show-dir")
-    return args
+        raise ConfigError("--worst: expected a number of pictures to keep, 1 or more; it needs --show-dir")
 
 
 def asked(args: argparse.Namespace, config: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -100,8 +89,8 @@ def without_effect(args: argparse.Namespace, test: dict[str, Any]) -> list[str]:
     return notes
 
 
-def main() -> None:
-    args = parse()
+def run(args: argparse.Namespace) -> None:
+    check_arguments(args)
 
     config = load_config(args.config, args.cfg_options)
 
@@ -151,8 +140,3 @@ def tell(args: argparse.Namespace, evaluation: Any, metric: Any, files: list) ->
         about = {"protocol": evaluation.protocol(), "checkpoint": args.checkpoint}
         write_scores(files, scores, metric.counts, evaluation.classes, table, about)
         print(f"scores are in {args.out}")
-
-
-if __name__ == "__main__":
-    with ends_with_a_message():
-        main()

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """Train the model of a config.
 
-tools/train.py configs/pspnet/pspnet_r50_ade20k.py
-tools/train.py CONFIG --resume                          # go on from the newest whole checkpoint of the work dir
-tools/train.py CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
-tools/train.py CONFIG --cfg-options data.batch_size=8 --scale-lr    # the config's own rate, scaled with the batch
+segbox train configs/pspnet/pspnet_r50_ade20k.py
+segbox train CONFIG --resume                          # go on from the newest whole checkpoint of the work dir
+segbox train CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
+segbox train CONFIG --cfg-options data.batch_size=8 --scale-lr    # the config's own rate, scaled with the batch
 
 data.batch_size is the images of a step over all processes and accumulated parts: their numbers change no rate.
 Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end it after the step under way, with a checkpoint; under nohup, SIGHUP
@@ -12,23 +11,12 @@ does nothing.
 A run that its launcher starts again (torchrun's --max-restarts, a requeueing Slurm) goes on from the newest by itself.
 """
 
-import signal
-import sys
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the tool without a stack trace
-
 import argparse
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # where segbox is, installed or not
 
-from segbox.ending import ends_with_a_message
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", help="a config file")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", help="a config file, or the name of one of segbox (pspnet/pspnet_r50_ade20k)")
     parser.add_argument("--work-dir", help="where checkpoints and logs go (default: work_dirs/<name of the config>)")
     parser.add_argument(
         "--resume", nargs="?", const="", metavar="PATH", help="go on from PATH; alone, from the work dir's newest"
@@ -44,11 +32,9 @@ def parse() -> argparse.Namespace:
         "--timeout", type=float, default=30, metavar="MINUTES", help="how long processes wait for each other (30)"
     )
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
-    return parser.parse_args()
 
 
-def main() -> None:
-    args = parse()
+def run(args: argparse.Namespace) -> None:
 
     from segbox.config import load_with_origins
 
@@ -105,8 +91,3 @@ def main() -> None:
         runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")
         raise SystemExit(128 + request.signal)
     runner.log(f"done: {runner.step} steps; everything is in {work_dir}")
-
-
-if __name__ == "__main__":
-    with ends_with_a_message():
-        main()

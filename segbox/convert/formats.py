@@ -1,4 +1,4 @@
-"""What tools/convert_dataset.py can be told to do. Read for --help: imports nothing."""
+"""What segbox convert can be told to do. Read for --help: imports nothing."""
 
 from dataclasses import dataclass
 from typing import Any

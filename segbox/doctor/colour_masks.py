@@ -16,7 +16,7 @@ def how_to_convert(pairs: Sequence[Pair], colours: int) -> str:
     need = "Each colour is a class: save one byte per pixel instead, the id of the class, 255 where there is none."
     places = list(dict.fromkeys(place_of(pair.path, pair.label_path) for pair in pairs))
     if None in places:
-        return f"{need} `tools/convert_dataset.py rgb --help` says how, for images and masks in two folders."
+        return f"{need} `segbox convert rgb --help` says how, for images and masks in two folders."
     commands = " and ".join(f"`{command_for(place, palette=colours > MOST)}`" for place in places)
     if colours <= MOST:
         return (
@@ -45,7 +45,7 @@ def command_for(place: Place, palette: bool) -> str:
     images, labels, suffix = place
     root = os.path.commonpath([images, labels])
     target = f"{os.path.normpath(root)}_ids" if Path(root).name else os.path.join(root, "ids")
-    words = ["tools/convert_dataset.py", "rgb", root or ".", target]
+    words = ["segbox convert", "rgb", root or ".", target]
     words += ["--images", os.path.relpath(images, root), "--masks", os.path.relpath(labels, root)]
     if suffix:
         words.append(f"--mask-suffix={suffix}")

@@ -47,7 +47,7 @@ def check_folder(
     """The report on a folder; what was guessed about its classes is a note."""
     found = look_at(folder, classes, workers, on_progress, may_unturn=False)
     told = f" with label_map={found.label_map}" if found.label_map else ""
-    advice = f"tools/init_dataset.py writes a config that says so{told}; --classes names the classes."
+    advice = f"segbox init writes a config that says so{told}; --classes names the classes."
     where = ", ".join(found.splits)
     found.report.problems += [Problem("guess", where, remark, advice, is_note=True) for remark in found.remarks]
     return found.report

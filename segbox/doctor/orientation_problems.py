@@ -79,8 +79,7 @@ def _unknown(name: str, scan: Scan, exif: bool, counts: Counter) -> Iterable[Pro
             "perhaps turned",
             name,
             f"{{files}} {READ[exif]}; sizes cannot tell whether their masks are turned too",
-            f"Look at them (tools/browse_dataset.py); exif={not exif} in the data set reads them"
-            f" {OTHER_WAY[exif]}.{evidence}",
+            f"Look at them (segbox browse); exif={not exif} in the data set reads them {OTHER_WAY[exif]}.{evidence}",
             is_note=True,
         ),
         "image",
@@ -94,7 +93,7 @@ def _fitting(name: str, scan: Scan, exif: bool) -> Iterable[Problem]:
             "rightly turned" if exif else "rightly unturned",
             name,
             f"{{files}} {READ[exif]}; so their sizes fit their masks, {OTHER_WAY[exif]} they would not",
-            "Nothing: tools/predict.py reads photos in the same way.",
+            "Nothing: segbox predict reads photos in the same way.",
             is_note=True,
         ),
         "image",

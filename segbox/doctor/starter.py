@@ -85,7 +85,7 @@ def starter_config(
 
 
 def _head(folder: Folder, train: Split, command: str) -> str:
-    lines = [f"{folder.layout.root.name}: {len(folder.classes)} classes. Written by tools/init_dataset.py.", ""]
+    lines = [f"{folder.layout.root.name}: {len(folder.classes)} classes. Written by segbox init.", ""]
     lines += [f"    {command}", "", f"Layout: {folder.layout.description}."]
     lines += [f"Guessed: {remark}." for remark in folder.remarks]
     text = "\n".join(map(printable, lines)).replace("\\", "\\\\").replace('"', '\\"')  # a folder's name is no code

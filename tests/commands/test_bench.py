@@ -1,16 +1,14 @@
 """tools/benchmark.py: both sides are measured in the same setting, and the table says how they compare."""
 
 import json
-import runpy
-from pathlib import Path
 
 import pytest
 import torch
 
+from segbox.commands import bench, command_parser
 from tests.runs import run_tool
 
 TINY = ["loss", "--classes", "2", "5", "--size", "20", "17", "--stride", "4", "--runs", "2", "--threads", "1"]
-TOOL = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "benchmark.py"))
 
 
 def test_it_prints_ratios(monkeypatch, capsys):
@@ -42,7 +40,8 @@ def test_json_holds_exact_numbers(monkeypatch, capsys):
 )
 def test_both_sides_compute_the_same(monkeypatch, sides, options):
     monkeypatch.setattr("sys.argv", ["benchmark.py", *options])
-    plain, ours = (torch.as_tensor(side()) for side in TOOL[sides](5, TOOL["parse"]()).values())
+    args = command_parser("bench").parse_args()
+    plain, ours = (torch.as_tensor(side()) for side in getattr(bench, sides)(5, args).values())
     if sides == "loss_sides":
         torch.testing.assert_close(plain, ours)
     else:
@@ -56,7 +55,8 @@ def test_depthwise(monkeypatch, capsys, options):
     out = capsys.readouterr().out
     assert "| channels" in out and "8 x 9 x 12, bfloat16" in out and "ratio" in out
     monkeypatch.setattr("sys.argv", ["benchmark.py", *arguments])
-    for plain, ours in zip(*(side() for side in TOOL["depthwise_sides"](8, TOOL["parse"]()).values()), strict=True):
+    args = command_parser("bench").parse_args()
+    for plain, ours in zip(*(side() for side in bench.depthwise_sides(8, args).values()), strict=True):
         torch.testing.assert_close(plain, ours, rtol=0.02, atol=0.1)
 
 
@@ -74,9 +74,9 @@ def test_evaluation_and_metric(monkeypatch, capsys, subject, text):
 
 
 def test_the_peak_is_what_a_run_held_and_gave_back():
-    if TOOL["peak_mb"](lambda: None, "cpu") is None:
+    if bench.peak_mb(lambda: None, "cpu") is None:
         pytest.skip("this system does not tell the peak of resident memory")
-    held = TOOL["peak_mb"](lambda: torch.ones(2**23).sum(), "cpu")
+    held = bench.peak_mb(lambda: torch.ones(2**23).sum(), "cpu")
     assert 30 < held < 40
 
 

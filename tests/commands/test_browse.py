@@ -1,6 +1,5 @@
 """tools/browse_dataset.py: it writes a sheet of the split that was asked for."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segbox.commands import browse as tool
+from segbox.commands import command_parser
 from segbox.data.readers.files import read_image
 from segbox.errors import ConfigError, UserError
 from tests.faulty_data import write_image
@@ -17,19 +18,9 @@ TOOL = ROOT / "tools" / "browse_dataset.py"
 DEMO = next((ROOT / "configs" / "demo").glob("*.py"))
 
 
-def load_tool():
-    spec = importlib.util.spec_from_file_location("browse_dataset", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
-
-
 def browse(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["browse_dataset.py", str(DEMO), *map(str, words)])
-    tool.main()
+    tool.run(command_parser("browse").parse_args())
 
 
 def test_sheets(monkeypatch, capsys, tmp_path):

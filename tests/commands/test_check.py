@@ -1,6 +1,5 @@
 """tools/check_dataset.py: its exit status, and the files it writes."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -8,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from segbox.commands import check as tool
+from segbox.commands import command_parser
 from segbox.errors import UserError
 from tests.doctor.broken_set import write_broken_set
 from tests.faulty_data import blocky_label, smooth_image, write_image
@@ -17,20 +18,10 @@ TOOL = ROOT / "tools" / "check_dataset.py"
 DEMO = next((ROOT / "configs" / "demo").glob("*.py"))
 
 
-def load_tool():
-    spec = importlib.util.spec_from_file_location("check_dataset", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
-
-
 def status(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["check_dataset.py", *map(str, words), "--workers", "0"])
     with pytest.raises(SystemExit) as ended:
-        tool.main()
+        tool.run(command_parser("check").parse_args())
     return ended.value.code
 
 

@@ -1,6 +1,5 @@
 """tools/init_dataset.py: the config it writes loads, builds its data, and is what the folder needs."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segbox.commands import command_parser
+from segbox.commands import init as tool
 from segbox.config import load_config
 from segbox.data.loader import build_dataset
 from segbox.errors import UserError
@@ -19,19 +20,9 @@ ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools" / "init_dataset.py"
 
 
-def load_tool(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool(TOOL)
-
-
 def init(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["init_dataset.py", *map(str, words), "--workers", "0"])
-    tool.main()
+    tool.run(command_parser("init").parse_args())
 
 
 def write_side_by_side(root, count=10, channels=3, factor=1):

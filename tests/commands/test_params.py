@@ -1,6 +1,5 @@
 """tools/get_params.py: the published table to the last parameter, parts of a config, and how it answers."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -10,6 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from segbox.commands import command_parser
+from segbox.commands import params as tool
 from segbox.models.complexity import Cost, build_without_data, cost_grid, costs_of, flops_of
 from segbox.registry import BACKBONES, HEADS
 
@@ -40,16 +41,6 @@ GOLDEN = {
 }
 
 
-def load_tool():
-    spec = importlib.util.spec_from_file_location("get_params", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
-
-
 @pytest.mark.parametrize(("backbone", "num_classes"), list(GOLDEN))
 def test_the_published_table(backbone, num_classes):
     costs = cost_grid({backbone: tool.SEED_TABLE[backbone]}, num_classes)[backbone]
@@ -59,7 +50,7 @@ def test_the_published_table(backbone, num_classes):
 
 def answer(monkeypatch, capsys, *words):
     monkeypatch.setattr(sys, "argv", ["get_params.py", *words])
-    tool.main()
+    tool.run(command_parser("params").parse_args())
     return capsys.readouterr().out
 
 

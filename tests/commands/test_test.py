@@ -146,9 +146,9 @@ def test_pictures_that_cannot_be_named_are_told_after_the_scores(folder, monkeyp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--worst", "2"], "--worst: how many pictures to keep, 1 or more; it needs --show-dir"),
-        (["--show-dir", "x", "--worst", "0"], "--worst: how many pictures"),
-        (["--crop-size", "1", "2", "3"], "--crop-size: one number, or height and width"),
+        (["--worst", "2"], "--worst: expected a number of pictures to keep, 1 or more; it needs --show-dir"),
+        (["--show-dir", "x", "--worst", "0"], "--worst: expected a number of pictures"),
+        (["--crop-size", "1", "2", "3"], "--crop-size: expected one number, or height and width"),
         (["--eval", "IoU"], "invalid choice: 'IoU'"),
     ],
 )

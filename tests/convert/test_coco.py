@@ -13,7 +13,7 @@ from segbox.errors import DataError
 from segbox.registry import DATASETS
 from tests.convert.made import SIZE, convert, layered, mask_of, naive_area, write_picture
 
-BASE = Path(__file__).parents[3] / "configs/_base_/datasets/coco_voc.py"
+BASE = Path(__file__).parents[2] / "configs/_base_/datasets/coco_voc.py"
 CATEGORIES = [dict(id=1, name="person"), dict(id=4, name="motorcycle"), dict(id=24, name="zebra")]
 LARGE = [(1.5, 2.0), (30.2, 1.0), (33.0, 20.5), (3.0, 22.0)]
 SMALL = [(8.0, 5.0), (15.0, 5.0), (15.0, 12.0), (8.0, 12.0)]
@@ -154,7 +154,7 @@ def test_the_base_config_reads_what_the_converter_writes(tmp_path):
 
 
 def test_coco_voc_tells_how_to_make_it(tmp_path):
-    with pytest.raises(DataError, match=r"tools/convert_dataset\.py coco FOLDER"):
+    with pytest.raises(DataError, match=r"segbox convert coco FOLDER"):
         DATASETS.build(dict(type="COCOVOC", root=str(tmp_path)))
     with pytest.raises(ValueError, match="split='trian': is none of train, val"):
         DATASETS.build(dict(type="COCOVOC", root=str(tmp_path), split="trian"))

@@ -26,7 +26,7 @@ def write_set(root, images, masks, suffix, colours, names=("a", "b")):
 
 
 def printed(text: str) -> list[str]:
-    return re.findall(r"`(tools/convert_dataset\.py rgb [^`]*)`", text)
+    return re.findall(r"`(segbox convert rgb [^`]*)`", text)
 
 
 @pytest.mark.parametrize("colours", [DEEP, PLAIN], ids=["16 bits", "8 bits"])

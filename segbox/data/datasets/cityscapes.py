@@ -23,7 +23,7 @@ gtFine_trainvaltest.zip, and unpack both into one folder, the root (now {root}).
   leftImg8bit/{{train,val,test}}/CITY/NAME_leftImg8bit.png    2975, 500 and 1525 images
   gtFine/{{train,val,test}}/CITY/NAME_gtFine_labelIds.png     or NAME_gtFine_labelTrainIds.png
 Where there are only polygons, masks are made of them:
-  tools/convert_dataset.py cityscapes {root} {root}"""
+  segbox convert cityscapes {root} {root}"""
 
 CLASSES = class_names(
     """

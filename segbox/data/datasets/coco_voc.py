@@ -17,7 +17,7 @@ COCO_NAMES = {  # the names that differ -> VOC's
 HOW_TO_GET = """\
 Download train2017.zip, val2017.zip (http://images.cocodataset.org/zips) and annotations_trainval2017.zip
 (http://images.cocodataset.org/annotations), unpack them into one folder, and make masks of them:
-  tools/convert_dataset.py coco FOLDER {root}
+  segbox convert coco FOLDER {root}
 Expected in the root (now {root}):
   images/{{train,val}}2017/NAME.jpg    those with more than 1000 pixels of VOC's classes
   annotations/{{train,val}}2017/NAME.png"""

@@ -1,4 +1,4 @@
-"""Data sets as `tools/convert_dataset.py` lays them out: for each split a folder of images, and one of masks."""
+"""Data sets as `segbox convert` lays them out: for each split a folder of images, and one of masks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from segbox.registry import DATASETS
 
 HOW_TO_GET = """\
 {download}
-  tools/convert_dataset.py {name} FOLDER {{root}}
+  segbox convert {name} FOLDER {{root}}
 Expected in the root (now {{root}}):
 {tree}"""
 

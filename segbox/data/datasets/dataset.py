@@ -78,7 +78,7 @@ class SegDataset(Dataset, ABC):
         all_of = f"none of the {len(self)} images of the data set" if len(errors) == len(self) else None
         what = f"{all_of} can" if all_of else f"{len(errors)} images, drawn one after the other, cannot"
         raise DataError(
-            f"{what} be read, so skip_unreadable=True has nothing left to train on (tools/check_dataset.py says what is"
+            f"{what} be read, so skip_unreadable=True has nothing left to train on (segbox check says what is"
             f" wrong with each); the last: {errors[-1]}"
         )
 

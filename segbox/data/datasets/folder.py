@@ -154,7 +154,7 @@ class FolderDataset(SegDataset):
         if bits in KINDS and bits != 8:
             raise DeepImages(
                 f"{self.image_folder}: the images have {bits} bits per channel: bits={bits} in the data set keeps their"
-                " values, and model.mean and model.std are then in the same units (tools/check_dataset.py measures"
+                " values, and model.mean and model.std are then in the same units (segbox check measures"
                 " them); bits=8 cuts them to bytes",
                 bits,
             )

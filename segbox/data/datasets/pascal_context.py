@@ -19,7 +19,7 @@ HOW_TO_GET = """\
 Download VOCtrainval_03-May-2010.tar from http://host.robots.ox.ac.uk/pascal/VOC/voc2010 and trainval_merged.json from
 https://codalabuser.blob.core.windows.net/public/trainval_merged.json, unpack the former, give its folder
 VOCdevkit/VOC2010 as root (now {root}), and make masks of ids 0 to 59, and lists, of the latter:
-  tools/convert_dataset.py pascal_context trainval_merged.json {root}
+  segbox convert pascal_context trainval_merged.json {root}
 Expected in the root:
   JPEGImages/NAME.jpg
   SegmentationClassContext/NAME.png

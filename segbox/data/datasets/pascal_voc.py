@@ -28,7 +28,7 @@ folder VOCdevkit/VOC2012 as root (now {root}). Expected in it:
 HOW_TO_GET_AUGMENTED = """\
 The split "train_aug" needs, beside VOC 2012 itself, the masks of SBD: download benchmark.tgz from
 http://home.bharathh.info/pubs/codes/SBD/download.html, unpack it, and make PNG files and the list of 10582 names of it:
-  tools/convert_dataset.py sbd FOLDER {root}
+  segbox convert sbd FOLDER {root}
 Expected in {root}:
   SegmentationClassAug/NAME.png
   ImageSets/Segmentation/train_aug.txt    or aug.txt"""

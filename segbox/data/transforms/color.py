@@ -72,7 +72,7 @@ class PhotoMetricDistortion(Transform):
         if image.dtype != np.uint8 and self.white is None:
             raise DataError(
                 f"{sample['path']}: PhotoMetricDistortion must be told which level is white in images of {image.dtype}:"
-                " white=4095 for 12 bits, 65535 for 16 (tools/check_dataset.py prints the largest value)"
+                " white=4095 for 12 bits, 65535 for 16 (segbox check prints the largest value)"
             )
 
 

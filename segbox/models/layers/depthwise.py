@@ -9,7 +9,7 @@ class DepthwiseConv2d(nn.Conv2d):
     """One kernel for each channel, padded to keep the size; in training on a CPU, by a quicker way to the same numbers.
 
     There, oneDNN has no fast gradient for a dilated one, nor in bfloat16 for one with a stride: both are made of plain
-    ones here (`tools/benchmark.py depthwise` shows the ratios).
+    ones here (`segbox bench depthwise` shows the ratios).
     """
 
     def __init__(self, channels: int, kernel: int = 3, stride: int = 1, dilation: int = 1, bias: bool = False) -> None:

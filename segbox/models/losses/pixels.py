@@ -41,7 +41,7 @@ def check_labels(labels: Tensor, num_classes: int, ignore_index: int) -> None:
         raise DataError(
             f"labels hold class ids {', '.join(map(str, strange[:10]))}{', ...' if len(strange) > 10 else ''}, but"
             f" there are {num_classes} classes (0 to {num_classes - 1}; {ignore_index} is ignored); let"
-            " tools/check_dataset.py find the files, and map or drop the ids with the data set's label_map"
+            " segbox check find the files, and map or drop the ids with the data set's label_map"
         )
 
 
