@@ -87,7 +87,7 @@ OF_DATA = [
     *in_file("data/datasets/repeat.py", "tests/data/datasets/test_wrappers.py", [
         ("repeat: an image several times in a row", "index % len(self.dataset)", "index // self.times"),
     ]),
-    *in_file("data/files.py", "tests/data/readers/test_files.py", [
+    *in_file("data/readers/files.py", "tests/data/readers/test_files.py", [
         ("images: blue comes first", "cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image) if channels == 3 else image",
          "image"),
         ("masks: two bits are stretched", "return label // step if step > 1 else label", "return label"),
@@ -97,14 +97,14 @@ OF_DATA = [
         ("weights: ENet's with another number", "np.log(1.02 + present", "np.log(1.2 + present"),
         ("weights: the mean frequency", "np.median(frequency[pixels > 0])", "np.mean(frequency[pixels > 0])"),
     ]),
-    *in_file("data/convert/draw.py", "tests/convert/test_draw.py", [
+    *in_file("convert/draw.py", "tests/convert/test_draw.py", [
         ("polygons: all that is between the first and the last crossing", "dtype=np.uint8)[:, :-1] & 1 > 0",
          "dtype=np.uint8)[:, :-1] > 0"),
         ("polygons: half a pixel off", "(corners - 0.5).T", "corners.T"),
         ("ellipses: turned the other way", "(columns - x) * cosine + (rows - y) * sine",
          "(columns - x) * cosine - (rows - y) * sine"),
     ]),
-    *in_file("data/convert/draw.py", "tests/data/convert", [
+    *in_file("convert/draw.py", "tests/data/convert", [
         ("objects: the smallest first", "key=lambda shape: -shape.area", "key=lambda shape: shape.area"),
     ]),
     *in_file("data/datasets/dataset.py", "tests/data/datasets/test_dataset.py", [

@@ -30,13 +30,13 @@ OF_ENGINE = [
         ("run: spoilt gradients pass", "if not self.scaler.is_enabled() and not torch.isfinite(norm):", "if False:"),
         ("run: parameters without gradient pass", "if dead:", "if False:"),
     ]),
-    *in_file("engine/runner.py", f"{RUN} -k 'resumed_run or fp16_scale or goes_on'", [
+    *in_file("engine/state.py", f"{RUN} -k 'resumed_run or fp16_scale or goes_on'", [
         ("resume: no optimizer",
-         'load_optimizer_state(self.optimizer, self.model, divided(content["optimizer"], self.model))', "pass"),
-        ("resume: images from the beginning", 'self.draws = content.get("draws", self.step * self.batch_size)',
-         "self.draws = 0"),
-        ("resume: no state of hooks", "self.hooks[name].load_state_dict(state)", "pass"),
-        ("resume: the average begins anew", 'self.resumed_average = content.get("ema")', "pass"),
+         'load_optimizer_state(runner.optimizer, runner.model, divided(content["optimizer"], runner.model))', "pass"),
+        ("resume: images from the beginning", 'runner.draws = content.get("draws", runner.step * runner.batch_size)',
+         "runner.draws = 0"),
+        ("resume: no state of hooks", "runner.hooks[name].load_state_dict(state)", "pass"),
+        ("resume: the average begins anew", 'runner.resumed_average = content.get("ema")', "pass"),
     ]),
     *in_file("engine/hooks/lr.py", HOOKS, [
         ("poly: no power", "(1 - progress) ** self.power", "(1 - progress)"),
@@ -83,17 +83,17 @@ OF_ENGINE = [
         ("checkpoints: last.pt last", "[*([last] if last.exists() else []), *reversed(numbered(work_dir))]",
          "[*reversed(numbered(work_dir)), *([last] if last.exists() else [])]"),
     ]),
-    *in_file("engine/evaluation.py", "tests/evaluation/test_loop.py", [
+    *in_file("evaluation/loop.py", "tests/evaluation/test_loop.py", [
         ("evaluation: training mode", "model.eval()\n", "model.train()\n"),
         ("evaluation: the mode is not restored", "model.train(was_training)", "pass"),
         ("evaluation: the first image's scores for all", "scores.of(slice(i, i + 1))", "scores.of(slice(0, 1))"),
         ("evaluation: at the size of the scores", "scores.classes(truth.shape)[0]",
          "scores.classes(scores.own_size)[0]"),
     ]),
-    *in_file("engine/evaluation.py", "tests/test_distributed.py -k 'scores_and_samples and 2'", [
+    *in_file("evaluation/loop.py", "tests/test_distributed.py -k 'scores_and_samples and 2'", [
         ("evaluation: a process's own images alone", "metric.merge(other)", "pass"),
     ]),
-    *in_file("engine/metrics.py", METRICS, [
+    *in_file("evaluation/metrics.py", METRICS, [
         ("IoU: the union counts hits twice", "truths + guesses - hits", "truths + guesses"),
         ("metrics: ignored pixels count", "pairs[ignore_index] = 0", "pass"),
         ("metrics: precision is recall", '"Precision": ratio(hits, guesses, occurs)',
@@ -104,27 +104,27 @@ OF_ENGINE = [
         ("metrics: the background counts", "values[1:] if ignore_background else values", "values"),
         ("metrics: merged by replacing", "self.counts += other.counts", "self.counts = other.counts"),
     ]),
-    *in_file("engine/boundary.py", METRICS, [
+    *in_file("evaluation/boundary_iou.py", METRICS, [
         ("boundary IoU: the edge of the image is no border", "side[:] = True", "pass"),
         ("boundary IoU: half as wide", "self.dilation_ratio * float(", "0.5 * self.dilation_ratio * float("),
         ("boundary IoU: ignored pixels make borders", "np.where(ignored, 255, labels)", "labels"),
     ]),
-    *in_file("engine/image_iou.py", METRICS, [
+    *in_file("evaluation/image_iou.py", METRICS, [
         ("image IoU: images without classes count", "if value == value:",
          "value = 0 if value != value else value\n        if True:"),
     ]),
-    *in_file("engine/calibration.py", METRICS, [
+    *in_file("evaluation/calibration.py", METRICS, [
         ("calibration: bins hold their lower edge", "np.ceil(sure * np.float32(self.bins)).astype(np.intp) - 1",
          "np.floor(sure * np.float32(self.bins)).clip(0, self.bins - 1).astype(np.intp)"),
         ("calibration: signed", "np.abs(right - steps / ONE)", "(right - steps / ONE)"),
     ]),
-    *in_file("engine/predictor.py", "tests/evaluation/test_predictor.py", [
+    *in_file("evaluation/predictor.py", "tests/evaluation/test_predictor.py", [
         ("predictor: the val pipeline is left out", "sample = self.pipeline(sample, random.Random(0))",
          "sample = dict(sample)"),
         ("predictor: training mode", "self.model.eval().to(device)", "self.model.train().to(device)"),
         ("predictor: the test section is left out", 'test = dict(config.get("test", {}))', "test = {}"),
     ]),
-    *in_file("models/weights.py", "tests/weights/test_loading.py tests/evaluation/test_predictor.py", [
+    *in_file("weights/loading.py", "tests/weights/test_loading.py tests/evaluation/test_predictor.py", [
         ("weights: another model's pass", "if not skip_unfitting:", "if False:"),
         ("weights: spoilt numbers pass", "if spoilt:", "if False:"),
     ]),

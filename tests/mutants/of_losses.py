@@ -84,7 +84,7 @@ OF_LOSSES = [
         ("bands: the last band's gradient alone", "band.source_rows(gradient).add_(gradient_of_band)",
          "band.source_rows(gradient).copy_(gradient_of_band)"),
     ]),
-    *in_file("models/inference.py", "tests/evaluation/test_inference.py tests/property/test_windows.py", [
+    *in_file("evaluation/inference.py", "tests/evaluation/test_inference.py tests/property/test_windows.py", [
         ("windows: the last one is not moved back", "min(i * stride, length - window)", "i * stride"),
         ("windows: one too few", "-(-(length - window) // stride)) + 1", "(length - window) // stride) + 1"),
         ("flip: the mirror image is not turned back", "is_mirrored=True", "is_mirrored=False"),
@@ -96,7 +96,7 @@ OF_LOSSES = [
          "base_size / min(height, width)"),
         ("filled: no cut", "return CutMap(predict(larger), size, (height, width))", "return predict(larger)"),
     ]),
-    *in_file("models/score_map.py", "tests/evaluation/test_inference.py", [
+    *in_file("evaluation/score_map.py", "tests/evaluation/test_inference.py", [
         ("scores: windows are summed as logits", "+= logits.softmax(dim=3)\n        return total",
          "+= logits.exp()\n        return total"),
         ("scores: the least probable class", "logits.max(dim=3).indices", "logits.min(dim=3).indices"),
@@ -118,7 +118,7 @@ OF_LOSSES = [
         ("shared norm: biased variance", "unbiased = variance * total / (total - 1)", "unbiased = variance"),
         ("shared norm: no gradient through the variance", "- normal * along_channels(slope, normal)", ""),
     ]),
-    *in_file("models/stem.py", f"{API} -k stem", [
+    *in_file("weights/input_channels.py", f"{API} -k stem", [
         ("stem: the mean for one channel", "stem.sum(dim=1, keepdim=True)", "stem.mean(dim=1, keepdim=True)"),
         ("stem: not scaled", " * (3 / channels)", ""),
     ]),
