@@ -164,4 +164,4 @@ def test_a_python_without_torch_is_told_so(folder, tmp_path):
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     python.chmod(0o755)
     status, _, errors = end(start(folder, folder / "tiny.py", folder / "a", PYTHON=str(python), PYTHONPATH=""))
-    assert status == 2 and len(errors.splitlines()) == 1 and "has no package torch; install segbox" in errors
+    assert status == 2 and len(errors.splitlines()) == 1 and "has no package 'torch'. Install segbox" in errors

@@ -45,7 +45,7 @@ def command_for(place: Place, palette: bool) -> str:
     images, labels, suffix = place
     root = os.path.commonpath([images, labels])
     target = f"{os.path.normpath(root)}_ids" if Path(root).name else os.path.join(root, "ids")
-    words = ["segbox convert", "rgb", root or ".", target]
+    words = ["segbox", "convert", "rgb", root or ".", target]
     words += ["--images", os.path.relpath(images, root), "--masks", os.path.relpath(labels, root)]
     if suffix:
         words.append(f"--mask-suffix={suffix}")

@@ -29,7 +29,9 @@ def check_config(config: Mapping, *needed: str) -> None:
     each(partial(as_plain, value, str(name)) for name, value in config.items())
     import_extensions(config.get("imports", ()))
     missing = [
-        f"the config has no section {name!r}.{did_you_mean(name, config)}" for name in needed if name not in config
+        f"the config has no section {name!r}.{did_you_mean(name, config)}"
+        for name in needed
+        if config.get(name) is None
     ]
     wrong = Check().arguments(Sections, config, "")
     sound = {name for name in config if not any(line.startswith((f"{name}:", f"{name}.")) for line in wrong)}
@@ -42,7 +44,11 @@ def check_config(config: Mapping, *needed: str) -> None:
     trials = [partial(check_seed, config["seed"])] if "seed" in sound else []
     if "train" in needed and {"data", "train"} <= sound:
         trials.append(partial(try_steps, config))
-    if "model" in sound and not any(path.startswith("model") for path in check.outside):
+    if (
+        "model" in sound
+        and weighed["model"] is not None
+        and not any(path.startswith("model") for path in check.outside)
+    ):
         trials.append(partial(try_model, weighed["model"], num_classes))
     mistakes = list(dict.fromkeys([*missing, *wrong_rules, *wrong, *mistakes_of(trials)]))
     refuse(["the config has several mistakes:"] * (len(mistakes) > 1) + mistakes)

@@ -17,7 +17,7 @@ PYTHON_TOOLS = sorted(path.name for path in TOOLS.glob("*.py"))
 def test_help_says_how_to_call_it(tool, monkeypatch, capsys):
     assert run_tool(monkeypatch, tool, "--help") == 0
     text = capsys.readouterr().out
-    assert text.startswith(f"usage: {tool}") and f"tools/{tool} " in text
+    assert text.startswith(f"usage: {tool}") and "\nsegbox " in text
 
 
 @pytest.mark.parametrize("tool", ["train.py", "test.py", "predict.py", "show_config.py"])

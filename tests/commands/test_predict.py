@@ -42,7 +42,12 @@ def test_a_photo_that_viewers_turn(folder, monkeypatch):
     (folder / "turned").mkdir()
     turn(folder / "turned/a.jpg", 6, smooth_image(41, 57))
     for exif in (True, False):
-        options = ("--save", "mask,overlay,probs", "--cfg-options", f"data.val.exif={exif}")
+        options = (
+            "--save",
+            "mask,overlay,probs",
+            "--cfg-options",
+            f"data.val=dict(type='FolderDataset',root='.',classes=['a','b'],exif={exif})",
+        )
         assert predict(monkeypatch, folder, "turned/a.jpg", "--out", f"exif_{exif}", *options) == 0
         size = (57, 41) if exif else (41, 57)
         mask = cv2.imread(str(folder / f"exif_{exif}/a_mask.png"), cv2.IMREAD_UNCHANGED)

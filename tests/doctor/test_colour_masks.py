@@ -47,7 +47,7 @@ def test_the_printed_command_runs(tmp_path, monkeypatch, capsys, colours, images
     assert run_tool(monkeypatch, "check_dataset.py", tmp_path / "c.py", "--workers", 0) == 1
     commands = printed(capsys.readouterr().out)
     assert len(commands) == 1
-    _, *words = shlex.split(commands[0])
+    _, _, *words = shlex.split(commands[0])
     assert run_tool(monkeypatch, "convert_dataset.py", *words, "--workers", 0) == 0
     target = words[2]
     found = FolderDataset(target, images=made.replace("annotations", "images"), annotations=made)
@@ -60,7 +60,7 @@ def test_the_printed_command_runs(tmp_path, monkeypatch, capsys, colours, images
 def test_a_bare_folder(tmp_path, monkeypatch, capsys):
     root = write_set(tmp_path / "set", "images", "masks", "", DEEP)
     assert run_tool(monkeypatch, "check_dataset.py", root, "--workers", 0) == 1
-    _, *words = shlex.split(printed(capsys.readouterr().out)[0])
+    _, _, *words = shlex.split(printed(capsys.readouterr().out)[0])
     assert run_tool(monkeypatch, "convert_dataset.py", *words, "--workers", 0) == 0
     assert run_tool(monkeypatch, "check_dataset.py", f"{root}_ids", "--workers", 0) == 0
 
@@ -77,16 +77,13 @@ def test_more_colours_than_classes(tmp_path, monkeypatch, capsys):
     assert command.endswith("--palette palette.txt --nearest")
     (tmp_path / "palette.txt").write_text("dark:0,0,0\nbright:255,255,255\n")
     monkeypatch.chdir(tmp_path)
-    assert run_tool(monkeypatch, "convert_dataset.py", *shlex.split(command)[1:], "--workers", 0) == 0
+    assert run_tool(monkeypatch, "convert_dataset.py", *shlex.split(command)[2:], "--workers", 0) == 0
 
 
 def test_places():
     assert place_of("/d/images/train/a.jpg", "/d/masks/train/a.png") == ("/d/images", "/d/masks", "")
     assert place_of("/d/a/images/x.jpg", "/d/a/masks/x-m.png") == ("/d/a/images", "/d/a/masks", "-m")
     assert place_of("/d/a.jpg", "/d/a_mask.png") is None and place_of("/d/i/a.jpg", "/d/m/mask_a.png") is None
-    assert (
-        command_for(("images", "masks", ""), False)
-        == "tools/convert_dataset.py rgb . ids --images images --masks masks"
-    )
+    assert command_for(("images", "masks", ""), False) == "segbox convert rgb . ids --images images --masks masks"
     words = shlex.split(command_for(("/my d/images", "/my d/masks", "-m"), True))
-    assert words[2:4] == ["/my d", "/my d_ids"] and "--mask-suffix=-m" in words
+    assert words[3:5] == ["/my d", "/my d_ids"] and "--mask-suffix=-m" in words

@@ -179,7 +179,7 @@ def test_a_missing_root_names_the_converter(tmp_path, name, arguments, command):
     assert command.split()[0] in COMMANDS
     with pytest.raises(DataError) as caught:
         build(name, tmp_path / "nowhere", **arguments)
-    assert f"  tools/convert_dataset.py {command.format(tmp_path / 'nowhere')}\n" in f"{caught.value}\n"
+    assert f"  segbox convert {command.format(tmp_path / 'nowhere')}\n" in f"{caught.value}\n"
 
 
 @pytest.mark.parametrize("name", list(SETS))
