@@ -39,9 +39,9 @@ def run(args: argparse.Namespace) -> None:
     check_arguments(args, source, out)
 
     from segbox.data.statistics import all_weights
-    from segbox.doctor.onboard import look_at
-    from segbox.doctor.starter import split_names, starter_config
-    from segbox.doctor.text import check_text
+    from segbox.doctor.inspect_folder import look_at
+    from segbox.doctor.starter_config import split_names, starter_config
+    from segbox.doctor.text_report import check_text
     from segbox.progress import ProgressBar
 
     bar = ProgressBar(1)

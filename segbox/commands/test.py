@@ -99,8 +99,8 @@ def run(args: argparse.Namespace) -> None:
     from segbox.engine.config_check import check_config
     from segbox.evaluation.evaluator import Evaluation
     from segbox.evaluation.predictor import load_model
+    from segbox.viz.evaluation_outputs import watchers
     from segbox.viz.score_files import score_files
-    from segbox.viz.watch import watchers
 
     start_logging()
     check_config(config, "model", "data")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segbox.convert.rgb import MOST
-from segbox.doctor.examine import Pair
+from segbox.doctor.scan import Pair
 
 Place = tuple[str, str, str]  # the folder of the images, that of the masks, and what the names of masks end with
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from segbox.doctor.colour_masks import how_to_convert
-from segbox.doctor.examine import Pair, Scan
 from segbox.doctor.orientation_problems import orientation_problems, verdict
 from segbox.doctor.problem import SHOWN, Problem, gather, size_text
+from segbox.doctor.scan import Pair, Scan
 from segbox.doctor.summary import channel_statistics
 
 JPEG = (".jpg", ".jpeg")

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.doctor.examine import Pair, Scan
 from segbox.doctor.file_problems import is_jpeg
 from segbox.doctor.problem import SHOWN, Problem, counted, gather
+from segbox.doctor.scan import Pair, Scan
 from segbox.doctor.summary import class_counts
 
 

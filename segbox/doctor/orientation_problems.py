@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from segbox.data.readers.orientation import TRANSPOSED, UPRIGHT
-from segbox.doctor.examine import Pair, Scan
 from segbox.doctor.problem import Problem, gather, size_text
+from segbox.doctor.scan import Pair, Scan
 
 AWAY, FITS, UNKNOWN = "away", "fits", "unknown"  # as read, by the sizes of image and mask
 READ = {True: "turned by their EXIF tag", False: "not turned by their EXIF tag (exif=False)"}

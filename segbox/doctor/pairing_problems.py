@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from segbox.doctor.examine import Scan
 from segbox.doctor.problem import Problem, counted
+from segbox.doctor.scan import Scan
 
 
 def missing_partners(name: str, no_image: Sequence[str], no_mask: Sequence[str]) -> list[Problem]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segbox.doctor.examine import Pair, Scan
+from segbox.doctor.scan import Pair, Scan
 
 SHOWN = 8  # ids and colours that a message names
 

@@ -14,13 +14,13 @@ from segbox.data.datasets.pairs import MissingPairs
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.loader import build_dataset
 from segbox.data.statistics import OnProgress
-from segbox.doctor.examine import Scan, scan
 from segbox.doctor.file_problems import file_problems
 from segbox.doctor.label_problems import label_problems
+from segbox.doctor.mean_std_problems import unit_problems
 from segbox.doctor.pairing_problems import duplicates_between, duplicates_within, missing_partners
 from segbox.doctor.problem import Problem
+from segbox.doctor.scan import Scan, scan
 from segbox.doctor.summary import Split, numbers_of
-from segbox.doctor.unit_problems import unit_problems
 from segbox.errors import ConfigError, DataError
 
 LENIENT = ("FolderDataset",)  # types that can leave out what has no partner

@@ -7,7 +7,7 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.datasets.wrapper import innermost
-from segbox.doctor.examine import Mask, Scan
+from segbox.doctor.scan import Mask, Scan
 
 
 @dataclass

@@ -136,7 +136,9 @@ def test_scores_are_written_again(folder, monkeypatch, capsys):
 
 
 def test_pictures_that_cannot_be_named_are_told_after_the_scores(folder, monkeypatch, capsys):
-    monkeypatch.setattr("segbox.viz.watch.ImageNames.of", lambda self, item: Path(f"{item['path']}{'a' * 250}"))
+    monkeypatch.setattr(
+        "segbox.viz.evaluation_outputs.ImageNames.of", lambda self, item: Path(f"{item['path']}{'a' * 250}")
+    )
     assert score(monkeypatch, folder, "last.pt", "--show-dir", "long") == 2
     said = capsys.readouterr()
     assert "pixels of 3 images" in said.out and len(said.err.splitlines()) == 4

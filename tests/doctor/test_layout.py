@@ -2,8 +2,8 @@
 
 import pytest
 
+from segbox.doctor.inspect_folder import choose_classes, look_at, strays
 from segbox.doctor.layout import find_class_names, recognise
-from segbox.doctor.onboard import choose_classes, look_at, strays
 from segbox.errors import DataError
 from tests.faulty_data import blocky_label, smooth_image, write_image
 

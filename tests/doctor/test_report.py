@@ -7,7 +7,7 @@ import pytest
 
 from segbox.data.statistics import all_weights, enet_weights, inverse_weights, median_frequency_weights
 from segbox.doctor.report import as_json, check
-from segbox.doctor.text import check_text
+from segbox.doctor.text_report import check_text
 from segbox.errors import ConfigError, DataError
 from tests.doctor.broken_set import SIZE, turn, write_broken_set
 from tests.faulty_data import blocky_label, deep_image, smooth_image, write_image, write_pairs

@@ -17,7 +17,7 @@ from torch import nn
 
 from segbox.data.readers.files import read_image, read_label
 from segbox.data.readers.headers import read_header
-from segbox.doctor.examine import examine_mask
+from segbox.doctor.scan import examine_mask
 from segbox.engine.checkpoint import read_run
 from segbox.errors import UserError
 from segbox.weights.loading import load_weights, read_weights

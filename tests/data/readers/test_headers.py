@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from segbox.data.readers.headers import Header, read_header
-from segbox.doctor.examine import examine_mask
+from segbox.doctor.scan import examine_mask
 from tests.faulty_data import deep_image, smooth_image, write_deep_png, write_image
 from tests.tiff_files import write_tiff
 

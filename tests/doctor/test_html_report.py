@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segbox.data.statistics import all_weights
-from segbox.doctor.page import check_page
+from segbox.doctor.html_report import check_page
 from segbox.doctor.report import check
 from tests.doctor.broken_set import write_broken_set
 

@@ -12,7 +12,7 @@ from segbox.data.datasets import cityscapes
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.subset import SubsetDataset
 from segbox.errors import UserError
-from segbox.viz.watch import ImageNames, PictureWriter, Watchers, WorstPictures, short_names, watchers
+from segbox.viz.evaluation_outputs import ImageNames, PictureWriter, Watchers, WorstPictures, short_names, watchers
 from tests.faulty_data import write_image
 from tests.runs import written
 
@@ -53,7 +53,7 @@ def test_the_worst_of_all_processes_are_kept(tmp_path, monkeypatch):
     both = [WorstPictures(pictures, 2) for _ in range(2)]
     for k, wrong in enumerate((5, 6, 7, 8)):
         both[k % 2](*scored(f"{k}.png", wrong))
-    monkeypatch.setattr("segbox.viz.watch.distributed.gather", lambda value: [own.kept for own in both])
+    monkeypatch.setattr("segbox.viz.evaluation_outputs.distributed.gather", lambda value: [own.kept for own in both])
     both[0].finish()
     assert sorted(name[-5:] for name in written(tmp_path)) == ["2.png", "3.png"]
 

@@ -11,12 +11,12 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.readers.files import read_image, read_label
-from segbox.doctor.examine import Pair, Scan
-from segbox.doctor.page_style import STYLE
+from segbox.doctor.html_style import STYLE
 from segbox.doctor.problem import Problem
 from segbox.doctor.report import Report, shares
+from segbox.doctor.scan import Pair, Scan
 from segbox.doctor.summary import Split
-from segbox.doctor.text import share_text, sizes_text
+from segbox.doctor.text_report import share_text, sizes_text
 from segbox.errors import DataError, printable
 from segbox.viz.overlay import as_bytes, overlay
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 import numpy as np
 
 from segbox.data.datasets.pairs import first_few
-from segbox.doctor.examine import Scan
+from segbox.doctor.inspect_folder import Folder
 from segbox.doctor.layout import Arguments
-from segbox.doctor.onboard import Folder
 from segbox.doctor.report import shares
+from segbox.doctor.scan import Scan
 from segbox.doctor.summary import Split, rounded
 from segbox.errors import DataError, is_seen, printable
 from segbox.literals import as_source
