@@ -35,9 +35,10 @@ def run(args: argparse.Namespace) -> None:
     configs, model = (None, None) if is_folder else from_config(args)
 
     from segbox.data.statistics import all_weights
+    from segbox.doctor.check import check
     from segbox.doctor.html_report import check_page
     from segbox.doctor.inspect_folder import check_folder
-    from segbox.doctor.report import as_json, check
+    from segbox.doctor.report import as_json
     from segbox.doctor.text_report import check_text
     from segbox.progress import ProgressBar
 

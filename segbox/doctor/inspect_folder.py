@@ -12,12 +12,13 @@ from segbox.data.datasets.folder import FolderDataset
 from segbox.data.readers.files import KINDS
 from segbox.data.readers.headers import read_header
 from segbox.data.statistics import OnProgress
+from segbox.doctor.check import Steps, add_split
 from segbox.doctor.file_problems import is_jpeg
 from segbox.doctor.layout import Arguments, Layout, find_class_names, recognise
 from segbox.doctor.orientation_problems import fits_better_otherwise
 from segbox.doctor.pairing_problems import duplicates_between
 from segbox.doctor.problem import Problem
-from segbox.doctor.report import Report, Steps, add_split
+from segbox.doctor.report import Report
 from segbox.doctor.scan import Scan, scan
 
 ANY_CLASSES = [f"id_{i}" for i in range(IGNORE_INDEX)]

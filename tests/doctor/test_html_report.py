@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from segbox.data.statistics import all_weights
+from segbox.doctor.check import check
 from segbox.doctor.html_report import check_page
-from segbox.doctor.report import check
 from tests.doctor.broken_set import write_broken_set
 
 EMPTY = {"meta", "img", "br"}

@@ -6,8 +6,8 @@ import pytest
 
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.loader import build_dataset, exif_of
+from segbox.doctor.check import check
 from segbox.doctor.inspect_folder import check_folder, look_at
-from segbox.doctor.report import check
 from segbox.errors import DataError
 from tests.data.readers.test_orientation import tagged_png
 from tests.doctor.broken_set import turn

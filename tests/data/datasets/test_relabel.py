@@ -8,7 +8,7 @@ from segbox.data.datasets.concat import ConcatDataset
 from segbox.data.datasets.pascal_voc import PALETTE
 from segbox.data.loader import build_dataset, classes_without_files
 from segbox.data.statistics import class_frequencies
-from segbox.doctor.report import check
+from segbox.doctor.check import check
 from segbox.errors import ConfigError, DataError
 from tests.data.datasets.test_public import ids_of, make_voc, write_ids
 from tests.faulty_data import blocky_label, write_pairs

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from segbox.data.statistics import all_weights, enet_weights, inverse_weights, median_frequency_weights
-from segbox.doctor.report import as_json, check
+from segbox.doctor.check import check
+from segbox.doctor.report import as_json
 from segbox.doctor.text_report import check_text
 from segbox.errors import ConfigError, DataError
 from tests.doctor.broken_set import SIZE, turn, write_broken_set
