@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     configs, model = (None, None) if is_folder else from_config(args)
 
     from segbox.data.statistics import all_weights
-    from segbox.doctor.check import check
+    from segbox.doctor.check import check_datasets
     from segbox.doctor.html_report import check_page
     from segbox.doctor.inspect_folder import check_folder
     from segbox.doctor.report import as_json
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     if configs is None:
         report = check_folder(args.source, args.classes, args.workers, show)
     else:
-        report = check(args.source, configs, args.workers, show, model)
+        report = check_datasets(args.source, configs, args.workers, show, model)
     bar.clear()
     first = next(iter(report.splits.values()), None)
     weights = {} if first is None else all_weights(first.pixels, first.pixels_where_present)

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     check_arguments(args, source, out)
 
     from segbox.data.statistics import all_weights
-    from segbox.doctor.inspect_folder import look_at
+    from segbox.doctor.inspect_folder import inspect_folder
     from segbox.doctor.starter_config import split_names, starter_config
     from segbox.doctor.text_report import check_text
     from segbox.progress import ProgressBar
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
         bar.total = total
         bar.show(done, "images and masks")
 
-    folder = look_at(str(source.resolve()), args.classes, args.workers, show)
+    folder = inspect_folder(str(source.resolve()), args.classes, args.workers, show)
     bar.clear()
     refuse_without_ids(folder)
     first = next(iter(folder.report.splits.values()))
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     with whole_file(out) as part:
         part.write_text(text, encoding="utf-8")
     for remark in folder.remarks:
-        print(f"Guessed: {remark}.")
+        print(f"Assumed: {remark}.")
     print(f"\nWritten: {out}. Next:\n  segbox browse {out}    # look at what the model will see")
     print(f"  segbox train {out}")
     if folder.report.errors:

@@ -1,1 +1,1 @@
-"""Look at a data set before training: its layout, every file in it, and what is wrong."""
+"""`segbox check` and `segbox init`: read every file of a data set, report problems, write a first config."""

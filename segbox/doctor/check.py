@@ -1,4 +1,4 @@
-"""A whole data set, checked: its splits, their numbers, their problems."""
+"""Check the data sets of a config: read all files, collect statistics and problems."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -13,27 +13,27 @@ from segbox.data.loader import build_dataset
 from segbox.data.statistics import OnProgress
 from segbox.doctor.file_problems import file_problems
 from segbox.doctor.label_problems import label_problems
-from segbox.doctor.mean_std_problems import unit_problems
+from segbox.doctor.mean_std_problems import mean_std_problems
 from segbox.doctor.pairing_problems import duplicates_between, duplicates_within, missing_partners
 from segbox.doctor.problem import Problem
 from segbox.doctor.report import Report
 from segbox.doctor.scan import Scan, scan
-from segbox.doctor.summary import numbers_of
+from segbox.doctor.summary import summarize_split
 from segbox.errors import ConfigError, DataError
 
-LENIENT = ("FolderDataset",)  # types that can leave out what has no partner
+TOLERANT = ("FolderDataset",)  # types that have `allow_missing`
 
 
-def check(
+def check_datasets(
     title: str,
     configs: Mapping[str, Mapping],
     workers: int = 0,
     on_progress: OnProgress | None = None,
     model: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Check the data sets of these configs (split -> config), all of them to the end. A missing folder is an error.
+    """Check the data sets of these configs (split -> config), without stopping at a problem.
 
-    `model` is the config of the model that is to see them, whose mean and std must fit.
+    A missing folder raises DataError. `model` is a model's config, whose mean and std are compared with the images'.
     """
     report = Report(title)
     datasets = {}
@@ -42,14 +42,14 @@ def check(
         if dataset is not None:
             datasets[name] = dataset
     _check_agreement(datasets)
-    steps = Steps(sum(len(dataset) for dataset in datasets.values()), on_progress)
+    steps = ScanProgress(sum(len(dataset) for dataset in datasets.values()), on_progress)
     for name, dataset in datasets.items():
         found = scan(dataset, workers, steps)
         steps.add(len(dataset))
         add_split(report, name, found)
     if model is not None:
         first = list(report.splits.values())[:1]
-        report.problems += [p for split in first for p in unit_problems(split, model.get("mean"), model.get("std"))]
+        report.problems += [p for split in first for p in mean_std_problems(split, model.get("mean"), model.get("std"))]
     report.problems += duplicates_between(report.scans)
     return report
 
@@ -58,8 +58,8 @@ def add_split(report: Report, name: str, found: Scan) -> None:
     dataset = found.dataset
     report.classes, report.palette = tuple(dataset.classes), list(dataset.palette)
     report.scans[name] = found
-    report.splits[name] = numbers_of(name, found, len(dataset.classes))
-    inside = [innermost(dataset, place)[0] for place in found.places]
+    report.splits[name] = summarize_split(name, found, len(dataset.classes))
+    inside = [innermost(dataset, index)[0] for index in found.indices]
     for folder in {id(inner): inner for inner in inside if isinstance(inner, FolderDataset)}.values():
         report.problems += missing_partners(name, *folder.missing)
     report.problems += file_problems(name, found)
@@ -68,55 +68,58 @@ def add_split(report: Report, name: str, found: Scan) -> None:
 
 
 def _build(config: Mapping, path: str, report: Report, name: str, bits: int | None = None) -> SegDataset | None:
-    """The data set, built so that its defects are found here and not there; None where nothing can be looked at."""
+    """Build the data set, but report its problems instead of raising them; None if it cannot be read at all."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what has no partner is a finding, told below
-            return build_dataset(lenient(config, bits), path)
+            warnings.simplefilter("ignore")  # files without partner are reported below
+            return build_dataset(tolerant_config(config, bits), path)
     except DataError as error:
-        deep = _first(error, lambda own: isinstance(own, DeepImages) and own.bits)
-        missing = _first(error, lambda own: isinstance(own, MissingPairs) and (own.no_image or own.no_mask))
+        deep = _find_cause(error, lambda own: isinstance(own, DeepImages) and own.bits)
+        missing = _find_cause(error, lambda own: isinstance(own, MissingPairs) and (own.no_image or own.no_mask))
         if deep is not None:
-            report.problems.append(_without_bits(name, deep.bits))
+            report.problems.append(_bits_not_set(name, deep.bits))
             return _build(config, path, report, name, deep.bits)
         if missing is None:
             raise
         report.problems += missing_partners(name, missing.no_image, missing.no_mask)
-        report.problems.append(Problem("not looked at", name, f"the rest of {name!r} was not looked at", str(error)))
+        report.problems.append(Problem("not looked at", name, f"the rest of {name!r} was not checked", str(error)))
         return None
 
 
-def _without_bits(name: str, bits: int) -> Problem:
+def _bits_not_set(name: str, bits: int) -> Problem:
     return Problem(
         "deep images",
         name,
-        f"the images have {bits} bits per channel, and the data set does not say how to read them",
-        f"bits={bits} keeps their values, and model.mean and model.std must be in the same units, as those above;"
-        " bits=8 cuts them down to bytes.",
+        f"the images have {bits} bits per channel, but the data set does not set `bits`",
+        f"bits={bits} keeps their values; model.mean and model.std must then be in the same units, as those above."
+        " bits=8 reduces them to bytes.",
     )
 
 
-def lenient(config: Any, bits: int | None = None) -> Any:
-    """A data set's config, in wrappers too, that is built whatever its files are like; `bits` where it says none."""
+def tolerant_config(config: Any, bits: int | None = None) -> Any:
+    """The config, with problems of its files not raised, also inside wrappers; sets `bits` if it is missing."""
     if isinstance(config, list | tuple):
-        return [lenient(item, bits) for item in config]
+        return [tolerant_config(item, bits) for item in config]
     if not isinstance(config, Mapping):
         return config
     inside = ("dataset", "datasets")
-    config = {key: lenient(value, bits) if key in inside else value for key, value in config.items()}
-    if config.get("type") in LENIENT:
+    config = {key: tolerant_config(value, bits) if key in inside else value for key, value in config.items()}
+    if config.get("type") in TOLERANT:
         config["allow_missing"] = True
         if bits is not None and config.get("bits") is None:
             config["bits"] = bits
         label_map = config.get("label_map") or {}
         if isinstance(label_map, Mapping):
-            config["label_map"] = {IGNORE_INDEX: IGNORE_INDEX, **label_map}  # masks of 0 and 255: told here, not there
+            config["label_map"] = {
+                IGNORE_INDEX: IGNORE_INDEX,
+                **label_map,
+            }  # masks of 0 and 255 are reported, not refused
     return config
 
 
-def _first(error: BaseException | None, is_meant: Callable[[BaseException], Any]) -> Any:
-    """Of an error that has gathered the places it came through, and those that caused it; None where none is meant."""
-    while error is not None and not is_meant(error):
+def _find_cause(error: BaseException | None, is_match: Callable[[BaseException], Any]) -> Any:
+    """The first match among an error and its causes, or None."""
+    while error is not None and not is_match(error):
         error = error.__cause__
     return error
 
@@ -129,8 +132,8 @@ def _check_agreement(datasets: Mapping[str, SegDataset]) -> None:
             raise ConfigError(f"data.{other} has other classes than data.{names[0]}: {two} and {one}")
 
 
-class Steps:
-    """One bar over several scans."""
+class ScanProgress:
+    """Adds up the progress of several scans, for one progress bar."""
 
     def __init__(self, total: int, on_progress: OnProgress | None) -> None:
         self.total = total

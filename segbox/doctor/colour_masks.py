@@ -1,4 +1,4 @@
-"""The command that makes ids of masks in colours, for the folders in which they were found."""
+"""Write the `segbox convert rgb` command that turns colour masks into masks of class ids."""
 
 import os
 import shlex
@@ -8,29 +8,32 @@ from pathlib import Path
 from segbox.convert.rgb import MOST
 from segbox.doctor.scan import Pair
 
-Place = tuple[str, str, str]  # the folder of the images, that of the masks, and what the names of masks end with
+Folders = tuple[str, str, str]  # of the images, of the masks; and the suffix of the names of masks
 
 
 def how_to_convert(pairs: Sequence[Pair], colours: int) -> str:
-    """Advice on pairs whose masks hold so many colours."""
-    need = "Each colour is a class: save one byte per pixel instead, the id of the class, 255 where there is none."
-    places = list(dict.fromkeys(place_of(pair.path, pair.label_path) for pair in pairs))
-    if None in places:
-        return f"{need} `segbox convert rgb --help` says how, for images and masks in two folders."
-    commands = " and ".join(f"`{command_for(place, palette=colours > MOST)}`" for place in places)
+    """Advice for pairs whose masks hold this number of colours."""
+    need = "If each colour is a class: save one byte per pixel instead, the id of the class, or 255 for ignored."
+    folders = list(dict.fromkeys(folders_of(pair.path, pair.label_path) for pair in pairs))
+    if None in folders:
+        return f"{need} `segbox convert rgb --help` explains how, for images and masks in two folders."
+    commands = " and ".join(f"`{command_for(one, palette=colours > MOST)}`" for one in folders)
     if colours <= MOST:
         return (
-            f"{need} {commands} does so, and writes the colours to palette.txt, where the classes can be given their"
-            " names."
+            f"{need} {commands} does this, and writes the colours to palette.txt, where you can enter the names of the"
+            " classes."
         )
     return (
-        f"{need} These are more colours than classes, as JPEG and smoothing make them: write those of the classes into"
-        f" palette.txt, a line NAME:RED,GREEN,BLUE for each; {commands} takes the closest of them."
+        f"{need} These are more colours than classes, which happens with JPEG and smoothing: write the colours of the"
+        f" classes into palette.txt, one line NAME:RED,GREEN,BLUE each; {commands} uses the closest of them."
     )
 
 
-def place_of(path: str, label_path: str) -> Place | None:
-    """None where no two folders hold images and masks of the same names. What both have in common is left to names."""
+def folders_of(path: str, label_path: str) -> Folders | None:
+    """The folders of a pair, or None if the image's name is not the beginning of the mask's, or both are in one folder.
+
+    Subfolders that both have in common, such as train/, belong to the names.
+    """
     image, label = Path(path), Path(label_path)
     suffix = label.stem.removeprefix(image.stem)
     if not label.stem.startswith(image.stem):
@@ -41,8 +44,8 @@ def place_of(path: str, label_path: str) -> Place | None:
     return None if images == labels else (str(images), str(labels), suffix)
 
 
-def command_for(place: Place, palette: bool) -> str:
-    images, labels, suffix = place
+def command_for(folders: Folders, palette: bool) -> str:
+    images, labels, suffix = folders
     root = os.path.commonpath([images, labels])
     target = f"{os.path.normpath(root)}_ids" if Path(root).name else os.path.join(root, "ids")
     words = ["segbox", "convert", "rgb", root or ".", target]

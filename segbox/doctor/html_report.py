@@ -1,4 +1,4 @@
-"""The findings of a data set's check as one page: nothing to fetch, pictures inside."""
+"""The report of a check as one HTML page that contains its pictures and loads nothing."""
 
 import base64
 import html
@@ -13,24 +13,24 @@ from segbox.data.datasets.wrapper import innermost
 from segbox.data.readers.files import read_image, read_label
 from segbox.doctor.html_style import STYLE
 from segbox.doctor.problem import Problem
-from segbox.doctor.report import Report, shares
+from segbox.doctor.report import Report, class_fractions
 from segbox.doctor.scan import Pair, Scan
-from segbox.doctor.summary import Split
-from segbox.doctor.text_report import share_text, sizes_text
+from segbox.doctor.summary import SplitSummary
+from segbox.doctor.text_report import percent_text, sizes_text
 from segbox.errors import DataError, printable
 from segbox.viz.overlay import as_bytes, overlay
 
-EXAMPLES = 10  # pictures of a split
-OFFENDERS = 8  # pictures of a problem
-WIDTH = 320  # of a picture, at most
-UNKNOWN = (255, 0, 255)  # the colour of ids that are no class
-SIZES = 6  # that a split lists
+EXAMPLES = 10  # pictures per split
+PICTURES = 8  # per problem
+WIDTH = 320  # of a picture, at most; in pixels
+UNKNOWN = (255, 0, 255)  # colour of ids that are no class
+SIZES = 6  # how many image sizes of a split are listed
 
 Picture = np.ndarray
 
 
 def check_page(report: Report, weights: Mapping[str, np.ndarray]) -> str:
-    """Summary, what is wrong with pictures of it, the classes, and examples."""
+    """Summary, problems with pictures, classes, and examples."""
     title = escape(report.title)
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
@@ -40,7 +40,7 @@ def check_page(report: Report, weights: Mapping[str, np.ndarray]) -> str:
         f"{_verdict(report)}</header>",
         f'<div class="cards">{"".join(map(_split_card, report.splits.values()))}</div>',
         *_problem_section("Problems", report.errors, report),
-        *_problem_section("Worth knowing", report.notes, report),
+        *_problem_section("Notes", report.notes, report),
     ]
     if report.splits:
         parts += ["<h2>Classes</h2>", _class_table(report, weights)]
@@ -50,7 +50,7 @@ def check_page(report: Report, weights: Mapping[str, np.ndarray]) -> str:
 
 
 def escape(text: str) -> str:
-    """Names of files and classes may hold anything."""
+    """For HTML: names of files and classes may hold any character."""
     return html.escape(printable(text))
 
 
@@ -61,7 +61,7 @@ def _verdict(report: Report) -> str:
     return f'<span class="pill bad">{count} problem{"s" if count > 1 else ""}</span>'
 
 
-def _split_card(split: Split) -> str:
+def _split_card(split: SplitSummary) -> str:
     every = split.labelled + split.ignored
     sizes = ", ".join(f"{h}x{w} ({n:,})" for (h, w), n in split.sizes.most_common(SIZES))
     rows = {
@@ -102,8 +102,8 @@ def _problem_card(problem: Problem, report: Report) -> str:
     ]
     found = report.scans.get(problem.split)
     if problem.pairs and found is not None:
-        shown = list(zip(problem.pairs, problem.files, details))[:OFFENDERS]
-        figures = "".join(_offender(found, position, file, text, report) for position, file, text in shown)
+        shown = list(zip(problem.pairs, problem.files, details))[:PICTURES]
+        figures = "".join(_pair_figure(found, position, file, text, report) for position, file, text in shown)
         parts.append(f'<div class="grid">{figures}</div>')
     if problem.files:
         lines = "".join(f"<li>{escape(f)}{escape(f': {d}' if d else '')}</li>" for f, d in zip(problem.files, details))
@@ -113,17 +113,17 @@ def _problem_card(problem: Problem, report: Report) -> str:
 
 
 def _with_code(text: str) -> str:
-    """`this` as code."""
+    """HTML with `words in backquotes` as code."""
     pieces = escape(text).split("`")
     return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
 
 
-def _offender(found: Scan, position: int, file: str, text: str, report: Report) -> str:
-    """Image and mask side by side, as far as they can be read."""
+def _pair_figure(found: Scan, position: int, file: str, text: str, report: Report) -> str:
+    """Image and mask side by side, where they can be read."""
     pair = found.pairs[position]
-    own = innermost(found.dataset, found.places[position])[0]
+    own = innermost(found.dataset, found.indices[position])[0]
     image = _picture(lambda: read_image(pair.path, own.channels, own.bits, own.exif))
-    mask = _picture(lambda: _mask_picture(pair, found.tables[position], report, own.exif))
+    mask = _picture(lambda: _mask_picture(pair, found.label_tables[position], report, own.exif))
     caption = f"<b>{escape(Path(file).name)}</b><br>{escape(text)}"
     return f'<figure class="pair"><span class="picture">{image}{mask}</span><figcaption>{caption}</figcaption></figure>'
 
@@ -152,17 +152,17 @@ def _picture(make) -> str:
 
 def _class_table(report: Report, weights: Mapping[str, np.ndarray]) -> str:
     splits = list(report.splits.values())
-    parts = {split.name: shares(split) for split in splits}
-    largest = max((float(share.max()) for share in parts.values()), default=1) or 1
+    fractions = {split.name: class_fractions(split) for split in splits}
+    largest = max((float(values.max()) for values in fractions.values()), default=1) or 1
     names = "".join(f"<th>{escape(s.name)} %</th><th>images</th>" for s in splits)
     head = f"<tr><th>id</th><th>class</th><th></th>{names}{''.join(f'<th>{w}</th>' for w in weights)}</tr>"
-    rows = [_class_row(i, report, splits, parts, largest, weights) for i in range(len(report.classes))]
+    rows = [_class_row(i, report, splits, fractions, largest, weights) for i in range(len(report.classes))]
     colours = [
         f'<span><span class="chip" style="background:var(--bar{"2" if i else ""})"></span>{escape(s.name)}</span>'
         for i, s in enumerate(splits)
     ]
     note = (
-        "Shares of the pixels that are not ignored; bars grow with the square root, so that rare classes can be seen."
+        "Percentages of the pixels that are not ignored. The bars show square roots, so that rare classes are visible."
     )
     legend = f'<div class="legend">{"".join(colours)}<span class="soft">{note}</span></div>'
     return f'<div class="card wide">{legend}<table>{head}{"".join(rows)}</table></div>'
@@ -171,18 +171,18 @@ def _class_table(report: Report, weights: Mapping[str, np.ndarray]) -> str:
 def _class_row(
     i: int,
     report: Report,
-    splits: Sequence[Split],
-    parts: Mapping[str, np.ndarray],
+    splits: Sequence[SplitSummary],
+    fractions: Mapping[str, np.ndarray],
     largest: float,
     weights: Mapping[str, np.ndarray],
 ) -> str:
     bars, cells = "", ""
     for position, split in enumerate(splits):
-        share, images = float(parts[split.name][i]), int(split.images_with[i])
-        width = 100 * (share / largest) ** 0.5
+        fraction, images = float(fractions[split.name][i]), int(split.images_with[i])
+        width = 100 * (fraction / largest) ** 0.5
         style = f'" style="width:{width:.1f}%' if images else " zero"
         bars += f'<div class="bar{" second" if position else ""}{style}"></div>'
-        cells += f"<td>{share_text(share) if images else 'never'}</td><td>{images:,}</td>"
+        cells += f"<td>{percent_text(fraction) if images else 'never'}</td><td>{images:,}</td>"
     cells += "".join(f"<td>{values[i]:.3g}</td>" if values[i] else "<td>-</td>" for values in weights.values())
     absent = ' class="absent"' if not all(split.images_with[i] for split in splits) else ""
     return f'<tr{absent}><td>{i}</td><td>{_chip(report, i)}</td><td class="bars">{bars}</td>{cells}</tr>'
@@ -198,19 +198,19 @@ def _example_section(name: str, found: Scan, report: Report) -> Iterable[str]:
     if figures:
         yield f"<h2>Examples of {escape(name)}</h2>"
         yield f'<div class="legend">{"".join(_chip(report, i) for i in range(len(report.classes)))}'
-        yield '<span class="soft">Point at a picture to see the image alone.</span></div>'
+        yield '<span class="soft">Point at a picture to see the image without the labels.</span></div>'
         yield f'<div class="grid">{figures}</div>'
 
 
 def _examples(found: Scan, report: Report) -> Iterable[str]:
-    """Pairs without fault, evenly from the whole split."""
+    """Pairs without problems, spread evenly over the split."""
     sound = [
         i
         for i, pair in enumerate(found.pairs)
         if not pair.image.error and pair.mask.kind == "ids" and pair.image.size == pair.mask.size
     ]
     for position in np.linspace(0, len(sound) - 1, min(EXAMPLES, len(sound))).astype(int):
-        sample = found.dataset.load(found.places[sound[position]])
+        sample = found.dataset.load(found.indices[sound[position]])
         image, label = _small(as_bytes(sample["image"]), sample["label"])
         known = np.where(label < len(report.classes), label, IGNORE_INDEX)
         pictures = _image(image) + _image(overlay(image, known, report.palette))

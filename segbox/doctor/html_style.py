@@ -1,4 +1,4 @@
-"""How the page of a data set's check looks: light and dark, narrow and wide."""
+"""The style sheet of the HTML report: for light and dark mode, narrow and wide windows."""
 
 STYLE = """
 :root { --ground: #f6f7f9; --card: #fff; --text: #1d2330; --soft: #667085; --line: #e3e6ec; --bar: #4f7cff;

@@ -1,4 +1,4 @@
-"""What is wrong with the ids in masks, as the classes of the data set see them."""
+"""Problems of the ids in masks: unknown, missing, or all ignored."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,15 +7,15 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.doctor.file_problems import is_jpeg
-from segbox.doctor.problem import SHOWN, Problem, counted, gather
+from segbox.doctor.problem import SHOWN, Problem, counted, problem_of_pairs
 from segbox.doctor.scan import Pair, Scan
 from segbox.doctor.summary import class_counts
 
 
 def label_problems(name: str, scan: Scan, classes: Sequence[str]) -> list[Problem]:
-    """Of one split."""
+    """All problems of this kind in one split."""
     if any(is_jpeg(pair.label_path) for pair in scan.pairs):
-        return []  # every id is blurred: nothing true can be said
+        return []  # JPEG changes the ids, so nothing reliable can be said
     is_binary = _is_black_and_white(scan)
     found = list(_unknown_ids(name, scan, classes))
     if is_binary:
@@ -32,7 +32,7 @@ def _unknown_ids(name: str, scan: Scan, classes: Sequence[str]) -> Iterable[Prob
             return {}
         return {i: n for i, n in pair.mask.ids.items() if len(classes) <= table[i] < IGNORE_INDEX}
 
-    for pair, table in zip(scan.pairs, scan.tables):
+    for pair, table in zip(scan.pairs, scan.label_tables):
         bad = unknown(pair, table)
         total.update(bad)
         masks.update(bad.keys())
@@ -41,14 +41,14 @@ def _unknown_ids(name: str, scan: Scan, classes: Sequence[str]) -> Iterable[Prob
     )
     more = f", ... ({len(total)} ids in all)" if len(total) > SHOWN else ""
     known = f"0 to {len(classes) - 1}" if len(classes) > 1 else "0"
-    yield from gather(
+    yield from problem_of_pairs(
         scan,
         lambda pair, table: ", ".join(f"{i} ({n:,} pixels)" for i, n in unknown(pair, table).items()),
         lambda pair: pair.label_path,
         Problem(
             "unknown id",
             name,
-            f"{{files}} with ids that are no class: {shown}{more}. Known are {known}, and {IGNORE_INDEX} for ignored",
+            f"{{files}} with ids that are no class: {shown}{more}. Valid are {known}, and {IGNORE_INDEX} for ignored",
             _advice_on_ids(scan, sorted(total), len(classes)),
         ),
         "mask",
@@ -60,12 +60,12 @@ def _advice_on_ids(scan: Scan, unknown: list[int], num_classes: int) -> str:
     if unknown == [num_classes] and 0 not in present:
         pairs = ", ".join(f"{i}: {i - 1}" for i in range(1, min(num_classes, 3) + 1))
         more = ", ..." if num_classes > 3 else ""
-        return f"The ids begin with 1: label_map={{{pairs}{more}}} makes them begin with 0."
+        return f"The ids start at 1: label_map={{{pairs}{more}}} makes them start at 0."
     first = unknown[0] if unknown else 0
     if unknown == [num_classes]:
         return (
-            f"There is one id more than classes. If {first} means unlabelled: label_map={{{first}: {IGNORE_INDEX}}}."
-            f" If 0 does: label_map={{0: {IGNORE_INDEX}, 1: 0, 2: 1, ...}}. Else a name is missing."
+            f"There is one more id than classes. If {first} means unlabelled: label_map={{{first}: {IGNORE_INDEX}}}."
+            f" If 0 means unlabelled: label_map={{0: {IGNORE_INDEX}, 1: 0, 2: 1, ...}}. Otherwise a name is missing."
         )
     return f"Add the missing classes, or map the ids: label_map={{{first}: {IGNORE_INDEX}}} ignores id {first}."
 
@@ -76,7 +76,7 @@ def ids_in(scan: Scan) -> set[int]:
 
 
 def _is_black_and_white(scan: Scan) -> bool:
-    is_ignored = all(table[0] != IGNORE_INDEX and table[IGNORE_INDEX] == IGNORE_INDEX for table in scan.tables)
+    is_ignored = all(table[0] != IGNORE_INDEX and table[IGNORE_INDEX] == IGNORE_INDEX for table in scan.label_tables)
     return is_ignored and ids_in(scan) == {0, IGNORE_INDEX}
 
 
@@ -86,9 +86,9 @@ def _black_and_white(name: str, scan: Scan, classes: Sequence[str]) -> Problem:
     return Problem(
         "only 0 and 255",
         name,
-        f"the masks hold only 0 and 255. 255 means ignored, so {second} would never be seen: a model that says"
+        f"the masks hold only 0 and 255. 255 means ignored, so {second} would never be learned: a model that predicts"
         f" {classes[0]!r} everywhere would score 100 %",
-        "label_map={255: 1} in the data set makes 255 class 1 ({255: 255} says that ignoring is meant).",
+        "label_map={255: 1} in the data set makes 255 class 1; {255: 255} confirms that it means ignored.",
         [scan.pairs[i].label_path for i in has],
         [f"{scan.pairs[i].mask.ids[IGNORE_INDEX]:,} pixels are 255" for i in has],
         has,
@@ -100,7 +100,7 @@ def _all_ignored(name: str, scan: Scan) -> Iterable[Problem]:
         counts = class_counts(pair.mask, table)
         return "every pixel is ignored" if counts.any() and not counts[:IGNORE_INDEX].any() else ""
 
-    yield from gather(
+    yield from problem_of_pairs(
         scan,
         describe,
         lambda pair: pair.label_path,
@@ -117,14 +117,14 @@ def _all_ignored(name: str, scan: Scan) -> Iterable[Problem]:
 def _absent(name: str, scan: Scan, classes: Sequence[str], is_binary: bool) -> Iterable[Problem]:
     if not any(pair.mask.kind == "ids" for pair in scan.pairs):
         return
-    present = sum(class_counts(pair.mask, table) for pair, table in zip(scan.pairs, scan.tables))[: len(classes)] > 0
-    absent = [i for i, there in enumerate(present) if not there and not (is_binary and i == 1)]
+    counts = sum(class_counts(pair.mask, table) for pair, table in zip(scan.pairs, scan.label_tables))
+    absent = [i for i, count in enumerate(counts[: len(classes)]) if not count and not (is_binary and i == 1)]
     if absent:
         shown = ", ".join(f"{i} {classes[i]}" for i in absent[:12]) + (", ..." if len(absent) > 12 else "")
-        never = "be learned" if name != "val" else "be scored: the means leave them out"
+        consequence = "be learned" if name != "val" else "be scored, and the mean scores leave them out"
         yield Problem(
             "absent class",
             name,
-            f"{len(absent)} of {len(classes)} classes never occur: {shown}. They cannot {never}",
-            "Check the order of `classes` against the ids in the masks, and how the splits were drawn.",
+            f"{len(absent)} of {len(classes)} classes never occur: {shown}. They cannot {consequence}",
+            "Compare the order of `classes` with the ids in the masks, and check how the splits were made.",
         )

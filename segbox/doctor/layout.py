@@ -1,4 +1,4 @@
-"""Recognise how a folder of images and masks is laid out."""
+"""Recognise the layout of a folder of images and masks."""
 
 import os
 import re
@@ -20,22 +20,22 @@ SPLITS = {"train": ("train", "training", "trn"), "val": ("val", "valid", "valida
 LIST_FOLDERS = (".", "splits", "ImageSets/Segmentation", "ImageSets", "lists")
 CLASS_FILES = ("classes.txt", "class_names.txt", "names.txt", "labels.txt", "codes.txt", "_classes.txt")
 LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp")
-HEAD = re.compile(r"^[A-Za-z]+[_.\-]?(?=\d)|^[A-Za-z]+[_.\-]")
-TAIL = re.compile(r"[_.\-][A-Za-z][A-Za-z0-9]*$")
+PREFIX = re.compile(r"^[A-Za-z]+[_.\-]?(?=\d)|^[A-Za-z]+[_.\-]")
+SUFFIX = re.compile(r"[_.\-][A-Za-z][A-Za-z0-9]*$")
 EXPECTED = """\
 Expected one of
   images/ and masks/ (or labels/, annotations/, gt/), with or without train/ and val/ inside
   train/images/ and train/masks/, val/images/ and val/masks/
   JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/{train,val}.txt
   one folder with NAME.jpg and NAME_mask.png
-with masks of one byte per pixel: the id of the class, 255 where there is none"""
+with masks of one byte per pixel: the id of the class, or 255 for ignored pixels"""
 
 Arguments = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """`splits` holds FolderDataset's arguments for "train" and "val", or for "all" where there are no splits."""
+    """`splits` holds FolderDataset's arguments for "train" and "val", or for "all" if the folder is not split."""
 
     description: str
     root: Path
@@ -46,24 +46,26 @@ class Layout:
         return "val" in self.splits
 
 
-def recognise(folder: str | Path) -> Layout:
+def recognise_layout(folder: str | Path) -> Layout:
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise DataError(f"there is no folder {root.absolute()}")
     if (root / "leftImg8bit").is_dir() and (root / "gtFine").is_dir():
-        raise DataError(f"{root}: is Cityscapes; configs/_base_/datasets/cityscapes.py is made for it (data_root)")
-    for look in (_two_folders, _folders_in_splits, _siblings, _one_folder):
-        layout = look(root)
+        raise DataError(
+            f"{root}: is Cityscapes; use configs/_base_/datasets/cityscapes.py with this folder as data_root"
+        )
+    for find_layout in (_two_folders, _folders_in_splits, _sibling_folders, _one_folder):
+        layout = find_layout(root)
         if layout is not None:
             return layout
     inside = _subfolders(root)
-    if len(inside) == 1:  # as archives unpack
-        return recognise(root / inside[0])
+    if len(inside) == 1:  # an unpacked archive
+        return recognise_layout(root / inside[0])
     raise DataError(f"{root.absolute()}: no images and masks recognised. {EXPECTED}")
 
 
 def find_class_names(root: Path) -> tuple[str, ...] | None:
-    """From a file of names, one per line in order of id, numbered or not."""
+    """Class names from a file with one per line in order of id, with or without numbers."""
     for name in CLASS_FILES:
         if (root / name).is_file():
             lines = read_lines(root / name)
@@ -71,20 +73,20 @@ def find_class_names(root: Path) -> tuple[str, ...] | None:
     return None
 
 
-# --- the four kinds --------------------------------------------------------------------------------------------------
+# --- the four layouts ------------------------------------------------------------------------------------------------
 
 
 def _two_folders(root: Path) -> Layout | None:
-    """images/ and masks/, perhaps with train/ and val/ inside, or lists of names."""
+    """images/ and masks/, possibly with train/ and val/ inside, or with lists of names."""
     images, labels = _find(root, IMAGE_FOLDERS), _find(root, LABEL_FOLDERS)
     if images is None or labels is None:
         return None
-    places = {"root": str(root), "images": images, "annotations": labels}
-    shared = set(_subfolders(root / images)) & set(_subfolders(root / labels))
-    folders = _split_names(shared)
+    shared = {"root": str(root), "images": images, "annotations": labels}
+    common = set(_subfolders(root / images)) & set(_subfolders(root / labels))
+    folders = _split_names(common)
     if folders:
         splits = {
-            split: {**places, **_suffixes(root / images / name, root / labels / name), "split": name}
+            split: {**shared, **_suffixes(root / images / name, root / labels / name), "split": name}
             for split, name in folders.items()
         }
         inside = ", ".join(f"{name}/" for name in folders.values())
@@ -92,9 +94,9 @@ def _two_folders(root: Path) -> Layout | None:
     suffixes = _suffixes(root / images, root / labels)
     lists = _find_lists(root, root / images, suffixes)
     if lists:
-        splits = {split: {**places, **suffixes, "split_file": path} for split, path in lists.items()}
+        splits = {split: {**shared, **suffixes, "split_file": path} for split, path in lists.items()}
         return Layout(f"{images}/ and {labels}/ with lists {', '.join(lists.values())}", root, splits)
-    return Layout(f"{images}/ and {labels}/, not split", root, {"all": {**places, **suffixes}})
+    return Layout(f"{images}/ and {labels}/, not split", root, {"all": {**shared, **suffixes}})
 
 
 def _folders_in_splits(root: Path) -> Layout | None:
@@ -103,24 +105,24 @@ def _folders_in_splits(root: Path) -> Layout | None:
     for split, name in _split_names(_subfolders(root)).items():
         images, labels = _find(root / name, IMAGE_FOLDERS), _find(root / name, LABEL_FOLDERS)
         if images is not None and labels is not None:
-            places = {"root": str(root), "images": f"{name}/{images}", "annotations": f"{name}/{labels}"}
-            splits[split] = {**places, **_suffixes(root / name / images, root / name / labels)}
+            arguments = {"root": str(root), "images": f"{name}/{images}", "annotations": f"{name}/{labels}"}
+            splits[split] = {**arguments, **_suffixes(root / name / images, root / name / labels)}
     if "train" not in splits:
         return None
     shown = ", ".join(f"{arguments['images']}/ and {arguments['annotations']}/" for arguments in splits.values())
     return Layout(shown, root, _as_all(splits))
 
 
-def _siblings(root: Path) -> Layout | None:
-    """train/ and trainannot/, as SegNet's CamVid, or train/ and train_labels/."""
+def _sibling_folders(root: Path) -> Layout | None:
+    """train/ and trainannot/, as in SegNet's CamVid, or train/ and train_labels/."""
     splits = {}
     folders = {name.lower(): name for name in _subfolders(root)}
     for split, name in _split_names(_subfolders(root)).items():
         endings = [join + ending for ending in LABEL_FOLDERS for join in ("", "_", "-")]
         partner = next((folders[name.lower() + e] for e in endings if name.lower() + e in folders), None)
         if partner is not None:
-            places = {"root": str(root), "images": name, "annotations": partner}
-            splits[split] = {**places, **_suffixes(root / name, root / partner)}
+            arguments = {"root": str(root), "images": name, "annotations": partner}
+            splits[split] = {**arguments, **_suffixes(root / name, root / partner)}
     if "train" not in splits:
         return None
     shown = ", ".join(f"{arguments['images']}/ and {arguments['annotations']}/" for arguments in splits.values())
@@ -128,7 +130,7 @@ def _siblings(root: Path) -> Layout | None:
 
 
 def _one_folder(root: Path) -> Layout | None:
-    """NAME.jpg and NAME_mask.png side by side, perhaps in train/ and val/."""
+    """NAME.jpg and NAME_mask.png side by side, possibly in train/ and val/."""
     folders = _split_names(_subfolders(root))
     splits = {}
     for split, name in (folders or {"all": "."}).items():
@@ -141,11 +143,11 @@ def _one_folder(root: Path) -> Layout | None:
     return Layout(f"images and masks (*{label_suffix}) side by side", root, _as_all(splits))
 
 
-# --- small parts -----------------------------------------------------------------------------------------------------
+# --- helpers ---------------------------------------------------------------------------------------------------------
 
 
 def _as_all(splits: dict[str, Arguments]) -> dict[str, Arguments]:
-    """Without a part to validate on, there is no split."""
+    """The splits, or "all" if there is no validation split."""
     return splits if "val" in splits else {"all": next(iter(splits.values()))}
 
 
@@ -154,20 +156,20 @@ def _subfolders(folder: Path) -> list[str]:
 
 
 def _find(root: Path, names: Sequence[str]) -> str | None:
-    """The subfolder that has one of the names, whatever its case."""
+    """The subfolder with one of these names, in upper or lower case."""
     folders = {name.lower(): name for name in _subfolders(root)}
     return next((folders[name] for name in names if name in folders), None)
 
 
 def _split_names(folders: Iterable[str]) -> dict[str, str]:
-    """ "train" and "val" -> the folders that mean them."""
+    """Map "train" and "val" to the names of their folders."""
     known = {name.lower(): name for name in folders}
     found = {split: next((known[n] for n in names if n in known), None) for split, names in SPLITS.items()}
     return {split: name for split, name in found.items() if name is not None} if found["train"] else {}
 
 
 def _find_lists(root: Path, images: Path, suffixes: Mapping[str, Any]) -> dict[str, str]:
-    """Lists whose lines are names of images; others are of no use here."""
+    """Files that list names of images for train and val."""
     names = set(list_files(images, _image_suffixes(suffixes), suffixes.get("image_prefix", "")))
     for folder in LIST_FOLDERS:
         paths = {p.stem.lower(): p for p in (root / folder).glob("*.txt")}
@@ -178,7 +180,7 @@ def _find_lists(root: Path, images: Path, suffixes: Mapping[str, Any]) -> dict[s
 
 
 def _lists_names(path: Path, names: set[str]) -> bool:
-    """Most lines mean an image; the others will be told as missing."""
+    """Whether most lines name an image. The other lines are reported as missing later."""
     lines = read_lines(path)
     return 2 * sum(known_name(line, names) in names for line in lines) > len(lines)
 
@@ -188,7 +190,7 @@ def _image_suffixes(suffixes: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _suffixes(images: Path, labels: Path) -> Arguments:
-    """How the names of images and masks end, so that what is before the ending agrees."""
+    """The prefixes and suffixes without which the names of images and masks are equal."""
     image_files, label_files = _files(images, IMAGE_SUFFIXES), _files(labels, LABEL_SUFFIXES)
     for folder, files in ((images, image_files), (labels, label_files)):
         if not files:
@@ -197,21 +199,21 @@ def _suffixes(images: Path, labels: Path) -> Arguments:
     image_stems = [file[: -len(_extension(file))] for file in image_files]
     label_stems = [file[: -len(extension)] for file in label_files if _extension(file) == extension]
     choices = [
-        (len(_cut(image_stems, *image_ends) & _cut(label_stems, *label_ends)), image_ends, label_ends)
-        for image_ends in _ends(image_stems)
-        for label_ends in _ends(label_stems)
+        (len(_without(image_stems, *of_images) & _without(label_stems, *of_labels)), of_images, of_labels)
+        for of_images in _affixes(image_stems)
+        for of_labels in _affixes(label_stems)
     ]
-    count, (image_head, image_tail), (label_head, label_tail) = max(choices, key=lambda choice: choice[0])
+    count, (image_prefix, image_suffix), (label_prefix, label_suffix) = max(choices, key=lambda choice: choice[0])
     if not count:
         raise DataError(
-            f"the names of images and masks do not agree: {first_few(image_files)} in {images.absolute()},"
+            f"the names of images and masks do not match: {first_few(image_files)} in {images.absolute()},"
             f" and {first_few(label_files)} in {labels.absolute()}"
         )
-    found: Arguments = {"label_suffix": label_tail + extension}
-    if image_tail:
-        found["image_suffix"] = image_tail + Counter(_extension(file) for file in image_files).most_common(1)[0][0]
-    heads = {"image_prefix": image_head, "label_prefix": label_head}
-    return found | {key: head for key, head in heads.items() if head}
+    found: Arguments = {"label_suffix": label_suffix + extension}
+    if image_suffix:
+        found["image_suffix"] = image_suffix + Counter(_extension(file) for file in image_files).most_common(1)[0][0]
+    prefixes = {"image_prefix": image_prefix, "label_prefix": label_prefix}
+    return found | {key: prefix for key, prefix in prefixes.items() if prefix}
 
 
 def _suffixes_side_by_side(folder: Path) -> Arguments | None:
@@ -236,22 +238,22 @@ def _extension(file: str) -> str:
     return os.path.splitext(file)[1]
 
 
-def _ends(stems: Sequence[str]) -> list[tuple[str, str]]:
-    """What may stand before and behind the names: nothing, the commonest of the kind mask_, and of the kind _mask."""
+def _affixes(stems: Sequence[str]) -> list[tuple[str, str]]:
+    """Possible (prefix, suffix) of the names: none, and the most frequent ones like mask_ and like _mask."""
     names = [os.path.basename(stem) for stem in stems]
-    heads, tails = ([match[0] for match in map(kind.search, names) if match] for kind in (HEAD, TAIL))
+    prefixes, suffixes = ([match[0] for match in map(kind.search, names) if match] for kind in (PREFIX, SUFFIX))
     return [
-        (head, tail)
-        for head in ("", *(word for word, _ in Counter(heads).most_common(1)))
-        for tail in ("", *(word for word, _ in Counter(tails).most_common(1)))
+        (prefix, suffix)
+        for prefix in ("", *(word for word, _ in Counter(prefixes).most_common(1)))
+        for suffix in ("", *(word for word, _ in Counter(suffixes).most_common(1)))
     ]
 
 
-def _cut(stems: Sequence[str], head: str, tail: str) -> set[str]:
-    """The names between head and tail, of those that have both."""
-    cut = set()
+def _without(stems: Sequence[str], prefix: str, suffix: str) -> set[str]:
+    """The names that have this prefix and suffix, without them."""
+    names = set()
     for stem in stems:
         folder, name = os.path.split(stem)
-        if name.startswith(head) and name.endswith(tail) and len(name) > len(head) + len(tail):
-            cut.add(f"{folder}/{name[len(head) : len(name) - len(tail)]}")
-    return cut
+        if name.startswith(prefix) and name.endswith(suffix) and len(name) > len(prefix) + len(suffix):
+            names.add(f"{folder}/{name[len(prefix) : len(name) - len(suffix)]}")
+    return names

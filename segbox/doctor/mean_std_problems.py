@@ -1,28 +1,29 @@
-"""What is wrong with a model's mean and std, as far as the images tell."""
+"""Compare a model's mean and std with those measured from the images."""
 
 from collections.abc import Iterable
 
 from segbox.data.value_range import Numbers, are_far
 from segbox.doctor.problem import Problem
-from segbox.doctor.summary import Split, rounded
+from segbox.doctor.summary import SplitSummary, rounded
 
 
-def unit_problems(split: Split, mean: Numbers | None, std: Numbers | None) -> Iterable[Problem]:
-    """Of images that are deeper than bytes; None means that the config does not say it."""
+def mean_std_problems(split: SplitSummary, mean: Numbers | None, std: Numbers | None) -> Iterable[Problem]:
+    """A problem if they do not fit images of more than 8 bits; None means that the config does not set them."""
     if split.read_bits == 8:
         return
     if mean is None or std is None:
-        what = "are not given, so they are those of RGB bytes"
+        defect = "are not set, so they are those of RGB bytes"
     elif not _fit(mean, len(split.mean)) or not _fit(std, len(split.std)):
-        what = f"are not {len(split.mean)} numbers, one per channel"
+        defect = f"are not {len(split.mean)} numbers, one per channel"
     elif are_far(mean, std, split.mean, split.std):
-        what = f"({mean} and {std}) are far from those of the images"
+        defect = f"({mean} and {std}) are far from those of the images"
     else:
         return
     yield Problem(
         "other units",
         split.name,
-        f"model.mean and model.std {what}; the images have {split.read_bits} bits, and values up to {split.largest:g}",
+        f"model.mean and model.std {defect}; the images have {split.read_bits} bits, with values up to"
+        f" {split.largest:g}",
         f"Measured: mean={rounded(split.mean)}, std={rounded(split.std)}.",
     )
 

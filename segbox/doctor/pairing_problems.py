@@ -1,4 +1,4 @@
-"""Images without partner, and images that are there more than once."""
+"""Images without mask, masks without image, and duplicate images."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,19 +9,19 @@ from segbox.doctor.scan import Scan
 
 def missing_partners(name: str, no_image: Sequence[str], no_mask: Sequence[str]) -> list[Problem]:
     problems = []
-    for kind, names, what, advice in (
-        ("missing mask", no_mask, "no mask", "Label them, or take them out; allow_missing=True leaves them out."),
-        ("missing image", no_image, "no image", "Check the names; allow_missing=True leaves them out."),
+    for kind, names, lack, advice in (
+        ("missing mask", no_mask, "no mask", "Label them, or remove them; allow_missing=True skips them."),
+        ("missing image", no_image, "no image", "Check the names; allow_missing=True skips them."),
     ):
         if names:
             subject = counted(len(names), "image" if kind == "missing mask" else "mask or listed name")
             have = "have" if len(names) > 1 else "has"
-            problems.append(Problem(kind, name, f"{subject} {have} {what}", advice, list(names)))
+            problems.append(Problem(kind, name, f"{subject} {have} {lack}", advice, list(names)))
     return problems
 
 
 def duplicates_between(scans: dict[str, Scan]) -> list[Problem]:
-    """Images of one split that are in another too: scores on them are too good."""
+    """Images of one split that are also in another one, which makes scores too good."""
     shared = defaultdict(list)
     for group in _same_images(list(scans.items())).values():
         names = list(dict.fromkeys(name for name, _ in group))
@@ -38,7 +38,7 @@ def duplicates_between(scans: dict[str, Scan]) -> list[Problem]:
                 other,
                 f"{counted(len(pairs), 'image')} of {other!r} {verb} in {one!r} too, pixel by pixel:"
                 " scores would be too good",
-                "Take them out of one of the splits.",
+                "Remove them from one of the splits.",
                 files,
                 [f"the same as {scans[one].pairs[first].path}" for first, _ in pairs],
                 [position for _, position in pairs],
@@ -50,7 +50,7 @@ def duplicates_between(scans: dict[str, Scan]) -> list[Problem]:
 def duplicates_within(name: str, scan: Scan) -> Iterable[Problem]:
     same = [group for group in _same_images([(name, scan)]).values() if len(group) > 1]
     groups = [list({scan.pairs[i].path: i for _, i in reversed(group)}.values())[::-1] for group in same]
-    groups = [group for group in groups if len(group) > 1]  # one file in two data sets is meant
+    groups = [group for group in groups if len(group) > 1]  # one file listed by two data sets is intended
     if not groups:
         return
     differ = [g for g in groups if len({scan.pairs[i].mask.content for i in g}) > 1]
@@ -60,7 +60,7 @@ def duplicates_within(name: str, scan: Scan) -> Iterable[Problem]:
         "duplicate",
         name,
         f"{count} more than once, under different names{more}",
-        "Keep one of each; where the masks differ, the right one.",
+        "Keep one of each; where the masks differ, the one with the correct mask.",
         [scan.pairs[group[0]].path for group in groups],
         ["the same as " + ", ".join(scan.pairs[i].path for i in group[1:]) for group in groups],
         [group[0] for group in groups],

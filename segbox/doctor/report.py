@@ -1,4 +1,4 @@
-"""The report of a check: its splits, their numbers, their problems; as JSON for programs."""
+"""The report of a check: statistics and problems of each split; also as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,17 +9,17 @@ import numpy as np
 from segbox.data.datasets.dataset import Colour
 from segbox.doctor.problem import Problem
 from segbox.doctor.scan import Scan
-from segbox.doctor.summary import Split
+from segbox.doctor.summary import SplitSummary
 
 
 @dataclass
 class Report:
-    """What a check found. `scans` keeps what was read, for pictures."""
+    """The results of a check. `scans` keeps what was read, for the pictures of the HTML report."""
 
     title: str
     classes: tuple[str, ...] = ()
     palette: list[Colour] = field(default_factory=list)
-    splits: dict[str, Split] = field(default_factory=dict)
+    splits: dict[str, SplitSummary] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     scans: dict[str, Scan] = field(default_factory=dict)
 
@@ -33,7 +33,7 @@ class Report:
 
 
 def as_json(report: Report, weights: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Everything but the pictures, in plain values."""
+    """The report as plain values, without pictures."""
     return {
         "title": report.title,
         "classes": list(report.classes),
@@ -44,8 +44,8 @@ def as_json(report: Report, weights: Mapping[str, Sequence[float]]) -> dict[str,
     }
 
 
-def _split_as_json(split: Split, classes: Sequence[str]) -> dict[str, Any]:
-    share = shares(split)
+def _split_as_json(split: SplitSummary, classes: Sequence[str]) -> dict[str, Any]:
+    fractions = class_fractions(split)
     return {
         "images": split.images,
         "files": split.files,
@@ -57,15 +57,15 @@ def _split_as_json(split: Split, classes: Sequence[str]) -> dict[str, Any]:
         "std": np.round(split.std, 4).tolist(),
         "ignored_pixels": split.ignored,
         "classes": [
-            {"id": i, "name": name, "pixels": int(split.pixels[i]), "share": float(share[i])}
+            {"id": i, "name": name, "pixels": int(split.pixels[i]), "share": float(fractions[i])}
             | {"images": int(split.images_with[i])}
             for i, name in enumerate(classes)
         ],
     }
 
 
-def shares(split: Split) -> np.ndarray:
-    """Of each class in the labelled pixels."""
+def class_fractions(split: SplitSummary) -> np.ndarray:
+    """Per class: its fraction of the labelled pixels."""
     return split.pixels / max(split.labelled, 1)
 
 

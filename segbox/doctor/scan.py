@@ -1,4 +1,4 @@
-"""Everything worth knowing about one image and its mask, read once; an error is a finding like any other."""
+"""Read every image and mask of a data set once, and keep what the checks need. Errors are kept, not raised."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,10 +23,10 @@ Colour = tuple[int, ...]
 
 
 @dataclass(slots=True)
-class Picture:
-    """An image as training would see it.
+class ImageInfo:
+    """What the checks need of an image, read as in training.
 
-    `kind` is sound, other (than the channels or bits that the data set reads), or unreadable.
+    `kind` is "sound", "other" (it has other channels or bits than the data set reads), or "unreadable".
     """
 
     kind: str = "sound"
@@ -35,60 +35,60 @@ class Picture:
     header: Header | None = None
     content: bytes = b""  # a hash of the pixels
     mean: np.ndarray = field(default_factory=lambda: np.zeros(0))  # per channel
-    square: np.ndarray = field(default_factory=lambda: np.zeros(0))  # mean of the squares
+    square: np.ndarray = field(default_factory=lambda: np.zeros(0))  # per channel: mean of the squares
     largest: float = 0.0
     bits: int = 8  # per channel, as it was read
 
 
 @dataclass(slots=True)
-class Mask:
-    """`kind` is ids, colours (an RGB file), deep (more than 8 bits) or unreadable."""
+class MaskInfo:
+    """What the checks need of a mask. `kind` is "ids", "colours" (RGB), "deep" (over 8 bits) or "unreadable"."""
 
     kind: str = "ids"
     error: str = ""
     size: Size = (0, 0)
-    ids: dict[int, int] = field(default_factory=dict)  # as they are in the file -> pixels
-    colours: dict[Colour, int] = field(default_factory=dict)  # RGB -> pixels
+    ids: dict[int, int] = field(default_factory=dict)  # id in the file -> number of pixels
+    colours: dict[Colour, int] = field(default_factory=dict)  # RGB -> number of pixels
     content: bytes = b""
-    orientation: int = UPRIGHT  # of its own EXIF tag
+    orientation: int = UPRIGHT  # of the mask's own EXIF tag
 
 
 @dataclass(slots=True)
 class Pair:
     path: str
     label_path: str
-    image: Picture
-    mask: Mask
-    exif: bool = True  # read as the EXIF tags say; False: as the pixels are stored
+    image: ImageInfo
+    mask: MaskInfo
+    exif: bool = True  # EXIF orientation is applied; False: pixels are read as stored
 
 
 @dataclass(slots=True)
 class Scan:
-    """A split as it was found: each pair of files once, and how often the data set shows it."""
+    """What was read of a split. Each pair of files is listed once, even if the data set repeats it."""
 
     dataset: SegDataset
     pairs: list[Pair]
-    times: list[int]
-    tables: list[np.ndarray]  # of each pair: id in the file -> class
-    places: list[int]  # of each pair: an index in the data set
+    repeats: list[int]  # per pair: how often the data set contains it
+    label_tables: list[np.ndarray]  # per pair: id in the file -> class
+    indices: list[int]  # per pair: one index in the data set
 
 
 def scan(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None) -> Scan:
     """Read every image and every mask of a data set once."""
-    places: dict[tuple[int, int], int] = {}
-    times: dict[tuple[int, int], int] = {}
-    tables = []
+    first_index: dict[tuple[int, int], int] = {}
+    repeats: dict[tuple[int, int], int] = {}
+    label_tables = []
     for index in range(len(dataset)):
         inner, position = innermost(dataset, index)
         key = (id(inner), position)
-        times[key] = times.get(key, 0) + 1
-        if key not in places:
-            places[key] = index
-            tables.append(inner.label_table if isinstance(inner, FolderDataset | PairDataset) else SAME_IDS)
-    indices = list(places.values())
+        repeats[key] = repeats.get(key, 0) + 1
+        if key not in first_index:
+            first_index[key] = index
+            label_tables.append(inner.label_table if isinstance(inner, FolderDataset | PairDataset) else SAME_IDS)
+    indices = list(first_index.values())
     with quiet():
         pairs = list(in_processes(partial(_examine, dataset, indices), len(indices), workers, on_progress))
-    return Scan(dataset, pairs, list(times.values()), tables, indices)
+    return Scan(dataset, pairs, list(repeats.values()), label_tables, indices)
 
 
 def _examine(dataset: SegDataset, indices: list[int], position: int) -> Pair:
@@ -100,33 +100,33 @@ def _examine(dataset: SegDataset, indices: list[int], position: int) -> Pair:
     try:
         sample = inner.load(index)
     except DataError as error:
-        return Pair(f"{index}", "", Picture("unreadable", str(error)), Mask("unreadable", str(error)))
+        return Pair(f"{index}", "", ImageInfo("unreadable", str(error)), MaskInfo("unreadable", str(error)))
     image = sample["image"]
     picture = _measure(image, Header(image.shape[2], 8 * image.dtype.itemsize))
     return Pair(sample["path"], sample.get("label_path", ""), picture, _ids_of(sample["label"]))
 
 
-def examine_image(path: Path, channels: int = 3, bits: int = 8, exif: bool = True) -> Picture:
+def examine_image(path: Path, channels: int = 3, bits: int = 8, exif: bool = True) -> ImageInfo:
     try:
         image = read_image(path, channels, bits, exif)
         return _measure(image, read_header(path))
     except OtherKind as error:
-        return Picture("other", str(error), header=read_header(path))
+        return ImageInfo("other", str(error), header=read_header(path))
     except DataError as error:
-        return Picture("unreadable", str(error))
+        return ImageInfo("unreadable", str(error))
 
 
-def _measure(image: np.ndarray, header: Header | None) -> Picture:
+def _measure(image: np.ndarray, header: Header | None) -> ImageInfo:
     if image.shape[2] <= 4:
         mean, deviation = (values.ravel() for values in cv2.meanStdDev(image))
     else:
         mean, deviation = (of(axis=(0, 1), dtype=np.float64) for of in (image.mean, image.std))
     square = deviation**2 + mean**2
     bits = 8 * image.dtype.itemsize
-    return Picture("sound", "", image.shape[:2], header, _hash(image), mean, square, float(image.max()), bits)
+    return ImageInfo("sound", "", image.shape[:2], header, _hash(image), mean, square, float(image.max()), bits)
 
 
-def examine_mask(path: Path, exif: bool = True) -> Mask:
+def examine_mask(path: Path, exif: bool = True) -> MaskInfo:
     try:
         mask = _ids_of(read_label(path, exif))
         mask.orientation = orientation_of(path.read_bytes())
@@ -134,20 +134,21 @@ def examine_mask(path: Path, exif: bool = True) -> Mask:
     except OtherKind as error:
         label = decode_anything(path.read_bytes())
         if label.ndim == 3 and label.shape[2] > 1:
-            return Mask("colours", str(error), label.shape[:2], colours=_colours(label))
+            return MaskInfo("colours", str(error), label.shape[:2], colours=_colours(label))
         values, counts = np.unique(label, return_counts=True)
-        return Mask("deep", str(error), label.shape[:2], dict(zip(values.tolist(), counts.tolist())))
+        return MaskInfo("deep", str(error), label.shape[:2], dict(zip(values.tolist(), counts.tolist())))
     except DataError as error:
-        return Mask("unreadable", str(error))
+        return MaskInfo("unreadable", str(error))
 
 
-def _ids_of(label: np.ndarray) -> Mask:
+def _ids_of(label: np.ndarray) -> MaskInfo:
     counts = count_ids(label)
-    return Mask("ids", "", label.shape, {int(i): int(counts[i]) for i in np.flatnonzero(counts)}, content=_hash(label))
+    ids = {int(i): int(counts[i]) for i in np.flatnonzero(counts)}
+    return MaskInfo("ids", "", label.shape, ids, content=_hash(label))
 
 
 def _colours(label: np.ndarray) -> dict[Colour, int]:
-    """All colours, as RGB, the commonest first."""
+    """All colours as RGB, the most frequent first."""
     blue, green, red = (label[:, :, i].astype(np.int64) for i in range(3))
     found, counts = np.unique(red << 32 | green << 16 | blue, return_counts=True)
     order = np.argsort(-counts, kind="stable")

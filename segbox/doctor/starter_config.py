@@ -1,4 +1,4 @@
-"""A config to begin with, written for a folder that was looked at."""
+"""Write a first config for a folder that `inspect_folder` has read."""
 
 import os
 from collections import defaultdict
@@ -8,17 +8,17 @@ import numpy as np
 from segbox.data.datasets.pairs import first_few
 from segbox.doctor.inspect_folder import Folder
 from segbox.doctor.layout import Arguments
-from segbox.doctor.report import shares
+from segbox.doctor.report import class_fractions
 from segbox.doctor.scan import Scan
-from segbox.doctor.summary import Split, rounded
+from segbox.doctor.summary import SplitSummary, rounded
 from segbox.errors import DataError, is_seen, printable
 from segbox.literals import as_source
 from segbox.machine import cores
 
-STEP = 32  # crops are whole multiples: no head sees half a cell
+STEP = 32  # sides of crops are multiples of the largest stride
 LARGEST_CROP = 512
 SMALLEST_CROP = 64
-TOO_LARGE = 2_000_000  # pixels of an image that evaluation takes in windows
+TOO_LARGE = 2_000_000  # pixels of an image from which evaluation uses sliding windows
 VAL_SHARE = 0.2
 FILES = ("images", "annotations", "image_prefix", "image_suffix", "label_prefix", "label_suffix")
 COMMON = ("root", *FILES, "classes", "label_map", "channels", "bits", "exif")
@@ -29,19 +29,19 @@ Lists = dict[str, list[str]]
 
 
 def split_names(found: Scan, arguments: Arguments, seed: int = 0) -> Lists:
-    """Names for "train" and "val", drawn at random; equal images stay together, so that none is in both."""
+    """A random split into "train" and "val". Identical images are kept together, so that none is in both."""
     groups = defaultdict(list)
     prefix = arguments.get("image_prefix", "")
-    for pair, place in zip(found.pairs, found.places):
-        folder, file = os.path.split(found.dataset.image_files[place])
+    for pair, index in zip(found.pairs, found.indices):
+        folder, file = os.path.split(found.dataset.image_files[index])
         suffix = arguments.get("image_suffix", os.path.splitext(file)[1])
         name = os.path.join(folder, file[len(prefix) : len(file) - len(suffix)])
         groups[pair.image.content or name.encode()].append(name)
     unlisted = [n for group in groups.values() for n in group if n != n.strip() or not all(map(is_seen, n))]
     if unlisted:
         raise DataError(
-            f"{len(unlisted)} names of images begin or end with spaces, or hold what is no letter"
-            f" ({first_few(unlisted)}): a list cannot name them. Rename them, or make folders train/ and val/"
+            f"{len(unlisted)} names of images begin or end with spaces, or contain unprintable characters"
+            f" ({first_few(unlisted)}), so a list cannot contain them. Rename them, or make folders train/ and val/"
         )
     if len(groups) < 2:
         raise DataError(f"{len(groups)} different image(s) cannot be split into train and val")
@@ -53,8 +53,8 @@ def split_names(found: Scan, arguments: Arguments, seed: int = 0) -> Lists:
     }
 
 
-def crop_size(split: Split) -> tuple[int, int]:
-    """(height, width): the middle image's, at most 512, so that a batch fits."""
+def crop_size(split: SplitSummary) -> tuple[int, int]:
+    """(height, width): the median of the images, at most 512, so that a batch fits into memory."""
     sides = np.array(list(split.sizes.elements()) or [(LARGEST_CROP, LARGEST_CROP)])
     middle = np.minimum(np.median(sides, axis=0), LARGEST_CROP).astype(int)
     return tuple(int(max(side // STEP * STEP, SMALLEST_CROP)) for side in middle)
@@ -63,7 +63,7 @@ def crop_size(split: Split) -> tuple[int, int]:
 def starter_config(
     folder: Folder, splits: dict[str, Arguments], bases: list[str], command: str, lists: dict[str, str] | None = None
 ) -> str:
-    """The text of a config. `splits` has "train" and "val"; `lists` are files beside the config, by split."""
+    """The text of a config. `splits` has "train" and "val"; `lists` maps them to files beside the config."""
     train = folder.report.splits.get("train") or folder.report.splits["all"]
     images = train.images if "train" in folder.report.splits else round((1 - VAL_SHARE) * train.images)
     batch_size = max(1, min(8, images))
@@ -76,7 +76,7 @@ def starter_config(
         "from pathlib import Path\n" if lists else "",
         "_base_ = [\n" + "".join(f"    {_source(base)},\n" for base in bases) + "]\n",
         _names(folder, shared, lists),
-        f"crop_size = {size}  # of the images in training\n",
+        f"crop_size = {size}  # height, width of the training crops\n",
         _data(folder, train, splits, shared, lists, batch_size),
         _model(folder, train),
         _settings(train, size, steps),
@@ -84,11 +84,12 @@ def starter_config(
     return "\n".join(part for part in parts if part)
 
 
-def _head(folder: Folder, train: Split, command: str) -> str:
+def _head(folder: Folder, train: SplitSummary, command: str) -> str:
     lines = [f"{folder.layout.root.name}: {len(folder.classes)} classes. Written by segbox init.", ""]
     lines += [f"    {command}", "", f"Layout: {folder.layout.description}."]
-    lines += [f"Guessed: {remark}." for remark in folder.remarks]
-    text = "\n".join(map(printable, lines)).replace("\\", "\\\\").replace('"', '\\"')  # a folder's name is no code
+    lines += [f"Assumed: {remark}." for remark in folder.remarks]
+    # The escapes keep a folder's name from becoming code.
+    text = "\n".join(map(printable, lines)).replace("\\", "\\\\").replace('"', '\\"')
     return f'"""{text}\n"""\n'
 
 
@@ -98,18 +99,18 @@ def _names(folder: Folder, shared: Arguments, lists: dict[str, str] | None) -> s
     )
     split = folder.report.splits.get("train") or folder.report.splits["all"]
     lines = [f"data_root = {_source(shared['root'])}", "classes = ("]
-    for i, (name, share) in enumerate(zip(folder.classes, shares(split))):
-        lines.append(f"    {_source(name)},  # {i}: {100 * share:.2f} % of the pixels")
+    for i, (name, fraction) in enumerate(zip(folder.classes, class_fractions(split))):
+        lines.append(f"    {_source(name)},  # {i}: {100 * fraction:.2f} % of the pixels")
     lines.append(")")
     if folder.label_map:
-        lines.append(f"label_map = {as_source(folder.label_map)}  # id in the masks -> class, 255 is ignored")
+        lines.append(f"label_map = {as_source(folder.label_map)}  # id in the masks -> class; 255 is ignored")
     text = "\n".join(lines) + "\n"
     return here + text
 
 
 def _data(
     folder: Folder,
-    train: Split,
+    train: SplitSummary,
     splits: dict[str, Arguments],
     shared: Arguments,
     lists: dict[str, str] | None,
@@ -137,7 +138,7 @@ def _data(
     return "\n".join(lines) + "\n"
 
 
-def _pipeline(folder: Folder, train: Split) -> list[str]:
+def _pipeline(folder: Folder, train: SplitSummary) -> list[str]:
     crop = ", cat_max_ratio=0.75" if len(folder.classes) > 2 else ""
     transforms = [
         'dict(type="RandomResize", ratio_range=(0.5, 2.0)),',
@@ -150,14 +151,14 @@ def _pipeline(folder: Folder, train: Split) -> list[str]:
     return ["        pipeline=[", *(f"            {line}" for line in transforms), "        ],"]
 
 
-def _white(train: Split) -> float:
-    """The largest level of a sensor of so many bits; of floats, the largest found."""
+def _white(train: SplitSummary) -> float:
+    """The largest level that the sensor's bits allow; for floats, the largest value found."""
     if train.read_bits == 32:
         return float(f"{train.largest:.3g}")
     return next(2**bits - 1 for bits in (10, 12, 14, 16) if train.largest < 2**bits)
 
 
-def _model(folder: Folder, train: Split) -> str:
+def _model(folder: Folder, train: SplitSummary) -> str:
     if folder.channels == 3 and folder.bits == 8:
         return ""
     mean, std = rounded(train.mean), rounded(np.where(train.std > 0, train.std, 1.0))
@@ -167,7 +168,7 @@ def _model(folder: Folder, train: Split) -> str:
     return "\n".join(["model = dict(", *lines, ")", ""])
 
 
-def _settings(train: Split, size: tuple[int, int], steps: int) -> str:
+def _settings(train: SplitSummary, size: tuple[int, int], steps: int) -> str:
     largest = max((height * width for height, width in train.sizes), default=0)
     interval = max(100, steps // 10)
     lines = [f"train = dict(max_steps={steps})"]
@@ -185,6 +186,6 @@ def _settings(train: Split, size: tuple[int, int], steps: int) -> str:
 
 
 def _source(value: object) -> str:
-    """With the quotes that the rest of the configs have."""
+    """As Python source with double quotes, like the other configs."""
     text = as_source(value)
     return f'"{text[1:-1]}"' if isinstance(value, str) and text[0] == "'" and '"' not in text else text

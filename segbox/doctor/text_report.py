@@ -1,4 +1,4 @@
-"""The findings of a data set's check, for a terminal."""
+"""The report of a check as text for a terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,15 +8,15 @@ from terminaltables import AsciiTable
 
 from segbox.config import shorten
 from segbox.doctor.problem import Problem
-from segbox.doctor.report import Report, shares
-from segbox.doctor.summary import Split, rounded
+from segbox.doctor.report import Report, class_fractions
+from segbox.doctor.summary import SplitSummary, rounded
 from segbox.errors import printable
 
-FILES = 5  # that a problem names; --json and --html name all
+FILES = 5  # how many files of a problem are listed; --json and --html list all
 
 
 def check_text(report: Report, weights: Mapping[str, np.ndarray], closing: bool = True) -> str:
-    """Splits, classes, then what is wrong and what to do about it; `closing` also says that nothing is wrong."""
+    """Splits, classes, then problems with advice. With `closing`, a last line says if there are none."""
     parts = [printable(report.title), *(_split_text(split) for split in report.splits.values())]
     if report.splits:
         parts += ["", class_table(report, weights), *_channel_lines(report)]
@@ -30,7 +30,7 @@ def check_text(report: Report, weights: Mapping[str, np.ndarray], closing: bool 
     return "\n".join(parts)
 
 
-def _split_text(split: Split) -> str:
+def _split_text(split: SplitSummary) -> str:
     images = f"{split.images:,} images" + (f" of {split.files:,} files" if split.files != split.images else "")
     bits = ", ".join(str(n) for n, _ in split.bits.most_common()) or "?"
     channels = ", ".join(str(n) for n, _ in split.channels.most_common()) or "?"
@@ -39,8 +39,8 @@ def _split_text(split: Split) -> str:
     return f"  {split.name:<6} {images}, {sizes_text(split)}, {channels} channels of {bits} bits, {ignored}"
 
 
-def sizes_text(split: Split) -> str:
-    """One size, or how many and between which."""
+def sizes_text(split: SplitSummary) -> str:
+    """The size, or how many sizes there are, with the smallest and largest."""
     sizes = list(split.sizes)
     if len(sizes) <= 1:
         return f"{sizes[0][0]}x{sizes[0][1]}" if sizes else "no size"
@@ -49,23 +49,26 @@ def sizes_text(split: Split) -> str:
 
 
 def class_table(report: Report, weights: Mapping[str, np.ndarray]) -> str:
-    """A row per class: its share of pixels and its images in each split, its weights."""
+    """One row per class: percentage of pixels and number of images in each split, and class weights."""
     splits = report.splits.values()
     rows = [["id", "class", *(h for s in splits for h in (f"{s.name} %", "images")), *weights]]
-    parts = {split.name: shares(split) for split in splits}
+    fractions = {split.name: class_fractions(split) for split in splits}
     for i, name in enumerate(report.classes):
         row = [str(i), printable(name)]
         for split in splits:
-            there = split.images_with[i] > 0
-            row += [share_text(parts[split.name][i]) if there else "-", f"{split.images_with[i]:,}" if there else "-"]
+            occurs = split.images_with[i] > 0
+            row += [
+                percent_text(fractions[split.name][i]) if occurs else "-",
+                f"{split.images_with[i]:,}" if occurs else "-",
+            ]
         rows.append(row + [f"{values[i]:.3g}" if values[i] else "-" for values in weights.values()])
     table = AsciiTable(rows)
     table.justify_columns = dict.fromkeys((0, *range(2, len(rows[0]))), "right")
     return table.table
 
 
-def share_text(share: float) -> str:
-    percent = 100 * share
+def percent_text(fraction: float) -> str:
+    percent = 100 * fraction
     return f"{percent:.2f}" if percent >= 0.01 else f"{percent:.0e}"
 
 
@@ -75,7 +78,7 @@ def _channel_lines(report: Report) -> Iterable[str]:
         largest = f", largest value {split.largest:g}" if split.read_bits > 8 else ""
         yield f"Channels of {split.name}: mean={rounded(split.mean)}, std={rounded(split.std)}{largest}"
     if split.labelled:
-        yield f"Shares are of the pixels that are not ignored; the weights are those of {split.name}"
+        yield f"Percentages are of the pixels that are not ignored; class weights are computed from {split.name}"
 
 
 def _problem_text(number: int, problem: Problem) -> str:

@@ -162,5 +162,5 @@ def test_colour_masks_are_refused_with_their_colours(monkeypatch, tmp_path):
     for i in range(2):
         write_image(tmp_path / f"images/{i}.jpg", smooth_image(24, 32, seed=i))
         write_image(tmp_path / f"masks/{i}.png", np.array([(0, 0, 0), (250, 0, 9)], np.uint8)[blocky_label(24, 32, 2)])
-    with pytest.raises(ValueError, match=r"no mask holds class ids.*\n.*2 masks in colours .*\(250, 0, 9\) 50.0 %"):
+    with pytest.raises(ValueError, match=r"no mask holds class ids.*\n.*2 masks with colours .*\(250, 0, 9\) 50.0 %"):
         init(monkeypatch, tmp_path, "--out", tmp_path / "c.py")

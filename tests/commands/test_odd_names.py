@@ -138,7 +138,7 @@ def test_lists_that_cannot_name_them_are_not_written(tmp_path, monkeypatch, caps
     write_odd_pairs(tmp_path, "")
     assert run_tool(monkeypatch, "init_dataset.py", tmp_path, "--out", tmp_path / "a.py", "--workers", "0") == 2
     message = capsys.readouterr().err
-    assert "error: 4 names of images begin or end with spaces, or hold what is no letter" in message
+    assert "error: 4 names of images begin or end with spaces, or contain unprintable characters" in message
     assert not CONTROL.search(message) and not list(tmp_path.glob("*.txt"))
 
 

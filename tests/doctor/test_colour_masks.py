@@ -8,7 +8,7 @@ import pytest
 
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.readers.files import read_label
-from segbox.doctor.colour_masks import command_for, place_of
+from segbox.doctor.colour_masks import command_for, folders_of
 from tests.faulty_data import blocky_label, smooth_image, write_deep_png, write_image
 from tests.runs import run_tool
 
@@ -81,9 +81,9 @@ def test_more_colours_than_classes(tmp_path, monkeypatch, capsys):
 
 
 def test_places():
-    assert place_of("/d/images/train/a.jpg", "/d/masks/train/a.png") == ("/d/images", "/d/masks", "")
-    assert place_of("/d/a/images/x.jpg", "/d/a/masks/x-m.png") == ("/d/a/images", "/d/a/masks", "-m")
-    assert place_of("/d/a.jpg", "/d/a_mask.png") is None and place_of("/d/i/a.jpg", "/d/m/mask_a.png") is None
+    assert folders_of("/d/images/train/a.jpg", "/d/masks/train/a.png") == ("/d/images", "/d/masks", "")
+    assert folders_of("/d/a/images/x.jpg", "/d/a/masks/x-m.png") == ("/d/a/images", "/d/a/masks", "-m")
+    assert folders_of("/d/a.jpg", "/d/a_mask.png") is None and folders_of("/d/i/a.jpg", "/d/m/mask_a.png") is None
     assert command_for(("images", "masks", ""), False) == "segbox convert rgb . ids --images images --masks masks"
     words = shlex.split(command_for(("/my d/images", "/my d/masks", "-m"), True))
     assert words[3:5] == ["/my d", "/my d_ids"] and "--mask-suffix=-m" in words

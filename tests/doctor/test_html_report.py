@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segbox.data.statistics import all_weights
-from segbox.doctor.check import check
+from segbox.doctor.check import check_datasets
 from segbox.doctor.html_report import check_page
 from tests.doctor.broken_set import write_broken_set
 
@@ -33,7 +33,7 @@ class Balance(HTMLParser):
 def page(tmp_path_factory):
     root = write_broken_set(tmp_path_factory.mktemp("page") / "a<b>")
     configs = {s: {"type": "FolderDataset", "root": str(root), "split": s} for s in ("train", "val")}
-    report = check(str(root), configs)
+    report = check_datasets(str(root), configs)
     train = report.splits["train"]
     return check_page(report, all_weights(train.pixels, train.pixels_where_present))
 
@@ -56,6 +56,6 @@ def test_it_shows_the_problems_the_classes_and_examples(page):
 
 def test_a_sound_set():
     config = {"type": "ShapesDataset", "num_images": 20, "size": (32, 48)}
-    report = check("shapes", {"train": config})
+    report = check_datasets("shapes", {"train": config})
     page = check_page(report, {"inverse": np.ones(7)})
     assert "Ready to train" in page and "Problems" not in page and page.count("<figure") == 10

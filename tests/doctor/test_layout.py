@@ -2,8 +2,8 @@
 
 import pytest
 
-from segbox.doctor.inspect_folder import choose_classes, look_at, strays
-from segbox.doctor.layout import find_class_names, recognise
+from segbox.doctor.inspect_folder import choose_classes, inspect_folder, stray_ids
+from segbox.doctor.layout import find_class_names, recognise_layout
 from segbox.errors import DataError
 from tests.faulty_data import blocky_label, smooth_image, write_image
 
@@ -40,7 +40,7 @@ def write(root, images, labels, names=("1a", "1b", "2c"), seed=0):
 def test_layouts(tmp_path, patterns, splits):
     for seed, (images, labels) in enumerate(patterns):
         write(tmp_path, images, labels, seed=10 * seed)
-    folder = look_at(str(tmp_path))
+    folder = inspect_folder(str(tmp_path))
     assert list(folder.splits) == splits
     assert [split.files for split in folder.report.splits.values()] == [3] * len(splits)
     assert not folder.report.problems and folder.classes == ("id_0", "id_1", "id_2")
@@ -53,24 +53,24 @@ def test_lists(tmp_path, lists, line):
     (tmp_path / lists).mkdir(parents=True, exist_ok=True)
     (tmp_path / lists / "train.txt").write_text(f"{line.format('2c')}\n{line.format('1a')}\n")
     (tmp_path / lists / "val.txt").write_text(line.format("1b"))
-    folder = look_at(str(tmp_path))
+    folder = inspect_folder(str(tmp_path))
     assert [split.files for split in folder.report.splits.values()] == [2, 1]
 
 
 def test_not_recognised(tmp_path):
     with pytest.raises(DataError, match=r"no images and masks recognised. Expected one of\n  images/ and masks/"):
-        recognise(tmp_path)
+        recognise_layout(tmp_path)
     with pytest.raises(DataError, match="there is no folder"):
-        recognise(tmp_path / "nowhere")
+        recognise_layout(tmp_path / "nowhere")
     write(tmp_path, "images/pic{}.jpg", "masks/{}.png", names=("1", "2"))
     (tmp_path / "masks/1.png").rename(tmp_path / "masks/one.png")
     (tmp_path / "masks/2.png").rename(tmp_path / "masks/two.png")
-    with pytest.raises(DataError, match=r"names of images and masks do not agree: pic1.jpg, pic2.jpg in"):
-        recognise(tmp_path)
+    with pytest.raises(DataError, match=r"names of images and masks do not match: pic1.jpg, pic2.jpg in"):
+        recognise_layout(tmp_path)
     for part in ("leftImg8bit", "gtFine"):
         (tmp_path / part).mkdir()
     with pytest.raises(DataError, match="is Cityscapes"):
-        recognise(tmp_path)
+        recognise_layout(tmp_path)
 
 
 def test_class_names(tmp_path):
@@ -103,24 +103,24 @@ def test_channels(tmp_path):
     for i in range(2):
         write_image(tmp_path / f"images/{i}.png", smooth_image(*SIZE, channels=1, seed=i)[:, :, 0])
         write_image(tmp_path / f"masks/{i}.png", 255 * blocky_label(*SIZE, num_classes=2))
-    folder = look_at(str(tmp_path))
+    folder = inspect_folder(str(tmp_path))
     assert folder.channels == 1 and folder.report.splits["all"].mean.shape == (1,)
     assert folder.label_map == {255: 1} and not folder.report.problems
     for i in range(2):
         (tmp_path / f"images/{i}.png").unlink()
         write_image(tmp_path / f"images/{i}.tif", smooth_image(*SIZE, channels=4, seed=i))
-    folder = look_at(str(tmp_path))
+    folder = inspect_folder(str(tmp_path))
     assert folder.channels == 4 and folder.report.splits["all"].mean.shape == (4,)
 
 
 def test_strays():
     row = dict.fromkeys(range(12), 100)
-    assert strays({**row, 77: 1, 255: 90}, 100) == {77}
-    assert strays({**row, 77: 50}, 100) == strays({**row, 13: 1}, 100) == set()
-    assert strays({0: 9, 128: 1}, 10) == strays({}, 0) == set()
+    assert stray_ids({**row, 77: 1, 255: 90}, 100) == {77}
+    assert stray_ids({**row, 77: 50}, 100) == stray_ids({**row, 13: 1}, 100) == set()
+    assert stray_ids({0: 9, 128: 1}, 10) == stray_ids({}, 0) == set()
 
 
 def test_masks_as_jpeg(tmp_path):
     write(tmp_path, "images/{}.jpg", "masks/{}.jpg")
-    folder = look_at(str(tmp_path))
+    folder = inspect_folder(str(tmp_path))
     assert [problem.kind for problem in folder.report.problems] == ["JPEG mask"]

@@ -6,8 +6,8 @@ import pytest
 
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.loader import build_dataset, exif_of
-from segbox.doctor.check import check
-from segbox.doctor.inspect_folder import check_folder, look_at
+from segbox.doctor.check import check_datasets
+from segbox.doctor.inspect_folder import check_folder, inspect_folder
 from segbox.errors import DataError
 from tests.data.readers.test_orientation import tagged_png
 from tests.doctor.broken_set import turn
@@ -29,7 +29,7 @@ def write_set(root: Path, *images: tuple[int, tuple[int, int], bool]) -> Path:
 
 def found(root: Path, **arguments) -> dict:
     config = {"type": "FolderDataset", "root": str(root), "classes": CLASSES, **arguments}
-    return {problem.kind: problem for problem in check("", {"train": config}).problems}
+    return {problem.kind: problem for problem in check_datasets("", {"train": config}).problems}
 
 
 def test_masks_on_the_stored_pixels(tmp_path):
@@ -41,14 +41,17 @@ def test_masks_on_the_stored_pixels(tmp_path):
     assert not problems and not away.is_note and unknown.is_note
     assert away.files == [f"{root}/images/{i}.jpg" for i in (0, 1)]
     assert away.details[0] == "orientation 6, image 40x24, mask 24x40"
-    assert away.message.startswith("2 images turned by their EXIF tag") and "unturned, they would fit" in away.message
-    assert away.advice == "exif=False in the data set reads them unturned."
+    assert away.message == "2 images read with EXIF rotation: image and mask match only without it"
+    assert away.advice == "exif=False in the data set reads images without it."
     assert unknown.files == [f"{root}/images/{i}.jpg" for i in (2, 3)]
-    assert "2 fit only the other way" in unknown.advice
+    assert "2 fit only without it" in unknown.advice
 
     problems = found(root, exif=False)
     assert problems.keys() == {"perhaps turned", "rightly unturned"} and all(p.is_note for p in problems.values())
-    assert "2 images not turned by their EXIF tag (exif=False); so" in problems["rightly unturned"].message
+    assert (
+        "2 images read without EXIF rotation (exif=False): image and mask match;"
+        in problems["rightly unturned"].message
+    )
 
 
 def test_masks_as_viewers_show_the_images(tmp_path):
@@ -57,7 +60,7 @@ def test_masks_as_viewers_show_the_images(tmp_path):
     assert problems.keys() == {"perhaps turned", "rightly turned"} and all(p.is_note for p in problems.values())
     assert "1 fit only as they are read now" in problems["perhaps turned"].advice
     away = found(root, exif=False)["turned image"]
-    assert away.advice == "exif=True in the data set reads them turned." and "(exif=False)" in away.message
+    assert away.advice == "exif=True in the data set reads images with it." and "(exif=False)" in away.message
 
 
 def test_masks_drawn_in_both_ways(tmp_path):
@@ -65,7 +68,7 @@ def test_masks_drawn_in_both_ways(tmp_path):
     for exif, others in ((True, 1), (False, 2)):
         away = found(root, exif=exif)["turned image"]
         assert len(away.files) == 3 - others
-        assert f"The masks are drawn in both ways: {others} other images" in away.advice and "exiftran" in away.advice
+        assert f"The masks are not consistent: {others} other images" in away.advice and "exiftran" in away.advice
 
 
 def test_neither_way_fits(tmp_path):
@@ -107,11 +110,11 @@ def test_photos_are_read_as_the_data_sets_are():
 
 def test_a_folder_says_it_itself(tmp_path):
     root = write_set(tmp_path / "stored", (6, WIDE, False), (1, WIDE, False))
-    folder = look_at(str(root), CLASSES)
+    folder = inspect_folder(str(root), CLASSES)
     assert folder.splits["all"]["exif"] is False and any("exif=False" in remark for remark in folder.remarks)
     assert isinstance(folder.report.scans["all"].dataset, FolderDataset) and not folder.report.errors
     assert [problem.kind for problem in check_folder(str(root), CLASSES).errors] == ["turned image"]  # as it is
-    shown = look_at(str(write_set(tmp_path / "shown", (6, WIDE, True), (1, WIDE, True))), CLASSES)
+    shown = inspect_folder(str(write_set(tmp_path / "shown", (6, WIDE, True), (1, WIDE, True))), CLASSES)
     assert "exif" not in shown.splits["all"] and not shown.report.errors
-    both = look_at(str(write_set(tmp_path / "both", (6, WIDE, True), (6, WIDE, False))), CLASSES)
+    both = inspect_folder(str(write_set(tmp_path / "both", (6, WIDE, True), (6, WIDE, False))), CLASSES)
     assert "exif" not in both.splits["all"] and [problem.kind for problem in both.report.errors] == ["turned image"]

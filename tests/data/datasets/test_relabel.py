@@ -8,7 +8,7 @@ from segbox.data.datasets.concat import ConcatDataset
 from segbox.data.datasets.pascal_voc import PALETTE
 from segbox.data.loader import build_dataset, classes_without_files
 from segbox.data.statistics import class_frequencies
-from segbox.doctor.check import check
+from segbox.doctor.check import check_datasets
 from segbox.errors import ConfigError, DataError
 from tests.data.datasets.test_public import ids_of, make_voc, write_ids
 from tests.faulty_data import blocky_label, write_pairs
@@ -46,7 +46,7 @@ def test_ids_and_colours(voc, arguments, ids, colours):
 
 def test_the_doctor_sees_the_new_classes(voc):
     config = dict(type="RelabelDataset", dataset=voc, classes={"animal": ["cat", "dog"], "boat": ["boat"]})
-    report = check("a", {"train": config})
+    report = check_datasets("a", {"train": config})
     assert report.splits["train"].pixels[0] > 0 and report.splits["train"].pixels[1] == 0
     assert any("1 boat" in problem.message for problem in report.errors)
 
