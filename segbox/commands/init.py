@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     with whole_file(out) as part:
         part.write_text(text, encoding="utf-8")
     for remark in folder.remarks:
-        print(f"Assumed: {remark}.")
+        print(f"Note: {remark}.")
     print(f"\nWritten: {out}. Next:\n  segbox browse {out}    # look at what the model will see")
     print(f"  segbox train {out}")
     if folder.report.errors:

@@ -31,14 +31,14 @@ def _unreadable(name: str, scan: Scan) -> Iterable[Problem]:
         scan,
         lambda pair, table: pair.image.error if pair.image.kind == "unreadable" else "",
         lambda pair: pair.path,
-        Problem("unreadable image", name, "{files} that cannot be read", advice),
+        Problem("unreadable image", name, "{files} cannot be read", advice),
         "image",
     )
     yield from problem_of_pairs(
         scan,
         lambda pair, table: pair.mask.error if pair.mask.kind == "unreadable" and not pair.image.error else "",
         lambda pair: pair.label_path,
-        Problem("unreadable mask", name, "{files} that cannot be read", advice),
+        Problem("unreadable mask", name, "{files} cannot be read", advice),
         "mask",
     )
 

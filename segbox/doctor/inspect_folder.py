@@ -148,7 +148,7 @@ def choose_classes(ids: set[int], names: Sequence[str] | None) -> tuple[tuple[st
     if names is not None:
         return tuple(names), *_map_to_names(ids, found, len(names))
     if ids == {0, IGNORE_INDEX}:
-        remark = "the masks hold 0 and 255: 255 is assumed to be the second class, not ignored"
+        remark = "the masks hold 0 and 255; 255 is read as the second class, not as ignored"
         return ("background", "foreground"), {IGNORE_INDEX: 1}, [remark]
     if not found:
         return ("unknown",), {}, ["no mask holds readable ids, so the classes are unknown"]
@@ -165,7 +165,7 @@ def choose_classes(ids: set[int], names: Sequence[str] | None) -> tuple[tuple[st
 def _map_to_names(ids: set[int], found: list[int], count: int) -> tuple[dict[int, int], list[str]]:
     if not found or found[-1] < count:
         if ids == {0, IGNORE_INDEX} and count == 2:
-            return {IGNORE_INDEX: 1}, ["the masks hold 0 and 255: 255 is assumed to be the second class, not ignored"]
+            return {IGNORE_INDEX: 1}, ["the masks hold 0 and 255; 255 is read as the second class, not as ignored"]
         return {}, []
     if found == list(range(1, count + 1)):
         label_map = {i: i - 1 for i in found}

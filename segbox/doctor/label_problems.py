@@ -108,7 +108,7 @@ def _all_ignored(name: str, scan: Scan) -> Iterable[Problem]:
             "nothing labelled",
             name,
             "{files} where every pixel is ignored: nothing can be learned from them",
-            "Label them, or take them out of the split.",
+            "Label them, or remove them from the split.",
         ),
         "mask",
     )

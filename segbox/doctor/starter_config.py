@@ -87,7 +87,7 @@ def starter_config(
 def _head(folder: Folder, train: SplitSummary, command: str) -> str:
     lines = [f"{folder.layout.root.name}: {len(folder.classes)} classes. Written by segbox init.", ""]
     lines += [f"    {command}", "", f"Layout: {folder.layout.description}."]
-    lines += [f"Assumed: {remark}." for remark in folder.remarks]
+    lines += [f"Note: {remark}." for remark in folder.remarks]
     # The escapes keep a folder's name from becoming code.
     text = "\n".join(map(printable, lines)).replace("\\", "\\\\").replace('"', '\\"')
     return f'"""{text}\n"""\n'
@@ -103,7 +103,7 @@ def _names(folder: Folder, shared: Arguments, lists: dict[str, str] | None) -> s
         lines.append(f"    {_source(name)},  # {i}: {100 * fraction:.2f} % of the pixels")
     lines.append(")")
     if folder.label_map:
-        lines.append(f"label_map = {as_source(folder.label_map)}  # id in the masks -> class; 255 is ignored")
+        lines.append(f"label_map = {as_source(folder.label_map)}  # id in the masks -> class, or 255 to ignore it")
     text = "\n".join(lines) + "\n"
     return here + text
 

@@ -61,7 +61,7 @@ def test_a_folder_of_black_and_white(monkeypatch, capsys, tmp_path):
         write_image(tmp_path / f"masks/{i}.png", 255 * blocky_label(24, 32, num_classes=2))
     assert status(monkeypatch, tmp_path) == 0  # taken for two classes
     out = capsys.readouterr().out
-    assert "all: the masks hold 0 and 255: 255 is assumed to be the second class" in out
+    assert "all: the masks hold 0 and 255; 255 is read as the second class" in out
     assert "a config that says so with label_map={255: 1}" in out
 
 

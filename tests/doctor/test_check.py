@@ -34,8 +34,8 @@ def of(report, kind, split="train"):
 @pytest.mark.parametrize(
     ("kind", "file", "words"),
     [
-        ("unreadable image", "images/train/cut_image.png", ["1 image that cannot be read"]),
-        ("unreadable mask", "annotations/train/cut_mask.png", ["1 mask that cannot be read"]),
+        ("unreadable image", "images/train/cut_image.png", ["1 image cannot be read"]),
+        ("unreadable mask", "annotations/train/cut_mask.png", ["1 mask cannot be read"]),
         ("colour mask", "annotations/train/colour.png", ["(60, 60, 60) 5", "(250, 0, 0) 5"]),
         ("16-bit mask", "annotations/train/deep.png", ["ids up to 1000"]),
         ("size mismatch", "annotations/train/small.png", ["1 mask of another size"]),
