@@ -19,7 +19,7 @@ demo: .venv/.runtime
 	$(BIN)/python tools/test.py $(CONFIG) $(DEMO)/best.pt --eval mIoU mFscore --show-dir $(DEMO)/pictures \
 	    --out $(DEMO)/scores.json | tee $(DEMO)/scores.txt
 	@echo
-	@echo "Look at   $(DEMO)/pictures/          image, truth and prediction side by side"
+	@echo "Look at   $(DEMO)/pictures/          image, target and prediction side by side"
 	@echo "          $(DEMO)/scores.txt         the score table (scores.json: with the confusion matrix)"
 	@echo "          $(DEMO)/log.txt            what you just saw; log.jsonl for plots"
 	@echo "          $(DEMO)/config.py          the resolved config;  best.pt, last.pt: the checkpoints"

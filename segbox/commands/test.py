@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scales", nargs="+", type=float, metavar="S", help="average over these sizes of the image")
     parser.add_argument("--flip", action="store_true", help="average with the mirror image")
     parser.add_argument("--ignore-background", action="store_true", help="leave class 0 out of the means")
-    parser.add_argument("--show-dir", metavar="DIR", help="write image, truth and prediction side by side")
+    parser.add_argument("--show-dir", metavar="DIR", help="write image, target and prediction side by side")
     parser.add_argument("--worst", type=int, metavar="K", help="with --show-dir: only the K images of lowest IoU")
     parser.add_argument(
         "--out",
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
     from segbox.engine.config_check import check_config
     from segbox.evaluation.evaluator import Evaluation
     from segbox.evaluation.predictor import load_model
-    from segbox.viz.evaluation_outputs import watchers
+    from segbox.viz.evaluation_outputs import evaluation_outputs
     from segbox.viz.score_files import score_files
 
     start_logging()
@@ -111,11 +111,11 @@ def run(args: argparse.Namespace) -> None:
     device = choose_device(args.device)
     with distributed.process_group(device, said={"config": config.to_dict(), "checkpoint": args.checkpoint}):
         evaluation = Evaluation(config, device, args.amp)
-        watch = watchers(evaluation.dataset, args.show_dir, args.worst, args.submit, files)
+        outputs = evaluation_outputs(evaluation.dataset, args.show_dir, args.worst, args.submit, files)
         model, content = load_model(config, args.checkpoint, len(evaluation.classes))
         check_classes(content, evaluation.classes, args.checkpoint)
-        metric = evaluation(model.to(device), watch if watch.watches else None, show_progress=True)
-        failures = watch.finish()
+        metric = evaluation(model.to(device), outputs if outputs.writers else None, show_progress=True)
+        failures = outputs.finish()
         if distributed.is_main():
             tell(args, evaluation, metric, files)
             if failures:

@@ -1,4 +1,4 @@
-"""Many samples on one sheet: each image as the model sees it, its labels over it, and one legend for all."""
+"""Draw many samples on one sheet: each image as the model sees it, its labels over it, and one legend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from segbox.data.sample import Sample
 from segbox.errors import printable
 from segbox.viz.overlay import Palette, as_bytes, overlay
 
-WIDTH = 1650  # about; of the sheet
+WIDTH = 1650  # of the sheet, approximately
 SMALLEST, LARGEST = 120, 260  # width of one picture
 GAP = 10
 TEXT = 20  # height of a line
@@ -28,7 +28,7 @@ class _Cell:
 
 
 def contact_sheet(samples: Sequence[Sample], classes: Sequence[str], palette: Palette, heading: str) -> np.ndarray:
-    """RGB bytes. Ignored pixels are hatched; the legend gives each class's share of these samples."""
+    """RGB bytes. Ignored pixels are hatched; the legend gives the percentage of each class in these samples."""
     cells = [_cell(sample, palette) for sample in samples]
     width = max(cell.picture.shape[1] for cell in cells) + 2 * GAP
     height = max(cell.picture.shape[0] for cell in cells) + 2 * GAP + 2 * TEXT
@@ -99,16 +99,16 @@ def _legend(samples: Sequence[Sample], classes: Sequence[str], palette: Palette,
     return strip
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if share else "-"
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %" if fraction else "-"
 
 
-def _write(picture: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int], size=0.42) -> None:
-    cv2.putText(picture, text, place, FONT, size, colour, 1, cv2.LINE_AA)
+def _write(picture: np.ndarray, text: str, corner: tuple[int, int], colour: tuple[int, int, int], size=0.42) -> None:
+    cv2.putText(picture, text, corner, FONT, size, colour, 1, cv2.LINE_AA)
 
 
 def _fitting(text: str, width: int, size: float = 0.42) -> str:
-    """Its end, where it is too long: there the names differ."""
+    """The text, or its end after "..." if it is too long: names differ at their ends."""
     if _text_width(text, size) <= width:
         return text
     while text and _text_width("..." + text, size) > width:

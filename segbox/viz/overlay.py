@@ -1,4 +1,4 @@
-"""Class maps as pictures: in colours, over their image, with a legend. Images are RGB bytes, H W 3."""
+"""Draw class maps: in colours, over their image, with a legend. Pictures are RGB bytes, H W 3."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from segbox.outputs import write_bytes
 Palette = Sequence[Sequence[int]]
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 LINE = 18  # height of a legend row
-GLANCE = 512  # pixels per side that are looked at to know the levels of a deep image
+SAMPLED = 512  # pixels per side that are read to find the levels of a deep image
 
 
 def colour_map(label: np.ndarray, palette: Palette) -> np.ndarray:
@@ -25,22 +25,23 @@ def colour_map(label: np.ndarray, palette: Palette) -> np.ndarray:
 
 
 def overlay(image: np.ndarray, label: np.ndarray, palette: Palette, opacity: float = 0.5) -> np.ndarray:
-    """The colours over the image; where a pixel is ignored, the image alone."""
+    """Blend the class colours over the image. Ignored pixels show only the image."""
     image = as_bytes(image)
     mixed = cv2.addWeighted(image, 1 - opacity, colour_map(label, palette), opacity, 0)
     return np.where((label == IGNORE_INDEX)[..., None], image, mixed)
 
 
 def as_bytes(image: np.ndarray) -> np.ndarray:
-    """Any image to look at: its first three channels (or its one), each of other types stretched to bytes.
+    """Convert any image to RGB bytes for display: its first three channels, or its only one.
 
-    Black and white are the 1st and the 99th percentile, so that a few hot pixels do not leave the rest in the dark.
+    Channels of other types are scaled from their 1st and 99th percentiles, so that a few bright pixels do not make the
+    rest black.
     """
     image = image[..., None] if image.ndim == 2 else image
     image = image[..., :3] if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1)
     if image.dtype == np.uint8:
         return np.ascontiguousarray(image)
-    step = max(1, max(image.shape[:2]) // GLANCE)
+    step = max(1, max(image.shape[:2]) // SAMPLED)
     black, white = np.percentile(image[::step, ::step], (1, 99), axis=(0, 1))
     levels = (image - black) / np.maximum(white - black, np.finfo(np.float32).tiny)
     return np.rint(255 * levels.clip(0, 1)).astype(np.uint8)
@@ -59,7 +60,7 @@ def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str]) -> np.nd
 
 
 def with_legend(picture: np.ndarray, classes: Sequence[str], palette: Palette, present: Sequence[int]) -> np.ndarray:
-    """The picture with the names and colours of the classes in it underneath."""
+    """The picture with the names and colours of the `present` classes below it."""
     names = [classes[i] for i in present]
     width = max([60] + [cv2.getTextSize(name, FONT, 0.42, 1)[0][0] + 28 for name in names])
     per_row = max(1, picture.shape[1] // width)
@@ -73,22 +74,22 @@ def with_legend(picture: np.ndarray, classes: Sequence[str], palette: Palette, p
 
 
 def comparison(
-    image: np.ndarray, truth: np.ndarray, guess: np.ndarray, classes: Sequence[str], palette: Palette
+    image: np.ndarray, target: np.ndarray, prediction: np.ndarray, classes: Sequence[str], palette: Palette
 ) -> np.ndarray:
-    """Image, truth and guess in a row; small images are enlarged to be seen."""
+    """Image, target and prediction in a row; small images are enlarged."""
     factor = max(1, 256 // max(image.shape[:2]))
     image = as_bytes(image)
-    pictures = [image, overlay(image, truth, palette), overlay(image, guess, palette)]
+    pictures = [image, overlay(image, target, palette), overlay(image, prediction, palette)]
     pictures = [cv2.resize(p, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST) for p in pictures]
-    row = side_by_side(pictures, ("image", "truth", "prediction"))
-    present = [int(i) for i in np.unique(np.concatenate([truth.ravel(), guess.ravel()])) if i < len(classes)]
+    row = side_by_side(pictures, ("image", "target", "prediction"))
+    present = [int(i) for i in np.unique(np.concatenate([target.ravel(), prediction.ravel()])) if i < len(classes)]
     return with_legend(row, classes, palette, present)
 
 
 def write_image(path: Path, picture: np.ndarray) -> None:
     """RGB or single-channel bytes to a file, by its suffix."""
     check_suffix(path)
-    # OpenCV itself cannot write to names of all kinds.
+    # cv2.imwrite cannot write to all file names.
     pixels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
     write_bytes(path, cv2.imencode(path.suffix, pixels)[1].tobytes())
 

@@ -1,18 +1,17 @@
-"""Predictions of files, written as masks, colours, overlays and probabilities."""
+"""Segment image files, and write masks, colours, overlays and probabilities."""
 
 import glob
 import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
-from torch import Tensor
 
 from segbox.data.readers.files import read_image
 from segbox.errors import DataError
+from segbox.evaluation.predictor import Predictor
 from segbox.outputs import claim, recorded_names, write_bytes
 from segbox.progress import ProgressBar
 from segbox.viz.overlay import colour_map, overlay, with_legend, write_image
@@ -22,22 +21,8 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 
 
-class Predictor(Protocol):
-    """What is asked of a predictor here."""
-
-    classes: Sequence[str]
-    palette: Sequence[Sequence[int]]
-    channels: int
-    bits: int
-    exif: bool
-
-    def class_map(self, image: np.ndarray) -> np.ndarray: ...
-
-    def probabilities(self, image: np.ndarray) -> Tensor: ...
-
-
 def find_sources(source: str) -> tuple[list[Path], Path | None]:
-    """The images that `source` means, or the video. Of a folder, what a tool has written into it is no source."""
+    """The images, or the video, that `source` names. Files of a folder that segbox has written are left out."""
     path = Path(source).expanduser()
     if path.is_dir():
         return images_in(path), None
@@ -50,22 +35,22 @@ def find_sources(source: str) -> tuple[list[Path], Path | None]:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """At any depth, but for hidden files and for what tools have written."""
+    """All images at any depth, without hidden files and files that segbox has written."""
     found, own = [], 0
-    for place, _, names in os.walk(folder):
+    for path, _, names in os.walk(folder):
         pictures = {name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES and name[0] != "."}
-        made = pictures & recorded_names(Path(place))
-        found += [Path(place) / name for name in pictures - made]
+        made = pictures & recorded_names(Path(path))
+        found += [Path(path) / name for name in pictures - made]
         own += len(made)
     if not found:
-        but = f" other than {own} that a tool has written; a pattern, '{folder}/*', takes these too" if own else ""
+        but = f" except {own} that segbox has written; a pattern, '{folder}/*', includes these" if own else ""
         raise DataError(f"{folder}: holds no images ({', '.join(IMAGE_SUFFIXES)}){but}")
     return sorted(found)
 
 
 def predict_files(predictor: Predictor, images: Sequence[Path], out: Path, kinds: Sequence[str]) -> list[str]:
-    """Each image's predictions, side by side in `out`; returns what went wrong with single images."""
-    names = target_names(images)
+    """Write the predictions of all images into `out`; returns the errors of single images."""
+    names = output_names(images)
     claim(
         ((file, path) for path, name in zip(images, names) for file in files_of(out / name, kinds, predictor.classes)),
         images,
@@ -85,7 +70,7 @@ def predict_files(predictor: Predictor, images: Sequence[Path], out: Path, kinds
 
 
 def files_of(target: Path, kinds: Sequence[str], classes: Sequence[str]) -> list[Path]:
-    """One for each kind. `target` is the image's name in the folder that is written to."""
+    """The output files, one per kind. `target` is the output folder with the image's name, without suffix."""
     files = {
         "probs": target.with_name(f"{target.name}_probs.npy"),
         "submit": submission_path(target.parent, Path(target.name), classes),
@@ -93,8 +78,8 @@ def files_of(target: Path, kinds: Sequence[str], classes: Sequence[str]) -> list
     return [files.get(kind) or target.with_name(f"{target.name}_{kind}.png") for kind in dict.fromkeys(kinds)]
 
 
-def target_names(images: Sequence[Path]) -> list[Path]:
-    """The shortest that differ: a.png is `a`, beside another folder's a.png `folder/a`, beside a.jpg `a.png`."""
+def output_names(images: Sequence[Path]) -> list[Path]:
+    """The shortest different names: `a` for a.png, `folder/a` if another folder has a.png too, `a.png` beside a.jpg."""
     paths = [Path(os.path.abspath(path)) for path in images]
     common = Path(*common_parts({path.parent for path in paths}))
     relative = [path.relative_to(common) for path in paths]
@@ -139,6 +124,6 @@ def write_array(path: Path, array: np.ndarray) -> None:
 
 def overlay_with_legend(image: np.ndarray, label: np.ndarray, predictor: Predictor) -> np.ndarray:
     picture = overlay(image, label, predictor.palette)
-    factor = max(1, 256 // max(picture.shape[:2]))  # tiny images are enlarged to be seen
+    factor = max(1, 256 // max(picture.shape[:2]))  # enlarge tiny images
     picture = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
     return with_legend(picture, predictor.classes, predictor.palette, [int(i) for i in np.unique(label)])

@@ -19,15 +19,15 @@ FILES = ("scores.json", "scores.csv", "scores.txt", "confusion_matrix.csv", "con
 
 
 def score_files(out: str) -> list[Path]:
-    """What is written for `--out`: FILE.json, FILE.csv, or the files of a folder."""
+    """The files for `--out`: FILE.json, FILE.csv, or the files of a folder."""
     path = Path(out)
     is_folder = path.is_dir() or out.endswith(("/", os.sep))
     if not is_folder and path.suffix in (".json", ".csv"):
         return [path]
     if not is_folder and path.suffix:
         raise UserError(
-            f"--out {out}: scores are written to FILE.json, FILE.csv or a folder, not to {path.suffix!r}; where it is"
-            f" the name of a folder, write {out}/"
+            f"--out {out}: scores are written to FILE.json, FILE.csv or a folder, not to {path.suffix!r}; for a folder"
+            f" of this name, write {out}/"
         )
     return [path / name for name in FILES]
 
@@ -40,7 +40,7 @@ def write_scores(
     table: str,
     about: Mapping[str, Any],
 ) -> None:
-    """To the files that `score_files` says. `about` goes into the JSON."""
+    """Write the scores to files that `score_files` has returned. `about` is added to the JSON."""
     plain = {name: None if value != value else round(value, 4) for name, value in scores.items()}  # JSON has no NaN
     content = {**about, "scores": plain, "classes": list(classes), "confusion_matrix": counts.tolist()}
     texts = {
@@ -58,7 +58,7 @@ def write_scores(
 
 
 def score_csv(scores: Mapping[str, float], classes: Sequence[str]) -> str:
-    """A row per class, then the row `mean`, where also the scores stand that are not of classes. Empty: undefined."""
+    """A row per class, then a row `mean`, which also holds scores that are not per class. Empty cells are undefined."""
     columns = list(dict.fromkeys(name.split("/", 1)[0] for name in scores if "/" in name))
     others = [name for name in scores if "/" not in name and name.removeprefix("m") not in columns]
     rows = [["class", *columns, *others]]
@@ -70,8 +70,8 @@ def score_csv(scores: Mapping[str, float], classes: Sequence[str]) -> str:
 
 
 def confusion_csv(counts: np.ndarray, classes: Sequence[str]) -> str:
-    """Pixels: a row per true class, a column per guessed one."""
-    return as_csv([["truth", *classes], *([label, *row] for label, row in zip(classes, counts.tolist()))])
+    """Numbers of pixels: a row per target class, a column per predicted class."""
+    return as_csv([["target", *classes], *([label, *row] for label, row in zip(classes, counts.tolist()))])
 
 
 def number(value: float) -> str:

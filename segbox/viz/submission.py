@@ -1,7 +1,7 @@
-"""Predictions as the official test servers take them: with the ids and the file names of the data set's own labels.
+"""Write predictions in the format of the official test servers: the ids and file names of the data set's labels.
 
 ADE20K: ids from 1 on. Cityscapes: the ids of its 34 classes, NAME_pred_labelIds.png. Pascal VOC: PNGs with its
-palette. Others: the class ids as they are. A set is recognised by its classes.
+palette. Others: unchanged class ids. A data set is recognised by its classes.
 """
 
 import struct
@@ -19,14 +19,14 @@ CITYSCAPES_IMAGE = "_leftImg8bit"
 
 
 def submission_path(folder: Path, name: Path, classes: Sequence[str]) -> Path:
-    """`name` is the image's, without suffix."""
+    """The file of a prediction. `name` is the image's, without suffix."""
     if tuple(classes) == cityscapes.CLASSES:
         return folder / f"{name.name.removesuffix(CITYSCAPES_IMAGE)}_pred_labelIds.png"
     return folder / name.parent / f"{name.name}.png"
 
 
 def write_submission(path: Path, label: np.ndarray, classes: Sequence[str]) -> None:
-    """One class map H W."""
+    """Write one class map, H W."""
     classes = tuple(classes)
     if classes == pascal_voc.CLASSES:
         write_palette_png(path, label, pascal_voc.bit_colours(256))
@@ -39,17 +39,17 @@ def write_submission(path: Path, label: np.ndarray, classes: Sequence[str]) -> N
 
 
 def describe_submission(classes: Sequence[str]) -> str:
-    """For people."""
+    """A phrase for messages."""
     known = {pascal_voc.CLASSES: "Pascal VOC's server", cityscapes.CLASSES: "Cityscapes' server"}
     known[ade20k.CLASSES] = "ADE20K's server"
     server = known.get(tuple(classes))
-    return "class ids as they are" if server is None else f"as {server} takes them"
+    return "as class ids" if server is None else f"in the format of {server}"
 
 
 def write_palette_png(path: Path, label: np.ndarray, palette: Palette) -> None:
-    """Bytes H W as a PNG of indices into a palette, which OpenCV cannot write."""
+    """Write bytes H W as a palette PNG, which OpenCV cannot do."""
     height, width = label.shape
-    lines = np.zeros((height, width + 1), np.uint8)  # each begins with its filter: none
+    lines = np.zeros((height, width + 1), np.uint8)  # each line begins with its filter type: 0
     lines[:, 1:] = label
     colours = np.array(palette, np.uint8).reshape(-1, 3)
     content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))

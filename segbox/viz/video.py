@@ -1,4 +1,4 @@
-"""Predictions of videos: overlay and colours as videos, masks as numbered PNGs."""
+"""Segment videos: overlays and colours become videos, masks become numbered PNGs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 
 from segbox.errors import DataError, UserError, printable
+from segbox.evaluation.predictor import Predictor
 from segbox.outputs import claim, new_file
 from segbox.progress import ProgressBar
 from segbox.viz.overlay import as_bytes, colour_map, overlay, write_image
-from segbox.viz.predictions import Predictor
 
-PATIENCE = 250  # frames in a row that cannot be read: there are no more
-INEXACT = 0.01  # of its frames: so many a sound file may announce too many
+MAX_UNREADABLE = 250  # consecutive frames; after these the video is considered finished
+TOLERANCE = 0.01  # fraction of frames that the header of a sound file may announce too many
 
 
 def predict_video(predictor: Predictor, path: Path, out: Path, kinds: Sequence[str]) -> tuple[int, list[str]]:
-    """The number of frames, and what could not be read. A frame that is left out keeps its number."""
+    """Returns the number of frames and the errors. Frames after a skipped one keep their numbers."""
     check_video(predictor, path, kinds)
     masks = out / f"{path.stem}_mask"
     videos = {kind: out / f"{path.stem}_{kind}.mp4" for kind in dict.fromkeys(kinds) if kind != "mask"}
@@ -49,16 +49,16 @@ def predict_video(predictor: Predictor, path: Path, out: Path, kinds: Sequence[s
 def check_video(predictor: Predictor, path: Path, kinds: Sequence[str]) -> None:
     for kind in ("probs", "submit"):
         if kind in kinds:
-            raise UserError(f"--save {kind} is not for videos; save the frames as images")
+            raise UserError(f"--save {kind} is not available for videos; extract the frames as images first")
     if (predictor.channels, predictor.bits) != (3, 8):
         kind = f"{predictor.channels} channel(s) of {predictor.bits} bits"
         raise UserError(f"{path}: a video is RGB bytes, and this model was trained on images of {kind}")
-    if printable(path) != str(path):  # a crash in OpenCV, else
+    if printable(path) != str(path):  # OpenCV would crash
         raise UserError(f"{path}: OpenCV cannot open a video of that name; rename it")
 
 
 class Frames:
-    """The frames of a video with their numbers, RGB. One that cannot be read is passed over and remembered."""
+    """Iterates over (number, RGB frame) of a video. Unreadable frames are skipped and recorded in `missing`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,12 +66,12 @@ class Frames:
         self.rate = self.reader.get(cv2.CAP_PROP_FPS) or 25.0
         self.announced = int(self.reader.get(cv2.CAP_PROP_FRAME_COUNT))
         self.count = 0
-        self.missing: list[tuple[int, int]] = []  # first and last of those in a row
-        self.end = 0  # the number behind the last frame
+        self.missing: list[tuple[int, int]] = []  # (first, last) of consecutive ones
+        self.end = 0  # the number after the last frame
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         number = 0
-        while number < max(self.announced, self.end + 1) and number - self.end <= PATIENCE:
+        while number < max(self.announced, self.end + 1) and number - self.end <= MAX_UNREADABLE:
             is_read, frame = self.reader.read()
             if is_read:
                 self.missing += [(self.end, number - 1)] if number > self.end else []
@@ -82,13 +82,15 @@ class Frames:
 
     def problems(self) -> list[str]:
         found = [f"{self.path}: frames {first} to {last} cannot be read" for first, last in self.missing]
-        if self.announced - self.end > max(1, INEXACT * self.announced):
-            found.append(f"{self.path}: announces {self.announced} frames and ends after {self.end}; is it cut off?")
+        if self.announced - self.end > max(1, TOLERANCE * self.announced):
+            found.append(
+                f"{self.path}: announces {self.announced} frames but ends after {self.end}; is the file incomplete?"
+            )
         return found
 
 
 class Writer:
-    """An mp4 video, and how many frames it was given."""
+    """Writes an mp4 video and counts its frames."""
 
     def __init__(self, path: Path, rate: float, size: tuple[int, ...]) -> None:
         self.writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, (size[1], size[0]))
@@ -101,12 +103,12 @@ class Writer:
 
 @contextmanager
 def new_video(path: Path, rate: float, size: tuple[int, ...]) -> Iterator[Writer]:
-    """It gets its name when it is whole: OpenCV does not say when the disk is full."""
+    """Write a video that gets its name when it is complete. OpenCV reports no full disk, so frames are counted."""
     with new_file(path) as partial:
         writer = Writer(partial, rate, size)
         try:
             if not writer.writer.isOpened():
-                raise UserError(f"{path}: OpenCV here cannot write mp4 videos; use --save mask")
+                raise UserError(f"{path}: this OpenCV cannot write mp4 videos; use --save mask")
             yield writer
         finally:
             writer.writer.release()

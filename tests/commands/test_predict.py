@@ -135,7 +135,7 @@ def test_the_folder_of_the_images_may_be_written_to_and_predictions_are_no_image
         (pairs / name).unlink()
     assert run_tool(monkeypatch, "predict.py", *arguments) == 2
     assert "holds no images (.jpg" in (message := capsys.readouterr().err)
-    assert "other than 4 that a tool has written" in message
+    assert "except 4 that segbox has written" in message
 
 
 class LiveBar(ProgressBar):

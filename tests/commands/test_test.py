@@ -105,7 +105,7 @@ def test_extra_scores_and_a_folder_of_all_there_is(folder, monkeypatch, capsys):
 
 def test_predictions_for_a_server(folder, monkeypatch, capsys):
     assert score(monkeypatch, folder, "last.pt", "--submit", "sent") == 0
-    assert "predictions are in sent, class ids as they are" in capsys.readouterr().out
+    assert "predictions are in sent, as class ids" in capsys.readouterr().out
     masks = [cv2.imread(str(folder / "sent" / name), cv2.IMREAD_UNCHANGED) for name in written(folder / "sent")]
     assert [mask.shape for mask in masks] == [(32, 40)] * 3 and max(mask.max() for mask in masks) < 7
 
@@ -137,7 +137,7 @@ def test_scores_are_written_again(folder, monkeypatch, capsys):
 
 def test_pictures_that_cannot_be_named_are_told_after_the_scores(folder, monkeypatch, capsys):
     monkeypatch.setattr(
-        "segbox.viz.evaluation_outputs.ImageNames.of", lambda self, item: Path(f"{item['path']}{'a' * 250}")
+        "segbox.viz.evaluation_outputs.OutputNames.of", lambda self, item: Path(f"{item['path']}{'a' * 250}")
     )
     assert score(monkeypatch, folder, "last.pt", "--show-dir", "long") == 2
     said = capsys.readouterr()

@@ -63,11 +63,11 @@ def test_the_legend_stands_under_the_picture(present, width):
         assert (found[10:] == PALETTE[k]).all(axis=-1).any()
 
 
-def test_a_comparison_names_what_occurs_in_truth_or_guess():
+def test_a_comparison_names_what_occurs_in_target_or_prediction():
     image = np.zeros((20, 30, 3), np.uint8)
-    truth, guess = np.zeros((20, 30), np.uint8), np.ones((20, 30), np.uint8)
-    truth[0] = 255
-    found = comparison(image, truth, guess, ("a", "b", "c"), [*PALETTE, (1, 2, 3)])
+    target, prediction = np.zeros((20, 30), np.uint8), np.ones((20, 30), np.uint8)
+    target[0] = 255
+    found = comparison(image, target, prediction, ("a", "b", "c"), [*PALETTE, (1, 2, 3)])
     factor = 256 // 30
     assert found.shape[1] == 3 * (30 * factor + 4)
     legend = found[-20:]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from segbox.errors import DataError, UserError
-from segbox.viz.predictions import find_sources, predict_files, target_names
+from segbox.viz.predictions import find_sources, output_names, predict_files
 from segbox.viz.video import new_video, predict_video
 from tests.faulty_data import smooth_image
 from tests.runs import written
@@ -80,7 +80,7 @@ def test_what_was_written_before_is_no_source(folder, monkeypatch):
 def test_no_two_images_write_to_one_name(paths, names, tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert target_names([Path(path) for path in paths]) == [Path(name) for name in names]
+    assert output_names([Path(path) for path in paths]) == [Path(name) for name in names]
 
 
 def test_every_kind_of_output(folder):
@@ -139,7 +139,7 @@ def test_a_video_that_ends_too_early(tmp_path):
     (tmp_path / "v.avi").write_bytes(data[: len(data) // 2])
     count, problems = predict_video(Halves(), tmp_path / "v.avi", tmp_path / "out", ["mask"])
     assert 5 < count < 30 and problems == [
-        f"{tmp_path}/v.avi: announces 40 frames and ends after {count}; is it cut off?"
+        f"{tmp_path}/v.avi: announces 40 frames but ends after {count}; is the file incomplete?"
     ]
 
 
@@ -200,7 +200,7 @@ def test_deep_images(tmp_path):
 
 def test_videos_that_do_not_work(tmp_path):
     write_video(tmp_path / "v.mp4")
-    with pytest.raises(UserError, match="--save probs is not for videos"):
+    with pytest.raises(UserError, match="--save probs is not available for videos"):
         predict_video(Halves(), tmp_path / "v.mp4", tmp_path / "out", ["probs"])
     with pytest.raises(UserError, match=r"OpenCV cannot open a video of that name; rename it"):
         predict_video(Halves(), tmp_path / "v\udcff.mp4", tmp_path / "out", ["mask"])

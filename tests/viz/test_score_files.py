@@ -31,6 +31,6 @@ def test_every_file_holds_every_name(tmp_path):
     for row in rows[:-1]:
         assert float(row["IoU"]) == round(scores[f"IoU/{row['class']}"], 4)
     matrix = list(csv.reader(files["confusion_matrix.csv"].read_text(encoding="utf-8").splitlines()))
-    assert matrix[0] == ["truth", *CLASSES] and [row[0] for row in matrix[1:]] == list(CLASSES)
+    assert matrix[0] == ["target", *CLASSES] and [row[0] for row in matrix[1:]] == list(CLASSES)
     assert all(name in table for name in CLASSES) and files["scores.txt"].read_text(encoding="utf-8") == table + "\n"
     assert max(cv2.imread(str(files["confusion_matrix.png"])).shape) < 2000

@@ -44,5 +44,5 @@ def test_voc_has_a_palette(tmp_path):
 def test_others_have_plain_ids(tmp_path):
     path = submitted(tmp_path, Path("folder/a"), LABEL, ("x", "y"))
     assert path == tmp_path / "folder" / "a.png" and (read_label(path) == LABEL).all()
-    assert describe_submission(("x", "y")) == "class ids as they are"
-    assert describe_submission(list(pascal_voc.CLASSES)) == "as Pascal VOC's server takes them"
+    assert describe_submission(("x", "y")) == "as class ids"
+    assert describe_submission(list(pascal_voc.CLASSES)) == "in the format of Pascal VOC's server"
