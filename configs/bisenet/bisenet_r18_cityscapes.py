@@ -3,7 +3,8 @@
     tools/train.py configs/bisenet/bisenet_r18_cityscapes.py  # 16 images per step, 160000 steps
 
 Expected: 74.44 mIoU (MMSegmentation's model zoo, 1024x1024, 160k steps, single scale).
-Rate and decay are the paper's, which scales by 0.75 to 2; TorchSeg reports 76.28 with hard pixel mining.
+Learning rate and weight decay are the paper's, which scales images by 0.75 to 2.
+TorchSeg reports 76.28 with hard pixel mining.
 """
 
 _base_ = ["../_base_/models/bisenet.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]

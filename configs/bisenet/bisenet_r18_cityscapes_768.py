@@ -3,7 +3,7 @@
     tools/train.py configs/bisenet/bisenet_r18_cityscapes_768.py  # 64 images per step, 120 epochs
 
 Expected: no number was published for this row of AceCoooool/pytorch-cv.
-Hard pixels are mined (OHEM): those with less than 0.7 for their class, a sixteenth of all at least.
+The loss uses hard pixels only (OHEM): those whose class has a probability below 0.7, but at least a sixteenth of all.
 """
 
 _base_ = ["../_base_/models/bisenet.py", "../_base_/datasets/cityscapes_768.py", "../_base_/schedules/sgd_poly.py"]

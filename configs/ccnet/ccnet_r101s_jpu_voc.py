@@ -3,7 +3,7 @@
     tools/train.py configs/ccnet/ccnet_r101s_jpu_voc.py  # 32 images per step, 50 epochs
 
 Expected: no number was published for this row of AceCoooool/pytorch-cv.
-Its batch is not published; this is that of its other runs.
+Its batch size was not published; this is the one of its other runs.
 """
 
 _base_ = ["../_base_/models/ccnet.py", "../_base_/datasets/voc_480.py", "../_base_/schedules/sgd_poly.py"]

@@ -3,7 +3,7 @@
     tools/train.py configs/danet/danet_r101s_cityscapes.py  # 16 images per step, 120 epochs
 
 Expected: 78.83 mIoU (openseg, as AceCoooool/pytorch-cv quotes it; its own row is empty).
-Its batch is not published; this is that of its other runs.
+Its batch size was not published; this is the one of its other runs.
 """
 
 _base_ = ["../_base_/models/danet.py", "../_base_/datasets/cityscapes_768.py", "../_base_/schedules/sgd_poly.py"]

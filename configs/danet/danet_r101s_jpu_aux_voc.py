@@ -3,7 +3,7 @@
     tools/train.py configs/danet/danet_r101s_jpu_aux_voc.py  # 32 images per step, 50 epochs
 
 Expected: 78.72 mIoU, 94.85 pixAcc (AceCoooool/pytorch-cv, whole images; centre crops of 480: 80.49, 94.98).
-Its batch is not published; this is that of its other runs.
+Its batch size was not published; this is the one of its other runs.
 """
 
 _base_ = ["../_base_/models/danet.py", "../_base_/datasets/voc_480.py", "../_base_/schedules/sgd_poly.py"]

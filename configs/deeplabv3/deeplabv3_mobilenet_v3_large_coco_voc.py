@@ -3,7 +3,7 @@
     tools/train.py configs/deeplabv3/deeplabv3_mobilenet_v3_large_coco_voc.py  # 32 images per step, 30 epochs
 
 Expected: 60.3 mIoU, 91.2 pixAcc (torchvision, all of val2017 with labels resized to a short side of 520).
-Its rates are those of stride 8, on a backbone of stride 16.
+Its dilation rates are those for stride 8, on a backbone of stride 16.
 configs/_base_/datasets/coco_voc.py says how to score the same images.
 """
 

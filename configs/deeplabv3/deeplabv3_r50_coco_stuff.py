@@ -3,7 +3,7 @@
     tools/train.py configs/deeplabv3/deeplabv3_r50_coco_stuff.py  # 16 images per step, 80000 steps
 
 Expected: 39.38 mIoU (MMSegmentation's model zoo, 512x512, 80k steps, single scale).
-That zoo's head is 512 channels wide; this one has the paper's 256.
+MMSegmentation's head is 512 channels wide; this one has the paper's 256.
 """
 
 _base_ = ["../_base_/models/deeplabv3.py", "../_base_/datasets/coco_stuff.py", "../_base_/schedules/sgd_poly.py"]

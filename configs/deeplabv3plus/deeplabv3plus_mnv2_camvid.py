@@ -3,8 +3,8 @@
     tools/train.py configs/deeplabv3plus/deeplabv3plus_mnv2_camvid.py  # 8 images per step, 2400 steps
 
 Expected: 69.9 mIoU on val from ImageNet weights (our own measurement, three seeds, docs/results.md).
-Those weights take RGB scaled to -1..1. They are not trained any further up to stride 4, which saves a quarter of the
-time: --cfg-options model.backbone_weights=PATH model.freeze_stages=2
+Those weights expect RGB scaled to -1..1. Freezing the stages up to stride 4 saves a quarter of the time:
+--cfg-options model.backbone_weights=PATH model.freeze_stages=2
 """
 
 _base_ = ["../_base_/models/deeplabv3plus.py", "../_base_/datasets/camvid.py", "../_base_/schedules/adamw_poly.py"]

@@ -3,7 +3,7 @@
     tools/train.py configs/deeplabv3plus/deeplabv3plus_r101_cityscapes.py  # 8 images per step, 80000 steps
 
 Expected: 80.97 mIoU (MMSegmentation's model zoo, 512x1024, 80k steps, single scale).
-That zoo's head is 512 channels wide; this one has the paper's 256.
+MMSegmentation's head is 512 channels wide; this one has the paper's 256.
 """
 
 _base_ = ["../_base_/models/deeplabv3plus.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]

@@ -3,7 +3,7 @@
     tools/train.py configs/deeplabv3plus/deeplabv3plus_r101_voc.py  # 16 images per step, 40000 steps
 
 Expected: 78.62 mIoU (MMSegmentation's model zoo, 512x512, 40k steps, single scale).
-That zoo's head is 512 channels wide; this one has the paper's 256.
+MMSegmentation's head is 512 channels wide; this one has the paper's 256.
 """
 
 _base_ = ["../_base_/models/deeplabv3plus.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]

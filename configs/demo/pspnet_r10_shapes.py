@@ -1,4 +1,4 @@
-"""PSPNet (https://arxiv.org/abs/1612.01105) with a small ResNet-10 on generated shapes: the whole road in two minutes.
+"""PSPNet (https://arxiv.org/abs/1612.01105) with a small ResNet-10 on generated shapes: trained in two minutes.
 
     tools/train.py configs/demo/pspnet_r10_shapes.py  # two CPU cores; `make demo` also installs, tests and draws
 

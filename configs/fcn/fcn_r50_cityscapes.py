@@ -3,7 +3,7 @@
     tools/train.py configs/fcn/fcn_r50_cityscapes.py  # 8 images per step, 80000 steps
 
 Expected: 73.61 mIoU (MMSegmentation's model zoo, 512x1024, 80k steps, single scale).
-That zoo's head has two convolutions and a concatenation; this one is the single 3x3 convolution of the dilated FCN.
+MMSegmentation's head has two convolutions and a concatenation; this one has the dilated FCN's 3x3 convolution.
 """
 
 _base_ = ["../_base_/models/fcn_r50.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]

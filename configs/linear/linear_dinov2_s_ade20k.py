@@ -8,7 +8,7 @@ Needs timm. The rates are those published for DINOv3's linear head, which also h
 
 _base_ = ["../_base_/models/linear.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/adamw_poly.py"]
 
-# Nothing without the pretrained features: --cfg-options model.backbone.pretrained=True
+# Needs the pretrained features: --cfg-options model.backbone.pretrained=True
 model = dict(freeze_backbone=True)
 optimizer = dict(lr=1e-3, weight_decay=1e-3, head_lr_mult=1.0)
 train = dict(max_steps=40000)

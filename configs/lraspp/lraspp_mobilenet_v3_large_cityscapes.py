@@ -3,7 +3,7 @@
     tools/train.py configs/lraspp/lraspp_mobilenet_v3_large_cityscapes.py  # 16 images per step, 320000 steps
 
 Expected: 69.54 mIoU (MMSegmentation's model zoo, 512x1024, 320k steps, single scale).
-That zoo's backbone keeps stride 8 in its last stages; this one has the paper's 16.
+MMSegmentation's backbone keeps stride 8 in its last stages; this one has the paper's 16.
 """
 
 _base_ = ["../_base_/models/lraspp.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]

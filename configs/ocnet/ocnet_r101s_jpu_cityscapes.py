@@ -3,7 +3,7 @@
     tools/train.py configs/ocnet/ocnet_r101s_jpu_cityscapes.py  # 16 images per step, 120 epochs
 
 Expected: 74.18 mIoU, 96.30 pixAcc (AceCoooool/pytorch-cv, centre crops of 768 only).
-Its batch is not published; this is that of its other runs.
+Its batch size was not published; this is the one of its other runs.
 """
 
 _base_ = ["../_base_/models/ocnet.py", "../_base_/datasets/cityscapes_768.py", "../_base_/schedules/sgd_poly.py"]

@@ -3,7 +3,7 @@
     tools/train.py configs/ocnet/ocnet_r101s_jpu_voc.py  # 32 images per step, 50 epochs
 
 Expected: 79.07 mIoU, 94.86 pixAcc (AceCoooool/pytorch-cv, whole images; centre crops of 480: 80.33, 94.91).
-Its batch is not published; this is that of its other runs.
+Its batch size was not published; this is the one of its other runs.
 """
 
 _base_ = ["../_base_/models/ocnet.py", "../_base_/datasets/voc_480.py", "../_base_/schedules/sgd_poly.py"]

@@ -2,7 +2,7 @@
 
     tools/train.py configs/ocrnet/ocrnet_r101_ade20k.py  # 16 images per step, 160000 steps
 
-Expected: no number of this setting was found.
+Expected: no number was found for this setting.
 The schedule is that of the other networks on this data set.
 """
 

@@ -3,7 +3,7 @@
     tools/train.py configs/refinenet/refinenet_r101_cityscapes.py  # 8 images per step, 80000 steps
 
 Expected: 73.6 mIoU (the paper, on the test server).
-The schedule is that of the other networks on this data set; the paper lowers its rate by hand.
+The schedule is that of the other networks on this data set; the paper lowers the learning rate by hand.
 """
 
 _base_ = ["../_base_/models/refinenet.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]

@@ -3,7 +3,7 @@
     tools/train.py configs/refinenet/refinenet_r152_ade20k.py  # 16 images per step, 160000 steps
 
 Expected: 40.70 mIoU (the paper, multi-scale).
-The schedule is that of the other networks on this data set; the paper lowers its rate by hand.
+The schedule is that of the other networks on this data set; the paper lowers the learning rate by hand.
 """
 
 _base_ = ["../_base_/models/refinenet.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]

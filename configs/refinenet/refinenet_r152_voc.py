@@ -3,7 +3,7 @@
     tools/train.py configs/refinenet/refinenet_r152_voc.py  # 16 images per step, 40000 steps
 
 Expected: 83.4 mIoU (the paper, on the test server, pretrained on COCO, multi-scale).
-The schedule is that of the other networks on this data set; the paper lowers its rate by hand.
+The schedule is that of the other networks on this data set; the paper lowers the learning rate by hand.
 """
 
 _base_ = ["../_base_/models/refinenet.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]

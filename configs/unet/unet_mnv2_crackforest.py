@@ -3,7 +3,8 @@
     tools/train.py configs/unet/unet_mnv2_crackforest.py  # 8 images per step, 470 steps
 
 Expected: 48.0 IoU and 64.8 F-score of the cracks on every fifth image, from ImageNet weights (our own measurement,
-docs/results.md). They take RGB scaled to -1..1: --cfg-options model.backbone_weights=PATH model.freeze_stages=2
+docs/results.md). These weights expect RGB scaled to -1..1:
+--cfg-options model.backbone_weights=PATH model.freeze_stages=2
 """
 
 _base_ = ["../_base_/models/unet_r34.py", "../_base_/datasets/crackforest.py", "../_base_/schedules/adamw_poly.py"]

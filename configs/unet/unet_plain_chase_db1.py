@@ -3,7 +3,7 @@
     tools/train.py configs/unet/unet_plain_chase_db1.py  # 16 images per step, 40000 steps
 
 Expected: 80.24 Dice of the vessels (MMSegmentation's model zoo, 128x128, 40k steps, sliding windows).
-That zoo's net has an auxiliary loss, and interpolates where this one has transposed convolutions. From scratch.
+MMSegmentation's network has an auxiliary loss, and interpolation instead of transposed convolutions. From scratch.
 """
 
 _base_ = ["../_base_/models/unet.py", "../_base_/datasets/chase_db1.py", "../_base_/schedules/sgd_poly.py"]

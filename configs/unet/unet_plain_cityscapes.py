@@ -3,7 +3,7 @@
     tools/train.py configs/unet/unet_plain_cityscapes.py  # 16 images per step, 160000 steps
 
 Expected: 69.10 mIoU (MMSegmentation's model zoo, 512x1024, 160k steps, single scale).
-That zoo's net has an auxiliary loss, and interpolates where this one has transposed convolutions. From scratch.
+MMSegmentation's network has an auxiliary loss, and interpolation instead of transposed convolutions. From scratch.
 """
 
 _base_ = ["../_base_/models/unet.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]

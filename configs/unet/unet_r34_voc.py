@@ -2,7 +2,7 @@
 
     tools/train.py configs/unet/unet_r34_voc.py  # 16 images per step, 40000 steps
 
-Expected: no published number of this setting was found.
+Expected: no published number was found for this setting.
 On any other backbone: --cfg-options model.backbone='{"type": "MobileNetV1"}'
 """
 

@@ -3,7 +3,7 @@
     tools/train.py configs/upernet/upernet_convnext_t_ade20k.py  # 16 images per step, 160000 steps
 
 Expected: 46.11 mIoU (MMSegmentation's model zoo, 512x512, 160k steps, single scale).
-Needs timm. That recipe also lets the rate decay from layer to layer, which this one does not.
+Needs timm. That recipe also uses a layer-wise learning rate decay, which this one does not.
 """
 
 _base_ = ["../_base_/models/upernet.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/adamw_poly.py"]

@@ -1,6 +1,6 @@
-"""ADE20K in small crops, for one GPU: long side 1.083 x 384 times 0.5 to 2, meant to be scored in centre crops.
+"""ADE20K in small crops, for one GPU: long side 1.083 x 384 times 0.5 to 2, to be scored in centre crops.
 
-That protocol is the section test's: test = dict(mode="crop", window="${crop_size}").
+For that, a config adds test = dict(mode="crop", window="${crop_size}").
 """
 
 _base_ = "ade20k.py"
@@ -16,5 +16,5 @@ data = dict(
             dict(type="RandomCrop", size="${crop_size}"),
         ]
     ),
-    val=dict(pipeline=[]),  # the crop protocol brings its own: short side to the crop, and its centre
+    val=dict(pipeline=[]),  # test.mode="crop" resizes by itself: short side to the crop, then its centre
 )

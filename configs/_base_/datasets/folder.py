@@ -1,4 +1,4 @@
-"""What sets of images/ and annotations/ share; a set says `data_root`, `classes`, `palette` and its pipeline."""
+"""Base of data sets with images/ and annotations/. A data set adds `data_root`, `classes`, `palette` and a pipeline."""
 
 data = dict(
     train=dict(

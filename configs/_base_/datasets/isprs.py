@@ -1,4 +1,4 @@
-"""What ISPRS' sets from the air share; a set says which it is and where it lies."""
+"""Base of the ISPRS aerial data sets. Each adds its type and `data_root`."""
 
 crop_size = (512, 512)
 data = dict(

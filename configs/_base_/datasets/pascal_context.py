@@ -2,7 +2,7 @@
 
 data_root = "data/pascal_context"
 crop_size = (480, 480)
-long_side = 520  # what images are scaled to before the random ratio
+long_side = 520  # size to which images are scaled before the random ratio
 data = dict(
     train=dict(
         type="PascalContext",

@@ -1,6 +1,6 @@
-"""What the sets of retinal vessels share; a set says which it is, where it lies, `crop_size` and `image_size`.
+"""Base of the retinal vessel data sets. Each adds its type, `data_root`, `crop_size` and `image_size`.
 
-Published is the Dice of the vessels.
+Papers publish the Dice of the vessels.
 """
 
 data = dict(

@@ -5,8 +5,8 @@ On VOC's own 1464 images: `--cfg-options data.train.split=train`.
 
 data_root = "data/voc"
 crop_size = (512, 512)
-short_side = 512  # what images are scaled to before the random ratio
-long_side = 2048  # what the long side may not exceed
+short_side = 512  # size to which images are scaled before the random ratio
+long_side = 2048  # limit of the long side
 data = dict(
     train=dict(
         type="PascalVOC",

@@ -1,4 +1,4 @@
-"""BiSeNet (https://arxiv.org/abs/1808.00897) on ResNet-18. Its auxiliary losses belong to the head."""
+"""BiSeNet (https://arxiv.org/abs/1808.00897) on ResNet-18. Its auxiliary losses are part of the head."""
 
 model = dict(
     type="EncoderDecoder",

@@ -1,4 +1,4 @@
-"""Global Convolutional Network (https://arxiv.org/abs/1703.02719) on ResNet-152, its largest kernel."""
+"""Global Convolutional Network (https://arxiv.org/abs/1703.02719) on ResNet-152, with its largest kernel."""
 
 model = dict(
     type="EncoderDecoder",

@@ -1,6 +1,6 @@
-"""A linear layer on DINOv2's ViT-S/14 (https://arxiv.org/abs/2304.07193), whose features are meant to stay frozen.
+"""A linear layer on DINOv2's ViT-S/14 (https://arxiv.org/abs/2304.07193), whose features should stay frozen.
 
-`model.backbone.pretrained=True` downloads the weights; without them there is nothing to probe.
+`model.backbone.pretrained=True` downloads the weights; without them the head has no useful features.
 """
 
 model = dict(

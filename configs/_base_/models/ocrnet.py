@@ -1,4 +1,4 @@
-"""OCRNet (https://arxiv.org/abs/1909.11065) on ResNet-101 at stride 8. The coarse prediction's loss is the head's."""
+"""OCRNet (https://arxiv.org/abs/1909.11065) on ResNet-101 at stride 8. The head also has the coarse loss."""
 
 model = dict(
     type="EncoderDecoder",

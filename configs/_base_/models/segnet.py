@@ -1,4 +1,4 @@
-"""SegNet (https://arxiv.org/abs/1511.00561) on VGG-16 with batch norm, tapped before its pools."""
+"""SegNet (https://arxiv.org/abs/1511.00561) on VGG-16 with batch norm; the maps before its poolings are used."""
 
 model = dict(
     type="EncoderDecoder",

@@ -1,6 +1,6 @@
-"""U-Net (https://arxiv.org/abs/1505.04597) with its own encoder, size-keeping and with batch norm.
+"""U-Net (https://arxiv.org/abs/1505.04597) with its own encoder, padded convolutions and batch norm.
 
-The paper's has biases and no norms: norm=False and bias=True in both the backbone and the head.
+The paper has biases and no norms: norm=False and bias=True in both the backbone and the head.
 """
 
 model = dict(

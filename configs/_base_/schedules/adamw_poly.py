@@ -1,4 +1,4 @@
-"""The recipe of transformers: AdamW, no decay on norms and biases, warm-up, linear decay."""
+"""The usual recipe for transformers: AdamW, no decay on norms and biases, warm-up, linear decay."""
 
 _base_ = "runtime.py"
 

@@ -1,4 +1,4 @@
-"""What every run has: how it reports, evaluates and saves; every setting that the command line may change."""
+"""Defaults of every run: logging, evaluation, checkpoints, and all settings that --cfg-options may change."""
 
 seed = 0
 imports = []
@@ -11,24 +11,24 @@ train = dict(
     channels_last=True,
     compile=False,
     sync_batch_norm=None,  # None: on several GPUs
-    on_nan="stop",  # "skip": leave the step out, up to max_skips in a row
+    on_nan="stop",  # "skip": skip the step, up to max_skips in a row
     max_skips=10,
-    deterministic=False,  # True: GPUs repeat themselves to the last bit, and are slower
-    shard=False,  # True: each process keeps a part of the weights, gradients and optimizer's state (FSDP2)
+    deterministic=False,  # True: the same bits in each run on a GPU, but slower
+    shard=False,  # True: each process keeps a part of weights, gradients and optimizer state (FSDP2)
 )
 test = dict(
-    mode="whole",  # "slide": windows that overlap; "crop": a centre crop of the image whose short side fits it
+    mode="whole",  # "slide": overlapping windows; "crop": a centre crop, after resizing the short side to it
     window=(512, 512),
     stride=None,  # None: two thirds of the window
     scales=(1.0,),
-    base_size=None,  # with several scales: the longer side of the image at scale 1; None: as it comes
+    base_size=None,  # with several scales: the longer side at scale 1; None: unchanged
     flip=False,
-    divisor=1,  # 16, 32: fills images up to whole cells of the model's coarsest map; for crops that are multiples, too
+    divisor=1,  # 16, 32: pad images to multiples of it; for models trained on crops of such multiples
 )
 metric = dict(
     absent=None,  # 0: classes that do not occur count as zero
     ignore_background=False,  # True: class 0 is left out of the means
-    extra=(),  # scores that cost time: "mBIoU", "imageIoU", "ECE"; hooks.evaluate.best may be one of them
+    extra=(),  # slower metrics: "mBIoU", "imageIoU", "ECE"; hooks.evaluate.best may be one of them
 )
 hooks = dict(
     lr=dict(type="PolyLR", power=0.9, min_lr=0.0, warmup=0),

@@ -1,4 +1,4 @@
-"""The classic recipe of convolutional nets: SGD 0.01, momentum 0.9, polynomial decay."""
+"""The usual recipe for convolutional networks: SGD 0.01, momentum 0.9, polynomial decay."""
 
 _base_ = "runtime.py"
 
