@@ -1,6 +1,6 @@
-# Two commands do everything on a fresh machine that has python3 with venv and pip:
-#   make demo    installs into .venv, trains on a generated data set, evaluates, leaves pictures to look at
-#   make test    installs what the tests need, the optional extras included, and runs them
+# Two commands need only python3 with venv and pip:
+#   make demo    installs into .venv, trains on a generated data set, evaluates, and draws pictures
+#   make test    installs what the tests need, with the optional extras, and runs them
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,8 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO := work_dirs/demo
 CONFIG := configs/demo/pspnet_r10_shapes.py
 
-# Threads that wait by sleeping: on a machine that also does other things, waiting by spinning makes steps several
-# times slower.
+# Idle threads sleep instead of spinning, which makes steps several times slower on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
 .PHONY: demo test test-slow test-gpu faults mutants lint format clean
@@ -24,8 +23,8 @@ demo: .venv/.runtime
 	@echo "          $(DEMO)/log.txt            what you just saw; log.jsonl for plots"
 	@echo "          $(DEMO)/config.py          the resolved config;  best.pt, last.pt: the checkpoints"
 	@echo "Next      . .venv/bin/activate"
-	@echo "          tools/predict.py $(CONFIG) $(DEMO)/best.pt YOUR_IMAGE.jpg --save mask,overlay"
-	@echo "          tools/train.py CONFIG      on images of your own: README.md, 'Train on your own images'"
+	@echo "          segbox predict $(CONFIG) $(DEMO)/best.pt YOUR_IMAGE.jpg --save mask,overlay"
+	@echo "          segbox init YOUR_FOLDER    to train on your own images: README.md, 'Train on your own images'"
 
 test: .venv/.tests
 	$(BIN)/python -m pytest -q
@@ -37,11 +36,11 @@ test-slow: .venv/.tests
 test-gpu: .venv/.tests
 	$(BIN)/python -m pytest -q -m gpu tests/gpu
 
-# Kills, full disks, broken files, mutated configs: seeded and counted, with a table at the end. Some minutes.
+# Kills, full disks, broken files, mutated configs: seeded and counted, with a table at the end. Takes some minutes.
 faults: .venv/.tests
 	$(BIN)/python -m tests.faults
 
-# Small mistakes in a copy of the source, each of which some test must see. About half an hour of one core.
+# Makes small mistakes in a copy of the source; the tests must catch each. About half an hour on one core.
 mutants: .venv/.tests
 	$(BIN)/python -m tests.mutants
 
@@ -56,7 +55,7 @@ format: .venv/.lint
 clean:
 	rm -rf .venv work_dirs build segbox.egg-info .pytest_cache .ruff_cache
 
-# A stamp is newer than what it was installed from, so an environment that is up to date is used as it is.
+# A stamp file is newer than the files it was installed from, so an up-to-date environment is not installed again.
 .venv/.created:
 	$(PYTHON) -m venv .venv
 	@touch $@
@@ -67,7 +66,7 @@ clean:
 	@touch $@
 
 .venv/.tests: .venv/.runtime requirements/tests.txt requirements/optional.txt
-	@echo "Installing what the tests need into .venv, the optional extras included"
+	@echo "Installing what the tests need into .venv, with the optional extras"
 	$(PIP) -e ".[all,tests]"
 	@touch $@
 

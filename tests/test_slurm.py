@@ -62,7 +62,10 @@ def test_what_slurm_is_asked_for(slurm, monkeypatch):
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        (dict(GPUS=12, GPUS_PER_NODE=8), "error: GPUS=12 is no multiple of GPUS_PER_NODE=8: all nodes have as many\n"),
+        (
+            dict(GPUS=12, GPUS_PER_NODE=8),
+            "error: GPUS=12 is not a multiple of GPUS_PER_NODE=8, but all nodes have the same number\n",
+        ),
         (dict(GPUS="x"), "error: GPUS=x GPUS_PER_NODE=8: expected numbers of 1 or more\n"),
         (dict(GPUS=0), "error: GPUS=0 GPUS_PER_NODE=8: expected numbers of 1 or more\n"),
     ],

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What slurm_train.sh and slurm_test.sh share:  slurm_run.sh SCRIPT N PARTITION JOB_NAME arguments...
-# SCRIPT wants the number of a node's processes behind the first N arguments.
+# The common part of slurm_train.sh and slurm_test.sh:  slurm_run.sh SCRIPT N PARTITION JOB_NAME arguments...
+# SCRIPT expects the number of processes per node after its first N arguments.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 script=$1 before=$2 partition=$3 job=$4
@@ -12,7 +12,7 @@ if ! [[ $gpus =~ ^[1-9][0-9]*$ && $per_node =~ ^[1-9][0-9]*$ ]]; then
 fi
 if [ "$gpus" -lt "$per_node" ]; then per_node=$gpus; fi
 if [ $((gpus % per_node)) -ne 0 ]; then
-    echo "error: GPUS=$gpus is no multiple of GPUS_PER_NODE=$per_node: all nodes have as many" >&2
+    echo "error: GPUS=$gpus is not a multiple of GPUS_PER_NODE=$per_node, but all nodes have the same number" >&2
     exit 2
 fi
 nodes=$((gpus / per_node))

@@ -3,9 +3,8 @@
     tools/train.py configs/segnet/segnet_vgg16_camvid.py  # 12 images per step, 80000 steps
 
 Expected: 60.1 mIoU on the test split (the paper, 360x480, after 80 000 steps and more).
-Classes are weighted by median frequency, with the authors' numbers. The paper's learning rate is a fixed 0.1 on images
-at
-their own size.
+Classes are weighted by median frequency, with the authors' numbers. The paper's learning
+rate is a fixed 0.1 on images at their own size.
 """
 
 _base_ = ["../_base_/models/segnet.py", "../_base_/datasets/camvid.py", "../_base_/schedules/sgd_poly.py"]
