@@ -15,9 +15,9 @@ import torch
 
 from segbox.config import load_config
 from segbox.data.loader import classes_without_files
-from segbox.engine.build import TrainSettings
 from segbox.engine.hooks.lr import Schedule
 from segbox.engine.optim import build_optimizer
+from segbox.engine.settings import TrainSettings
 from segbox.evaluation.inference import build_predict
 from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import build_segmentor

@@ -13,11 +13,12 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 
 from segbox import IGNORE_INDEX, distributed
 from segbox.config import load_config
-from segbox.engine.build import Evaluation, build_runner
+from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
+from segbox.engine.devices import wrap_for_training
 from segbox.engine.hooks.hook import Hook
-from segbox.engine.runner import prepare
 from segbox.errors import UserError
+from segbox.evaluation.evaluator import Evaluation
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.registry import LOSSES
 from tests.processes import CPU, fork, free_port, kill, together, wait
@@ -54,7 +55,7 @@ def run(folder, overrides=(), resume=None, double=False):
     """A run in this process or its group: what it saw, its losses, its end."""
     runner = build_runner(load_config(folder / "tiny.py", overrides), folder, CPU)
     if double:
-        runner.forward = prepare(runner.model.double(), CPU, False)
+        runner.forward = wrap_for_training(runner.model.double(), CPU, False)
     if resume is not None:
         runner.resume(resume)
     take = Take()

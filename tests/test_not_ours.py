@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from segbox import distributed
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.readers.files import read_label
-from segbox.engine.build import choose_device
 from segbox.engine.checkpoint import LAST, read_run
+from segbox.engine.devices import choose_device
 from segbox.errors import DataError
 from segbox.evaluation.inference import build_predict
 from segbox.evaluation.metrics import ConfusionMatrix

@@ -49,8 +49,9 @@ def run(args: argparse.Namespace) -> None:
 
     config = load_config(args.config, args.cfg_options)
 
-    from segbox.engine.build import choose_device, start_logging
     from segbox.engine.config_check import check_config
+    from segbox.engine.devices import choose_device
+    from segbox.engine.logs import start_logging
     from segbox.evaluation.predictor import Predictor
     from segbox.viz.predictions import find_sources, predict_files
     from segbox.viz.video import predict_video

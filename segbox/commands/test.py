@@ -95,10 +95,11 @@ def run(args: argparse.Namespace) -> None:
     config = load_config(args.config, args.cfg_options)
 
     from segbox import distributed
-    from segbox.engine.build import check_classes, choose_device, start_logging
     from segbox.engine.config_check import check_config
+    from segbox.engine.devices import choose_device
+    from segbox.engine.logs import start_logging
     from segbox.evaluation.evaluator import Evaluation
-    from segbox.evaluation.predictor import load_model
+    from segbox.evaluation.predictor import check_classes, load_model
     from segbox.viz.score_files import score_files
     from segbox.viz.watch import watchers
 

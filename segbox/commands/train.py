@@ -46,8 +46,10 @@ def run(args: argparse.Namespace) -> None:
     work_dir = Path(args.work_dir or Path("work_dirs") / Path(args.config).stem)
 
     from segbox import distributed
-    from segbox.engine.build import build_runner, choose_device, start_logging
+    from segbox.engine.build import build_runner
     from segbox.engine.config_check import check_config
+    from segbox.engine.devices import choose_device
+    from segbox.engine.logs import start_logging
     from segbox.engine.lr_scaling import Recipe, describe_batch, scale_rate, warn_of_rate
     from segbox.engine.work_dir import (
         CONFIG,

@@ -8,8 +8,7 @@ from typing import Any
 from segbox.arguments import Check
 from segbox.data.loader import classes_without_files
 from segbox.engine.class_weights import check_rule
-from segbox.engine.runner import steps_of
-from segbox.engine.settings import DataSettings, Sections, check_seed
+from segbox.engine.settings import DataSettings, Sections, check_seed, total_steps
 from segbox.errors import ConfigError, did_you_mean
 from segbox.literals import as_plain
 from segbox.models.class_weight import with_class_weights
@@ -73,7 +72,7 @@ def without_rules(config: Mapping) -> tuple[Mapping, list[str]]:
 def try_steps(config: Mapping) -> None:
     counts = {name: config["train"].get(name) for name in ("max_steps", "max_epochs")}
     batch_size = config.get("data", {}).get("batch_size", DataSettings.batch_size)
-    call(steps_of, counts, "train", images=batch_size * 2**20, batch_size=batch_size)
+    call(total_steps, counts, "train", images=batch_size * 2**20, batch_size=batch_size)
 
 
 def try_model(config: Mapping, num_classes: int | None) -> None:

@@ -1,7 +1,6 @@
 """The run: one loop, and hooks for everything around a step."""
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from segbox import distributed
 from segbox.data.sample import Batch
 from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_checkpoint
+from segbox.engine.devices import wrap_for_training
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.rescue import saved_on_error
 from segbox.engine.sharding import gathered, is_sharded, own_parts, reshard, whole
@@ -82,7 +82,7 @@ class Runner:
         self.amp = AMP[amp]
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
-        self.forward = prepare(model, device, compile)
+        self.forward = wrap_for_training(model, device, compile)
         self.step = 0
         self.draws = 0  # images seen, over all processes; a run may go on with another batch size
         self.scored_step = 0  # the last one that was evaluated
@@ -279,22 +279,3 @@ class Runner:
     def resume(self, path: Path, content: Mapping[str, Any] | None = None) -> None:
         """Go on from a checkpoint; what the config says now (rates, steps, hooks) holds from here on."""
         put_back(self, path, read_run(path) if content is None else content)
-
-
-def prepare(model: nn.Module, device: torch.device, compile: bool) -> nn.Module:
-    """What is called in training: the model, its gradients exchanged between processes, compiled."""
-    forward = model
-    if distributed.world_size() > 1 and not is_sharded(model):
-        devices = [device] if device.type == "cuda" else None
-        forward = nn.parallel.DistributedDataParallel(model, device_ids=devices)
-    return torch.compile(forward) if compile else forward
-
-
-def steps_of(max_steps: int | None, max_epochs: float | None, images: int, batch_size: int) -> int:
-    """Epochs are turned into steps once, when the run is built."""
-    if (max_steps is None) == (max_epochs is None):
-        raise ValueError("give either max_steps or max_epochs")
-    steps = max_steps if max_steps is not None else math.ceil(max_epochs * images / batch_size)
-    if steps < 1:
-        raise ValueError(f"max_steps={max_steps}, max_epochs={max_epochs}: expected one step or more")
-    return steps

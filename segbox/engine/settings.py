@@ -1,5 +1,6 @@
 """The sections of a config, and what may stand in each: signatures that configs are checked by."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -51,6 +52,16 @@ class TrainSettings:
             raise ValueError(f"accumulate={self.accumulate}: expected a number of batches, 1 or more")
         if self.clip_grad is not None and self.clip_grad <= 0:
             raise ValueError(f"clip_grad={self.clip_grad}: expected a largest norm above 0, or None")
+
+
+def total_steps(max_steps: int | None, max_epochs: float | None, images: int, batch_size: int) -> int:
+    """The length of a run in steps, from either of the two settings."""
+    if (max_steps is None) == (max_epochs is None):
+        raise ValueError("give either max_steps or max_epochs")
+    steps = max_steps if max_steps is not None else math.ceil(max_epochs * images / batch_size)
+    if steps < 1:
+        raise ValueError(f"max_steps={max_steps}, max_epochs={max_epochs}: expected one step or more")
+    return steps
 
 
 def check_seed(seed: int) -> None:

@@ -1,8 +1,9 @@
 """A trained model, ready for images of one's own."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,13 @@ def load_model(config: Config, path: str | Path, num_classes: int | None = None)
     model = build_segmentor(without_weights(config["model"]), num_classes or (len(own) if own else None))
     load_weights(model, weights, path, settle=settle_or_refuse)
     return model, described
+
+
+def check_classes(content: Mapping[str, Any], classes: Sequence[str], path: str | Path) -> None:
+    """Refuse a checkpoint that was trained on other classes than those of the data set."""
+    own = content.get("classes")
+    if own is not None and list(own) != list(classes):
+        raise ConfigError(f"{path} was trained on {', '.join(own)}; the config's data set has {', '.join(classes)}")
 
 
 class Predictor:

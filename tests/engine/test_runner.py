@@ -13,7 +13,8 @@ from segbox.engine import signals
 from segbox.engine import step_errors as mishaps
 from segbox.engine.checkpoint import read_run
 from segbox.engine.hooks.hook import Hook
-from segbox.engine.runner import Runner, steps_of
+from segbox.engine.runner import Runner
+from segbox.engine.settings import total_steps
 from segbox.errors import CheckpointError, TrainingError
 from tests.runs import differences, tiny_runner
 
@@ -492,8 +493,8 @@ def test_the_rest_of_a_resumed_run_may_have_no_label(tmp_path):
 
 
 def test_epochs_become_steps_once():
-    assert steps_of(7, None, 100, 8) == 7
-    assert steps_of(None, 2, 100, 8) == 25 and steps_of(None, 0.5, 3, 2) == 1
+    assert total_steps(7, None, 100, 8) == 7
+    assert total_steps(None, 2, 100, 8) == 25 and total_steps(None, 0.5, 3, 2) == 1
     for steps, epochs in ((None, None), (5, 5), (0, None), (-2, None), (None, 0)):
         with pytest.raises(ValueError, match="max_steps"):
-            steps_of(steps, epochs, 100, 8)
+            total_steps(steps, epochs, 100, 8)

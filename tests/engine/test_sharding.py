@@ -9,7 +9,7 @@ from segbox.config import load_config
 from segbox.engine import build, sharding
 from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
-from segbox.engine.runner import prepare
+from segbox.engine.devices import wrap_for_training
 from segbox.errors import ConfigError, TrainingError
 from segbox.evaluation.evaluator import Evaluation
 from segbox.models.segmentors import build_segmentor
@@ -433,7 +433,7 @@ def test_a_compiled_sharded_model_learns_the_same():
     def work(compile):
         torch.manual_seed(0)
         model = sharding.shard(nn.Sequential(nn.Linear(4, 40), nn.ReLU(), nn.Linear(40, 40), nn.Linear(40, 1)), CPU)
-        forward = prepare(model, CPU, compile)
+        forward = wrap_for_training(model, CPU, compile)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         values = []
         for _ in range(4):

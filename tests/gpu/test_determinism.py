@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from segbox.engine.build import set_determinism
 from segbox.engine.checkpoint import read_run
+from segbox.engine.devices import set_determinism
 from segbox.registry import BACKBONES, HEADS
 from tests.gpu.runs import run, without_config
 from tests.gpu.test_parts import built, losses_and_gradients

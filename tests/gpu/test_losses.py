@@ -78,7 +78,7 @@ def test_logits_of_the_labels_size(device, config, classes):
 @every_loss
 def test_deterministic_algorithms_give_the_same_bits(device, config, classes):
     """PyTorch has none for grid_sample, which a stride takes: that is told (tests/engine/test_runner.py)."""
-    from segbox.engine.build import set_determinism
+    from segbox.engine.devices import set_determinism
 
     if config.get("stride", 1) > 1:
         config = {**config, "stride": 1}

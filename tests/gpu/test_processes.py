@@ -16,7 +16,7 @@ from segbox.config import load_config
 from segbox.engine import sharding
 from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
-from segbox.engine.runner import prepare
+from segbox.engine.devices import wrap_for_training
 from segbox.evaluation.evaluator import Evaluation
 from segbox.models.norms import convert_norm, sync_on_cpus
 from tests.gpu.runs import CPU, SAME, OneOfSeveral, apart, run, without_config
@@ -143,7 +143,7 @@ def test_compiled(device, group, overrides):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(4, 40), nn.ReLU(), nn.Linear(40, 40), nn.Linear(40, 1))
         model = sharding.shard(model, device) if overrides else model.to(device)
-        forward = prepare(model, device, compile)
+        forward = wrap_for_training(model, device, compile)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         values = []
         for _ in range(4):
