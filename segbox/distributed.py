@@ -23,8 +23,8 @@ from segbox.launch import LAUNCHERS, launch, meeting_point, number
 
 LONGEST_TIMEOUT = 365 * 24 * 60  # minutes
 ADDRESS_SECONDS = 20  # a cluster may start a machine before it knows the name of another
-LAST_WORD_SECONDS = LEAD_SECONDS + 3  # for the process that met the mistake to tell it
-SIGNS_OF_LOSS = (  # what gloo and NCCL say in a process that has lost another
+MESSAGE_SECONDS = LEAD_SECONDS + 3  # for the process that met the mistake to tell it
+SIGNS_OF_LOST_PROCESS = (  # what gloo and NCCL say in a process that has lost another
     "Connection closed by peer",
     "Connection reset by peer",
     "Broken pipe",
@@ -68,27 +68,30 @@ def restarts() -> int:
 
 @contextmanager
 def process_group(
-    device: torch.device, timeout_minutes: float = 30, log: Path | None = None, said: Mapping[str, Any] | None = None
+    device: torch.device,
+    timeout_minutes: float = 30,
+    log: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Iterator[None]:
     """Join the group that a launcher describes in the environment; without one, stay alone.
 
     A process that waits longer than `timeout_minutes` for another ends with a message that names it, and `log`. What is
-    `said` (config, options) must be the same in all processes.
+    `settings` (config, options) must be the same in all processes.
     """
-    patience = patience_of(timeout_minutes)
+    timeout = timeout_of(timeout_minutes)
     if launch().world_size == 1:
         yield
         return
-    store, own, count = meet(patience)
+    store, own, count = rendezvous(timeout)
     store = dist.PrefixStore(attempt(), store)
-    dist.init_process_group(backend_of(device), store=store, rank=own, world_size=count, timeout=patience)
+    dist.init_process_group(backend_of(device), store=store, rank=own, world_size=count, timeout=timeout)
     try:
-        refuse_unlike({"versions": {"segbox": __version__, "torch": torch.__version__}, **(said or {})})
+        refuse_different_settings({"versions": {"segbox": __version__, "torch": torch.__version__}, **(settings or {})})
         yield
     except RuntimeError as error:
-        if not any(sign in str(error) for sign in SIGNS_OF_LOSS):
+        if not any(sign in str(error) for sign in SIGNS_OF_LOST_PROCESS):
             raise
-        missing = " and ".join(map(str, call_the_roll(store, own, count))) or "unknown"
+        missing = " and ".join(map(str, missing_ranks(store, own, count))) or "unknown"
         raise UserError(
             f"another process of this run (number {missing}) has ended, or hung for {timeout_minutes:g} minutes; if it"
             f" left a message, that says why.{f' The log: {log}.' if log else ''} Go on with --resume"
@@ -101,18 +104,18 @@ def backend_of(device: torch.device) -> str:
     return "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
 
 
-def patience_of(minutes: float) -> timedelta:
+def timeout_of(minutes: float) -> timedelta:
     if not 0 < minutes <= LONGEST_TIMEOUT:  # NaN neither
         raise UserError(f"--timeout {minutes:g}: expected minutes, more than 0 and up to {LONGEST_TIMEOUT} (a year)")
     return timedelta(milliseconds=math.ceil(minutes * 60_000))
 
 
-def meet(patience: timedelta) -> tuple[dist.Store, int, int]:
+def rendezvous(timeout: timedelta) -> tuple[dist.Store, int, int]:
     """The store that all processes share, this one's number, and how many they are."""
     address, port = meeting_point()
-    await_address(address, port, min(ADDRESS_SECONDS, patience.total_seconds()))
+    wait_for_address(address, port, min(ADDRESS_SECONDS, timeout.total_seconds()))
     try:
-        return next(dist.rendezvous("env://", timeout=patience))
+        return next(dist.rendezvous("env://", timeout=timeout))
     except dist.DistError as error:
         text = " ".join(str(error).split())
         if "EADDRINUSE" in text:
@@ -122,12 +125,12 @@ def meet(patience: timedelta) -> tuple[dist.Store, int, int]:
             ) from error
         raise UserError(
             f"the {launch().world_size} processes of this run did not meet at {address}, port {port} (MASTER_ADDR,"
-            f" MASTER_PORT) within {patience.total_seconds() / 60:g} minutes: {text[:300]}. See that all are started,"
+            f" MASTER_PORT) within {timeout.total_seconds() / 60:g} minutes: {text[:300]}. See that all are started,"
             " that the address is that of process 0's machine, and that nothing keeps the port closed"
         ) from error
 
 
-def await_address(address: str, port: int, seconds: float) -> None:
+def wait_for_address(address: str, port: int, seconds: float) -> None:
     """PyTorch would ask for an unknown name until its timeout."""
     until = time.monotonic() + seconds
     while True:
@@ -143,11 +146,11 @@ def await_address(address: str, port: int, seconds: float) -> None:
         time.sleep(min(1.0, seconds))
 
 
-def refuse_unlike(said: Mapping[str, Any]) -> None:
+def refuse_different_settings(settings: Mapping[str, Any]) -> None:
     """Each process reads its own files and options: on several machines they may be others."""
-    if len(set(gather(hashlib.sha256(repr(said).encode()).hexdigest()))) == 1:
+    if len(set(gather(hashlib.sha256(repr(settings).encode()).hexdigest()))) == 1:
         return
-    first, *others = gather(said)
+    first, *others = gather(settings)
     for other_rank, other in enumerate(others, 1):
         if found := changes(first, other):
             more = f" ({len(found)} values differ)" if len(found) > 1 else ""
@@ -168,11 +171,11 @@ def attempt() -> str:
     return f"attempt {known.get('TORCHELASTIC_RESTART_COUNT', 0) if is_counted_by_all else 'any'}"
 
 
-def call_the_roll(store: dist.Store, own: int, count: int) -> list[int]:
+def missing_ranks(store: dist.Store, own: int, count: int) -> list[int]:
     """Who does not answer while the launcher has time to end this process, which a dead one makes it do."""
     try:
         store.set(f"here {own}", "yes")
-        time.sleep(LAST_WORD_SECONDS)
+        time.sleep(MESSAGE_SECONDS)
         return [rank for rank in range(count) if not store.check([f"here {rank}"])]
     except RuntimeError:  # the store's keeper has ended too
         return []
@@ -233,7 +236,7 @@ def any_says(flag: bool) -> bool:
     return bool(vote)
 
 
-def share(tensors: Iterable[Tensor]) -> None:
+def broadcast(tensors: Iterable[Tensor]) -> None:
     """Every process gets the first one's values."""
     if world_size() > 1:
         for tensor in tensors:

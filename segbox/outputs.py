@@ -162,14 +162,14 @@ def record(path: Path, content: str) -> None:
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """A path to write to; at the end it is recorded and gets its name. Whoever writes has claimed the file before."""
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         yield partial
         with told(path):
             record(path, digest(partial))
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A path to write to, of the same suffix; it gets its name when all is written, and never if that fails."""
     partial = path.with_name(f".{hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()}{path.suffix}")
     try:

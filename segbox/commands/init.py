@@ -16,7 +16,7 @@ from pathlib import Path
 from segbox.config import SHIPPED, shipped_configs
 from segbox.errors import ConfigError, DataError, did_you_mean
 from segbox.machine import cores
-from segbox.outputs import claim, whole_file, write_text
+from segbox.outputs import atomic_file, claim, write_text
 
 WITH_ADAM = ("segformer", "linear")  # transformers do not learn with plain SGD
 
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         print("Where images are neighbours in time or space, lists of your own are better: scores would flatter.")
     bases = [f"models/{args.model}.py", f"schedules/{'adamw' if args.model in WITH_ADAM else 'sgd'}_poly.py"]
     text = starter_config(folder, splits, [path_of_base(b, out) for b in bases], f"segbox train {out}", lists)
-    with whole_file(out) as part:
+    with atomic_file(out) as part:
         part.write_text(text, encoding="utf-8")
     for remark in folder.remarks:
         print(f"Guessed: {remark}.")

@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> None:
         logger.info(note)
     files = score_files(args.out) if args.out else []
     device = choose_device(args.device)
-    with distributed.process_group(device, said={"config": config.to_dict(), "checkpoint": args.checkpoint}):
+    with distributed.process_group(device, settings={"config": config.to_dict(), "checkpoint": args.checkpoint}):
         evaluation = Evaluation(config, device, args.amp)
         watch = watchers(evaluation.dataset, args.show_dir, args.worst, args.submit, files)
         model, content = load_model(config, args.checkpoint, len(evaluation.classes))

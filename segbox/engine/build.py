@@ -22,7 +22,7 @@ from segbox.engine.logs import describe_run
 from segbox.engine.optim import build_optimizer
 from segbox.engine.runner import Runner
 from segbox.engine.settings import DataSettings, TrainSettings, total_steps
-from segbox.engine.sharding import in_step
+from segbox.engine.sharding import synchronized
 from segbox.errors import ConfigError
 from segbox.evaluation.evaluator import Evaluation
 from segbox.evaluation.fill import fill_with_mean
@@ -135,7 +135,7 @@ def scorer(evaluation: Evaluation | None) -> Callable[[nn.Module, Callable[[], b
 
     def score(model: nn.Module, is_stopped: Callable[[], bool]) -> dict[str, float]:
         with closing(iter(evaluation.loader)) as own:
-            model, batches = in_step(model, own, is_stopped)
+            model, batches = synchronized(model, own, is_stopped)
             scores = evaluation(model, batches=batches).compute()
         if distributed.is_main():
             logger.info("%s", score_table(scores, evaluation.classes))

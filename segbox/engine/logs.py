@@ -14,7 +14,7 @@ from segbox.config import Config
 from segbox.data.datasets.dataset import SegDataset
 from segbox.engine.checkpoint import unwritten
 from segbox.engine.settings import DataSettings, TrainSettings
-from segbox.engine.sharding import described
+from segbox.engine.sharding import sharding_summary
 from segbox.engine.work_dir import is_cut
 from segbox.errors import printable
 from segbox.launch import launch
@@ -92,4 +92,4 @@ def describe_run(
     if numbers := describe_numbers(model):
         logger.info(numbers)
     if settings.shard:
-        logger.info(described(model))
+        logger.info(sharding_summary(model))

@@ -1,4 +1,4 @@
-"""The sections of a config, and what may stand in each: signatures that configs are checked by."""
+"""The sections of a config as signatures, which configs are checked against."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from torch import nn
 
 from segbox.arguments import Made
 from segbox.data.settings import DataSettings
+from segbox.engine.not_finite import ON_NAN
 from segbox.engine.optim import OptimizerConfig
-from segbox.engine.step_errors import ON_NAN
 from segbox.errors import ConfigError
 from segbox.evaluation.inference import build_predict
 from segbox.evaluation.metric_set import MetricSet
@@ -21,11 +21,11 @@ from segbox.registry import HOOKS, call
 
 @dataclass
 class TrainSettings:
-    """The section `train`. A step is made of `accumulate` batches.
+    """The section `train`. One optimizer step accumulates the gradients of `accumulate` batches.
 
-    `sync_batch_norm=None` means on several GPUs; True, on CPUs too. `on_nan="skip"` drops up to `max_skips` steps in a
-    row, "stop" ends the run. `deterministic` makes GPUs repeat themselves to the last bit. `shard` divides parameters,
-    gradients and the optimizer's state between the processes.
+    `sync_batch_norm=None` synchronizes on several GPUs only; True, on CPUs too. `on_nan="skip"` skips up to `max_skips`
+    steps in a row, "stop" ends the run. `deterministic` makes GPU runs reproducible to the last bit. `shard` shards
+    parameters, gradients and optimizer state over the processes (FSDP).
     """
 
     max_steps: int | None = None
@@ -51,7 +51,7 @@ class TrainSettings:
         if self.accumulate < 1:
             raise ValueError(f"accumulate={self.accumulate}: expected a number of batches, 1 or more")
         if self.clip_grad is not None and self.clip_grad <= 0:
-            raise ValueError(f"clip_grad={self.clip_grad}: expected a largest norm above 0, or None")
+            raise ValueError(f"clip_grad={self.clip_grad}: expected a maximum norm above 0, or None")
 
 
 def total_steps(max_steps: int | None, max_epochs: float | None, images: int, batch_size: int) -> int:

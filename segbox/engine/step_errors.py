@@ -3,7 +3,7 @@
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,21 +15,8 @@ from segbox.data.sample import Batch
 from segbox.errors import TrainingError
 from segbox.evaluation.out_of_memory import is_out_of_memory
 
-ON_NAN = ("stop", "skip")
 STEPS_WITHOUT_LABELS = 100  # and an epoch: crops of a few labels may miss them by chance
 SIGNS_OF_WORKERS = ("DataLoader worker", "Pin memory thread")
-
-
-class NotFinite(Exception):
-    """A loss or a gradient of the step under way; `told` is what this process knows of it, or None."""
-
-    def __init__(self, what: str, told: str | None) -> None:
-        super().__init__(what)
-        self.what, self.told = what, told
-
-
-class Diverged(TrainingError):
-    """Training itself led to numbers that are not finite: the state before is not one to go on from unseen."""
 
 
 class LabelWatch:
@@ -65,7 +52,7 @@ class LabelWatch:
 
 
 @contextmanager
-def explained(images: Tensor, device: torch.device, batch_size: int, accumulate: int) -> Iterator[None]:
+def errors_explained(images: Tensor, device: torch.device, batch_size: int, accumulate: int) -> Iterator[None]:
     """Errors that PyTorch words for itself, in words for the user: with what to change in the config."""
     try:
         yield
@@ -98,10 +85,10 @@ def explained(images: Tensor, device: torch.device, batch_size: int, accumulate:
 
 
 @contextmanager
-def workers_explained() -> Iterator[None]:
+def worker_errors_explained() -> Iterator[None]:
     """A data worker that has died is noticed when its batch is due, and told in a line."""
     try:
-        with ends_of_children_held_back():
+        with sigchld_blocked():
             yield
     except (RuntimeError, OSError, EOFError) as error:
         if not is_of_a_worker(error):
@@ -113,7 +100,7 @@ def workers_explained() -> Iterator[None]:
 
 
 @contextmanager
-def ends_of_children_held_back() -> Iterator[None]:
+def sigchld_blocked() -> Iterator[None]:
     """PyTorch's handler of them would raise at whatever line the run is: in a destructor, in a checkpoint's writing."""
     if sys.platform == "win32":
         yield
@@ -151,8 +138,3 @@ def out_of_memory(images: Tensor, device: torch.device, batch_size: int, accumul
         f"train.amp=bf16, or a crop of {smaller[0]}x{smaller[1]}; where the model itself is what is large, several"
         " processes with train.shard=True"
     )
-
-
-def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
-    """Of all gradients together."""
-    return torch.stack(torch._foreach_norm([p.grad for p in parameters if p.grad is not None])).norm()

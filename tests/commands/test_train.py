@@ -191,7 +191,7 @@ def test_resume_from_a_path_without_one_and_when_done(config, monkeypatch, capsy
     assert train(monkeypatch, config, "--work-dir", "a", "--resume", "--cfg-options", *FAST) == 0
     assert "a holds no checkpoint yet; beginning at step 0" in capsys.readouterr().out
     assert train(monkeypatch, config, "--work-dir", "a", "--resume", "--cfg-options", *FAST) == 0
-    assert "there is nothing left to train: 2 of 2 steps are done" in capsys.readouterr().out
+    assert "nothing left to train: 2 of 2 steps are done" in capsys.readouterr().out
     more = ["train.max_steps=3", FAST[1]]
     assert train(monkeypatch, config, "--work-dir", "b", "--resume", "a/last.pt", "--cfg-options", *more) == 0
     assert read_run(config.parent / "b" / "last.pt")["step"] == 3

@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
         ("train = dict(max_epochs=2)", "train: give either max_steps or max_epochs"),
         ("train = dict(max_steps=0)", "train: max_steps=0"),
         ("train = dict(amp='fp32')", "train: amp='fp32': one of"),
-        ("train = dict(clip_grad=0)", "train: clip_grad=0: expected a largest norm above 0"),
+        ("train = dict(clip_grad=0)", "train: clip_grad=0: expected a maximum norm above 0"),
         (
             "train = dict(accumulate=3)",
             "data.batch_size=4 is the images of a step over all processes; it must be a mult",

@@ -48,8 +48,8 @@ def run(folder, max_steps, resume=None):
     watch = EvaluateAfterEach()
     runner = Runner(
         model, torch.optim.SGD(model.parameters(), lr=0.1), {"watch": watch}, batches, None,
-        lambda model: {"mean": model.norm.running_mean.tolist()}, max_steps=max_steps,
-        batch_size=2 * distributed.world_size(), work_dir=folder, device=CPU, classes=["a"], description={},
+        lambda model, is_stopped: {"mean": model.norm.running_mean.tolist()}, max_steps=max_steps,
+        batch_size=2 * distributed.world_size(), epoch=4, work_dir=folder, device=CPU, classes=["a"], description={},
     )  # fmt: skip
     runner.scores = []
     watch.after_eval = lambda runner, scores: runner.scores.append(scores["mean"])

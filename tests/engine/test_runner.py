@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from segbox import IGNORE_INDEX
-from segbox.engine import signals
-from segbox.engine import step_errors as mishaps
+from segbox.engine import signals, step_errors
 from segbox.engine.checkpoint import read_run
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.runner import Runner
 from segbox.engine.settings import total_steps
+from segbox.engine.state import run_state
 from segbox.errors import CheckpointError, TrainingError
 from tests.runs import differences, tiny_runner
 
@@ -111,7 +111,7 @@ def test_nan_stops_with_the_files_and_the_state_of_before(tmp_path, accumulate):
     saved = read_run(tmp_path / "before_nan.pt")
     assert saved["step"] == 2
     assert not differences(saved["model"], whole.model.state_dict())
-    assert not differences(saved["optimizer"], whole.content()["optimizer"])
+    assert not differences(saved["optimizer"], run_state(whole)["optimizer"])
 
 
 def test_a_step_with_nan_is_dropped_if_the_config_says_so(tmp_path):
@@ -474,7 +474,7 @@ def test_a_run_without_any_label_is_refused_at_its_end(tmp_path):
 
 
 def test_a_run_without_any_label_is_refused_after_an_epoch_and_some_steps(tmp_path, monkeypatch):
-    monkeypatch.setattr(mishaps, "STEPS_WITHOUT_LABELS", 3)
+    monkeypatch.setattr(step_errors, "STEPS_WITHOUT_LABELS", 3)
     for epoch, steps in ((2, 3), (10, 5)):
         runner = without_labels(tmp_path, lr=0, max_steps=20)
         runner.labels.epoch = epoch

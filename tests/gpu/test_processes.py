@@ -17,6 +17,7 @@ from segbox.engine import sharding
 from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
 from segbox.engine.devices import wrap_for_training
+from segbox.engine.state import run_state
 from segbox.evaluation.evaluator import Evaluation
 from segbox.models.norms import convert_norm, sync_on_cpus
 from tests.gpu.runs import CPU, SAME, OneOfSeveral, apart, run, without_config
@@ -48,7 +49,7 @@ def test_tensors_of_the_gpu_and_numbers_of_the_cpu(group, device):
     distributed.sum_for_mean(leaf.square()).sum().backward()
     assert torch.equal(leaf.grad, 2 * values)
     shared = [values.clone(), torch.tensor(5, device=device), torch.tensor([True], device=device)]
-    distributed.share(shared)
+    distributed.broadcast(shared)
     assert torch.equal(shared[0], values) and shared[1].item() == 5 and shared[2].item()
     distributed.barrier()
 
@@ -118,7 +119,7 @@ def test_sharded_models_score_what_plain_ones_score(tmp_path, device, double, gr
     config = load_config(tmp_path / "small.py", [test])
     models = (runner.model, runner.averaged_model)
     counts = [Evaluation(config, device)(model).counts.tolist() for model in models]
-    assert all(sharding.is_divided(p) for model in models for p in model.parameters())
+    assert all(sharding.is_dtensor(p) for model in models for p in model.parameters())
     runner.save("end.pt")
     with alone(monkeypatch):
         plain = build_runner(config, tmp_path / "plain", device)
@@ -131,9 +132,9 @@ def test_sharded_models_score_what_plain_ones_score(tmp_path, device, double, gr
 def test_what_is_sharded_lies_on_the_gpu(tmp_path, device, group):
     _, runner = run(tmp_path, device, [SHARD, "train.max_steps=1"])
     for model in (runner.model, runner.averaged_model):
-        assert all(part.device == device for part in sharding.own_parts(model))
+        assert all(part.device == device for part in sharding.local_parameters(model))
         assert all(buffer.device == device for buffer in model.buffers())
-    content = sharding.gathered(runner.content())
+    content = sharding.unsharded(run_state(runner))
     assert all(value.device == CPU for value in content["optimizer"]["backbone.conv1.weight"].values())
 
 

@@ -10,6 +10,7 @@ import torch
 from segbox.config import load_config
 from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
+from segbox.engine.state import run_state
 from segbox.errors import DataError, TrainingError, UserError
 from segbox.registry import DATASETS
 from tests.engine.test_runner import At
@@ -34,7 +35,7 @@ def test_a_run_is_that_of_the_cpu(tmp_path, device, double, overrides):
     assert len(set(expected.losses)) == 4
     assert found.losses == pytest.approx(expected.losses, rel=1e-8)
     content = without_config(read_run(runner.save("end.pt")))
-    assert not apart(content, without_config(on_cpu.content()), 1e-7)
+    assert not apart(content, without_config(run_state(on_cpu)), 1e-7)
     assert all(tensor.device == device for tensor in (*runner.model.parameters(), *runner.model.buffers()))
 
 
@@ -88,7 +89,7 @@ def test_compiled_runs_learn_the_same(tmp_path, device):
     expected, _ = run(tmp_path / "eager", device)
     found, runner = run(tmp_path / "compiled", device, ["train.compile=True"])
     assert found.losses == pytest.approx(expected.losses, rel=0.01)
-    assert not any(name.startswith("_orig_mod") for name in runner.content()["model"])
+    assert not any(name.startswith("_orig_mod") for name in run_state(runner)["model"])
 
 
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])

@@ -10,7 +10,7 @@ METRICS = "tests/evaluation/test_metrics.py tests/evaluation/test_metric_set.py"
 
 OF_ENGINE = [
     *in_file("engine/runner.py", APART, [
-        ("run: buffers are not shared before an evaluation", "distributed.share(model.buffers())", "pass"),
+        ("run: buffers are not shared before an evaluation", "distributed.broadcast(model.buffers())", "pass"),
         ("run: the same dropout in all processes", "(self.seed, distributed.rank(), self.step)",
          "(self.seed, 0, self.step)"),
         ("run: the same dropout at all steps", "(self.seed, distributed.rank(), self.step)",
@@ -32,7 +32,8 @@ OF_ENGINE = [
     ]),
     *in_file("engine/state.py", f"{RUN} -k 'resumed_run or fp16_scale or goes_on'", [
         ("resume: no optimizer",
-         'load_optimizer_state(runner.optimizer, runner.model, divided(content["optimizer"], runner.model))', "pass"),
+         'load_optimizer_state(runner.optimizer, runner.model, sharded_state(content["optimizer"], runner.model))',
+         "pass"),
         ("resume: images from the beginning", 'runner.draws = content.get("draws", runner.step * runner.batch_size)',
          "runner.draws = 0"),
         ("resume: no state of hooks", "runner.hooks[name].load_state_dict(state)", "pass"),

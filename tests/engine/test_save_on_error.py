@@ -11,7 +11,7 @@ import pytest
 from segbox import distributed
 from segbox.engine.checkpoint import newest_whole, read_run
 from segbox.engine.hooks.hook import Hook
-from segbox.engine.rescue import rescue
+from segbox.engine.save_on_error import save_state
 from segbox.engine.sharding import until_stopped
 from segbox.engine.signals import Stopped
 from segbox.errors import DataError, TrainingError
@@ -142,9 +142,9 @@ def test_the_first_step_has_no_state_to_save(tmp_path):
 
 
 def test_a_sharded_model_is_not_gathered_after_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("segbox.engine.rescue.is_sharded", lambda model: True)
-    runner = SimpleNamespace(step=3, work_dir=tmp_path, is_saved=lambda: False, is_whole=True, model=None)
-    assert rescue(runner).startswith("The parts of a sharded model were not gathered; go on from the newest")
+    monkeypatch.setattr("segbox.engine.save_on_error.is_sharded", lambda model: True)
+    runner = SimpleNamespace(step=3, work_dir=tmp_path, is_saved=lambda: False, is_consistent=True, model=None)
+    assert save_state(runner).startswith("The parts of a sharded model were not gathered; go on from the newest")
 
 
 @pytest.mark.parametrize("rank", [0, 1])
