@@ -18,7 +18,7 @@ from segbox.engine.checkpoint import read_run
 from segbox.engine.devices import wrap_for_training
 from segbox.engine.hooks.hook import Hook
 from segbox.errors import UserError
-from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.evaluator import Evaluator
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.registry import LOSSES
 from tests.processes import CPU, fork, free_port, kill, together, wait
@@ -61,7 +61,7 @@ def run(folder, overrides=(), resume=None, double=False):
     take = Take()
     take.watch(runner).train()
     end = {name: digest(dict(found)) for name, found in ends_of(runner).items()}
-    counts = Evaluation(runner_config(folder, overrides), CPU)(runner.averaged_model or runner.model).counts
+    counts = Evaluator(runner_config(folder, overrides), CPU)(runner.averaged_model or runner.model).counts
     return {"losses": take.losses, "paths": take.paths, "end": end, "counts": counts.tolist()}
 
 
@@ -129,8 +129,8 @@ def test_scores_and_samples_are_those_of_one_process(tmp_path, count):
     assert sum(map(sum, alone["counts"])) > 1000
     config = load_config(tmp_path / "tiny.py", SIX)
     model = build_runner(config, tmp_path, CPU).model
-    counts = Evaluation(config, CPU)(model).counts.tolist()
-    assert together(count, lambda: Evaluation(config, CPU)(model).counts.tolist()) == [counts] * count
+    counts = Evaluator(config, CPU)(model).counts.tolist()
+    assert together(count, lambda: Evaluator(config, CPU)(model).counts.tolist()) == [counts] * count
 
 
 def test_a_run_goes_on_with_another_number_of_processes_and_another_batch(tmp_path):

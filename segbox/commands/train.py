@@ -1,14 +1,13 @@
 """Train the model of a config.
 
 segbox train configs/pspnet/pspnet_r50_ade20k.py
-segbox train CONFIG --resume                          # go on from the newest whole checkpoint of the work dir
+segbox train CONFIG --resume                          # continue from the newest readable checkpoint of the work dir
 segbox train CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
-segbox train CONFIG --cfg-options data.batch_size=8 --scale-lr    # the config's own rate, scaled with the batch
+segbox train CONFIG --cfg-options data.batch_size=8 --scale-lr    # scales the config's lr with the batch size
 
-data.batch_size is the images of a step over all processes and accumulated parts: their numbers change no rate.
-Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end it after the step under way, with a checkpoint; under nohup, SIGHUP
-does nothing.
-A run that its launcher starts again (torchrun's --max-restarts, a requeueing Slurm) goes on from the newest by itself.
+data.batch_size is the images of one optimizer step over all processes: their number does not change the learning rate.
+Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end the run after the current step, and save a checkpoint.
+A run that its launcher restarts (torchrun with --max-restarts, Slurm with requeueing) resumes by itself.
 """
 
 import argparse
@@ -16,20 +15,24 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", help="a config file, or the name of one of segbox (pspnet/pspnet_r50_ade20k)")
-    parser.add_argument("--work-dir", help="where checkpoints and logs go (default: work_dirs/<name of the config>)")
+    parser.add_argument("config", help="a config file, or the name of a shipped config (pspnet/pspnet_r50_ade20k)")
+    parser.add_argument("--work-dir", help="folder of checkpoints and logs (default: work_dirs/<name of the config>)")
     parser.add_argument(
-        "--resume", nargs="?", const="", metavar="PATH", help="go on from PATH; alone, from the work dir's newest"
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="continue from the checkpoint PATH; without PATH, from the newest of the work dir",
     )
-    parser.add_argument("--overwrite", action="store_true", help="discard the run that the work dir already holds")
+    parser.add_argument("--overwrite", action="store_true", help="delete the run that the work dir already holds")
     parser.add_argument("--seed", type=int, help="replaces the config's seed")
     parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
     parser.add_argument(
-        "--scale-lr", action="store_true", help="scale the config's learning rate with data.batch_size, linearly"
+        "--scale-lr", action="store_true", help="scale the config's learning rate linearly with data.batch_size"
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: the GPU if there is one)")
     parser.add_argument(
-        "--timeout", type=float, default=30, metavar="MINUTES", help="how long processes wait for each other (30)"
+        "--timeout", type=float, default=30, metavar="MINUTES", help="timeout of communication between processes (30)"
     )
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
@@ -50,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     from segbox.engine.config_check import check_config
     from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
-    from segbox.engine.lr_scaling import Recipe, describe_batch, scale_rate, warn_of_rate
+    from segbox.engine.lr_scaling import BaseRate, describe_batch, scale_rate, warn_of_rate
     from segbox.engine.work_dir import (
         CONFIG,
         discard_old_run,
@@ -63,11 +66,11 @@ def run(args: argparse.Namespace) -> None:
     )
 
     check_config(config, "model", "data", "optimizer", "train")
-    recipe = Recipe.of_file(args.config)
-    scaled = scale_rate(config, origins, recipe) if args.scale_lr else ""
+    base = BaseRate.of_file(args.config)
+    scaled = scale_rate(config, origins, base) if args.scale_lr else ""
     device = choose_device(args.device)
-    said = {"config": config.to_dict(), "--resume": args.resume, "--overwrite": args.overwrite}
-    with distributed.process_group(device, args.timeout, work_dir / "log.txt", said), only_run_in(work_dir):
+    settings = {"config": config.to_dict(), "--resume": args.resume, "--overwrite": args.overwrite}
+    with distributed.process_group(device, args.timeout, work_dir / "log.txt", settings), only_run_in(work_dir):
         resume = resume_after_restart(work_dir, args.resume)
         refuse_foreign_config(work_dir)
         if resume is None and not args.overwrite:
@@ -75,16 +78,16 @@ def run(args: argparse.Namespace) -> None:
         distributed.barrier()
         start_logging(work_dir)
         runner = build_runner(config, work_dir, device)
-        runner.log(describe_batch(runner.batch_size, runner.accumulate, recipe))
-        if remark := scaled or warn_of_rate(config, origins, recipe):
-            runner.log(remark)
+        runner.log(describe_batch(runner.batch_size, runner.accumulate, base))
+        if line := scaled or warn_of_rate(config, origins, base):
+            runner.log(line)
         found = None if resume is None else find_resume(work_dir, resume)
         if found is not None:
             runner.resume(*found)
         elif args.overwrite and resume is None:
-            discard_old_run(work_dir)  # now that the new one is known to be whole
+            discard_old_run(work_dir)  # only after the new run was built without an error
         if distributed.is_main():
-            record_environment(work_dir, device)  # first: it says that the folder is a run's
+            record_environment(work_dir, device)  # first, because it marks the folder as a run's
             config.dump(work_dir / CONFIG)
         if distributed.restarts():
             runner.log(f"the launcher has started this run again (restart {distributed.restarts()})")

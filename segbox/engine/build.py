@@ -24,8 +24,8 @@ from segbox.engine.runner import Runner
 from segbox.engine.settings import DataSettings, TrainSettings, total_steps
 from segbox.engine.sharding import synchronized
 from segbox.errors import ConfigError
-from segbox.evaluation.evaluator import Evaluation
-from segbox.evaluation.fill import fill_with_mean
+from segbox.evaluation.evaluator import Evaluator
+from segbox.evaluation.fill_color import fill_with_mean
 from segbox.evaluation.score_table import score_table
 from segbox.literals import as_plain
 from segbox.models.segmentors import build_segmentor
@@ -40,11 +40,11 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     cv2.setNumThreads(0)
     settings, data = call(TrainSettings, config.train, "train"), call(DataSettings, config.data, "data")
     images = images_per_process(data.batch_size, settings.accumulate)
-    dataset, evaluation = build_datasets(config, data, device, settings.amp)
+    dataset, evaluator = build_datasets(config, data, device, settings.amp)
     limits = {"max_steps": settings.max_steps, "max_epochs": settings.max_epochs}
     max_steps = call(total_steps, limits, "train", images=len(dataset), batch_size=data.batch_size)
     seed = config.get("seed", 0)
-    model = build_model(config, settings, data.workers, seed, dataset, evaluation, device)
+    model = build_model(config, settings, data.workers, seed, dataset, evaluator, device)
     optimizer = build_optimizer(config.optimizer, model)
     hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
     describe_run(config, dataset, data, settings, max_steps, device, model)
@@ -53,8 +53,8 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         optimizer,
         hooks,
         batch_stream(dataset, model, data, images, seed, device),
-        None if evaluation is None else evaluation.loader,
-        scorer(evaluation),
+        None if evaluator is None else evaluator.loader,
+        scorer(evaluator),
         max_steps=max_steps,
         batch_size=data.batch_size,
         epoch=len(dataset),
@@ -86,15 +86,15 @@ def images_per_process(batch_size: int, accumulate: int) -> int:
 
 def build_datasets(
     config: Config, data: DataSettings, device: torch.device, amp: str | None
-) -> tuple[SegDataset, Evaluation | None]:
-    """The training set, and the evaluation on the validation set if the config has one."""
+) -> tuple[SegDataset, Evaluator | None]:
+    """The training set, and the evaluator on the validation set if the config has one."""
     if data.train is None:
         raise ConfigError("data.train: the config has no training set")
     dataset = build_dataset(data.train, "data.train")
-    evaluation = None if data.val is None else Evaluation(config, device, amp)
-    if evaluation is not None and evaluation.classes != dataset.classes:
-        raise ConfigError(f"data.val has other classes than data.train: {evaluation.classes} and {dataset.classes}")
-    return dataset, evaluation
+    evaluator = None if data.val is None else Evaluator(config, device, amp)
+    if evaluator is not None and evaluator.classes != dataset.classes:
+        raise ConfigError(f"data.val has other classes than data.train: {evaluator.classes} and {dataset.classes}")
+    return dataset, evaluator
 
 
 def build_model(
@@ -103,17 +103,17 @@ def build_model(
     workers: int,
     seed: int,
     dataset: SegDataset,
-    evaluation: Evaluation | None,
+    evaluator: Evaluator | None,
     device: torch.device,
 ) -> nn.Module:
     """The model on its device, with the initial weights of this seed, checked against the images of the data sets."""
     set_determinism(settings.deterministic)
     torch.manual_seed(seed)
     model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, workers))
-    if evaluation is None:
+    if evaluator is None:
         check_images({"data.train": dataset}, model)
     else:
-        check_images({"data.train": dataset, "data.val": evaluation.dataset}, model, evaluation.window)
+        check_images({"data.train": dataset, "data.val": evaluator.dataset}, model, evaluator.window)
     return to_device(model, device, settings)
 
 
@@ -130,15 +130,15 @@ def batch_stream(
     return batches
 
 
-def scorer(evaluation: Evaluation | None) -> Callable[[nn.Module, Callable[[], bool]], dict[str, float]]:
+def scorer(evaluator: Evaluator | None) -> Callable[[nn.Module, Callable[[], bool]], dict[str, float]]:
     """The function that evaluates a model in all processes and logs the table of scores."""
 
     def score(model: nn.Module, is_stopped: Callable[[], bool]) -> dict[str, float]:
-        with closing(iter(evaluation.loader)) as own:
+        with closing(iter(evaluator.loader)) as own:
             model, batches = synchronized(model, own, is_stopped)
-            scores = evaluation(model, batches=batches).compute()
+            scores = evaluator(model, batches=batches).compute()
         if distributed.is_main():
-            logger.info("%s", score_table(scores, evaluation.classes))
+            logger.info("%s", score_table(scores, evaluator.classes))
         return scores
 
     return score

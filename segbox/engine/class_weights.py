@@ -1,4 +1,4 @@
-"""Class weights counted from the training set, for losses that name a rule instead of numbers."""
+"""Class weights computed from the training set, for losses whose class_weight names a rule."""
 
 import logging
 
@@ -7,20 +7,20 @@ from segbox.data.statistics import RULES, all_weights, class_pixels
 from segbox.errors import ConfigError, did_you_mean
 
 logger = logging.getLogger("segbox")
-AUTO = "enet"  # bounded, so that a class of a hundred pixels does not outweigh the rest
+AUTO = "enet"  # its weights are bounded: a class of a hundred pixels does not outweigh the others
 
 
 def check_rule(rule: str) -> None:
     known = ["auto", *RULES]
     if rule not in known:
         raise ConfigError(
-            f"class_weight: there is no rule {rule!r}.{did_you_mean(rule, known)} Rules: {', '.join(known)}; or give a"
-            " number for each class"
+            f"class_weight: there is no rule {rule!r}.{did_you_mean(rule, known)} Rules: {', '.join(known)}; or give"
+            " one number per class"
         )
 
 
 class ClassWeights:
-    """`weights("enet")`: one number per class, by the rules of segbox check. The labels are read once."""
+    """`weights("enet")` gives one number per class, by the rules of `segbox check`. All labels are read once."""
 
     def __init__(self, dataset: SegDataset, workers: int) -> None:
         self.dataset = dataset

@@ -12,10 +12,10 @@ from torch import nn
 from segbox import __version__, distributed
 from segbox.config import Config
 from segbox.data.datasets.dataset import SegDataset
-from segbox.engine.checkpoint import unwritten
+from segbox.engine.checkpoint import write_error
 from segbox.engine.settings import DataSettings, TrainSettings
 from segbox.engine.sharding import sharding_summary
-from segbox.engine.work_dir import is_cut
+from segbox.engine.work_dir import ends_mid_line
 from segbox.errors import printable
 from segbox.launch import launch
 from segbox.terminal import OutputLines, TerminalLines
@@ -39,7 +39,7 @@ def start_logging(work_dir: Path | None = None) -> None:
     logger.addHandler(terminal)
     if work_dir is not None:
         file = LogFile(work_dir / "log.txt", encoding="utf-8")
-        if is_cut(work_dir / "log.txt"):
+        if ends_mid_line(work_dir / "log.txt"):
             file.stream.write("\n")
         file.setFormatter(Printable("%(asctime)s %(message)s"))
         logger.addHandler(file)
@@ -63,7 +63,7 @@ class LogFile(logging.FileHandler):
         stream, self.stream = self.stream, None
         with suppress(OSError):  # flushing the rest fails for the same reason
             stream.close()
-        raise unwritten(Path(self.baseFilename), error) from error
+        raise write_error(Path(self.baseFilename), error) from error
 
 
 def describe_run(

@@ -12,7 +12,7 @@ from segbox.data.settings import DataSettings
 from segbox.engine.not_finite import ON_NAN
 from segbox.engine.optim import OptimizerConfig
 from segbox.errors import ConfigError
-from segbox.evaluation.inference import build_predict
+from segbox.evaluation.inference import build_inference
 from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import SegmentorConfig
 from segbox.precision import AMP
@@ -78,7 +78,7 @@ class Sections:
     optimizer: OptimizerConfig | None = None
     train: Annotated[Mapping, Made(TrainSettings, trial=call)] = field(default_factory=dict)
     hooks: Mapping[str, Annotated[Mapping, Made(HOOKS, trial=call)] | None] = field(default_factory=dict)
-    test: Annotated[Mapping, Made(build_predict, {"model": nn.Identity()}, trial=call)] = field(default_factory=dict)
+    test: Annotated[Mapping, Made(build_inference, {"model": nn.Identity()}, trial=call)] = field(default_factory=dict)
     metric: Annotated[Mapping, Made(MetricSet, {"classes": ("a", "b")}, trial=call)] = field(default_factory=dict)
     seed: int = 0
     imports: Sequence[str] = ()

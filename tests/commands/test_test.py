@@ -8,7 +8,7 @@ import cv2
 import pytest
 import torch
 
-from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.evaluator import Evaluator
 from tests.runs import run_tool, tiny_runner, written
 
 
@@ -111,10 +111,10 @@ def test_predictions_for_a_server(folder, monkeypatch, capsys):
 
 
 def test_what_cannot_be_written_is_told_before_the_evaluation(folder, monkeypatch, capsys):
-    monkeypatch.setattr(Evaluation, "__call__", lambda *a, **k: pytest.fail("was evaluated"))
+    monkeypatch.setattr(Evaluator, "__call__", lambda *a, **k: pytest.fail("was evaluated"))
     (folder / "notes.csv").write_text("mine")
     for arguments, message in (
-        (["--out", "notes.csv"], "notes.csv would be written over, and is not from this program"),
+        (["--out", "notes.csv"], "notes.csv would be written over, and was not written by segbox"),
         (["--out", "notes.csv/scores.json"], "notes.csv: is a file, not a folder"),
         (["--out", "x.png"], "--out x.png: scores are written to FILE.json, FILE.csv or a folder, not to '.png'"),
         (["--show-dir", "notes.csv"], "notes.csv: is a file, not a folder; choose another folder to write to"),

@@ -48,7 +48,7 @@ CPU = torch.device("cpu")
             "data = dict(val=dict(pipeline=[dict(type='RandomFlip')]))",
             "data.val.pipeline.0: RandomFlip moves the image",
         ),
-        ("test = dict(scale=(1.0,))", "test.scale: build_predict takes no argument 'scale'. Did you mean \"scales\""),
+        ("test = dict(scale=(1.0,))", "test.scale: build_inference takes no argument 'scale'. Did you mean \"scales\""),
         (
             "metric = dict(absnet=0)",
             "metric.absnet: MetricSet takes no argument 'absnet'. Did you mean \"absent\"",

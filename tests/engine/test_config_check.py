@@ -95,7 +95,7 @@ seed = "s"
     [
         (
             "model = dict(decode_head=dict(dropout=2), auxiliary_head=dict(type='FCNHead', dropout=3))",
-            ["model.decode_head: dropout probability has to be", "model.auxiliary_head: dropout probability has to be"],
+            ["model.decode_head.dropout: expected", "model.auxiliary_head.dropout: expected"],
         ),
         ("model = dict(backbone=dict(variant='51'))", ["model.backbone: there is no ResNet '51'; variants"]),
         (

@@ -176,8 +176,8 @@ def test_out_of_memory_says_what_to_try(tmp_path, error):
         small_runner(tmp_path, model, batch=8, accumulate=2).train()
     assert str(caught.value) == (
         "cpu is out of memory with 4 image(s) of 4x5 per process and forward pass. Try train.accumulate=4 (the same"
-        " step of 8 images in smaller parts), then train.amp=bf16, or a crop of 32x32; where the model itself is what"
-        " is large, several processes with train.shard=True"
+        " step of 8 images in smaller parts), then train.amp=bf16, or a crop of 32x32; if the model itself is too"
+        " large, several processes with train.shard=True"
     )
 
 
@@ -222,11 +222,11 @@ def test_a_data_worker_that_is_lost_is_told_whatever_breaks_first(tmp_path):
     [
         (
             "adaptive_avg_pool2d_backward_cuda does not have a deterministic implementation, but you set",
-            r"train\.deterministic: adaptive_avg_pool2d_backward_cuda gives other",
+            r"train\.deterministic: adaptive_avg_pool2d_backward_cuda is not reproducible",
         ),
         (
             "but this operation is not deterministic because it uses CuBLAS and you have CUDA >= 10.2.",
-            r"train\.deterministic: .*CUBLAS_WORKSPACE_CONFIG is set to something else; set it to :4096:8",
+            r"train\.deterministic: .*CUBLAS_WORKSPACE_CONFIG has another value; set it to :4096:8",
         ),
     ],
 )
@@ -248,9 +248,9 @@ def test_what_cannot_be_deterministic_is_named(tmp_path, text, message):
         ("model", lambda w: 5, "cannot be used: backbone.conv1.weight is no tensor"),
         ("ema", lambda w: w.int(), "cannot be used: backbone.conv1.weight holds int32, the model float32"),
         ("ema", lambda w: w - torch.inf, "cannot be used: backbone.conv1.weight holds numbers that are NaN"),
-        ("optimizer", lambda memory: [1], "what its optimizer remembers of backbone.conv1.weight is of another shape"),
-        ("optimizer", lambda memory: {"momentum_buffer": torch.ones(3)}, "is of another shape or kind"),
-        ("optimizer", lambda memory: {"momentum_buffer": "x"}, "is of another shape or kind"),
+        ("optimizer", lambda memory: [1], "its optimizer state of backbone.conv1.weight has another shape"),
+        ("optimizer", lambda memory: {"momentum_buffer": torch.ones(3)}, "has another shape or type"),
+        ("optimizer", lambda memory: {"momentum_buffer": "x"}, "has another shape or type"),
     ],
 )
 def test_spoilt_numbers_are_refused_by_name_before_the_first_step(tmp_path, part, change, message):
@@ -390,7 +390,7 @@ def test_another_optimizer_state_or_model_is_refused(tmp_path):
     ):
         other.resume(tmp_path / "last.pt")
     frozen = tiny_runner(tmp_path / "c", ["model.freeze_backbone=True"])
-    with pytest.raises(CheckpointError, match=r"last\.pt: its optimizer remembers parameters that this run does not"):
+    with pytest.raises(CheckpointError, match=r"last\.pt: its optimizer state has parameters that this run does not"):
         frozen.resume(tmp_path / "last.pt")
 
 

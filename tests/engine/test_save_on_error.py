@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from segbox import distributed
-from segbox.engine.checkpoint import newest_whole, read_run
+from segbox.engine.checkpoint import newest_readable, read_run
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.save_on_error import save_state
 from segbox.engine.sharding import until_stopped
@@ -31,7 +31,7 @@ def straight(tmp_path_factory):
 
 def goes_on(folder, straight, step, overrides=RARE):
     """From the newest checkpoint, which is of this step, to the same end; the steps that were evaluated, in order."""
-    path, content, refused = newest_whole(folder)
+    path, content, refused = newest_readable(folder)
     assert (path.name, content["step"], refused) == ("last.pt", step, [])
     runner = tiny_runner(folder, overrides)
     runner.resume(path, content)

@@ -12,7 +12,7 @@ from segbox.engine.checkpoint import read_run
 from segbox.engine.devices import wrap_for_training
 from segbox.engine.not_finite import non_finite_parameters
 from segbox.errors import ConfigError, TrainingError
-from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.evaluator import Evaluator
 from segbox.models.segmentors import build_segmentor
 from segbox.registry import BACKBONES, HEADS
 from tests import processes
@@ -308,7 +308,7 @@ def test_scores_are_those_of_one_process(tmp_path, count, images):
 
 
 def scored(config, model, is_stopped=lambda: False):
-    evaluation = Evaluation(config, CPU, "bf16")
+    evaluation = Evaluator(config, CPU, "bf16")
     model, batches = sharding.synchronized(model, iter(evaluation.loader), is_stopped)
     return evaluation(model, batches=batches).counts.tolist()
 

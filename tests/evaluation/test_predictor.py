@@ -102,7 +102,7 @@ def config_of(trained):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("test.mode=crop", "test.mode: crop is a protocol for scores"),
+        ("test.mode=crop", "test.mode: crop is for scores only"),
         ("data.val.pipeline=[dict(type='RandomFlip')]", "data.val.pipeline.0: RandomFlip moves the image"),
         (
             "data.val=dict(type='SubsetDataset', dataset=dict(pipeline=[dict(type='RandomFlip')]))",
@@ -133,7 +133,7 @@ def test_bare_weights_are_scored_but_do_not_name_their_classes(trained, tmp_path
     with pytest.raises(ConfigError, match=r"model\.num_classes: neither the model nor a data set says"):
         Predictor(config, tmp_path / "weights.pt", CPU)
     config = load_config(config_of(trained), ["model.num_classes=7"])
-    with pytest.raises(CheckpointError, match=r"weights\.pt: does not say its classes"):
+    with pytest.raises(CheckpointError, match=r"weights\.pt: holds no class names"):
         Predictor(config, tmp_path / "weights.pt", CPU)
 
 

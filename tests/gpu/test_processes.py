@@ -18,7 +18,7 @@ from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
 from segbox.engine.devices import wrap_for_training
 from segbox.engine.state import run_state
-from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.evaluator import Evaluator
 from segbox.models.norms import convert_norm, sync_on_cpus
 from tests.gpu.runs import CPU, SAME, OneOfSeveral, apart, run, without_config
 from tests.runs import ROOT, differences, write_config
@@ -118,14 +118,14 @@ def test_sharded_models_score_what_plain_ones_score(tmp_path, device, double, gr
     _, runner = run(tmp_path, device, [SHARD, test])
     config = load_config(tmp_path / "small.py", [test])
     models = (runner.model, runner.averaged_model)
-    counts = [Evaluation(config, device)(model).counts.tolist() for model in models]
+    counts = [Evaluator(config, device)(model).counts.tolist() for model in models]
     assert all(sharding.is_dtensor(p) for model in models for p in model.parameters())
     runner.save("end.pt")
     with alone(monkeypatch):
         plain = build_runner(config, tmp_path / "plain", device)
         plain.resume(tmp_path / "end.pt")
         plain.call("before_train")
-        expected = [Evaluation(config, device)(m).counts.tolist() for m in (plain.model, plain.averaged_model)]
+        expected = [Evaluator(config, device)(m).counts.tolist() for m in (plain.model, plain.averaged_model)]
     assert counts == expected
 
 

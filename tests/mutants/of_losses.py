@@ -94,7 +94,7 @@ OF_LOSSES = [
          "for scale in sorted(scales, reverse=True)[:1]:"),
         ("scales: the base size is the shorter side's", "base_size / max(height, width)",
          "base_size / min(height, width)"),
-        ("filled: no cut", "return CutMap(predict(larger), size, (height, width))", "return predict(larger)"),
+        ("padding: no cropping", "return CroppedMap(predict(larger), size, (height, width))", "return predict(larger)"),
     ]),
     *in_file("evaluation/score_map.py", "tests/evaluation/test_inference.py", [
         ("scores: windows are summed as logits", "+= logits.softmax(dim=3)\n        return total",

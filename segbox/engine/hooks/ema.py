@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights, for evaluation and for use."""
+"""Exponential moving average of the weights."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @HOOKS.register
 class EMA(Hook):
-    """A second model, `momentum` old and the rest new at every step; it is the one that is evaluated.
+    """Keeps a second model, `momentum * average + (1 - momentum) * weights`; evaluation uses it.
 
-    Early on the average is shorter, min(momentum, (1 + step) / (10 + step)), so that it forgets the first weights.
-    Statistics of batch norm are copied.
+    Early in training the momentum is min(momentum, (1 + step) / (10 + step)), so that the average forgets the initial
+    weights. Batch-norm buffers are copied.
     """
 
     def __init__(self, momentum: float = 0.999) -> None:
         if not 0 < momentum < 1:
-            raise ValueError(f"momentum {momentum} does not lie between 0 and 1")
+            raise ValueError(f"momentum={momentum}: expected a number between 0 and 1")
         self.momentum = momentum
 
     def before_train(self, runner: Runner) -> None:

@@ -1,4 +1,4 @@
-"""Learning rates as functions of the step, with linear warm-up. There is no state, so nothing to resume."""
+"""Learning-rate schedules with linear warm-up. They are functions of the step, without state."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Schedule(Hook):
-    """Sets each group's rate to `rate(its base rate, progress)` before the step.
+    """Sets the learning rate of each parameter group before each step to `rate(base, progress)`.
 
-    Progress runs from 0 at the end of the warm-up to 1 after the last step. During `warmup` steps the rate rises
+    `progress` goes from 0 at the end of the warm-up to 1 after the last step. During the `warmup` steps the rate rises
     linearly from `warmup_ratio` times the base rate.
     """
 
@@ -63,7 +63,7 @@ class CosineLR(Schedule):
 
 @HOOKS.register
 class StepLR(Schedule):
-    """Times `factor` at each milestone, given as parts of the run: (0.6, 0.9)."""
+    """Multiplies the rate by `factor` at each milestone, a fraction of the run: (0.6, 0.9)."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class StepLR(Schedule):
         warmup_ratio: float = 0.01,
     ) -> None:
         if any(not 0 < milestone < 1 for milestone in milestones):
-            raise ValueError(f"milestones {milestones} are parts of the run, between 0 and 1")
+            raise ValueError(f"milestones={milestones}: expected fractions of the run, between 0 and 1")
         self.milestones, self.factor, self.warmup, self.warmup_ratio = milestones, factor, warmup, warmup_ratio
 
     def rate(self, base: float, progress: float) -> float:
