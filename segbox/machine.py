@@ -1,18 +1,18 @@
-"""What this process may use of the machine."""
+"""The cores and the memory that this process may use."""
 
 import os
 import sys
 
 
 def cores() -> int:
-    """A container, Slurm or taskset may leave it fewer than the machine has."""
+    """The usable cores: a container, Slurm or taskset may allow fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def memory() -> int:
-    """Bytes; without an end where the system does not tell (Windows)."""
+    """The memory of the machine in bytes; sys.maxsize if it is unknown (Windows)."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -20,7 +20,7 @@ def memory() -> int:
 
 
 def too_large(height: float, width: float, bytes_per_pixel: int) -> str:
-    """Why such an image can never be held, with the numbers; empty if it can, as far as is known."""
+    """A message if an image of this size cannot fit into memory; else an empty string."""
     needed = height * width * bytes_per_pixel
     if needed <= memory():
         return ""

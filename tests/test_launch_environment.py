@@ -52,7 +52,7 @@ def test_what_launchers_say(monkeypatch, environment, expected):
         ("RANK=² WORLD_SIZE=2", "RANK='²' "),
         ("LOCAL_RANK=x", "LOCAL_RANK='x' "),
         ("RANK=2 WORLD_SIZE=2", "RANK=2 with WORLD_SIZE=2: processes are numbered from 0 to 1"),
-        ("RANK=1", r"RANK=1 is set .* but WORLD_SIZE is not\. tools/dist_train\.sh.* unset RANK"),
+        ("RANK=1", r"RANK=1 is set .* but WORLD_SIZE is not\. segbox launch.* unset RANK"),
         ("WORLD_SIZE=2", r"WORLD_SIZE=2 is set .* but RANK is not\. .* unset WORLD_SIZE"),
     ],
 )
@@ -119,7 +119,7 @@ def test_a_name_that_becomes_known_in_time(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", later)
     monkeypatch.setattr(distributed.time, "sleep", lambda seconds: None)
-    distributed.await_address("node0", 29500, 60)
+    distributed.wait_for_address("node0", 29500, 60)
     assert next(answers, "all asked") == "all asked"
 
 
