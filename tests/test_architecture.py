@@ -13,7 +13,19 @@ PACKAGE = ROOT / "segbox"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # What tools import to read arguments; none of it imports torch.
 BELOW_TORCH = {
-    *("", "registry", "arguments", "config", "literals", "errors", "machine", "launch", "differences", "terminal"),
+    *(
+        "",
+        "registry",
+        "arguments",
+        "config",
+        "renamed",
+        "literals",
+        "errors",
+        "machine",
+        "launch",
+        "differences",
+        "terminal",
+    ),
     *("ending", "outputs"),
 }
 SHARED = {*BELOW_TORCH, "distributed", "precision", "progress"}
