@@ -7,7 +7,9 @@ from typing import Annotated
 import pytest
 
 from segbox.arguments import Check, Made, parameters_of
+from segbox.engine.config_check import check_config
 from segbox.errors import ConfigError
+from segbox.models.segmentors import build_segmentor
 from segbox.registry import BACKBONES, DATASETS, HEADS, HOOKS, LOSSES, NECKS, OPTIMIZERS, SEGMENTORS, TRANSFORMS, call
 from segbox.renamed import current_arguments, renamed, renamed_arguments, tell_new_name
 
@@ -64,6 +66,20 @@ def test_a_config_that_is_read_without_a_builder(caplog):
     assert current_arguments(arguments, "", Box, Settings, None) == {"width": 2, "colour": "blue", "other": 5}
     assert arguments == {"size": 2, "tint": "blue", "other": 5}
     assert caplog.messages[0] == "size is now called 'width'; the old name is still accepted"
+
+
+def test_renamed_arguments_of_models_and_losses(caplog):
+    loss = {"type": "CrossEntropyLoss", "class_weight": [1.0, 2.0], "unweight": 0.5}
+    head = {"type": "FCNHead", "loss": loss}
+    config = {"type": "EncoderDecoder", "backbone": {"type": "ResNet", "variant": "test"}, "decode_head": head}
+    check_config({"model": {**config, "zero_gamma": True, "num_classes": 2}}, "model")
+    model = build_segmentor({**config, "zero_gamma": True}, 2)
+    assert not model.backbone.layer1[0].bn3.weight.any()
+    assert model.criteria[0].losses[0].logit_adjustment == 0.5
+    assert [message.split(";")[0] for message in caplog.messages] == [
+        "model.zero_gamma is now called 'zero_init_residual'",
+        "model.decode_head.loss.unweight is now called 'logit_adjustment'",
+    ]
 
 
 def test_new_names_are_arguments_of_their_builder_and_old_ones_are_not():

@@ -75,7 +75,7 @@ class HeadPlan:
     seen: Mapping
     norm: str | None
     init: str | None
-    zero_gamma: bool
+    zero_init_residual: bool
 
     def build(self, num_classes: int) -> DecodeHead:
         return self.build_head(self.channels(num_classes))
@@ -92,7 +92,7 @@ class HeadPlan:
     def build_head(self, channels: int) -> DecodeHead:
         head = HEADS.build(self.config, self.path, num_classes=channels, **self.seen)
         if self.init is not None:
-            initialize(head, self.init, self.zero_gamma)
+            initialize(head, self.init, self.zero_init_residual)
         return head if self.norm is None else convert_norm(head, self.norm)
 
     def build_criterion(self, num_classes: int) -> Criterion:
@@ -117,7 +117,7 @@ def plan_head(
     seen: Mapping,
     norm: str | None = None,
     init: str | None = None,
-    zero_gamma: bool = False,
+    zero_init_residual: bool = False,
 ) -> HeadPlan:
     """The head's dict says the loss, or a list of them, each with a `loss_weight`; `out_channels=1` if it is binary."""
     config = dict(config)
@@ -130,7 +130,7 @@ def plan_head(
         seen = {"in_channels": (image_channels, *seen["in_channels"]), "in_strides": (1, *seen["in_strides"])}
     is_binary = own.out_channels == 1 and num_classes != 1
     losses = {"type": "CrossEntropyLoss"} if own.loss is None else own.loss
-    return HeadPlan(config, path, is_binary, losses, seen, norm, init, zero_gamma)
+    return HeadPlan(config, path, is_binary, losses, seen, norm, init, zero_init_residual)
 
 
 def build_criterion(losses: Mapping | Sequence[Mapping], path: str, num_classes: int) -> Criterion:

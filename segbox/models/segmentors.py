@@ -19,6 +19,7 @@ from segbox.models.layers import ResidualBlock, initialize, resize
 from segbox.models.losses.pixels import all_classes
 from segbox.models.norms import batch_norms, convert_norm, measure_statistics
 from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
+from segbox.renamed import renamed
 from segbox.weights.input_channels import fit_stem
 from segbox.weights.loading import Fit, load_weights, part_of, read_weights
 from segbox.weights.normalization import STATED, Given, choose_numbers, settle
@@ -211,6 +212,7 @@ BackboneConfig = Annotated[Mapping, Made(BACKBONES)]
 NeckConfig = Annotated[Mapping, Made(NECKS, SEEN)]
 
 
+@renamed(zero_gamma="zero_init_residual")
 @SEGMENTORS.register(name="EncoderDecoder")
 def build_encoder_decoder(
     backbone: BackboneConfig,
@@ -224,24 +226,24 @@ def build_encoder_decoder(
     backbone_weights: str | None = None,
     norm: str | None = None,
     init: str | None = None,
-    zero_gamma: bool = False,
+    zero_init_residual: bool = False,
     freeze_backbone: bool = False,
     freeze_stages: int = 0,
 ) -> EncoderDecoder:
-    """Wire the parts of a config: heads are told the channels and strides of the maps that they will see.
+    """Build the parts of a config and connect them: heads get the channels and strides of the maps that they read.
 
-    `weights` (a checkpoint of a whole model) and `backbone_weights` are files to begin with. `norm` turns all batch
-    norms into "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") begins all
-    convolutions the same way, instead of each part its own; `zero_gamma` makes residual blocks begin as the identity.
-    `freeze_stages` of 2 freezes the backbone as far as its first two maps need it, `freeze_backbone` all of it.
-    `mean` and `std` that are not given are those of the weights, see `normalization.py`.
+    `weights` (a checkpoint of a whole model) and `backbone_weights` are files to load. `norm` converts all batch norms
+    to "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") initializes all
+    convolutions the same way, instead of each part in its own; with `zero_init_residual`, residual blocks start as the
+    identity. `freeze_stages=2` freezes all that the backbone's first two maps depend on, `freeze_backbone` all of it.
+    `mean` and `std` default to those of the weights, see `weights/normalization.py`.
     """
     converted = None if norm == "frozen" else norm
-    encoder, connection = build_encoder(backbone, neck, converted, init, zero_gamma)
+    encoder, connection = build_encoder(backbone, neck, converted, init, zero_init_residual)
     channels = backbone.get("in_channels", 3)
     decode = (decode_head, "model.decode_head", maps_of(encoder if neck is None else connection))
     configs = [decode, *((*auxiliary, maps_of(encoder)) for auxiliary in auxiliary_configs(auxiliary_head))]
-    begun = (converted, init, zero_gamma)
+    begun = (converted, init, zero_init_residual)
     plans = each(partial(plan_head, own, path, num_classes, channels, seen, *begun) for own, path, seen in configs)
     heads = each(partial(plan.build, num_classes) for plan in plans)
     criteria = each(partial(plan.build_criterion, num_classes) for plan in plans)
@@ -263,11 +265,11 @@ def build_encoder_decoder(
 
 
 def build_encoder(
-    backbone: Mapping, neck: Mapping | None, norm: str | None, init: str | None, zero_gamma: bool
+    backbone: Mapping, neck: Mapping | None, norm: str | None, init: str | None, zero_init_residual: bool
 ) -> tuple[nn.Module, nn.Module]:
     """The backbone and the neck; without a neck, the maps pass as they are."""
     encoder = BACKBONES.build(backbone, "model.backbone")
-    begin(encoder, backbone, init, zero_gamma)
+    begin(encoder, backbone, init, zero_init_residual)
     connection: nn.Module = nn.Identity()
     if neck is not None:
         connection = NECKS.build(neck, "model.neck", **maps_of(encoder))
@@ -283,14 +285,16 @@ def maps_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
     return {"in_channels": module.channels, "in_strides": module.strides}
 
 
-def begin(encoder: nn.Module, config: Mapping, init: str | None, zero_gamma: bool) -> None:
-    if init is None and not zero_gamma:
+def begin(encoder: nn.Module, config: Mapping, init: str | None, zero_init_residual: bool) -> None:
+    if init is None and not zero_init_residual:
         return
     if config.get("pretrained"):
-        raise ConfigError("model.init, model.zero_gamma: would undo model.backbone.pretrained; leave one of them out")
-    if zero_gamma and not any(isinstance(layer, ResidualBlock) for layer in encoder.modules()):
-        raise ConfigError(f"model.zero_gamma: {config['type']} has no residual blocks that end in a norm")
-    initialize(encoder, init or "msra", zero_gamma)
+        raise ConfigError(
+            "model.init, model.zero_init_residual: would undo model.backbone.pretrained; leave one of them out"
+        )
+    if zero_init_residual and not any(isinstance(layer, ResidualBlock) for layer in encoder.modules()):
+        raise ConfigError(f"model.zero_init_residual: {config['type']} has no residual blocks that end in a norm")
+    initialize(encoder, init or "msra", zero_init_residual)
 
 
 def auxiliary_configs(auxiliary_head: Mapping | Sequence[Mapping] | None) -> list[tuple[Mapping, str]]:

@@ -16,7 +16,7 @@ OF_LOSSES = [
         ("cross entropy: the mean over pixels, not weights",
          "weights_of_pixels(labels, self.class_weight, self.ignore_index).sum()",
          "(labels != self.ignore_index).sum()"),
-        ("cross entropy: unweight with the other sign", "logits + self.shift if", "logits - self.shift if"),
+        ("cross entropy: adjusted the other way", "logits + self.adjustment if", "logits - self.adjustment if"),
     ]),
     *loss("dice", "dice", [
         ("Dice: no smooth", "guessed + true + self.smooth", "guessed + true + 1e-9"),
