@@ -21,7 +21,7 @@ from segbox.engine.signals import Stopped, StopRequest, stop_request
 from segbox.engine.state import put_back, state_of
 from segbox.engine.step_errors import Diverged, LabelWatch, NotFinite, explained, gradient_norm, workers_explained
 from segbox.errors import TrainingError
-from segbox.models.unread import way_out
+from segbox.models.unused_parameters import way_out
 from segbox.precision import AMP
 
 logger = logging.getLogger("segbox")

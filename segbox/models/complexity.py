@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from segbox.errors import UserError
-from segbox.models.head_plan import plan_head
+from segbox.models.head_builder import plan_head
 from segbox.models.segmentors import EncoderDecoder, build_segmentor
 from segbox.registry import BACKBONES
 

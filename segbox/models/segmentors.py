@@ -13,7 +13,7 @@ from segbox.arguments import UNKNOWN, Made
 from segbox.errors import ConfigError
 from segbox.models.class_weight import Weigh, with_class_weights
 from segbox.models.freezing import parameters_of_maps
-from segbox.models.head_plan import SEEN, Criterion, HeadConfig, HeadPlan, plan_head
+from segbox.models.head_builder import SEEN, Criterion, HeadConfig, HeadPlan, plan_head
 from segbox.models.heads.head import DecodeHead
 from segbox.models.layers import ResidualBlock, initialize, resize
 from segbox.models.losses.pixels import all_classes

@@ -122,7 +122,7 @@ OF_LOSSES = [
         ("stem: the mean for one channel", "stem.sum(dim=1, keepdim=True)", "stem.mean(dim=1, keepdim=True)"),
         ("stem: not scaled", " * (3 / channels)", ""),
     ]),
-    *in_file("models/head_plan.py", f"tests/models/losses/test_criterion.py {API} -k 'weights or reset'", [
+    *in_file("models/head_builder.py", f"tests/models/losses/test_criterion.py {API} -k 'weights or reset'", [
         ("criterion: no loss weights", "weight * loss(logits, labels)", "loss(logits, labels)"),
         ("criterion: losses of one name replace each other", 'f"{loss.name}{i}"', "loss.name"),
     ]),
