@@ -11,7 +11,7 @@ from segbox.data.datasets.wrapper import innermost
 from segbox.data.placement import Size
 from segbox.data.value_range import are_far
 from segbox.errors import ConfigError, DataError
-from segbox.models.segmentors import EncoderDecoder
+from segbox.models.encoder_decoder import EncoderDecoder
 from segbox.weights.normalization import is_of_bytes
 
 LOOKED_AT = 8  # images of a deep set, to know their levels

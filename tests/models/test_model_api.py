@@ -12,7 +12,7 @@ from torch import nn
 from segbox.errors import CheckpointError, ConfigError
 from segbox.models.freezing import parameters_of_maps
 from segbox.models.norms import batch_norms, convert_norm
-from segbox.models.segmentors import begin, build_segmentor
+from segbox.models.segmentors import build_segmentor, initialize_encoder
 from segbox.registry import BACKBONES, HEADS
 from segbox.weights.input_channels import fit_stem
 from tests.tiny import random_batch, tiny_model
@@ -273,7 +273,7 @@ def test_init_and_zero_init_residual():
     with pytest.raises(ConfigError, match="no residual blocks"):
         tiny_model("MixTransformer", zero_init_residual=True)
     with pytest.raises(ConfigError, match="would undo"):
-        begin(nn.Identity(), {"type": "Timm", "pretrained": True}, "msra", False)
+        initialize_encoder(nn.Identity(), {"type": "Timm", "pretrained": True}, "msra", False)
 
 
 @pytest.mark.parametrize("channels", [1, 5, 6])
