@@ -28,7 +28,7 @@ BELOW_TORCH = {
     ),
     *("ending", "outputs"),
 }
-SHARED = {*BELOW_TORCH, "distributed", "precision", "progress"}
+SHARED = {*BELOW_TORCH, "distributed", "precision", "progress", "class_weights"}
 MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "losses")}
 MODELS = {"models", "models.layers", *MODEL_PARTS, "weights"}
 DATA = {"data", "data.readers", "data.datasets", "data.transforms"}

@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import torch
 from torch import nn
 
 from segbox import __version__, distributed
+from segbox.class_weights import ClassWeights
 from segbox.config import Config
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.loader import Loader, build_dataset, train_loader
+from segbox.data.statistics import class_pixels
 from segbox.engine.checkpoint import unwritten
-from segbox.engine.class_weights import ClassWeights
 from segbox.engine.config_check import check_config
 from segbox.engine.input_checks import check_images
 from segbox.engine.optim import build_optimizer
@@ -62,7 +64,9 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
 
     set_determinism(settings.deterministic)
     torch.manual_seed(seed)
-    model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, data.workers))
+    model = build_segmentor(
+        config.model, len(dataset.classes), ClassWeights(partial(class_pixels, dataset, data.workers))
+    )
     seen = {"data.train": dataset} | ({} if evaluation is None else {"data.val": evaluation.dataset})
     check_images(seen, model, None if evaluation is None else evaluation.window)
     model = place(model, device, settings)

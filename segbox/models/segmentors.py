@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from torch import nn
 
 from segbox.arguments import UNKNOWN, Made
+from segbox.class_weights import Weigh, with_class_weights
 from segbox.errors import ConfigError
-from segbox.models.class_weight import Weigh, with_class_weights
 from segbox.models.encoder_decoder import EncoderDecoder
 from segbox.models.head_builder import MAPS, HeadConfig, prepare_head
 from segbox.models.layers import ResidualBlock, initialize
