@@ -104,7 +104,7 @@ OF_DATA = [
         ("ellipses: turned the other way", "(columns - x) * cosine + (rows - y) * sine",
          "(columns - x) * cosine - (rows - y) * sine"),
     ]),
-    *in_file("convert/draw.py", "tests/data/convert", [
+    *in_file("convert/draw.py", "tests/convert", [
         ("objects: the smallest first", "key=lambda shape: -shape.area", "key=lambda shape: shape.area"),
     ]),
     *in_file("data/datasets/dataset.py", "tests/data/datasets/test_dataset.py", [
