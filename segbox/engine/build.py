@@ -40,7 +40,7 @@ from segbox.models.segmentors import build_segmentor
 from segbox.registry import HOOKS, call
 from segbox.terminal import OutputLines, TerminalLines
 from segbox.weights.loading import first_line
-from segbox.weights.normalization import describe_numbers
+from segbox.weights.mean_std import describe_numbers
 
 logger = logging.getLogger("segbox")
 

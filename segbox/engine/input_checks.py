@@ -12,7 +12,7 @@ from segbox.data.placement import Size
 from segbox.data.value_range import are_far
 from segbox.errors import ConfigError, DataError
 from segbox.models.encoder_decoder import EncoderDecoder
-from segbox.weights.normalization import is_of_bytes
+from segbox.weights.mean_std import is_of_bytes
 
 LOOKED_AT = 8  # images of a deep set, to know their levels
 MEASURE_THEM = "Give them in the units of the files; `segbox check CONFIG` measures both"

@@ -15,7 +15,7 @@ from segbox.models.layers import resize
 from segbox.models.losses.pixels import all_classes
 from segbox.models.precise_batch_norm import precise_batch_norm
 from segbox.weights import loading
-from segbox.weights.normalization import STATED
+from segbox.weights.mean_std import STATED
 
 
 class EncoderDecoder(nn.Module):

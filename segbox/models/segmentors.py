@@ -16,7 +16,7 @@ from segbox.models.layers import ResidualBlock, initialize
 from segbox.models.norms import convert_norm
 from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
 from segbox.renamed import renamed
-from segbox.weights.normalization import Given, choose_numbers
+from segbox.weights.mean_std import Given, choose_numbers
 
 BackboneConfig = Annotated[Mapping, Made(BACKBONES)]
 NeckConfig = Annotated[Mapping, Made(NECKS, MAPS)]
@@ -46,7 +46,7 @@ def build_encoder_decoder(
     to "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") initializes all
     convolutions the same way, instead of each part in its own; with `zero_init_residual`, residual blocks start as the
     identity. `freeze_stages=2` freezes all that the backbone's first two maps depend on, `freeze_backbone` all of it.
-    `mean` and `std` default to those of the weights, see `weights/normalization.py`.
+    `mean` and `std` default to those of the weights, see `weights/mean_std.py`.
     """
     converted = None if norm == "frozen" else norm
     encoder, connection = build_encoder(backbone, neck, converted, init, zero_init_residual)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, printable, short
 from segbox.weights.input_channels import fit_stem
-from segbox.weights.normalization import Settle, settle
+from segbox.weights.mean_std import Settle, settle
 from segbox.weights.safety import refuse_bombs, refuse_knots
 
 LONGEST_NAME = 200  # of a tensor, in a table
