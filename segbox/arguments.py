@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from segbox.errors import ConfigError, did_you_mean
+from segbox.renamed import current_arguments
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,10 @@ class Check:
         """Names that the builder does not take, values of the wrong kind, and what is missing."""
         if not isinstance(arguments, Mapping):
             return [f"{path}: expected a dict, got {shown(arguments)}"]
+        try:
+            arguments = current_arguments(arguments, path, builder, beside)
+        except ConfigError as error:
+            return [str(error)]
         own, more = parameters_of(builder), parameters_of(beside)
         mistakes = []
         for key, value in arguments.items():
@@ -140,8 +145,9 @@ class Check:
         offered = {name: self.known.get(name, value) for name, value in made.offers.items() if name in takes}
         if any(value is UNKNOWN for value in offered.values()):
             return []
+        own = {key: value for key, value in current_arguments(arguments, path, builder).items() if key in takes}
         try:
-            made.trial(builder, {key: value for key, value in arguments.items() if key in takes}, path, **offered)
+            made.trial(builder, own, path, **offered)
         except ConfigError as error:
             return [str(error)]
         return []

@@ -20,7 +20,7 @@ model = dict(
         channels=96,
         rates=(3, 6, 9),  # the crop has 15 x 20 pixels of stride 16
         dropout=0.0,
-        loss=dict(type="CrossEntropyLoss", class_weight="sqrt", unweight=0.5),
+        loss=dict(type="CrossEntropyLoss", class_weight="sqrt", logit_adjustment=0.5),
     ),
 )
 data = dict(

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError("--cfg-options overrides a config; this is a folder")
     configs, model = (None, None) if is_folder else from_config(args)
 
-    from segbox.data.statistics import all_weights
+    from segbox.class_weights import all_weights
     from segbox.doctor.onboard import check_folder
     from segbox.doctor.page import check_page
     from segbox.doctor.report import as_json, check

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     out = Path(args.out) if args.out else Path("configs") / f"{name}.py"
     check_arguments(args, source, out)
 
-    from segbox.data.statistics import all_weights
+    from segbox.class_weights import all_weights
     from segbox.doctor.onboard import look_at
     from segbox.doctor.starter import split_names, starter_config
     from segbox.doctor.text import check_text

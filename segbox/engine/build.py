@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,11 +11,12 @@ import torch
 from torch import nn
 
 from segbox import distributed
+from segbox.class_weights import ClassWeights
 from segbox.config import Config
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.loader import Loader, build_dataset, train_loader
 from segbox.data.sample import Batch
-from segbox.engine.class_weights import ClassWeights
+from segbox.data.statistics import class_pixels
 from segbox.engine.config_check import check_config
 from segbox.engine.devices import set_determinism, to_device
 from segbox.engine.input_checks import check_images
@@ -109,7 +111,8 @@ def build_model(
     """The model on its device, with the initial weights of this seed, checked against the images of the data sets."""
     set_determinism(settings.deterministic)
     torch.manual_seed(seed)
-    model = build_segmentor(config.model, len(dataset.classes), ClassWeights(dataset, workers))
+    weights = ClassWeights(partial(class_pixels, dataset, workers))
+    model = build_segmentor(config.model, len(dataset.classes), weights)
     if evaluator is None:
         check_images({"data.train": dataset}, model)
     else:

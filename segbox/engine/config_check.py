@@ -6,12 +6,11 @@ from functools import partial
 from typing import Any
 
 from segbox.arguments import Check
+from segbox.class_weights import check_rule, with_class_weights
 from segbox.data.loader import classes_without_files
-from segbox.engine.class_weights import check_rule
 from segbox.engine.settings import DataSettings, Sections, check_seed, total_steps
 from segbox.errors import ConfigError, did_you_mean
 from segbox.literals import as_plain
-from segbox.models.class_weight import with_class_weights
 from segbox.models.complexity import build_without_data
 from segbox.registry import call, each, import_extensions, mistakes_of, refuse
 

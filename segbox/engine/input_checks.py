@@ -11,8 +11,8 @@ from segbox.data.datasets.wrapper import innermost
 from segbox.data.placement import Size
 from segbox.data.value_range import are_far
 from segbox.errors import ConfigError, DataError
-from segbox.models.segmentors import EncoderDecoder
-from segbox.weights.normalization import is_of_bytes
+from segbox.models.encoder_decoder import EncoderDecoder
+from segbox.weights.mean_std import is_of_bytes
 
 MEASURED_IMAGES = 8  # images of more than 8 bits are measured
 MEASURE = "Give them in the units of the files; `segbox check CONFIG` measures both"

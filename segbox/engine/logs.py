@@ -19,7 +19,7 @@ from segbox.engine.work_dir import ends_mid_line
 from segbox.errors import printable
 from segbox.launch import launch
 from segbox.terminal import OutputLines, TerminalLines
-from segbox.weights.normalization import describe_numbers
+from segbox.weights.mean_std import describe_numbers
 
 logger = logging.getLogger("segbox")
 

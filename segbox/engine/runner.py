@@ -22,7 +22,7 @@ from segbox.engine.signals import Stopped, StopRequest, stop_request
 from segbox.engine.state import restore, run_state
 from segbox.engine.step_errors import LabelWatch, errors_explained, worker_errors_explained
 from segbox.errors import TrainingError
-from segbox.models.unread import way_out
+from segbox.models.unused_parameters import way_out
 from segbox.precision import AMP
 
 logger = logging.getLogger("segbox")

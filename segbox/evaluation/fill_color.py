@@ -9,7 +9,7 @@ from torch import nn
 from segbox.data.datasets.dataset import SegDataset
 from segbox.registry import BACKBONES
 from segbox.weights.loading import read_weights
-from segbox.weights.normalization import choose_numbers
+from segbox.weights.mean_std import choose_numbers
 
 
 def fill_with_mean(dataset: SegDataset, model: nn.Module) -> None:

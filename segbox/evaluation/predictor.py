@@ -22,7 +22,7 @@ from segbox.evaluation.score_map import ScoreMap
 from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import call, import_extensions
 from segbox.weights.loading import load_weights, read_checkpoint, weights_in
-from segbox.weights.normalization import settle_or_refuse
+from segbox.weights.mean_std import settle_or_refuse
 
 DESCRIPTION = ("classes", "palette")  # what is read of a checkpoint beside the weights
 

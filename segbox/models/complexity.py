@@ -12,8 +12,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from segbox.errors import UserError
-from segbox.models.head_plan import plan_head
-from segbox.models.segmentors import EncoderDecoder, build_segmentor
+from segbox.models.encoder_decoder import EncoderDecoder
+from segbox.models.head_builder import prepare_head
+from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import BACKBONES
 
 PARTS = ("backbone", "neck", "decode_head", "auxiliary_heads")
@@ -30,11 +31,8 @@ class Cost:
 
 def build_without_data(config: Mapping, num_classes: int | None) -> nn.Module:
     """The model of a config on the meta device. Weight files are not read, and nothing is downloaded."""
-    config = {key: value for key, value in config.items() if key not in ("weights", "backbone_weights")}
-    if isinstance(config.get("backbone"), Mapping):
-        config["backbone"] = {key: value for key, value in config["backbone"].items() if key != "pretrained"}
     with torch.device("meta"):
-        return build_segmentor(config, num_classes)
+        return build_segmentor(without_weights(config), num_classes)
 
 
 def costs_of(model: EncoderDecoder, size: tuple[int, int]) -> dict[str, Cost]:
@@ -100,7 +98,7 @@ def cost_of_head(
 ) -> Cost | None:
     try:
         with torch.device("meta"):
-            head = plan_head(config, "head", num_classes, 3, seen).build(num_classes).eval()
+            head = prepare_head(config, "head", num_classes, 3, seen).build(num_classes).eval()
     except UserError:
         return None
     if images is None:

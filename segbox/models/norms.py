@@ -1,7 +1,6 @@
 """Batch norms of a finished model: turned into other norms, and given exact statistics."""
 
 import math
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -134,43 +133,3 @@ def group_norm(norm: _BatchNorm) -> nn.GroupNorm:
     if norm.affine:
         new.load_state_dict({"weight": norm.weight, "bias": norm.bias})
     return new.to(norm.weight.device) if norm.affine else new
-
-
-@torch.no_grad()
-def measure_statistics(model: nn.Module, norms: Iterable[_BatchNorm], batches: Iterable[Any]) -> int:
-    """Set the norms' statistics to the mean over the batches' own (https://arxiv.org/abs/2105.07576, section 3).
-
-    Each batch counts the same, each process measures its own batches. The model runs as in evaluation, but for
-    these norms, which see batches as in training. Returns how many batches there were.
-    """
-    norms = list(norms)
-    momenta = [norm.momentum for norm in norms]
-    sums = [(torch.zeros_like(norm.running_mean), torch.zeros_like(norm.running_var)) for norm in norms]
-    count = 0
-    model.eval()
-    try:
-        for norm in norms:
-            norm.train()
-            norm.momentum = 1.0  # the running statistics are then those of the last batch
-        for batch in batches:
-            model(images_of(batch).to(norms[0].running_mean.device))
-            for norm, (mean, variance) in zip(norms, sums):
-                mean += norm.running_mean
-                variance += norm.running_var
-            count += 1
-    finally:
-        for norm, momentum in zip(norms, momenta):
-            norm.momentum = momentum
-    if not count:
-        raise ValueError("the loader gave no batch; statistics need one at least")
-    for norm, (mean, variance) in zip(norms, sums):
-        norm.running_mean.copy_(distributed.mean(mean / count))
-        norm.running_var.copy_(distributed.mean(variance / count))
-    return count
-
-
-def images_of(batch: Any) -> Tensor:
-    """A batch is its images, a pair that begins with them, or a dict that names them."""
-    if isinstance(batch, Mapping):
-        return batch["images"]
-    return batch if isinstance(batch, Tensor) else batch[0]

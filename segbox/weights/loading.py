@@ -16,7 +16,8 @@ from terminaltables import AsciiTable
 from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, printable, short
-from segbox.weights.normalization import Settle, settle
+from segbox.weights.input_channels import fit_stem
+from segbox.weights.mean_std import Settle, settle
 from segbox.weights.safety import refuse_bombs, refuse_knots
 
 LONGEST_NAME = 200  # of a tensor, in a table
@@ -121,6 +122,30 @@ def compare(model: nn.Module, weights: Mapping[str, Tensor]) -> Fit:
     # Files of old PyTorch have no counters; a counter of batches is no weight.
     absent = [name for name in own if name not in weights and not name.endswith("num_batches_tracked")]
     fit.missing = [name for name in absent if name not in getattr(model, "number_sources", ())]  # of other toolboxes
+    return fit
+
+
+def load_parameters(
+    model: nn.Module, path: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+) -> Fit:
+    """Load the weights of a whole model. With `strict=False`, tensors that do not fit are skipped and logged."""
+    weights = {name: value.to(map_location) for name, value in read_weights(path).items()}
+    return load_weights(model, weights, path, not strict)
+
+
+def load_backbone_parameters(
+    model: nn.Module, path: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+) -> Fit:
+    """Load the weights of the backbone, from a file of the backbone or of a whole model, whose mean and std come along.
+
+    A first convolution for RGB images is adapted to the model's number of channels.
+    """
+    weights = read_weights(path)
+    own = fit_stem(part_of(weights, "backbone."), model.backbone)
+    own = {name: value.to(map_location) for name, value in own.items()}
+    fit = load_weights(model.backbone, own, path, not strict)
+    numbers = {name: value for name, value in weights.items() if name in model.number_sources}
+    model.load_state_dict(settle(model, numbers, path), strict=False)
     return fit
 
 

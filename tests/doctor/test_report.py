@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from segbox.data.statistics import all_weights, enet_weights, inverse_weights, median_frequency_weights
+from segbox.class_weights import all_weights, enet_weights, inverse_weights, median_frequency_weights
 from segbox.doctor.report import as_json, check
 from segbox.doctor.text import check_text
 from segbox.errors import ConfigError, DataError

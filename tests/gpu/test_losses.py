@@ -10,7 +10,7 @@ CASES = [
     *((dict(type=name), 5) for name in LOSSES if name != "BCEWithLogitsLoss"),
     *((dict(type=name), 2) for name in LOSSES),
     (dict(type="CrossEntropyLoss", class_weight=[1.0, 2.0, 0.5, 0.0, 1.0], label_smoothing=0.1), 5),
-    (dict(type="CrossEntropyLoss", class_weight=[1.0, 2.0, 0.5, 3.0, 1.0], unweight=0.5), 5),
+    (dict(type="CrossEntropyLoss", class_weight=[1.0, 2.0, 0.5, 3.0, 1.0], logit_adjustment=0.5), 5),
     (dict(type="OHEMCrossEntropyLoss", ratio=0.3), 5),
     (dict(type="OHEMThresholdCrossEntropyLoss", threshold=0.3, min_kept=100), 5),
     (dict(type="SoftCrossEntropyLoss", ohem_ratio=0.3), 5),

@@ -12,7 +12,7 @@ from torch import nn
 from segbox.errors import CheckpointError, ConfigError
 from segbox.models.freezing import parameters_of_maps
 from segbox.models.norms import batch_norms, convert_norm
-from segbox.models.segmentors import begin, build_segmentor
+from segbox.models.segmentors import build_segmentor, initialize_encoder
 from segbox.registry import BACKBONES, HEADS
 from segbox.weights.input_channels import fit_stem
 from tests.tiny import random_batch, tiny_model
@@ -259,21 +259,21 @@ def test_convert_norm_to_frozen():
     assert not module[1].training and not module[1].weight.requires_grad and module[0].weight.requires_grad
 
 
-def test_init_and_zero_gamma():
+def test_init_and_zero_init_residual():
     torch.manual_seed(0)
     weight = tiny_model(init="xavier").decode_head.convs[0].conv.weight
     bound = (6 / ((weight.shape[0] + weight.shape[1]) * 9)) ** 0.5
     assert 0.95 * bound < float(weight.detach().abs().max()) <= bound
-    model = tiny_model(zero_gamma=True)
+    model = tiny_model(zero_init_residual=True)
     assert not any(
         block.bn3.weight.any() for layer in (model.backbone.layer1, model.backbone.layer4) for block in layer
     )
     with pytest.raises(ConfigError, match="no initialization"):
         tiny_model(init="zeros")
     with pytest.raises(ConfigError, match="no residual blocks"):
-        tiny_model("MixTransformer", zero_gamma=True)
+        tiny_model("MixTransformer", zero_init_residual=True)
     with pytest.raises(ConfigError, match="would undo"):
-        begin(nn.Identity(), {"type": "Timm", "pretrained": True}, "msra", False)
+        initialize_encoder(nn.Identity(), {"type": "Timm", "pretrained": True}, "msra", False)
 
 
 @pytest.mark.parametrize("channels", [1, 5, 6])

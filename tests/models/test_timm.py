@@ -9,9 +9,9 @@ import torch
 
 from segbox.errors import ConfigError, UserError
 from segbox.models.backbones import timm as ours
-from segbox.models.layers.trial import SizeRule
+from segbox.models.layers.probe import SizeRule
 from segbox.models.segmentors import build_segmentor
-from segbox.models.unread import way_out
+from segbox.models.unused_parameters import way_out
 from segbox.registry import BACKBONES
 from tests.tiny import random_batch, tiny_model
 

@@ -16,7 +16,7 @@ OF_LOSSES = [
         ("cross entropy: the mean over pixels, not weights",
          "weights_of_pixels(labels, self.class_weight, self.ignore_index).sum()",
          "(labels != self.ignore_index).sum()"),
-        ("cross entropy: unweight with the other sign", "logits + self.shift if", "logits - self.shift if"),
+        ("cross entropy: adjusted the other way", "logits + self.adjustment if", "logits - self.adjustment if"),
     ]),
     *loss("dice", "dice", [
         ("Dice: no smooth", "guessed + true + self.smooth", "guessed + true + 1e-9"),
@@ -103,26 +103,30 @@ OF_LOSSES = [
         ("scores: no softmax in probabilities", "result[..., band, :] = logits.softmax(dim=3).movedim(3, 1)",
          "result[..., band, :] = logits.movedim(3, 1)"),
     ]),
-    *in_file("models/segmentors.py", f"{API} tests/models/test_heads_numerics.py -k 'torchvision or froz or freez'", [
+    *in_file("models/encoder_decoder.py", "tests/models/test_heads_numerics.py -k torchvision", [
         ("images are not normalised by std", "(images - self.mean) / self.std", "(images - self.mean)"),
         ("images are not normalised by mean", "(images - self.mean) / self.std", "images / self.std"),
-        ("frozen parts train", "module.eval()\n", "module.train()\n", "for module in self.frozen_modules():"),
-        ("resting norms do not rest", "norm.eval()", "norm.train()", "for norm in self.norms_of(self.resting_norms):"),
+    ]),
+    *in_file("models/freezing.py", f"{API} -k 'froz or freez'", [
+        ("frozen parts train", "module.eval()\n", "module.train()\n"),
+        ("frozen statistics change", "norm.eval()", "norm.train()"),
     ]),
     *in_file("models/norms.py", f"{API} tests/test_distributed.py -k 'norm and not sync'", [
         ("group norm: scale and shift begin anew", 'new.load_state_dict({"weight": norm.weight, "bias": norm.bias})',
          "pass"),
         ("group norm: one group", "math.gcd(GROUPS, norm.num_features)", "1"),
-        ("precise statistics: the last batch's", "variance += norm.running_var", "variance.copy_(norm.running_var)"),
         ("shared norm: unweighted means", "mean = (counts * means).sum(dim=0) / total", "mean = means.mean(dim=0)"),
         ("shared norm: biased variance", "unbiased = variance * total / (total - 1)", "unbiased = variance"),
         ("shared norm: no gradient through the variance", "- normal * along_channels(slope, normal)", ""),
+    ]),
+    *in_file("models/precise_batch_norm.py", f"{API} -k precise", [
+        ("precise statistics: the last batch's", "variance += norm.running_var", "variance.copy_(norm.running_var)"),
     ]),
     *in_file("weights/input_channels.py", f"{API} -k stem", [
         ("stem: the mean for one channel", "stem.sum(dim=1, keepdim=True)", "stem.mean(dim=1, keepdim=True)"),
         ("stem: not scaled", " * (3 / channels)", ""),
     ]),
-    *in_file("models/head_plan.py", f"tests/models/losses/test_criterion.py {API} -k 'weights or reset'", [
+    *in_file("models/criterion.py", f"tests/models/losses/test_criterion.py {API} -k 'weights or reset'", [
         ("criterion: no loss weights", "weight * loss(logits, labels)", "loss(logits, labels)"),
         ("criterion: losses of one name replace each other", 'f"{loss.name}{i}"', "loss.name"),
     ]),

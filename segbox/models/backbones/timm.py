@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count
 from segbox.errors import ConfigError, UserError, did_you_mean
-from segbox.models.layers.trial import SizeRule, find_size_rule, maps_and_unused, takes
+from segbox.models.layers.probe import SizeRule, find_size_rule, maps_and_unused, takes
 from segbox.registry import BACKBONES
 from segbox.weights.card import Card
 

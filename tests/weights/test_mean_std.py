@@ -9,7 +9,7 @@ from segbox.config import Config
 from segbox.errors import ConfigError
 from segbox.evaluation.predictor import load_model
 from segbox.weights.card import Card
-from segbox.weights.normalization import IMAGENET, STATED, choose_numbers
+from segbox.weights.mean_std import IMAGENET, STATED, choose_numbers
 from tests.tiny import tiny_model
 
 HALF = (127.5, 127.5, 127.5)
