@@ -12,7 +12,7 @@ import builtins
 import copy
 import re
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,7 @@ from addict import Dict
 
 from segbox.errors import ConfigError, did_you_mean
 from segbox.literals import as_plain, as_source, is_number_as_text, read_literal
+from segbox.renamed import NEW_NAMES, present_name, tell_new_name, with_lr_schedule
 
 DICTS = ("model", "data", "optimizer", "hooks", "train", "test", "metric")
 SECTIONS = (*DICTS, "seed", "imports")
@@ -132,7 +133,7 @@ def _read(path: Path, chain: tuple[Path, ...], origins: Origins, reading: _Readi
         is_long = len(chain) > LONGEST_CHAIN
         why = f"a chain of more than {LONGEST_CHAIN} bases" if is_long else f"more than {MOST_FILES} files in all"
         raise ConfigError(f"{shorten(chain[0])}: its chain of bases does not end: {why}, the last is {shorten(path)}")
-    own = _execute(path)
+    own = _with_lr_schedule(_execute(path), path)
     bases = own.pop("_base_", [])
     bases = [bases] if isinstance(bases, str) else bases
     if not isinstance(bases, list | tuple) or not all(isinstance(base, str) for base in bases):
@@ -162,6 +163,13 @@ def _found(path: Path, chain: tuple[Path, ...]) -> Path:
     if not is_file:
         raise ConfigError(f"there is no config file {shorten(path)}{by}{_similar_file(path)}")
     return path
+
+
+def _with_lr_schedule(values: dict, path: Path) -> dict:
+    current = with_lr_schedule(values)
+    if current is not values:
+        tell_new_name(f"{shorten(path)}: hooks.lr", "lr_schedule")
+    return dict(current)
 
 
 def _base_path(base: str, child: Path) -> Path:
@@ -199,13 +207,23 @@ def _execute(path: Path) -> dict:
 def _merge(into: dict, values: Mapping, keys: tuple[str, ...], new: Origins, origins: Origins) -> None:
     """Merge `values`, whose origins are `new`, into `into`, whose origins are `origins`."""
     for name, value in values.items():
-        here = (*keys, str(name))
-        if isinstance(value, Mapping) and isinstance(into.get(name), dict) and _merges(into[name], value):
-            _merge(into[name], value, here, new, origins)
+        key = _present_key(into, name, keys)
+        there, here = (*keys, str(name)), (*keys, str(key))
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict) and _merges(into[key], value):
+            _merge(into[key], value, here, new, origins)
             continue
         _forget(origins, here)
-        into[name] = _without_delete(value)
-        origins.update({w: origin for w, origin in new.items() if w[: len(here)] == here and w[-1] != "_delete_"})
+        into[key] = _without_delete(value)
+        found = {w: origin for w, origin in new.items() if w[: len(there)] == there and w[-1] != "_delete_"}
+        origins.update({(*here, *w[len(here) :]): origin for w, origin in found.items()})
+
+
+def _present_key(into: Mapping, name: Any, keys: Sequence[str]) -> Any:
+    """The key of `into` that `name` sets: an argument's old name sets the new one that a base has, and vice versa."""
+    key = present_name(name, into)
+    if key == NEW_NAMES.get(name):
+        tell_new_name(".".join([*keys, name]), key)
+    return key
 
 
 def _merges(old: Mapping, new: Mapping) -> bool:
@@ -227,9 +245,14 @@ def _override(values: dict, override: str, origins: Origins) -> None:
     names = name.strip().split(".")
     if not sign or not all(names):
         raise ConfigError(f"override {override!r}: expected name.of.the.value=value")
+    if names[:2] == ["hooks", "lr"]:
+        tell_new_name("hooks.lr", "lr_schedule")
+        names[1] = "lr_schedule"
     node: Any = values
     for depth, step in enumerate(names[:-1]):
         node = node[_step(node, step, names[: depth + 1], override)]
+    if isinstance(node, Mapping):
+        names[-1] = _present_key(node, names[-1], names[:-1])
     key = _step(node, names[-1], names, override, may_be_new=True)
     if isinstance(node, tuple):
         raise ConfigError(f"override {override!r}: {'.'.join(names[:-1])} is a tuple; give all of it")

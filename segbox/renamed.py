@@ -13,6 +13,9 @@ A builder (a class or a function) states the old names of its arguments:
 `arguments.Check` and `registry.call` then accept both names, so the code behind them knows the new name alone. To give
 both is an error. Code that reads a config's dict without either of them (`config["train"].get(...)`) calls
 `current_arguments` first. A config keeps the name that its author wrote, also in a dumped config.py.
+
+Configs are merged before any builder is known, so the names are listed here, too: a config that gives the old name
+replaces the value that its base gives by the new one.
 """
 
 import functools
@@ -24,6 +27,13 @@ from segbox.errors import ConfigError
 
 Builder = TypeVar("Builder", bound=Callable)
 logger = logging.getLogger("segbox")
+NEW_NAMES = {
+    "accumulate": "gradient_accumulation_steps",
+    "unweight": "logit_adjustment",
+    "warmup": "warmup_steps",
+    "zero_gamma": "zero_init_residual",
+}
+OLD_NAMES = {new: old for old, new in NEW_NAMES.items()}
 
 
 def renamed(**new_names: str) -> Callable[[Builder], Builder]:
@@ -58,3 +68,26 @@ def current_arguments(arguments: Mapping, path: str, *builders: Callable | None)
 @functools.cache  # one line per process, however often a part is checked and built
 def tell_new_name(path: str, new: str) -> None:
     logger.warning("%s is now called %r; the old name is still accepted", path, new)
+
+
+def present_name(name: Any, values: Mapping) -> Any:
+    """The name that `values` has for an argument that a config calls `name`: this one, or its old or its new name."""
+    other = NEW_NAMES.get(name) or OLD_NAMES.get(name)
+    return other if other is not None and other in values and name not in values else name
+
+
+def with_lr_schedule(config: Mapping) -> Mapping:
+    """A config file's values with `hooks.lr` under its new name, `hooks.lr_schedule`, in the same order."""
+    hooks = config.get("hooks")
+    if not isinstance(hooks, Mapping) or "lr" not in hooks:
+        return config
+    if "lr_schedule" in hooks:
+        raise ConfigError("hooks: 'lr' is the old name of 'lr_schedule'; give 'lr_schedule' alone")
+    return {**config, "hooks": {"lr_schedule" if name == "lr" else name: value for name, value in hooks.items()}}
+
+
+def with_new_names(config: Any) -> Any:
+    """A config of an older version, as a checkpoint holds it, with today's names: to compare it with another."""
+    if isinstance(config, Mapping):
+        return with_lr_schedule({NEW_NAMES.get(key, key): with_new_names(value) for key, value in config.items()})
+    return [with_new_names(item) for item in config] if isinstance(config, list) else config

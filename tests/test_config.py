@@ -1,5 +1,6 @@
 """The seven rules of configs, dumping, overriding, and where every value comes from."""
 
+import logging
 import re
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from segbox.config import load_config, load_with_origins
 from segbox.errors import ConfigError
 from segbox.literals import read_literal
+from segbox.renamed import tell_new_name
 
 
 @pytest.fixture
@@ -328,3 +330,54 @@ def test_a_name_that_is_not_there_is_an_error(write):
     with pytest.raises(KeyError, match="sead"):
         _ = config.sead
     assert re.fullmatch(r"\{'seed': 1\}", str(dict(config)))
+
+
+# --- old names --------------------------------------------------------------------------------------------------------
+
+NEW = """train = dict(gradient_accumulation_steps=1)
+hooks = dict(lr_schedule=dict(type='PolyLR', warmup_steps=5), ema=None)
+"""
+OLD = "train = dict(accumulate=1)\nhooks = dict(lr=dict(type='PolyLR', warmup=5), ema=None)\n"
+
+
+@pytest.mark.parametrize("base", [NEW, OLD])
+@pytest.mark.parametrize("child", ["train = dict(accumulate=2)\nhooks = dict(lr=dict(warmup=7, power=1.0))\n", None])
+def test_a_child_and_the_command_line_override_the_same_value_by_either_name(tmp_path, base, child):
+    (tmp_path / "base.py").write_text(base)
+    text = (
+        child
+        or "train = dict(gradient_accumulation_steps=2)\nhooks = dict(lr_schedule=dict(warmup_steps=7, power=1.0))\n"
+    )
+    (tmp_path / "child.py").write_text(f"_base_ = 'base.py'\n{text}")
+    train, warmup = ("gradient_accumulation_steps", "warmup_steps") if base == NEW else ("accumulate", "warmup")
+    schedule = {"type": "PolyLR", warmup: 7, "power": 1.0}
+    config, origins = load_with_origins(tmp_path / "child.py")
+    assert config == {"train": {train: 2}, "hooks": {"lr_schedule": schedule, "ema": None}}
+    assert list(config.hooks) == ["lr_schedule", "ema"]  # hooks run in this order
+    assert origins[("train", train)].endswith("child.py") and set(origins) == {
+        ("train", train),
+        *(("hooks", "lr_schedule", name) for name in ("type", warmup, "power")),
+        ("hooks", "ema"),
+    }
+    for names in (("accumulate", "lr", "warmup"), ("gradient_accumulation_steps", "lr_schedule", "warmup_steps")):
+        overrides = [f"train.{names[0]}=4", f"hooks.{names[1]}.{names[2]}=9"]
+        config = load_config(tmp_path / "child.py", overrides)
+        assert config.train == {train: 4} and config.hooks.lr_schedule == {**schedule, warmup: 9}
+
+
+def test_old_names_are_told_with_their_new_ones(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("segbox"), "propagate", True)  # a test of a run may have ended it
+    tell_new_name.cache_clear()
+    (tmp_path / "base.py").write_text(NEW)
+    (tmp_path / "child.py").write_text("_base_ = 'base.py'\nhooks = dict(lr=dict(warmup=7))\n")
+    load_config(tmp_path / "child.py", ["train.accumulate=2", "hooks.lr=None"])
+    told = [message.removesuffix("; the old name is still accepted") for message in caplog.messages]
+    assert told == [
+        f"{tmp_path / 'child.py'}: hooks.lr is now called 'lr_schedule'",
+        "hooks.lr_schedule.warmup is now called 'warmup_steps'",
+        "train.accumulate is now called 'gradient_accumulation_steps'",
+        "hooks.lr is now called 'lr_schedule'",
+    ]
+    (tmp_path / "child.py").write_text("hooks = dict(lr=None, lr_schedule=None)\n")
+    with pytest.raises(ConfigError, match="'lr' is the old name of 'lr_schedule'; give 'lr_schedule' alone"):
+        load_config(tmp_path / "child.py")

@@ -15,7 +15,7 @@ import torch
 
 from segbox.config import load_config
 from segbox.data.loader import classes_without_files
-from segbox.engine.hooks.lr import Schedule
+from segbox.engine.hooks.lr_schedule import Schedule
 from segbox.engine.optim import build_optimizer
 from segbox.engine.settings import TrainSettings
 from segbox.evaluation.inference import build_inference

@@ -77,7 +77,7 @@ def runner_config(folder, overrides):
 SIX = ["data.batch_size=6", "hooks.log=None", "hooks.evaluate=None", "hooks.checkpoint=None"]
 PADDED = [
     *SIX,
-    "hooks.lr=None",
+    "hooks.lr_schedule=None",
     "data.train.size=(20, 28)",
     "model.backbone.output_stride=8",
     "optimizer.lr=0.002",
@@ -153,7 +153,7 @@ def test_accumulated_parts_are_exchanged_once(tmp_path):
     write_config(tmp_path)
 
     def work(accumulate):
-        overrides = [*SIX, "data.batch_size=12", f"train.accumulate={accumulate}", "train.max_steps=4"]
+        overrides = [*SIX, "data.batch_size=12", f"train.gradient_accumulation_steps={accumulate}", "train.max_steps=4"]
         runner = build_runner(load_config(tmp_path / "tiny.py", overrides), tmp_path, CPU)
         exchanged = []
 
@@ -173,7 +173,7 @@ def test_accumulated_parts_are_exchanged_once(tmp_path):
 
 def test_the_processes_stay_together_and_write_one_log(tmp_path):
     write_config(tmp_path)
-    first, second = together(2, lambda: run(tmp_path, ["train.accumulate=2"]))
+    first, second = together(2, lambda: run(tmp_path, ["train.gradient_accumulation_steps=2"]))
     assert first["end"]["weights"] == second["end"]["weights"]
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 3, 4, 6, 6]
@@ -328,7 +328,7 @@ def test_nan_on_one_process_is_skipped_by_all(tmp_path):
     write_config(tmp_path, "train = dict(max_steps=6, on_nan='skip')\n")
 
     def work():
-        overrides = [*SIX, "data.batch_size=8", "train.accumulate=2", "train.max_steps=4"]
+        overrides = [*SIX, "data.batch_size=8", "train.gradient_accumulation_steps=2", "train.max_steps=4"]
         runner = build_runner(load_config(tmp_path / "tiny.py", overrides), tmp_path, CPU)
         batches = runner.train_batches
 
@@ -355,7 +355,7 @@ def lose(how, folder, minutes=10.0):
 
     def work(rank):
         os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        distributed.LAST_WORD_SECONDS = 0.3
+        distributed.MESSAGE_SECONDS = 0.3
         try:
             with distributed.process_group(CPU, minutes, folder / "log.txt"):
                 distributed.barrier()
@@ -395,10 +395,10 @@ def test_alone_everything_is_a_no_op(monkeypatch):
         assert torch.equal(distributed.gather_tensors(torch.ones(2)), torch.ones(1, 2))
         distributed.barrier()
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
-    assert distributed.restarts() == 2 and distributed.attempt() == "attempt 2"
+    assert distributed.restarts() == 2 and distributed.store_prefix() == "attempt 2"
     monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
-    assert distributed.attempt() == "attempt any"
+    assert distributed.store_prefix() == "attempt any"
 
 
 def test_a_bug_stays_a_bug():

@@ -1,5 +1,6 @@
 """Old names of arguments are accepted by the check and by the build, and the new name is told once."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,10 +9,11 @@ import pytest
 
 from segbox.arguments import Check, Made, parameters_of
 from segbox.engine.config_check import check_config
+from segbox.engine.settings import TrainSettings
 from segbox.errors import ConfigError
 from segbox.models.segmentors import build_segmentor
 from segbox.registry import BACKBONES, DATASETS, HEADS, HOOKS, LOSSES, NECKS, OPTIMIZERS, SEGMENTORS, TRANSFORMS, call
-from segbox.renamed import current_arguments, renamed, renamed_arguments, tell_new_name
+from segbox.renamed import NEW_NAMES, current_arguments, renamed, renamed_arguments, tell_new_name, with_new_names
 
 REGISTRIES = (BACKBONES, DATASETS, HEADS, HOOKS, LOSSES, NECKS, OPTIMIZERS, SEGMENTORS, TRANSFORMS)
 
@@ -30,7 +32,8 @@ class Settings:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_told_yet():
+def _nothing_is_told_yet(monkeypatch):
+    monkeypatch.setattr(logging.getLogger("segbox"), "propagate", True)  # a test of a run may have ended it
     tell_new_name.cache_clear()
 
 
@@ -86,4 +89,20 @@ def test_new_names_are_arguments_of_their_builder_and_old_ones_are_not():
     for registry in REGISTRIES:
         for name in registry:
             for old, new in renamed_arguments(registry[name]).items():
+                assert NEW_NAMES[old] == new, "configs that give both names are merged by this table"
                 assert new in parameters_of(registry[name]) and old not in parameters_of(registry[name])
+    assert NEW_NAMES.items() >= renamed_arguments(TrainSettings).items()
+
+
+def test_a_config_of_an_older_checkpoint_has_todays_names():
+    old = {
+        "train": {"accumulate": 2},
+        "hooks": {"lr": {"warmup": 3}, "ema": None},
+        "model": {"heads": [{"unweight": 1}]},
+    }
+    assert with_new_names(old) == {
+        "train": {"gradient_accumulation_steps": 2},
+        "hooks": {"lr_schedule": {"warmup_steps": 3}, "ema": None},
+        "model": {"heads": [{"logit_adjustment": 1}]},
+    }
+    assert with_new_names(None) is None

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
         distributed.barrier()
         start_logging(work_dir)
         runner = build_runner(config, work_dir, device)
-        runner.log(describe_batch(runner.batch_size, runner.accumulate, base))
+        runner.log(describe_batch(runner.batch_size, runner.gradient_accumulation_steps, base))
         if line := scaled or warn_of_rate(config, origins, base):
             runner.log(line)
         found = None if resume is None else find_resume(work_dir, resume)

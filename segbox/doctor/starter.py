@@ -176,7 +176,7 @@ def _settings(train: Split, size: tuple[int, int], steps: int) -> str:
         lines.append(f'test = dict(mode="slide", window={size}, stride={stride})  # the images are large')
     lines += [
         "hooks = dict(",
-        f"    lr=dict(warmup={min(100, steps // 10)}),",
+        f"    lr_schedule=dict(warmup_steps={min(100, steps // 10)}),",
         f"    evaluate=dict(interval={interval}),",
         f"    checkpoint=dict(interval={interval}),",
         ")",

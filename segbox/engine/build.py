@@ -41,7 +41,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     check_config(config, "model", "data", "optimizer", "train")
     cv2.setNumThreads(0)
     settings, data = call(TrainSettings, config.train, "train"), call(DataSettings, config.data, "data")
-    images = images_per_process(data.batch_size, settings.accumulate)
+    images = images_per_process(data.batch_size, settings.gradient_accumulation_steps)
     dataset, evaluator = build_datasets(config, data, device, settings.amp)
     limits = {"max_steps": settings.max_steps, "max_epochs": settings.max_epochs}
     max_steps = call(total_steps, limits, "train", images=len(dataset), batch_size=data.batch_size)
@@ -65,7 +65,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         classes=dataset.classes,
         description={"config": as_plain(config, "config"), "palette": [[*map(int, c)] for c in dataset.palette]},
         seed=seed,
-        accumulate=settings.accumulate,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
         clip_grad=settings.clip_grad,
         on_nan=settings.on_nan,
         max_skips=settings.max_skips,
@@ -75,13 +75,13 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     )
 
 
-def images_per_process(batch_size: int, accumulate: int) -> int:
+def images_per_process(batch_size: int, gradient_accumulation_steps: int) -> int:
     """The images of one forward pass of one process."""
-    parts = distributed.world_size() * accumulate
+    parts = distributed.world_size() * gradient_accumulation_steps
     if batch_size % parts:
         raise ConfigError(
             f"data.batch_size={batch_size} is the images of a step over all processes; it must be a multiple of"
-            f" {distributed.world_size()} process(es) x {accumulate} accumulated part(s)"
+            f" {distributed.world_size()} process(es) x {gradient_accumulation_steps} accumulated part(s)"
         )
     return batch_size // parts
 

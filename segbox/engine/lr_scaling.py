@@ -9,7 +9,7 @@ from segbox.engine.settings import DataSettings
 from segbox.errors import ConfigError
 from segbox.registry import check_type
 
-BATCH, RATE, FLOOR = "data.batch_size", "optimizer.lr", "hooks.lr.min_lr"
+BATCH, RATE, FLOOR = "data.batch_size", "optimizer.lr", "hooks.lr_schedule.min_lr"
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def scale_rate(config: Config, origins: Origins, base: BaseRate) -> str:
     line = f"lr {run.lr:g} -> {config.optimizer.lr:g}"
     floor = value_at(config, FLOOR)
     if floor and not is_given(FLOOR, origins):
-        config.hooks.lr.min_lr = floor * factor
-        line += f" (min_lr {floor:g} -> {config.hooks.lr.min_lr:g})"
+        config.hooks.lr_schedule.min_lr = floor * factor
+        line += f" (min_lr {floor:g} -> {config.hooks.lr_schedule.min_lr:g})"
     return f"{line}: {run.batch_size} images a step where the config file has {base.batch_size}"
 
 
@@ -73,11 +73,11 @@ def is_given(name: str, origins: Origins) -> bool:
     return origins.get(tuple(name.split(".")), "").startswith(COMMAND_LINE)
 
 
-def describe_batch(batch_size: int, accumulate: int, base: BaseRate) -> str:
+def describe_batch(batch_size: int, gradient_accumulation_steps: int, base: BaseRate) -> str:
     """A line for the log: how the images of a step are divided, and what the config file's lr is for."""
     processes = distributed.world_size()
-    images = batch_size // (processes * accumulate)
+    images = batch_size // (processes * gradient_accumulation_steps)
     return (
-        f"{batch_size} images a step: {processes} process(es) x {images} image(s) x {accumulate} accumulated part(s);"
-        f" the config file's lr {base.lr} is for {base.batch_size}"
+        f"{batch_size} images a step: {processes} process(es) x {images} image(s) x"
+        f" {gradient_accumulation_steps} accumulated part(s); the config file's lr {base.lr} is for {base.batch_size}"
     )

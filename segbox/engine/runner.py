@@ -53,7 +53,7 @@ class Runner:
         classes: Sequence[str],
         description: Mapping[str, Any],
         seed: int = 0,
-        accumulate: int = 1,
+        gradient_accumulation_steps: int = 1,
         clip_grad: float | None = None,
         on_nan: str = "stop",
         max_skips: int = 10,
@@ -78,7 +78,7 @@ class Runner:
         self.classes = tuple(classes)
         self.description = description
         self.seed = seed
-        self.accumulate = accumulate
+        self.gradient_accumulation_steps = gradient_accumulation_steps
         self.clip_grad = clip_grad
         self.on_nan = on_nan
         self.max_skips = max_skips
@@ -130,9 +130,9 @@ class Runner:
             self.labels.refuse_if_none(self.step)
 
     def train_step(self, batches: Iterator[Batch]) -> dict[str, Tensor]:
-        """One optimizer step on the mean over `accumulate` micro-batches. Returns its losses; {} if it was skipped."""
+        """One optimizer step on the mean over micro-batches. Returns its losses; {} if it was skipped."""
         begin = time.perf_counter()
-        micro_batches = [next(batches) for _ in range(self.accumulate)]
+        micro_batches = [next(batches) for _ in range(self.gradient_accumulation_steps)]
         self.data_seconds = time.perf_counter() - begin
         self.labels.see(micro_batches, self.batch_size)
         self.optimizer.zero_grad(set_to_none=True)
@@ -204,7 +204,7 @@ class Runner:
             raise NotFinite(f"the gradient of step {self.step + 1} is not finite", f"images: {images}")
 
     def errors_explained(self, batch: Batch) -> AbstractContextManager:
-        return errors_explained(batch["images"], self.device, self.batch_size, self.accumulate)
+        return errors_explained(batch["images"], self.device, self.batch_size, self.gradient_accumulation_steps)
 
     @torch.no_grad()
     def restore_buffers(self) -> None:

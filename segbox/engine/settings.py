@@ -17,11 +17,13 @@ from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import SegmentorConfig
 from segbox.precision import AMP
 from segbox.registry import HOOKS, call
+from segbox.renamed import renamed
 
 
+@renamed(accumulate="gradient_accumulation_steps")
 @dataclass
 class TrainSettings:
-    """The section `train`. One optimizer step accumulates the gradients of `accumulate` batches.
+    """The section `train`. One optimizer step accumulates the gradients of `gradient_accumulation_steps` batches.
 
     `sync_batch_norm=None` synchronizes on several GPUs only; True, on CPUs too. `on_nan="skip"` skips up to `max_skips`
     steps in a row, "stop" ends the run. `deterministic` makes GPU runs reproducible to the last bit. `shard` shards
@@ -30,7 +32,7 @@ class TrainSettings:
 
     max_steps: int | None = None
     max_epochs: float | None = None
-    accumulate: int = 1
+    gradient_accumulation_steps: int = 1
     clip_grad: float | None = None
     on_nan: str = "stop"
     max_skips: int = 10
@@ -48,8 +50,9 @@ class TrainSettings:
             raise ValueError(f'on_nan={self.on_nan!r}: "stop", or "skip" for up to `max_skips` steps in a row')
         if self.max_skips < 1:
             raise ValueError(f"max_skips={self.max_skips}: expected a number of steps, 1 or more")
-        if self.accumulate < 1:
-            raise ValueError(f"accumulate={self.accumulate}: expected a number of batches, 1 or more")
+        if self.gradient_accumulation_steps < 1:
+            count = self.gradient_accumulation_steps
+            raise ValueError(f"gradient_accumulation_steps={count}: expected a number of batches, 1 or more")
         if self.clip_grad is not None and self.clip_grad <= 0:
             raise ValueError(f"clip_grad={self.clip_grad}: expected a maximum norm above 0, or None")
 

@@ -11,6 +11,7 @@ from segbox.differences import changes
 from segbox.engine.optim import load_optimizer_state, optimizer_state
 from segbox.engine.sharding import sharded_state
 from segbox.errors import CheckpointError, short
+from segbox.renamed import with_new_names
 from segbox.weights.loading import load_weights, refuse_spoilt
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def restore(runner: Runner, path: Path, content: Mapping[str, Any]) -> None:
     runner.scored_step = content.get("scored_step", runner.step)  # older versions saved a step after its evaluation
     runner.skipped = content.get("skipped", 0)
     runner.log(f"resumed from {path} at step {runner.step}")
-    for change in changes(content.get("config"), runner.description.get("config")):
+    before, now = (with_new_names(config) for config in (content.get("config"), runner.description.get("config")))
+    for change in changes(before, now):
         runner.log(f"changed since that checkpoint: {change}")
     if runner.step >= runner.max_steps:
         runner.log(f"nothing left to train: {runner.step} of {runner.max_steps} steps are done")

@@ -53,18 +53,20 @@ class LabelWatch:
 
 
 @contextmanager
-def errors_explained(images: Tensor, device: torch.device, batch_size: int, accumulate: int) -> Iterator[None]:
+def errors_explained(
+    images: Tensor, device: torch.device, batch_size: int, gradient_accumulation_steps: int
+) -> Iterator[None]:
     """Turn errors of PyTorch into a TrainingError that says what to change in the config."""
     try:
         yield
     except (RuntimeError, ValueError) as error:
         text = str(error)
         if is_out_of_memory(error):
-            raise TrainingError(out_of_memory(images, device, batch_size, accumulate)) from error
+            raise TrainingError(out_of_memory(images, device, batch_size, gradient_accumulation_steps)) from error
         if "more than 1 value per channel" in text:
             raise TrainingError(
                 f"batch norm has a single value per channel with {len(images)} image(s) per process; use a larger"
-                " data.batch_size, fewer processes or less train.accumulate"
+                " data.batch_size, fewer processes or less train.gradient_accumulation_steps"
             ) from error
         if "mixed torch.Tensor and DTensor" in text:
             raise TrainingError(
@@ -126,12 +128,14 @@ def is_of_a_worker(error: Exception) -> bool:
     return any("multiprocessing" in Path(file).parts for file in files)
 
 
-def out_of_memory(images: Tensor, device: torch.device, batch_size: int, accumulate: int) -> str:
+def out_of_memory(images: Tensor, device: torch.device, batch_size: int, gradient_accumulation_steps: int) -> str:
     count, (height, width) = len(images), images.shape[-2:]
     smaller = [max(32, side * 3 // 4 // 32 * 32) for side in (height, width)]
     if count > 1:
-        parts = accumulate * next(n for n in range(2, count + 1) if count % n == 0)
-        advice = f"train.accumulate={parts} (the same step of {batch_size} images in smaller parts), then "
+        parts = gradient_accumulation_steps * next(n for n in range(2, count + 1) if count % n == 0)
+        advice = (
+            f"train.gradient_accumulation_steps={parts} (the same step of {batch_size} images in smaller parts), then "
+        )
     else:
         advice = ""
     return (

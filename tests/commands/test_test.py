@@ -140,13 +140,13 @@ def test_pictures_that_cannot_be_named_are_told_after_the_scores(folder, monkeyp
     assert score(monkeypatch, folder, "last.pt", "--show-dir", "long") == 2
     said = capsys.readouterr()
     assert "pixels of 3 images" in said.out and len(said.err.splitlines()) == 4
-    assert said.err.startswith("error: not all pictures or predictions could be written:\n  long/shapes-1-00000aaaa")
+    assert said.err.startswith("error: some pictures or predictions could not be written:\n  long/shapes-1-00000aaaa")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--worst", "2"], "--worst: expected a number of pictures to keep, 1 or more; it needs --show-dir"),
+        (["--worst", "2"], "--worst: expected a number of pictures, 1 or more, and --show-dir"),
         (["--show-dir", "x", "--worst", "0"], "--worst: expected a number of pictures"),
         (["--crop-size", "1", "2", "3"], "--crop-size: expected one number, or height and width"),
         (["--eval", "IoU"], "invalid choice: 'IoU'"),

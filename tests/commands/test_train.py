@@ -77,7 +77,7 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
 
 def test_the_first_lines_weigh_batch_against_rate(config, monkeypatch, capsys):
     """A run of its own config.py keeps the rate that the batch was given, scaled or not."""
-    smaller = ["--cfg-options", "data.batch_size=2", "train.accumulate=2", *FAST]
+    smaller = ["--cfg-options", "data.batch_size=2", "train.gradient_accumulation_steps=2", *FAST]
     assert train(monkeypatch, config, "--work-dir", "a", *smaller) == 0
     lines = capsys.readouterr().out.splitlines()
     parts = "2 images a step: 1 process(es) x 1 image(s) x 2 accumulated part(s)"
@@ -109,7 +109,10 @@ def test_an_old_run_is_kept_until_the_new_one_is_known_to_be_whole(config, monke
     assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST) == 0
     assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST) == 2
     assert "error: a already holds a run (step_00000002.pt and 1 more)" in capsys.readouterr().err
-    assert train(monkeypatch, config, "--work-dir", "a", "--overwrite", "--cfg-options", "hooks.lr.power='x'") == 2
+    assert (
+        train(monkeypatch, config, "--work-dir", "a", "--overwrite", "--cfg-options", "hooks.lr_schedule.power='x'")
+        == 2
+    )
     assert os.path.exists("a/step_00000002.pt")
     shutil.copy("a/step_00000002.pt", "a/step_00000002_good.pt")
     assert (

@@ -24,10 +24,13 @@ CPU = torch.device("cpu")
         ("train = dict(amp='fp32')", "train: amp='fp32': one of"),
         ("train = dict(clip_grad=0)", "train: clip_grad=0: expected a maximum norm above 0"),
         (
-            "train = dict(accumulate=3)",
+            "train = dict(gradient_accumulation_steps=3)",
             "data.batch_size=4 is the images of a step over all processes; it must be a mult",
         ),
-        ("train = dict(accumulate=0)", "train: accumulate=0: expected a number of batches, 1 or more"),
+        (
+            "train = dict(gradient_accumulation_steps=0)",
+            "train: gradient_accumulation_steps=0: expected a number of batches, 1 or more",
+        ),
         ("data = dict(batch_size=0)", "data: batch_size=0: expected 1 to 1000000 images"),
         ("data = dict(val_batch_size=10**12)", "data: val_batch_size=1000000000000: expected 1 to 1000000 images"),
         ("data = dict(workers=-1)", "data: workers=-1: expected a number of processes, 0 or more"),
@@ -73,7 +76,10 @@ CPU = torch.device("cpu")
         ("model = dict(backbone=dict(variant='19'))", "model.backbone: there is no ResNet '19'"),
         ("seed = None", "seed: expected a whole number, got None"),
         ("seed = -1", "seed: expected a number of 0 or more"),
-        ("hooks = dict(lr=dict(type=['PolyLR']))", "hooks.lr: there is no hook ['PolyLR']. Did you mean"),
+        (
+            "hooks = dict(lr_schedule=dict(type=['PolyLR']))",
+            "hooks.lr_schedule: there is no hook ['PolyLR']. Did you mean",
+        ),
         ("data = dict(train=dict(size=3))", "data.train.size: expected 2 whole numbers, got 3"),
         ("imports = ['no.such.thing']", "imports: there is no module 'no.such.thing'"),
     ],
@@ -112,7 +118,7 @@ def test_epochs(tmp_path):
 
 
 def test_hooks_run_in_the_order_of_the_config_without_those_taken_out(tmp_path):
-    assert list(tiny_runner(tmp_path, ["hooks.ema=None"]).hooks) == ["lr", "log", "evaluate", "checkpoint"]
+    assert list(tiny_runner(tmp_path, ["hooks.ema=None"]).hooks) == ["lr_schedule", "log", "evaluate", "checkpoint"]
 
 
 def test_images_per_process():

@@ -55,7 +55,7 @@ def stand_in(folder=None, **more):
 
 
 def rates(config, steps=range(100)):
-    hook, runner = HOOKS.build(config, "hooks.lr"), stand_in()
+    hook, runner = HOOKS.build(config, "hooks.lr_schedule"), stand_in()
     found = []
     for runner.step in steps:
         hook.before_step(runner)
@@ -72,7 +72,7 @@ def test_poly():
 
 
 def test_warm_up_is_linear_and_the_schedule_begins_behind_it():
-    found = rates({"type": "PolyLR", "power": 1.0, "warmup": 10, "warmup_ratio": 0.2})
+    found = rates({"type": "PolyLR", "power": 1.0, "warmup_steps": 10, "warmup_ratio": 0.2})
     assert found[0] == pytest.approx(0.5 * 0.2)
     assert found[5] == pytest.approx(0.5 * 0.6)
     assert found[10] == 0.5
@@ -91,7 +91,7 @@ def test_steps():
     assert found[49] == 0.5 and found[50] == pytest.approx(0.05)
     assert found[74] == pytest.approx(0.05) and found[75] == pytest.approx(0.005)
     with pytest.raises(ConfigError, match="fractions of the run"):
-        HOOKS.build({"type": "StepLR", "milestones": (6000,)}, "hooks.lr")
+        HOOKS.build({"type": "StepLR", "milestones": (6000,)}, "hooks.lr_schedule")
 
 
 def test_groups_keep_their_ratio():
@@ -222,7 +222,7 @@ def test_an_unknown_best_score_is_refused_before_the_first_step(tmp_path):
         ({"type": "Checkpoint", "interval": 1, "keep": 0}, "keep=0: expected 1 or more"),
         ({"type": "Checkpoint"}, "Checkpoint needs the argument 'interval'"),
         ({"type": "Checkpoint", "intervall": 1}, 'Did you mean "interval"'),
-        ({"type": "PolyLR", "warmup": 0.1}, r"hooks\.x\.warmup: expected a whole number, got 0\.1"),
+        ({"type": "PolyLR", "warmup_steps": 0.1}, r"hooks\.x\.warmup_steps: expected a whole number, got 0\.1"),
     ],
 )
 def test_mistakes(config, message):

@@ -36,17 +36,17 @@ def test_a_reference_that_only_the_command_line_mends_elsewhere(tmp_path):
 
 def test_rate_and_floor_follow_the_batch(tmp_path):
     write_config(tmp_path)
-    child = write_config(tmp_path, "hooks = dict(lr=dict(min_lr=1e-4))\n", "child.py")
+    child = write_config(tmp_path, "hooks = dict(lr_schedule=dict(min_lr=1e-4))\n", "child.py")
     config, origins, base = read(child, "data.batch_size=2")
     told = scale_rate(config, origins, base)
     assert told == "lr 0.02 -> 0.01 (min_lr 0.0001 -> 5e-05): 2 images a step where the config file has 4"
-    assert (config.optimizer.lr, config.hooks.lr.min_lr) == (0.01, 5e-5)
-    config, origins, base = read(child, "data.batch_size=2", "hooks.lr.min_lr=0.001")
-    assert "min_lr" not in scale_rate(config, origins, base) and config.hooks.lr.min_lr == 0.001
+    assert (config.optimizer.lr, config.hooks.lr_schedule.min_lr) == (0.01, 5e-5)
+    config, origins, base = read(child, "data.batch_size=2", "hooks.lr_schedule.min_lr=0.001")
+    assert "min_lr" not in scale_rate(config, origins, base) and config.hooks.lr_schedule.min_lr == 0.001
 
 
 def test_nothing_to_scale(tmp_path):
-    config, origins, base = read(write_config(tmp_path), "train.accumulate=2")
+    config, origins, base = read(write_config(tmp_path), "train.gradient_accumulation_steps=2")
     assert scale_rate(config, origins, base) == "lr stays 0.02: 4 images a step, as in the config file"
     assert warn_of_rate(config, origins, base) == "" and config.optimizer.lr == 0.02
 

@@ -62,7 +62,8 @@ def small_runner(folder, model=None, batch=4, accumulate=1, lr=0.1, momentum=0.9
             draw += part
 
     return Runner(
-        model, optimizer, hooks or {}, batches, None, lambda *_: {}, batch_size=batch, epoch=4, accumulate=accumulate,
+        model, optimizer, hooks or {}, batches, None, lambda *_: {}, batch_size=batch, epoch=4,
+        gradient_accumulation_steps=accumulate,
         work_dir=folder, device=torch.device("cpu"), classes=["a"], description={}, **{"max_steps": 4, **settings},
     )  # fmt: skip
 
@@ -175,9 +176,9 @@ def test_out_of_memory_says_what_to_try(tmp_path, error):
     with pytest.raises(TrainingError) as caught:
         small_runner(tmp_path, model, batch=8, accumulate=2).train()
     assert str(caught.value) == (
-        "cpu is out of memory with 4 image(s) of 4x5 per process and forward pass. Try train.accumulate=4 (the same"
-        " step of 8 images in smaller parts), then train.amp=bf16, or a crop of 32x32; if the model itself is too"
-        " large, several processes with train.shard=True"
+        "cpu is out of memory with 4 image(s) of 4x5 per process and forward pass. Try"
+        " train.gradient_accumulation_steps=4 (the same step of 8 images in smaller parts), then train.amp=bf16,"
+        " or a crop of 32x32; if the model itself is too large, several processes with train.shard=True"
     )
 
 
@@ -295,7 +296,9 @@ def test_a_parameter_without_gradient_is_named(tmp_path):
 def test_batch_norm_over_a_single_value_is_explained(tmp_path):
     model = Small(norm=True)
     model.mix = nn.Sequential(nn.AdaptiveAvgPool2d(1), model.mix)
-    with pytest.raises(TrainingError, match=r"single value per channel with 1 image.*data\.batch_size.*accumulate"):
+    with pytest.raises(
+        TrainingError, match=r"single value per channel with 1 image.*data\.batch_size.*gradient_accumulation_steps"
+    ):
         small_runner(tmp_path, model, batch=1).train()
 
 
@@ -351,7 +354,10 @@ def interrupted(folder, overrides, at):
 
 @pytest.mark.parametrize(
     "overrides",
-    [["train.accumulate=2", "train.clip_grad=1.0"], ["data.workers=2", "train.amp=bf16", "optimizer.lr=0.05"]],
+    [
+        ["train.gradient_accumulation_steps=2", "train.clip_grad=1.0"],
+        ["data.workers=2", "train.amp=bf16", "optimizer.lr=0.05"],
+    ],
     ids=["accumulate", "workers"],
 )
 def test_a_resumed_run_is_the_same_to_the_last_bit(tmp_path, overrides):

@@ -73,7 +73,7 @@ def test_an_error_between_steps_costs_nothing_and_the_message_says_so(tmp_path, 
 @pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), RuntimeError("of a device"), OSError(5, "of a disk")])
 def test_an_error_within_a_step_leaves_the_state_before_it(tmp_path, straight, error):
     """In its second part, when the first has moved the statistics of the norms. A bug keeps its own words."""
-    parts = ["train.accumulate=2", *RARE]
+    parts = ["train.gradient_accumulation_steps=2", *RARE]
     tiny_runner(tmp_path / "straight", parts).train()
     runner = tiny_runner(tmp_path / "broken", parts)
     real, calls = runner.forward_losses, iter(range(100))

@@ -126,7 +126,7 @@ def test_twenty_steps_and_their_checkpoint_are_those_of_one_process(tmp_path, do
 
 
 def test_accumulated_and_clipped_gradients_are_those_of_plain_processes(tmp_path, double):
-    parts, clip = "train.accumulate=3", "train.clip_grad=0.05"
+    parts, clip = "train.gradient_accumulation_steps=3", "train.clip_grad=0.05"
     plain, of_plain = ran(tmp_path, "plain", 2, parts, clip)
     sharded, of_sharded = ran(tmp_path, "sharded", 2, parts, clip, SHARD)
     free, _ = ran(tmp_path, "free", 2, parts)
@@ -145,7 +145,7 @@ def test_half_precision_is_that_of_plain_processes(tmp_path, amp):
 
 
 def test_steps_with_nan_are_dropped_by_all(tmp_path, double):
-    more = ["train.on_nan=skip", "train.accumulate=3", "train.max_steps=5"]
+    more = ["train.on_nan=skip", "train.gradient_accumulation_steps=3", "train.max_steps=5"]
     plain, of_plain = ran(tmp_path, "plain", 2, *more, spoil=(1, 6))
     sharded, of_sharded = ran(tmp_path, "sharded", 2, *more, SHARD, spoil=(1, 6))
     assert of_sharded["skipped"] == 2 and [loss is None for loss in sharded] == [True, False, True, False, False]
@@ -224,7 +224,7 @@ def kept(tensors):
 def test_a_process_keeps_its_part(tmp_path, count):
     """Of parameters, gradients, optimizer's state and average. Rows that it has less than others are padding."""
     small_config(tmp_path)
-    more = ["optimizer=dict(type='AdamW',lr=0.001)", "hooks.checkpoint=None", "train.accumulate=2"]
+    more = ["optimizer=dict(type='AdamW',lr=0.001)", "hooks.checkpoint=None", "train.gradient_accumulation_steps=2"]
 
     def work():
         runner = run(tmp_path, *more, "data.batch_size=12", SHARD)[1]

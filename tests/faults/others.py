@@ -245,7 +245,7 @@ def two_runs(folder: Path, rng: random.Random, straight: Path) -> Result:
 
 def cut_checkpoint(folder: Path, rng: random.Random, straight: Path) -> Result:
     """The disk lost the end of the newest: the one before it is taken."""
-    train(folder, "train.max_steps=6", "hooks.lr=None")
+    train(folder, "train.max_steps=6", "hooks.lr_schedule=None")
     assert train(folder, text="train = dict(max_steps=8)\n")[0] == 0
     for path in folder.glob("*.pt"):
         path.unlink()
@@ -354,7 +354,9 @@ def out_of_memory(folder: Path, rng: random.Random, straight: Path) -> Result:
         runner.model.backbone.register_forward_pre_hook(lambda module, inputs: torch.empty(2**50, dtype=torch.uint8))
 
     end, said = train(folder, prepare=lambda runner: runner.hooks.update(starve=At(reached, starve)))
-    problem = message_of(end, said, "is out of memory with 4 image(s) of 16x24", "Try train.accumulate=2", "a crop of")
+    problem = message_of(
+        end, said, "is out of memory with 4 image(s) of 16x24", "Try train.gradient_accumulation_steps=2", "a crop of"
+    )
     return (problem, None) if problem else goes_on(folder, straight, reached)
 
 
@@ -441,7 +443,7 @@ def with_pairs(spoil: Callable[[Path, Path], object], *messages: str) -> Callabl
 
 TAIL = """
 optimizer = dict(lr=0.02)
-hooks = dict(lr=dict(warmup=2), log=dict(interval=2), evaluate=None, checkpoint=dict(interval=2))
+hooks = dict(lr_schedule=dict(warmup_steps=2), log=dict(interval=2), evaluate=None, checkpoint=dict(interval=2))
 """
 
 

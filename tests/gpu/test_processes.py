@@ -68,11 +68,11 @@ def test_both_backends_are_there(group, device):
     "overrides",
     [
         [],
-        ["train.accumulate=2", "train.clip_grad=0.05"],
+        ["train.gradient_accumulation_steps=2", "train.clip_grad=0.05"],
         ["train.sync_batch_norm=True"],
         ["train.channels_last=True", "train.sync_batch_norm=False"],
         [SHARD],
-        [SHARD, "train.accumulate=2", "train.clip_grad=0.05"],
+        [SHARD, "train.gradient_accumulation_steps=2", "train.clip_grad=0.05"],
         [SHARD, "train.deterministic=True", "optimizer=dict(type='AdamW',lr=0.001)"],
     ],
     ids=" ".join,

@@ -40,12 +40,12 @@ OF_ENGINE = [
         ("resume: no state of hooks", "runner.hooks[name].load_state_dict(state)", "pass"),
         ("resume: the average begins anew", 'runner.resumed_average = content.get("ema")', "pass"),
     ]),
-    *in_file("engine/hooks/lr.py", HOOKS, [
+    *in_file("engine/hooks/lr_schedule.py", HOOKS, [
         ("poly: no power", "(1 - progress) ** self.power", "(1 - progress)"),
         ("cosine: a quarter", "math.cos(math.pi * progress)", "math.cos(math.pi * progress / 2)"),
         ("steps: a milestone later", "progress >= milestone", "progress > milestone"),
-        ("warm-up: from zero", "(1 - self.warmup_ratio) * step / self.warmup", "step / self.warmup"),
-        ("warm-up: the schedule does not wait", "(step - self.warmup) / max(1, max_steps - self.warmup)",
+        ("warm-up: from zero", "(1 - self.warmup_ratio) * step / self.warmup_steps", "step / self.warmup_steps"),
+        ("warm-up: the schedule does not wait", "(step - self.warmup_steps) / max(1, max_steps - self.warmup_steps)",
          "step / max_steps"),
         ("rates: one for all groups", 'self.rate_at(group["base_lr"]',
          'self.rate_at(runner.optimizer.param_groups[0]["base_lr"]'),
