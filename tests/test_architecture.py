@@ -13,20 +13,8 @@ PACKAGE = ROOT / "segbox"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # What tools import to read arguments; none of it imports torch.
 BELOW_TORCH = {
-    *(
-        "",
-        "registry",
-        "arguments",
-        "config",
-        "renamed",
-        "literals",
-        "errors",
-        "machine",
-        "launch",
-        "differences",
-        "terminal",
-    ),
-    *("ending", "outputs"),
+    *("", "registry", "arguments", "renamed", "config", "config_merge", "literals", "errors", "machine", "launch"),
+    *("differences", "terminal", "ending", "outputs"),
 }
 SHARED = {*BELOW_TORCH, "distributed", "precision", "progress", "class_weights"}
 MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "losses")}

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segbox import distributed
-from segbox.config import COMMAND_LINE, Config, Origins, stated_value, value_at
+from segbox.config import Config, Origins, stated_value, value_at
+from segbox.config_merge import COMMAND_LINE
 from segbox.engine.settings import DataSettings
 from segbox.errors import ConfigError
 from segbox.registry import check_type

@@ -128,7 +128,7 @@ OF_DATA = [
     *in_file("registry.py", "tests/test_registry.py", [
         ("registry: a name may be taken twice", "if other is not None and (other", "if False and (other"),
     ]),
-    *in_file("config.py", "tests/test_config.py", [
+    *in_file("config_merge.py", "tests/test_config.py", [
         ("config: _delete_ is ignored", 'not new.get("_delete_", False)', "True"),
         ("config: settings of another type are kept", "return not other_type and", "return"),
     ]),
