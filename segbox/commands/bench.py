@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from segbox.errors import ConfigError
+from segbox.machine import peak_mb
 
 if TYPE_CHECKING:
     import torch
 
-MB = 2**20
 PLAIN, BANDED = "interpolate + cross_entropy", "CrossEntropyLoss"
 WINDOW = (512, 512)
 
@@ -256,39 +256,6 @@ def wait(device: str) -> None:
 
     if device == "cuda":
         torch.cuda.synchronize()
-
-
-def peak_mb(run: Callable, device: str) -> float | None:
-    """The peak memory of a run beyond the memory before it: on the GPU, or resident (None if unknown)."""
-    import torch
-
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        run()
-        return (torch.cuda.max_memory_allocated() - before) / MB
-    before = reset_peak_resident()
-    run()
-    return None if before is None else (resident("VmHWM") - before) / MB
-
-
-def reset_peak_resident() -> int | None:
-    """Reset the peak of resident memory. Returns the resident bytes after freeing; None outside of Linux."""
-    import ctypes
-
-    try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
-    except (OSError, AttributeError):
-        return None
-    return resident("VmRSS")
-
-
-def resident(key: str) -> int:
-    """The value of a line of /proc/self/status in bytes."""
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(f"{key}:"))
 
 
 def table(
