@@ -12,6 +12,7 @@ import argparse
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from segbox.config import SHIPPED, shipped_configs
 from segbox.errors import ConfigError, DataError, did_you_mean
@@ -73,13 +74,18 @@ def run(args: argparse.Namespace) -> None:
     text = starter_config(folder, splits, [path_of_base(b, out) for b in bases], f"segbox train {out}", lists)
     with atomic_file(out) as part:
         part.write_text(text, encoding="utf-8")
+    print_next_steps(folder, out)
+    if folder.report.errors:
+        raise SystemExit(1)
+
+
+def print_next_steps(folder: Any, out: Path) -> None:
     for remark in folder.remarks:
         print(f"Guessed: {remark}.")
     print(f"\nWritten: {out}. Next:\n  segbox browse {out}    # look at what the model will see")
     print(f"  segbox train {out}")
     if folder.report.errors:
         print(f"\nBut first solve the problems above; `segbox check {out}` checks again.")
-        raise SystemExit(1)
 
 
 def path_of_base(base: str, out: Path) -> str:
@@ -106,7 +112,7 @@ def check_arguments(args: argparse.Namespace, source: Path, out: Path) -> None:
     claim([], folders=[out.parent])
 
 
-def refuse_without_ids(folder) -> None:
+def refuse_without_ids(folder: Any) -> None:
     """Raise DataError if no mask holds class ids: all are coloured, JPEG or broken."""
     is_jpeg = any(problem.kind == "JPEG mask" for problem in folder.report.problems)
     masks = [pair.mask for found in folder.report.scans.values() for pair in found.pairs]

@@ -12,6 +12,11 @@ A run that its launcher restarts (torchrun with --max-restarts, Slurm with reque
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segbox.config import Config
+    from segbox.engine.runner import Runner
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,14 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-
-    from segbox.config import load_with_origins
-
-    config, origins = load_with_origins(args.config, args.cfg_options)
-    if args.seed is not None:
-        config.seed = args.seed
-    if args.amp is not None:
-        config.setdefault("train", {})["amp"] = args.amp
+    config, origins = config_of(args)
     work_dir = Path(args.work_dir or Path("work_dirs") / Path(args.config).stem)
 
     from segbox import distributed
@@ -54,16 +52,7 @@ def run(args: argparse.Namespace) -> None:
     from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
     from segbox.engine.lr_scaling import BaseRate, describe_batch, scale_rate, warn_of_rate
-    from segbox.engine.work_dir import (
-        CONFIG,
-        discard_old_run,
-        find_resume,
-        only_run_in,
-        record_environment,
-        refuse_foreign_config,
-        refuse_old_run,
-        resume_after_restart,
-    )
+    from segbox.engine.work_dir import only_run_in
 
     check_config(config, "model", "data", "optimizer", "train")
     base = BaseRate.of_file(args.config)
@@ -71,28 +60,56 @@ def run(args: argparse.Namespace) -> None:
     device = choose_device(args.device)
     settings = {"config": config.to_dict(), "--resume": args.resume, "--overwrite": args.overwrite}
     with distributed.process_group(device, args.timeout, work_dir / "log.txt", settings), only_run_in(work_dir):
-        resume = resume_after_restart(work_dir, args.resume)
-        refuse_foreign_config(work_dir)
-        if resume is None and not args.overwrite:
-            refuse_old_run(work_dir)
+        resume = check_work_dir(work_dir, args)
         distributed.barrier()
         start_logging(work_dir)
         runner = build_runner(config, work_dir, device)
         runner.log(describe_batch(runner.batch_size, runner.gradient_accumulation_steps, base))
         if line := scaled or warn_of_rate(config, origins, base):
             runner.log(line)
-        found = None if resume is None else find_resume(work_dir, resume)
-        if found is not None:
-            runner.resume(*found)
-        elif args.overwrite and resume is None:
-            discard_old_run(work_dir)  # only after the new run was built without an error
-        if distributed.is_main():
-            record_environment(work_dir, device)  # first, because it marks the folder as a run's
-            config.dump(work_dir / CONFIG)
-        if distributed.restarts():
-            runner.log(f"the launcher has started this run again (restart {distributed.restarts()})")
+        start_or_resume(runner, config, args.overwrite, resume)
         request = runner.train()
     if request.signal is not None:
         runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")
         raise SystemExit(128 + request.signal)
     runner.log(f"done: {runner.step} steps; everything is in {work_dir}")
+
+
+def config_of(args: argparse.Namespace) -> tuple[Any, dict]:
+    """The config with the options of the command line, and the origins of its values."""
+    from segbox.config import load_with_origins
+
+    config, origins = load_with_origins(args.config, args.cfg_options)
+    if args.seed is not None:
+        config.seed = args.seed
+    if args.amp is not None:
+        config.setdefault("train", {})["amp"] = args.amp
+    return config, origins
+
+
+def check_work_dir(work_dir: Path, args: argparse.Namespace) -> str | None:
+    """Refuse a work dir that holds files of others or an old run. Returns what to resume from; None for a new run."""
+    from segbox.engine.work_dir import refuse_foreign_config, refuse_old_run, resume_after_restart
+
+    resume = resume_after_restart(work_dir, args.resume)
+    refuse_foreign_config(work_dir)
+    if resume is None and not args.overwrite:
+        refuse_old_run(work_dir)
+    return resume
+
+
+def start_or_resume(runner: "Runner", config: "Config", overwrite: bool, resume: str | None) -> None:
+    """Restore the checkpoint to resume from, or discard the old run; then record this start in the work dir."""
+    from segbox import distributed
+    from segbox.engine.work_dir import CONFIG, discard_old_run, find_resume, record_environment
+
+    found = None if resume is None else find_resume(runner.work_dir, resume)
+    if found is not None:
+        runner.resume(*found)
+    elif overwrite and resume is None:
+        discard_old_run(runner.work_dir)  # only after the new run was built without an error
+    if distributed.is_main():
+        record_environment(runner.work_dir, runner.device)  # first, because it marks the folder as a run's
+        config.dump(runner.work_dir / CONFIG)
+    if distributed.restarts():
+        runner.log(f"the launcher has started this run again (restart {distributed.restarts()})")
