@@ -80,7 +80,7 @@ def test_a_bug_in_a_part_from_outside_is_not_taken_for_a_mistake_of_the_user(kin
 
 
 def test_a_value_that_a_part_of_the_package_refuses_is_a_mistake_of_the_user():
-    with pytest.raises(ConfigError, match=r"hooks\.lr: milestones=\(2,\): expected fractions of the run"):
+    with pytest.raises(ConfigError, match=r"hooks\.lr_schedule: milestones=\(2,\): expected fractions of the run"):
         HOOKS.build({"type": "StepLR", "milestones": (2,)}, "hooks.lr_schedule")
 
 
