@@ -40,7 +40,7 @@ from segbox.models.segmentors import build_segmentor
 from segbox.registry import HOOKS, call
 from segbox.terminal import OutputLines, TerminalLines
 from segbox.weights.loading import first_line
-from segbox.weights.mean_std import describe_numbers
+from segbox.weights.mean_std import describe_mean_std
 
 logger = logging.getLogger("segbox")
 
@@ -89,7 +89,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
         return scores
 
     describe(config, dataset, data, settings, max_steps, device)
-    if numbers := describe_numbers(model):
+    if numbers := describe_mean_std(model):
         logger.info(numbers)
     if settings.shard:
         logger.info(described(model))

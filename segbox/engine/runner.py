@@ -21,7 +21,7 @@ from segbox.engine.signals import Stopped, StopRequest, stop_request
 from segbox.engine.state import put_back, state_of
 from segbox.engine.step_errors import Diverged, LabelWatch, NotFinite, explained, gradient_norm, workers_explained
 from segbox.errors import TrainingError
-from segbox.models.unused_parameters import way_out
+from segbox.models.unused_parameters import advice_for
 from segbox.precision import AMP
 
 logger = logging.getLogger("segbox")
@@ -237,7 +237,7 @@ class Runner:
         dead = [name for name, p in self.model.named_parameters() if p.requires_grad and p.grad is None]
         if dead:
             shown = ", ".join(dead[:5]) + (f" and {len(dead) - 5} more" if len(dead) > 5 else "")
-            raise TrainingError(f"no loss depends on {shown}; {way_out(dead, self.model)}")
+            raise TrainingError(f"no loss depends on {shown}; {advice_for(dead, self.model)}")
 
     def evaluate(self) -> dict[str, float]:
         """Score the averaged model if a hook keeps one, else the model, and tell the hooks."""

@@ -122,9 +122,9 @@ OF_LOSSES = [
     *in_file("models/precise_batch_norm.py", f"{API} -k precise", [
         ("precise statistics: the last batch's", "variance += norm.running_var", "variance.copy_(norm.running_var)"),
     ]),
-    *in_file("weights/input_channels.py", f"{API} -k stem", [
-        ("stem: the mean for one channel", "stem.sum(dim=1, keepdim=True)", "stem.mean(dim=1, keepdim=True)"),
-        ("stem: not scaled", " * (3 / channels)", ""),
+    *in_file("weights/input_channels.py", f"{API} -k first_convolution", [
+        ("RGB weights: mean for one channel", "weight.sum(dim=1, keepdim=True)", "weight.mean(dim=1, keepdim=True)"),
+        ("RGB weights: not scaled", " * (3 / channels)", ""),
     ]),
     *in_file("models/criterion.py", f"tests/models/losses/test_criterion.py {API} -k 'weights or reset'", [
         ("criterion: no loss weights", "weight * loss(logits, labels)", "loss(logits, labels)"),

@@ -16,7 +16,7 @@ from segbox.arguments import Count
 from segbox.errors import ConfigError, UserError, did_you_mean
 from segbox.models.layers.probe import SizeRule, find_size_rule, maps_and_unused, takes
 from segbox.registry import BACKBONES
-from segbox.weights.card import Card
+from segbox.weights.mean_std import Card
 
 logger = logging.getLogger("segbox")
 TEST = "test_resnet"
