@@ -58,7 +58,7 @@ def test_a_dict_of_which_something_is_made_is_checked_like_its_builder():
     check = Check(tries=True)
     assert check.value([{"size": 3}, {"size": [1, "x"], "ratio": 3}, {"sise": 1}, 5], Sequence[kind], "a") == [
         "a.1.size.1: expected a whole number, got 'x'",
-        "a.1.ratio: is worked out by the program; take it out of the config",
+        "a.1.ratio: is inferred; remove it from the config",
         "a.2.sise: build takes no argument 'sise'. Did you mean \"size\"? It takes: size",
         "a.2: build needs the argument 'size'",
         "a.3: expected a dict, got 5",
