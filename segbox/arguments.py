@@ -26,7 +26,7 @@ class Between:
 
 Count = typing.Annotated[int, Between(1, 65_536)]  # channels, pixels per side, ...
 Depth = typing.Annotated[int, Between(0, 1000)]  # number of layers
-Share = typing.Annotated[float, Between(0, 1)]
+Fraction = typing.Annotated[float, Between(0, 1)]
 UNKNOWN = object()  # an offered value that the check cannot know
 WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a string", type(None): "None"}
 PLURALS = {int: "whole numbers", float: "numbers", str: "strings"}

@@ -84,7 +84,7 @@ def test_every_parameter_learns(name):
     ("arguments", "message"),
     [
         ({"name": "resnet17"}, 'Did you mean "resnet18"'),
-        ({}, "say which network"),
+        ({}, "give the name of one network"),
         ({"name": "test_resnet", "variant": "test_vit"}, "once"),
         ({"name": "test_vit", "output_stride": 8}, "timm cannot build test_vit"),
         ({"name": "test_vit", "out_indices": (9,)}, r"some of 0\.\.5"),

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Depth, Share
+from segbox.arguments import Count, Depth, Fraction
 from segbox.models.layers import ConvNormAct
 from segbox.models.layers.full_precision import full_precision
 from segbox.registry import HEADS
@@ -21,7 +21,7 @@ class CCNetHead(DecodeHead):
         num_classes: int,
         channels: Count = 512,
         recurrence: Depth = 2,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         if recurrence < 1:

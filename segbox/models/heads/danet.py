@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
 from segbox.models.layers.full_precision import full_precision
 from segbox.models.layers.pixel_attention import pixel_attention
@@ -25,7 +25,7 @@ class DANetHead(DecodeHead):
         num_classes: int,
         channels: Count = 512,
         supervise_branches: bool = True,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         self.position = branch(in_channels[-1], channels, PositionAttention(channels))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.aspp import ASPP, atrous_rates, dilated_conv3x3, separable_conv3x3
 from segbox.registry import HEADS
@@ -28,7 +28,7 @@ class DeepLabV3PlusHead(DecodeHead):
         low_channels: Count = 48,
         rates: tuple[Count, ...] | None = None,
         separable: bool = False,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         self.low_levels = low_levels(in_strides)  # one position, or none

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.full_precision import full_precision
 from segbox.registry import HEADS
@@ -28,7 +28,7 @@ class EncNetHead(DecodeHead):
         kernel: Count = 3,
         lateral: bool = False,
         se_loss_weight: float = 0.2,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         if lateral and len(in_channels) < 3:

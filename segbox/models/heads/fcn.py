@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Depth, Share
+from segbox.arguments import Count, Depth, Fraction
 from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
@@ -20,7 +20,7 @@ class FCNHead(DecodeHead):
         level: int = -1,
         channels: Count | None = None,
         num_convs: Depth = 1,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         if not -len(in_channels) <= level < len(in_channels):

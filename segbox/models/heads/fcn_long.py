@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 
@@ -21,7 +21,7 @@ class FCN32sHead(DecodeHead):
         in_strides: tuple[int, ...],
         num_classes: int,
         channels: Count = 4096,
-        dropout: Share = 0.5,
+        dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
         self.decoder = SkipDecoder(in_channels, in_strides, num_classes, (), channels, dropout)
@@ -40,7 +40,7 @@ class FCN16sHead(DecodeHead):
         in_strides: tuple[int, ...],
         num_classes: int,
         channels: Count = 4096,
-        dropout: Share = 0.5,
+        dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
         self.decoder = SkipDecoder(in_channels, in_strides, num_classes, (16,), channels, dropout)
@@ -59,7 +59,7 @@ class FCN8sHead(DecodeHead):
         in_strides: tuple[int, ...],
         num_classes: int,
         channels: Count = 4096,
-        dropout: Share = 0.5,
+        dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
         self.decoder = SkipDecoder(in_channels, in_strides, num_classes, (16, 8), channels, dropout)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 
@@ -23,7 +23,7 @@ class FPNHead(DecodeHead):
         num_classes: int,
         channels: Count = 128,
         norm: str = "GN",
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         if norm not in NORMS:

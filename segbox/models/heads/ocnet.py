@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.pixel_attention import pixel_attention
 from segbox.registry import HEADS
@@ -23,7 +23,7 @@ class OCNetHead(DecodeHead):
         context: str = "base",
         channels: Count = 512,
         rates: tuple[Count, ...] = (12, 24, 36),
-        dropout: Share | None = None,
+        dropout: Fraction | None = None,
     ) -> None:
         super().__init__()
         if context not in ("base", "asp"):

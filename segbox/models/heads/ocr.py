@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.pixel_attention import pixel_attention
 from segbox.registry import HEADS
@@ -27,7 +27,7 @@ class OCRHead(DecodeHead):
         key_channels: Count = 256,
         coarse_level: int = -2,
         coarse_loss_weight: float = 0.4,
-        dropout: Share = 0.05,
+        dropout: Fraction = 0.05,
     ) -> None:
         super().__init__()
         level = max(coarse_level, -len(in_channels))  # a backbone of one map has none before the last

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Depth, Share
+from segbox.arguments import Count, Depth, Fraction
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 
@@ -26,7 +26,7 @@ class RefineNetHead(DecodeHead):
         channels: Count = 256,
         deepest_channels: Count = 512,
         num_pools: Depth = 4,
-        dropout: Share = 0.5,
+        dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
         self.levels = [i for i, stride in enumerate(in_strides) if stride >= 4][::-1]  # coarse to fine

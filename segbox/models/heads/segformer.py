@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
@@ -23,7 +23,7 @@ class SegFormerHead(DecodeHead):
         in_strides: tuple[int, ...],
         num_classes: int,
         channels: Count = 256,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         used = [in_channels[i] for i in coarse_levels(in_strides)]

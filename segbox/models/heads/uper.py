@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
@@ -25,7 +25,7 @@ class UPerHead(DecodeHead):
         num_classes: int,
         channels: Count = 512,
         pool_scales: tuple[Count, ...] = (1, 2, 3, 6),
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         *finer, last = [in_channels[i] for i in coarse_levels(in_strides)]
