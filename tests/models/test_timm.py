@@ -85,7 +85,7 @@ def test_every_parameter_learns(name):
     [
         ({"name": "resnet17"}, 'Did you mean "resnet18"'),
         ({}, "give the name of one network"),
-        ({"name": "test_resnet", "variant": "test_vit"}, "once"),
+        ({"name": "test_resnet", "variant": "test_vit"}, "one network"),
         ({"name": "test_vit", "output_stride": 8}, "timm cannot build test_vit"),
         ({"name": "test_vit", "out_indices": (9,)}, r"some of 0\.\.5"),
         ({"name": "test_resnet", "model_arguments": {"colour": 1}}, "colour"),

@@ -12,7 +12,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class DeepLabV3Head(DecodeHead):
-    """Atrous spatial pyramid pooling on the last map. `rates` follow its stride: 6, 12, 18 at 16, twice that at 8."""
+    """Atrous spatial pyramid pooling on the last map. Default `rates`: 6, 12, 18 at stride 16, twice that at 8."""
 
     def __init__(
         self,

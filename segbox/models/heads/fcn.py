@@ -11,7 +11,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class FCNHead(DecodeHead):
-    """3x3 convolutions and a classifier on one map. `channels` is a quarter of the map's, as in the papers."""
+    """3x3 convolutions and a classifier on one map. Default `channels`: a quarter of the map's, as in the papers."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class PSPHead(DecodeHead):
-    """Averages over grids of 1, 2, 3 and 6 cells join the last map, then 3x3 and the classifier."""
+    """The last map, concatenated with its averages over grids of 1, 2, 3 and 6 cells, then 3x3 and the classifier."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class PSPHead(DecodeHead):
 
 
 class PyramidPooling(nn.Module):
-    """The map, and its averages over coarse grids brought back to its size."""
+    """The map, and its averages over coarse grids, resized to the map."""
 
     def __init__(self, in_channels: int, channels: int, pool_scales: tuple[int, ...]) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from .head import DecodeHead, coarse_levels
 
 @HEADS.register
 class SegFormerHead(DecodeHead):
-    """Project each map of stride 4 and coarser, bring all to the finest, mix.
+    """Projects each map of stride 4 and coarser, resizes all to the finest, and mixes them.
 
     `channels` is 256 in the paper's B0 and B1, 768 in B2 to B5.
     """

@@ -1,4 +1,4 @@
-"""UPerNet (https://arxiv.org/abs/1807.10221), the part that parses objects and stuff."""
+"""UPerNet (https://arxiv.org/abs/1807.10221), the part that segments objects and stuff."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from .psp import PyramidPooling
 
 @HEADS.register
 class UPerHead(DecodeHead):
-    """Pyramid pooling on the last map, a feature pyramid down from it, and all levels fused at the finest.
+    """Pyramid pooling on the last map, a feature pyramid from it to finer maps, and all levels fused at the finest.
 
     The levels are the maps of stride 4 and coarser.
     """
