@@ -40,7 +40,7 @@ def convert_norm(module: nn.Module, kind: str) -> nn.Module:
 
         return convert_sync_batchnorm(module)
     if type(module) not in (nn.BatchNorm1d, nn.BatchNorm2d):
-        raise ValueError(f"norm {kind!r}: the network has a batch norm of its own kind, {type(module).__name__}")
+        raise ValueError(f"norm {kind!r}: batch norms of the type {type(module).__name__} cannot be converted")
     return nn.SyncBatchNorm.convert_sync_batchnorm(module) if kind == "SyncBN" else group_norm(module)
 
 
