@@ -12,7 +12,7 @@ from segbox.data.placement import Size
 from segbox.data.value_range import are_far
 from segbox.errors import ConfigError, DataError
 from segbox.models.encoder_decoder import EncoderDecoder
-from segbox.weights.mean_std import is_of_bytes
+from segbox.weights.mean_std import is_for_bytes
 
 MEASURED_IMAGES = 8  # images of more than 8 bits are measured
 MEASURE = "Give them in the units of the files; `segbox check CONFIG` measures both"
@@ -27,7 +27,7 @@ def check_images(datasets: Mapping[str, SegDataset], model: nn.Module, window: S
     if not isinstance(model, EncoderDecoder):
         return  # a user's own model, of which nothing is known
     for name, dataset in datasets.items():
-        if bits[name] != 8 and any(map(is_of_bytes, model.number_sources.values())):
+        if bits[name] != 8 and any(map(is_for_bytes, model.mean_std_sources.values())):
             raise ConfigError(
                 f"model.mean and model.std are not given, so they are those of RGB bytes; the images of {name} have"
                 f" {bits[name]} bits. {MEASURE}"

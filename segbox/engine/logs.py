@@ -19,7 +19,7 @@ from segbox.engine.work_dir import ends_mid_line
 from segbox.errors import printable
 from segbox.launch import launch
 from segbox.terminal import OutputLines, TerminalLines
-from segbox.weights.mean_std import describe_numbers
+from segbox.weights.mean_std import describe_mean_std
 
 logger = logging.getLogger("segbox")
 
@@ -89,7 +89,7 @@ def describe_run(
         f"{len(dataset)} training images, {len(dataset.classes)} classes, {max_steps} steps of {data.batch_size} images"
         f" ({epochs:.1f} epochs), {config.optimizer.get('type')} with lr {config.optimizer.get('lr')}"
     )
-    if numbers := describe_numbers(model):
+    if numbers := describe_mean_std(model):
         logger.info(numbers)
     if settings.shard:
         logger.info(sharding_summary(model))

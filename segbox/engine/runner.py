@@ -22,7 +22,7 @@ from segbox.engine.signals import Stopped, StopRequest, stop_request
 from segbox.engine.state import restore, run_state
 from segbox.engine.step_errors import LabelWatch, errors_explained, worker_errors_explained
 from segbox.errors import TrainingError
-from segbox.models.unused_parameters import way_out
+from segbox.models.unused_parameters import advice_for
 from segbox.precision import AMP
 
 logger = logging.getLogger("segbox")
@@ -190,7 +190,7 @@ class Runner:
         dead = [name for name, p in self.model.named_parameters() if p.requires_grad and p.grad is None]
         if dead:
             shown = ", ".join(dead[:5]) + (f" and {len(dead) - 5} more" if len(dead) > 5 else "")
-            raise TrainingError(f"no loss depends on {shown}; {way_out(dead, self.model)}")
+            raise TrainingError(f"no loss depends on {shown}; {advice_for(dead, self.model)}")
 
     def clip_gradients(self, micro_batches: Sequence[Batch]) -> None:
         """Clip the gradients to `clip_grad`, and raise NotFinite for Inf or NaN (in fp16, the scaler handles those)."""

@@ -9,7 +9,7 @@ from torch import nn
 from segbox.data.datasets.dataset import SegDataset
 from segbox.registry import BACKBONES
 from segbox.weights.loading import read_weights
-from segbox.weights.mean_std import choose_numbers
+from segbox.weights.mean_std import choose_mean_std
 
 
 def fill_with_mean(dataset: SegDataset, model: nn.Module) -> None:
@@ -33,4 +33,4 @@ def mean_without_building(config: Mapping[str, Any]) -> tuple[float, ...]:
     if mean is None:
         with torch.device("meta"):
             card = getattr(BACKBONES.build(backbone, "model.backbone"), "card", None)
-    return choose_numbers(mean, 1.0, backbone.get("in_channels", 3), card)["mean"].values
+    return choose_mean_std(mean, 1.0, backbone.get("in_channels", 3), card)["mean"].values

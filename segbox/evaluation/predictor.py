@@ -22,7 +22,7 @@ from segbox.evaluation.score_map import ScoreMap
 from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import call, import_extensions
 from segbox.weights.loading import load_weights, read_checkpoint, weights_in
-from segbox.weights.mean_std import settle_or_refuse
+from segbox.weights.mean_std import require_same_mean_std
 
 DESCRIPTION = ("classes", "palette")  # what is read of a checkpoint beside the weights
 
@@ -37,7 +37,7 @@ def load_model(config: Config, path: str | Path, num_classes: int | None = None)
         checked_classes(own, f"{path}: classes")
     weights = weights_in(content, path)
     model = build_segmentor(without_weights(config["model"]), num_classes or (len(own) if own else None))
-    load_weights(model, weights, path, settle=settle_or_refuse)
+    load_weights(model, weights, path, reconcile=require_same_mean_std)
     return model, described
 
 

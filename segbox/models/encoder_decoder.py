@@ -22,7 +22,7 @@ class EncoderDecoder(nn.Module):
     """images -> logits at the images' size; images, labels -> losses by name, whose sum is minimised.
 
     Images are B C H W, bytes, or floats in the units of `mean` and `std`. The model normalizes them, so mean and std
-    are saved with the weights; `number_sources` says where they come from. Auxiliary heads read the backbone's own
+    are saved with the weights; `mean_std_sources` says where they come from. Auxiliary heads read the backbone's own
     maps, before the neck.
     """
 
@@ -36,10 +36,10 @@ class EncoderDecoder(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         head_builders: Sequence[HeadBuilder] = (),
-        number_sources: Mapping[str, str] | None = None,
+        mean_std_sources: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
-        self.number_sources = dict(number_sources or {"mean": STATED, "std": STATED})
+        self.mean_std_sources = dict(mean_std_sources or {"mean": STATED, "std": STATED})
         self.head_builders = tuple(head_builders)  # of the decode head, then of each auxiliary head
         self.frozen: frozenset[str] = frozenset()  # this and the next three: see freezing.py
         self.unused = frozenset(getattr(backbone, "unused", ()))

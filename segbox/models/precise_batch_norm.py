@@ -30,10 +30,10 @@ def precise_batch_norm(model: nn.Module, batches: Iterable[Any]) -> int:
 
 @torch.no_grad()
 def measure_statistics(model: nn.Module, norms: Iterable[_BatchNorm], batches: Iterable[Any]) -> int:
-    """Set the norms' statistics to the mean over the batches' own (https://arxiv.org/abs/2105.07576, section 3).
+    """Set the statistics of the norms to the mean over the statistics of the batches; returns the number of batches.
 
-    Each batch counts the same, each process measures its own batches. The model runs as in evaluation, but for
-    these norms, which see batches as in training. Returns how many batches there were.
+    Every batch has the same weight, and each process measures its own batches. The model runs in evaluation mode,
+    except for these norms.
     """
     norms = list(norms)
     momenta = [norm.momentum for norm in norms]
@@ -43,7 +43,7 @@ def measure_statistics(model: nn.Module, norms: Iterable[_BatchNorm], batches: I
     try:
         for norm in norms:
             norm.train()
-            norm.momentum = 1.0  # the running statistics are then those of the last batch
+            norm.momentum = 1.0  # so the running statistics are those of the last batch
         for batch in batches:
             model(images_of(batch).to(norms[0].running_mean.device))
             for norm, (mean, variance) in zip(norms, sums):
@@ -54,7 +54,7 @@ def measure_statistics(model: nn.Module, norms: Iterable[_BatchNorm], batches: I
         for norm, momentum in zip(norms, momenta):
             norm.momentum = momentum
     if not count:
-        raise ValueError("the loader gave no batch; statistics need one at least")
+        raise ValueError("the loader gave no batch; statistics need at least one")
     for norm, (mean, variance) in zip(norms, sums):
         norm.running_mean.copy_(distributed.mean(mean / count))
         norm.running_var.copy_(distributed.mean(variance / count))
@@ -62,7 +62,7 @@ def measure_statistics(model: nn.Module, norms: Iterable[_BatchNorm], batches: I
 
 
 def images_of(batch: Any) -> Tensor:
-    """A batch is its images, a pair that begins with them, or a dict that names them."""
+    """The images of a batch: the batch itself, its first item, or its "images"."""
     if isinstance(batch, Mapping):
         return batch["images"]
     return batch if isinstance(batch, Tensor) else batch[0]

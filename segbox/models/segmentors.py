@@ -16,7 +16,7 @@ from segbox.models.layers import ResidualBlock, initialize
 from segbox.models.norms import convert_norm
 from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
 from segbox.renamed import renamed
-from segbox.weights.mean_std import Given, choose_numbers
+from segbox.weights.mean_std import PerChannel, choose_mean_std
 
 BackboneConfig = Annotated[Mapping, Made(BACKBONES)]
 NeckConfig = Annotated[Mapping, Made(NECKS, MAPS)]
@@ -30,8 +30,8 @@ def build_encoder_decoder(
     num_classes: int,
     neck: NeckConfig | None = None,
     auxiliary_head: HeadConfig | Sequence[HeadConfig] | None = None,
-    mean: Given = None,
-    std: Given = None,
+    mean: PerChannel = None,
+    std: PerChannel = None,
     weights: str | None = None,
     backbone_weights: str | None = None,
     norm: str | None = None,
@@ -59,9 +59,9 @@ def build_encoder_decoder(
     )
     heads = each(partial(builder.build, num_classes) for builder in builders)
     criteria = each(partial(builder.build_criterion, num_classes) for builder in builders)
-    numbers = choose_numbers(mean, std, channels, getattr(encoder, "card", None))
-    sources = {name: chosen.source for name, chosen in numbers.items()}
-    mean, std = numbers["mean"].values, numbers["std"].values
+    chosen = choose_mean_std(mean, std, channels, getattr(encoder, "card", None))
+    sources = {name: values.source for name, values in chosen.items()}
+    mean, std = chosen["mean"].values, chosen["std"].values
     model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, builders, sources)
     if backbone_weights is not None:
         model.load_backbone_parameters(backbone_weights, strict=False)

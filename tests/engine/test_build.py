@@ -70,7 +70,7 @@ CPU = torch.device("cpu")
         ("model = dict(decode_head=dict(dropuot=0.1))", "model.decode_head.dropuot: FCNHead takes no argument"),
         (
             "model = dict(decode_head=dict(in_channels=3))",
-            "model.decode_head.in_channels: is worked out by the program",
+            "model.decode_head.in_channels: is inferred",
         ),
         ("model = dict(num_classes=5)", "model.num_classes: 5, but the data set has 7 classes; leave it out"),
         ("model = dict(backbone=dict(variant='19'))", "model.backbone: there is no ResNet '19'"),

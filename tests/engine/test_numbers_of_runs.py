@@ -39,7 +39,7 @@ def test_stated_numbers_hold_after_resume(monkeypatch, capsys):
     )
     assert train(monkeypatch, "model.mean=(1,2,3)") == 0
     told = capsys.readouterr().out
-    assert "model.mean: (1, 2, 3) of the config holds; the weights of run/last.pt were trained with (123.675" in told
+    assert "model.mean: the config's (1, 2, 3) is used; the weights of run/last.pt were trained with (123.675" in told
     assert "changed since that checkpoint: model.mean (not set) -> (1, 2, 3)" in told
     for part in ("model", "ema"):
         assert numbers(part) == {**PLAIN, "mean": [1.0, 2.0, 3.0]}

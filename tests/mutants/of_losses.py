@@ -19,26 +19,26 @@ OF_LOSSES = [
         ("cross entropy: adjusted the other way", "logits + self.adjustment if", "logits - self.adjustment if"),
     ]),
     *loss("dice", "dice", [
-        ("Dice: no smooth", "guessed + true + self.smooth", "guessed + true + 1e-9"),
+        ("Dice: no smooth", "predicted + target + self.smooth", "predicted + target + 1e-9"),
         ("Dice: half the overlap", "- 2 * both", "- both"),
         ("Dice: never squared", "self.per_image, self.square", "self.per_image, False"),
     ]),
     *loss("tversky", "tversky", [
-        ("Tversky: alpha and beta change places", "self.alpha * (guessed - both) + self.beta * (true - both)",
-         "self.beta * (guessed - both) + self.alpha * (true - both)"),
+        ("Tversky: alpha and beta change places", "self.alpha * (predicted - both) + self.beta * (target - both)",
+         "self.beta * (predicted - both) + self.alpha * (target - both)"),
         ("Tversky: no smooth", "both + wrong + self.smooth", "both + wrong + 1e-9"),
     ]),
     *loss("focal", "focal", [
-        ("focal: no gamma", "doubt**self.gamma * surprise", "surprise"),
-        ("focal: gamma squared", "doubt**self.gamma", "doubt**(self.gamma * 2)"),
-        ("focal: no weights", "(weights * doubt**self.gamma", "((weights > 0) * doubt**self.gamma"),
+        ("focal: no gamma", "error**self.gamma * cross_entropy", "cross_entropy"),
+        ("focal: gamma squared", "error**self.gamma", "error**(self.gamma * 2)"),
+        ("focal: no weights", "(weights * error**self.gamma", "((weights > 0) * error**self.gamma"),
     ]),
     *loss("lovasz", "lovasz", [
         ("Lovász: the smallest errors first", "errors.sort(descending=True)", "errors.sort()"),
-        ("Lovász: truth is not sorted along", "truth[order]", "truth"),
+        ("Lovász: the target is not sorted along", "target[order]", "target"),
         ("Lovász: the hinge at zero", "torch.relu(1 - torch.where", "torch.relu(torch.where"),
-        ("Lovász: correct guesses count as errors", "torch.where(truth, 1 - scores, scores)",
-         "torch.where(truth, scores, 1 - scores)"),
+        ("Lovász: correct predictions count as errors", "torch.where(target, 1 - scores, scores)",
+         "torch.where(target, scores, 1 - scores)"),
         ("Lovász: rows begin at a border", "start = stride // 2", "start = 0"),
     ]),
     *loss("bce_with_logits", "binary", [
@@ -122,9 +122,9 @@ OF_LOSSES = [
     *in_file("models/precise_batch_norm.py", f"{API} -k precise", [
         ("precise statistics: the last batch's", "variance += norm.running_var", "variance.copy_(norm.running_var)"),
     ]),
-    *in_file("weights/input_channels.py", f"{API} -k stem", [
-        ("stem: the mean for one channel", "stem.sum(dim=1, keepdim=True)", "stem.mean(dim=1, keepdim=True)"),
-        ("stem: not scaled", " * (3 / channels)", ""),
+    *in_file("weights/input_channels.py", f"{API} -k first_convolution", [
+        ("RGB weights: mean for one channel", "weight.sum(dim=1, keepdim=True)", "weight.mean(dim=1, keepdim=True)"),
+        ("RGB weights: not scaled", " * (3 / channels)", ""),
     ]),
     *in_file("models/criterion.py", f"tests/models/losses/test_criterion.py {API} -k 'weights or reset'", [
         ("criterion: no loss weights", "weight * loss(logits, labels)", "loss(logits, labels)"),

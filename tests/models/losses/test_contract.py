@@ -182,7 +182,7 @@ def test_arguments_that_make_no_sense_are_refused(config, message):
 
 @pytest.mark.parametrize("name", ["DiceLoss", "TverskyLoss", "LovaszLoss"])
 def test_weights_of_two_classes_of_which_one_counts_are_refused(name):
-    with pytest.raises(ConfigError, match=r"would change nothing; classes='present' is one class here"):
+    with pytest.raises(ConfigError, match=r"would change nothing, as classes='present' is one class here"):
         LOSSES.build(dict(type=name, class_weight=[0.5, 2.0]), num_classes=2)
     LOSSES.build(dict(type=name, class_weight=[0.5, 2.0], classes=[0, 1]), num_classes=2)
 
