@@ -1,7 +1,7 @@
-"""What a builder takes, by its signature, and all that is wrong with the arguments that a config gives it.
+"""Checks the arguments that a config gives to a builder (a class or a function) against the builder's signature.
 
-Annotations say what a value is: plain types, `Literal`, lists, tuples and dicts of them, and unions. `Annotated` with a
-`Made` says that the value is a dict of which something is made, whose own arguments are then checked in the same way.
+Annotations describe the values: plain types, `Literal`, lists, tuples and dicts of them, and unions. `Annotated` with a
+`Made` describes a dict from which something is built; its arguments are checked in the same way.
 """
 
 import inspect
@@ -13,33 +13,34 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from segbox.errors import ConfigError, did_you_mean
+from segbox.renamed import current_arguments
 
 
 @dataclass(frozen=True)
 class Between:
-    """In an annotation: the least and the largest number that are allowed."""
+    """In an annotation: the smallest and the largest number that are allowed."""
 
     low: float
     high: float
 
 
-Count = typing.Annotated[int, Between(1, 65_536)]  # of channels, pixels of a side, and the like
-Depth = typing.Annotated[int, Between(0, 1000)]  # of layers
-Share = typing.Annotated[float, Between(0, 1)]
-UNKNOWN = object()  # an offered value of which the check knows no stand-in
+Count = typing.Annotated[int, Between(1, 65_536)]  # channels, pixels per side, ...
+Depth = typing.Annotated[int, Between(0, 1000)]  # number of layers
+Fraction = typing.Annotated[float, Between(0, 1)]
+UNKNOWN = object()  # an offered value that the check cannot know
 WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a string", type(None): "None"}
 PLURALS = {int: "whole numbers", float: "numbers", str: "strings"}
 LISTS = (Sequence, Iterable, Collection, list)
-SHOWN = 200  # characters of a wrong value
+SHOWN = 200  # characters of a wrong value in a message
 
 
 @dataclass(eq=False)
 class Made:
-    """In an annotation: the value is a dict of which `by` makes something, a registry by the dict's `type`.
+    """In an annotation: the value is a dict from which `by`, a builder or a registry, builds something.
 
-    `offers` are the arguments that the program gives, each with a value to check the others with, or UNKNOWN. `beside`
-    is a builder whose arguments the dict may hold as well. `trial(builder, arguments, path, **offered)` makes the thing
-    in a check, where that opens no file; parts from outside the package are not tried, as nobody knows what they do.
+    `offers` are the arguments that the program gives, with values for the check, or UNKNOWN. `beside` is a builder
+    whose arguments the dict may hold as well. `trial(builder, arguments, path, **offered)` builds the thing during the
+    check, if that opens no files. Parts from outside the package are not built, as their side effects are unknown.
     """
 
     by: Any
@@ -58,7 +59,7 @@ class Made:
 
 
 def parameters_of(builder: Callable | None) -> dict[str, inspect.Parameter]:
-    """The arguments that a builder names, with annotations that are objects where their names can be looked up."""
+    """The named arguments of a builder, with annotations evaluated (those in quotes, too, where their names exist)."""
     if builder is None:
         return {}
     function = builder.__init__ if inspect.isclass(builder) else inspect.unwrap(builder)
@@ -73,25 +74,25 @@ def _looked_up(annotation: Any, names: Mapping[str, Any]) -> Any:
         return annotation
     try:
         return eval(annotation, dict(names))
-    except Exception:  # a name for type checkers alone: it says nothing about values
+    except Exception:  # a name that only type checkers know: any value is accepted
         return Any
 
 
 def is_own(builder: Callable) -> bool:
-    """Whether it is the program's (or PyTorch's), whose ValueErrors are about what the config says."""
+    """Whether it is part of segbox or PyTorch, so its ValueErrors are mistakes in the config."""
     return getattr(builder, "__module__", "").split(".")[0] in ("segbox", "torch")
 
 
 class Check:
-    """All mistakes in what a config gives, each a line that begins with its place.
+    """Finds all mistakes in a config's values. Each is a line that begins with the path of the value.
 
-    `known` are offered values that are known by now. With `tries`, what opens no files is also built.
+    `known` are offered values whose real value is known. With `tries`, things that open no files are also built.
     """
 
     def __init__(self, known: Mapping[str, Any] | None = None, tries: bool = False) -> None:
         self.known = known or {}
         self.tries = tries
-        self.outside: list[str] = []  # where parts stand that are not the program's own
+        self.outside: list[str] = []  # paths of parts from outside the package
 
     def arguments(
         self,
@@ -101,9 +102,13 @@ class Check:
         offered: Collection[str] = (),
         beside: Callable | None = None,
     ) -> list[str]:
-        """Names that the builder does not take, values of the wrong kind, and what is missing."""
+        """Unknown names, values of the wrong type, and missing arguments."""
         if not isinstance(arguments, Mapping):
             return [f"{path}: expected a dict, got {shown(arguments)}"]
+        try:
+            arguments = current_arguments(arguments, path, builder, beside)
+        except ConfigError as error:
+            return [str(error)]
         own, more = parameters_of(builder), parameters_of(beside)
         mistakes = []
         for key, value in arguments.items():
@@ -112,7 +117,7 @@ class Check:
                 found = (self.value(value, names[key].annotation, here) for names in (own, more) if key in names)
                 mistakes += next(filter(None, found), [])
             elif key in own:
-                mistakes.append(f"{here}: is worked out by the program; take it out of the config")
+                mistakes.append(f"{here}: is inferred; remove it from the config")
             else:
                 settable = [name for name in {**own, **more} if name not in offered]
                 mistakes.append(
@@ -125,7 +130,7 @@ class Check:
         return mistakes
 
     def made(self, config: Mapping, made: Made, path: str) -> list[str]:
-        """Mistakes in a dict of which something is made, at every depth."""
+        """Mistakes in a dict from which something is built, at every depth."""
         try:
             builder, arguments = made.split(config, path)
         except ConfigError as error:
@@ -140,8 +145,9 @@ class Check:
         offered = {name: self.known.get(name, value) for name, value in made.offers.items() if name in takes}
         if any(value is UNKNOWN for value in offered.values()):
             return []
+        own = {key: value for key, value in current_arguments(arguments, path, builder).items() if key in takes}
         try:
-            made.trial(builder, {key: value for key, value in arguments.items() if key in takes}, path, **offered)
+            made.trial(builder, own, path, **offered)
         except ConfigError as error:
             return [str(error)]
         return []
@@ -171,7 +177,7 @@ class Check:
         return _single(value, annotation, path)
 
     def _union(self, value: Any, annotation: Any, path: str) -> list[str]:
-        """Of the kind that the value is meant to be, if that can be told: a list, a dict, or a float that is none."""
+        """The mistakes of the alternative that the value resembles (a list, a dict, or a float that is NaN)."""
         kinds = typing.get_args(annotation)
         found = [self.value(value, kind, path) for kind in kinds]
         if [] in found:
@@ -193,10 +199,10 @@ class Check:
 
 
 def _single(value: Any, kind: Any, path: str) -> list[str]:
-    """Of a kind that holds no others."""
+    """Mistakes in a value whose type has no inner types."""
     kind = type(None) if kind is None else kind
     if kind is Any or kind is inspect.Parameter.empty or not inspect.isclass(kind):
-        return []  # type variables, and what else says nothing about the values of configs
+        return []  # type variables and the like, which do not describe values of configs
     if kind in (int, float):
         expected = int | float if kind is float else int
         if isinstance(value, bool) or not isinstance(value, expected):
@@ -212,7 +218,7 @@ def _out_of_range(value: Any, annotation: Any, path: str) -> list[str]:
 
 
 def _outer(kind: Any) -> type | None:
-    """Whether values of the kind are lists, dicts or floats."""
+    """Whether values of the type are lists, dicts or floats."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
         return dict if any(isinstance(note, Made) for note in inner) else _outer(inner[0])
@@ -228,7 +234,7 @@ def wrong(value: Any, annotation: Any, path: str) -> list[str]:
 
 
 def words_for(annotation: Any) -> str:
-    """What values of the kind are called in messages."""
+    """The name of the type in messages."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         made = next((note for note in inner[1:] if isinstance(note, Made)), None)

@@ -1,11 +1,11 @@
 """Configs: Python files of plain values, with inheritance, references and overrides.
 
     _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/ade20k.py"]   # merged in this order
-    crop_size = (473, 473)                        # a name of one's own, used as "${crop_size}"
+    crop_size = (473, 473)                        # a variable, used as "${crop_size}"
     model = dict(decode_head=dict(dropout=0.2))   # dicts merge, everything else is replaced
 
-A child dict of another `type` replaces the one it meets, so arguments of one class never leak into another;
-`_delete_=True` does the same for dicts without a type. References are looked up after merging and overriding.
+A child dict of another `type` replaces the base's dict, so arguments of one class never leak into another;
+`_delete_=True` does the same for dicts without a type. References are resolved after merging and overriding.
 """
 
 import builtins
@@ -20,28 +20,25 @@ from typing import Any
 
 from addict import Dict
 
+from segbox.config_merge import DICTS, SECTIONS, Origins, forget, key_paths, merge, override_value
 from segbox.errors import ConfigError, did_you_mean
-from segbox.literals import as_plain, as_source, is_number_as_text, read_literal
+from segbox.literals import as_plain, as_source
+from segbox.renamed import tell_new_name, with_lr_schedule
 
-DICTS = ("model", "data", "optimizer", "hooks", "train", "test", "metric")
-SECTIONS = (*DICTS, "seed", "imports")
 REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
-COMMAND_LINE = "command line"
-SHIPPED = "segbox::"  # in `_base_`, what stands before the path of a config that comes with segbox
+SHIPPED = "segbox::"  # the prefix in `_base_` for a config that comes with segbox
 LONGEST_CHAIN = 50  # of bases of bases
-MOST_FILES = 1000  # that one config is made of
-
-Origins = dict[tuple[str, ...], str]  # the way to a value -> the file that wrote it
+MOST_FILES = 1000  # of one config with all its bases
 
 
 class Config(Dict):
-    """Nested dicts with attribute access. Unlike addict's own, a name that is not there is an error."""
+    """Nested dicts with attribute access. Unlike in addict, a missing name is an error."""
 
     def __missing__(self, name: Any) -> Any:
         raise KeyError(name)
 
     def dump(self, path: str | Path) -> None:
-        """Write a flat config file that loads back to this config."""
+        """Write a config file without bases that loads back to this config."""
         Path(path).write_text(format_config(self), encoding="utf-8")
 
 
@@ -53,7 +50,7 @@ def shipped_configs() -> Path:
 
 
 def find_config(name: str | Path) -> Path:
-    """The file of that path, else the config of that name that comes with segbox: `pspnet/pspnet_r50_ade20k`."""
+    """The file of this path, or else the shipped config of this name, such as `pspnet/pspnet_r50_ade20k`."""
     path = Path(name)
     if path.is_file() or path.is_absolute():
         return path
@@ -63,34 +60,34 @@ def find_config(name: str | Path) -> Path:
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
-    """The resolved config of a file: bases merged, overrides (`a.b.0.c=value`) made, references looked up."""
+    """The config of a file: bases merged, overrides (`a.b.0.c=value`) applied, references resolved."""
     return load_with_origins(path, overrides)[0]
 
 
 def load_with_origins(path: str | Path, overrides: Iterable[str] = ()) -> tuple[Config, Origins]:
-    """The resolved config, and for every value in it the file (or "command line") that set it."""
+    """The config, and for every value in it the file (or "command line") that set it."""
     origins: Origins = {}
     reading = _Reading()
     values = _read(find_config(path), (), origins, reading)
     for override in overrides:
-        _override(values, override, origins)
+        override_value(values, override, origins)
     _refuse_unknown_names(values, reading.used | _references(values), origins)
     sections = {name: value for name, value in values.items() if name in SECTIONS}
     resolved = {name: _resolve(value, values, (name,), (), origins) for name, value in sections.items()}
     for name in DICTS:
         if not isinstance(resolved.get(name, {}), Mapping):
-            by = next((origin for way, origin in origins.items() if way[0] == name), "the config")
+            by = next((origin for keys, origin in origins.items() if keys[0] == name), "the config")
             raise ConfigError(f"{name}: expected a dict, got {resolved[name]!r:.200} (from {by})")
-    return Config(resolved), {way: origin for way, origin in origins.items() if way[0] in sections}
+    return Config(resolved), {keys: origin for keys, origin in origins.items() if keys[0] in sections}
 
 
 def stated_value(path: str | Path, name: str) -> Any:
-    """What a config file says of `a.b.c` before any override; None where it says nothing."""
+    """The value of `a.b.c` in a config file, before overrides; None if it has none."""
     return value_at(_read(find_config(path), (), {}, _Reading()), name)
 
 
 def value_at(values: Mapping, name: str) -> Any:
-    """The value called `a.b.c` with its references looked up; None where there is none."""
+    """The value of `a.b.c` with its references resolved; None if there is none."""
     value: Any = values
     steps = tuple(name.split("."))
     for depth, step in enumerate(steps, 1):
@@ -101,14 +98,14 @@ def value_at(values: Mapping, name: str) -> Any:
 
 
 def format_config(config: Mapping) -> str:
-    """Python text of a config: `name = dict(...)`, laid out for reading."""
-    from yapf.yapflib.yapf_api import FormatCode  # 0.2 s to import; only wanted here
+    """Formatted Python source of a config: `name = dict(...)`."""
+    from yapf.yapflib.yapf_api import FormatCode  # takes 0.2 s to import
 
     style = "{based_on_style: pep8, column_limit: 120, each_dict_entry_on_separate_line: false}"
     texts = []
     for name, value in config.items():
         text = f"{name} = {as_source(value)}\n"
-        # Long tables of numbers (palettes) are as readable without yapf, which would take seconds over them.
+        # Not for long tables of numbers (palettes), on which yapf would spend seconds.
         texts.append(FormatCode(text, style_config=style)[0] if len(text) < 20_000 else text)
     return "".join(texts)
 
@@ -118,21 +115,21 @@ def format_config(config: Mapping) -> str:
 
 @dataclass
 class _Reading:
-    """What is learnt while a file and its bases are read."""
+    """State of reading a file and its bases."""
 
-    used: set[str] = field(default_factory=set)  # names that any of the files refers to
+    used: set[str] = field(default_factory=set)  # names that any file refers to
     files: int = 0
 
 
 def _read(path: Path, chain: tuple[Path, ...], origins: Origins, reading: _Reading) -> dict:
-    """One file with its bases. Fills in who set what, and which names any file of the chain refers to."""
+    """The merged values of a file and its bases. Fills in `origins` and `reading.used`."""
     path = _found(path, chain)
     reading.files += 1
     if len(chain) > LONGEST_CHAIN or reading.files > MOST_FILES:
         is_long = len(chain) > LONGEST_CHAIN
         why = f"a chain of more than {LONGEST_CHAIN} bases" if is_long else f"more than {MOST_FILES} files in all"
-        raise ConfigError(f"{shorten(chain[0])}: its bases have bases without end: {why}, the last is {shorten(path)}")
-    own = _execute(path)
+        raise ConfigError(f"{shorten(chain[0])}: its chain of bases does not end: {why}, the last is {shorten(path)}")
+    own = _with_lr_schedule(_execute(path), path)
     bases = own.pop("_base_", [])
     bases = [bases] if isinstance(bases, str) else bases
     if not isinstance(bases, list | tuple) or not all(isinstance(base, str) for base in bases):
@@ -141,27 +138,34 @@ def _read(path: Path, chain: tuple[Path, ...], origins: Origins, reading: _Readi
     for base in bases:
         base_origins: Origins = {}
         inherited = _read(_base_path(base, path), (*chain, path), base_origins, reading)
-        _merge(values, inherited, (), base_origins, origins)
+        merge(values, inherited, (), base_origins, origins)
     reading.used |= _references(own)
-    own_origins = dict.fromkeys(_ways(own), shorten(path))
-    _merge(values, own, (), own_origins, origins)
+    own_origins = dict.fromkeys(key_paths(own), shorten(path))
+    merge(values, own, (), own_origins, origins)
     return values
 
 
 def _found(path: Path, chain: tuple[Path, ...]) -> Path:
-    """The file itself, through links; `chain` are the files that have led to it."""
+    """The resolved path of a config file; `chain` are the files whose bases led to it."""
     by = f" (a base of {shorten(chain[-1])})" if chain else ""
     try:
         path = path.expanduser().resolve()
         is_file = path.is_file()
-    except (OSError, RuntimeError, ValueError) as error:  # ValueError: NUL, or halves of characters
+    except (OSError, RuntimeError, ValueError) as error:  # ValueError: NUL bytes or surrogates
         raise ConfigError(f"there is no config file {shorten(path)}{by}: {error}") from None
     if path in chain:
         circle = " -> ".join(shorten(p) for p in (*chain[chain.index(path) :], path))
-        raise ConfigError(f"{shorten(path)}: its bases go round in a circle: {circle}")
+        raise ConfigError(f"{shorten(path)}: its bases form a circle: {circle}")
     if not is_file:
         raise ConfigError(f"there is no config file {shorten(path)}{by}{_similar_file(path)}")
     return path
+
+
+def _with_lr_schedule(values: dict, path: Path) -> dict:
+    current = with_lr_schedule(values)
+    if current is not values:
+        tell_new_name(f"{shorten(path)}: hooks.lr", "lr_schedule")
+    return dict(current)
 
 
 def _base_path(base: str, child: Path) -> Path:
@@ -171,7 +175,7 @@ def _base_path(base: str, child: Path) -> Path:
 
 
 def _execute(path: Path) -> dict:
-    """The names that a config file defines, checked to be plain values."""
+    """Execute a config file. Returns the names that it defines, as plain values."""
     namespace: dict[str, Any] = {"__file__": str(path), "__builtins__": builtins}
     try:
         exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), namespace)
@@ -193,75 +197,6 @@ def _execute(path: Path) -> dict:
     return values
 
 
-# --- merging and overriding ------------------------------------------------------------------------------------------
-
-
-def _merge(into: dict, values: Mapping, way: tuple[str, ...], new: Origins, origins: Origins) -> None:
-    """Merge `values` into `into`; `new` says where they come from, `origins` is kept up to date."""
-    for name, value in values.items():
-        here = (*way, str(name))
-        if isinstance(value, Mapping) and isinstance(into.get(name), dict) and _merges(into[name], value):
-            _merge(into[name], value, here, new, origins)
-            continue
-        _forget(origins, here)
-        into[name] = _without_delete(value)
-        origins.update({w: origin for w, origin in new.items() if w[: len(here)] == here and w[-1] != "_delete_"})
-
-
-def _merges(old: Mapping, new: Mapping) -> bool:
-    other_type = "type" in new and new["type"] != old.get("type", new["type"])
-    return not other_type and not new.get("_delete_", False)
-
-
-def _without_delete(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _without_delete(item) for name, item in value.items() if name != "_delete_"}
-    if isinstance(value, list | tuple):
-        return type(value)(_without_delete(item) for item in value)
-    return value
-
-
-def _override(values: dict, override: str, origins: Origins) -> None:
-    """Make one `a.b.0.c=value`. It must land on something that is there, or be an argument of a dict with a type."""
-    name, sign, text = override.partition("=")
-    names = name.strip().split(".")
-    if not sign or not all(names):
-        raise ConfigError(f"override {override!r}: expected name.of.the.value=value")
-    place: Any = values
-    for depth, step in enumerate(names[:-1]):
-        place = place[_step(place, step, names[: depth + 1], override)]
-    key = _step(place, names[-1], names, override, may_be_new=True)
-    if isinstance(place, tuple):
-        raise ConfigError(f"override {override!r}: {'.'.join(names[:-1])} is a tuple; give all of it")
-    value = as_plain(read_literal(text.strip()), f"override {override!r}")
-    if isinstance(place, Mapping) and is_number_as_text(place.get(key)) and isinstance(value, int | float):
-        value = text.strip()  # variant="50" is a name, and 34 put in its place is one too
-    place[key] = value
-    way = tuple(map(str, names))
-    _forget(origins, way)
-    origins.update(dict.fromkeys(_ways(value, way), COMMAND_LINE))
-
-
-def _step(place: Any, step: str, names: list[str], override: str, may_be_new: bool = False) -> Any:
-    """The key or index that `step` means in `place`."""
-    parent = ".".join(names[:-1])
-    if isinstance(place, list | tuple):
-        if re.fullmatch(r"-?[0-9]{1,9}", step) and -len(place) <= int(step) < len(place):
-            return int(step)
-        raise ConfigError(f"override {override!r}: {parent} is a list of {len(place)}, there is no item {step!r} in it")
-    if not isinstance(place, Mapping):
-        raise ConfigError(f"override {override!r}: {parent} is {place!r}, nothing in it can be set")
-    for key in place:  # keys need not be strings: label_map={255: 0}
-        if str(key) == step:
-            return key
-    if may_be_new and (("type" in place) or (len(names) == 1 and step in SECTIONS)):
-        return step  # whoever builds this dict knows its arguments, and refuses the others
-    known = [str(key) for key in place] if parent else [*place, *SECTIONS]
-    where = f"{parent} has" if parent else "the config has"
-    all_known = ", ".join(dict.fromkeys(known))
-    raise ConfigError(f"override {override!r}: {where} no {step!r}.{did_you_mean(step, known)} It has: {all_known}")
-
-
 # --- references ------------------------------------------------------------------------------------------------------
 
 
@@ -275,60 +210,45 @@ def _references(value: Any) -> set[str]:
 def _refuse_unknown_names(values: Mapping, used: set[str], origins: Origins) -> None:
     for name in values:
         if name not in SECTIONS and name not in used:
-            file = next((origin for way, origin in origins.items() if way[0] == name), "the config")
+            file = next((origin for keys, origin in origins.items() if keys[0] == name), "the config")
             raise ConfigError(
-                f"{file}: {name!r} is no section of a config, and nothing refers to it as '${{{name}}}'."
+                f"{file}: {name!r} is not a section of a config, and nothing refers to it as '${{{name}}}'."
                 f"{did_you_mean(name, [*SECTIONS, *used])} Sections: {', '.join(SECTIONS)}"
             )
 
 
-def _resolve(value: Any, names: Mapping, way: tuple[str, ...], chain: tuple[str, ...], origins: Origins) -> Any:
-    """`value` with its references replaced. `chain` holds the names being looked up, to find circles."""
+def _resolve(value: Any, names: Mapping, keys: tuple[str, ...], chain: tuple[str, ...], origins: Origins) -> Any:
+    """`value` with its references replaced. `chain` holds the names that are being resolved, to detect circles."""
     if isinstance(value, Mapping):
-        return {k: _resolve(v, names, (*way, str(k)), chain, origins) for k, v in value.items()}
+        return {k: _resolve(v, names, (*keys, str(k)), chain, origins) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_resolve(v, names, (*way, str(i)), chain, origins) for i, v in enumerate(value))
+        return type(value)(_resolve(v, names, (*keys, str(i)), chain, origins) for i, v in enumerate(value))
     if not isinstance(value, str):
         return value
-    whole = REFERENCE.fullmatch(value)
-    if whole:
-        found = _look_up(whole[1], names, way, chain, origins)
-        _forget(origins, way, keep_self=True)
-        source = next((origin for w, origin in origins.items() if w[0] == whole[1]), "?")
-        origins.update(dict.fromkeys(_ways(found, way), f"{source} ({value})"))
+    match = REFERENCE.fullmatch(value)
+    if match:
+        found = _look_up(match[1], names, keys, chain, origins)
+        forget(origins, keys, keep_self=True)
+        source = next((origin for w, origin in origins.items() if w[0] == match[1]), "?")
+        origins.update(dict.fromkeys(key_paths(found, keys), f"{source} ({value})"))
         return found
-    return REFERENCE.sub(lambda match: str(_look_up(match[1], names, way, chain, origins)), value)
+    return REFERENCE.sub(lambda match: str(_look_up(match[1], names, keys, chain, origins)), value)
 
 
-def _look_up(name: str, names: Mapping, way: tuple[str, ...], chain: tuple[str, ...], origins: Origins) -> Any:
-    place = ".".join(way)
+def _look_up(name: str, names: Mapping, keys: tuple[str, ...], chain: tuple[str, ...], origins: Origins) -> Any:
+    path = ".".join(keys)
     if name in chain:
-        raise ConfigError(f"{place}: '${{{name}}}' refers to itself: {' -> '.join((*chain, name))}")
+        raise ConfigError(f"{path}: '${{{name}}}' refers to itself: {' -> '.join((*chain, name))}")
     if name not in names:
-        raise ConfigError(f"{place}: '${{{name}}}' refers to no name of the config.{did_you_mean(name, names)}")
+        raise ConfigError(f"{path}: '${{{name}}}' refers to no name of the config.{did_you_mean(name, names)}")
     return _resolve(copy.deepcopy(names[name]), names, (name,), (*chain, name), dict(origins))
 
 
-# --- small parts -----------------------------------------------------------------------------------------------------
-
-
-def _ways(value: Any, way: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """The ways to all values in nested dicts and lists; an empty dict or list is a value itself."""
-    if isinstance(value, Mapping) and value:
-        return [found for key, item in value.items() for found in _ways(item, (*way, str(key)))]
-    if isinstance(value, list | tuple) and any(isinstance(item, Mapping | list | tuple) for item in value):
-        return [found for i, item in enumerate(value) for found in _ways(item, (*way, str(i)))]
-    return [way]
-
-
-def _forget(origins: Origins, way: tuple[str, ...], keep_self: bool = False) -> None:
-    for known in [w for w in origins if w[: len(way)] == way or way[: len(w)] == w]:
-        if not (keep_self and known == way):
-            del origins[known]
+# --- helpers ---------------------------------------------------------------------------------------------------------
 
 
 def shorten(path: Path) -> str:
-    """The path as a reader would write it: relative to the current folder where it lies below it."""
+    """The path, relative to the current folder if it is inside it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

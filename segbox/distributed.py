@@ -1,4 +1,4 @@
-"""The processes of a run, as torchrun starts them. Alone, every function is the obvious no-op."""
+"""Communication between the processes of a run. With one process, every function is a no-op."""
 
 import hashlib
 import math
@@ -22,9 +22,9 @@ from segbox.errors import UserError
 from segbox.launch import LAUNCHERS, launch, meeting_point, number
 
 LONGEST_TIMEOUT = 365 * 24 * 60  # minutes
-ADDRESS_SECONDS = 20  # a cluster may start a machine before it knows the name of another
-LAST_WORD_SECONDS = LEAD_SECONDS + 3  # for the process that met the mistake to tell it
-SIGNS_OF_LOSS = (  # what gloo and NCCL say in a process that has lost another
+ADDRESS_SECONDS = 20  # a cluster may start a machine before the name of another resolves
+MESSAGE_SECONDS = LEAD_SECONDS + 3  # for the process that failed to print its message
+SIGNS_OF_LOST_PROCESS = (  # messages of gloo and NCCL in a process whose connection to another is lost
     "Connection closed by peer",
     "Connection reset by peer",
     "Broken pipe",
@@ -51,7 +51,7 @@ def is_main() -> bool:
 
 
 def local_rank() -> int:
-    """Which GPU of its machine is this process's own."""
+    """The index of this process's GPU on its machine."""
     own = launch()
     if own.local_rank is None and own.world_size > 1:
         raise UserError(
@@ -62,79 +62,82 @@ def local_rank() -> int:
 
 
 def restarts() -> int:
-    """How many times a launcher (torchrun's `--max-restarts`, a requeueing Slurm) has started this run again."""
+    """How many times a launcher (torchrun with `--max-restarts`, Slurm with requeueing) has restarted this run."""
     return sum(number(name) or 0 for name in ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"))
 
 
 @contextmanager
 def process_group(
-    device: torch.device, timeout_minutes: float = 30, log: Path | None = None, said: Mapping[str, Any] | None = None
+    device: torch.device,
+    timeout_minutes: float = 30,
+    log: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Iterator[None]:
-    """Join the group that a launcher describes in the environment; without one, stay alone.
+    """Join the process group that a launcher describes in the environment; without a launcher, do nothing.
 
-    A process that waits longer than `timeout_minutes` for another ends with a message that names it, and `log`. What is
-    `said` (config, options) must be the same in all processes.
+    A process that waits longer than `timeout_minutes` for another one ends with a message that names it and `log`.
+    `settings` (config, options) must be equal in all processes.
     """
-    patience = patience_of(timeout_minutes)
+    timeout = timeout_of(timeout_minutes)
     if launch().world_size == 1:
         yield
         return
-    store, own, count = meet(patience)
-    store = dist.PrefixStore(attempt(), store)
-    dist.init_process_group(backend_of(device), store=store, rank=own, world_size=count, timeout=patience)
+    store, own, count = rendezvous(timeout)
+    store = dist.PrefixStore(store_prefix(), store)
+    dist.init_process_group(backend_of(device), store=store, rank=own, world_size=count, timeout=timeout)
     try:
-        refuse_unlike({"versions": {"segbox": __version__, "torch": torch.__version__}, **(said or {})})
+        refuse_different_settings({"versions": {"segbox": __version__, "torch": torch.__version__}, **(settings or {})})
         yield
     except RuntimeError as error:
-        if not any(sign in str(error) for sign in SIGNS_OF_LOSS):
+        if not any(sign in str(error) for sign in SIGNS_OF_LOST_PROCESS):
             raise
-        missing = " and ".join(map(str, call_the_roll(store, own, count))) or "unknown"
+        missing = " and ".join(map(str, missing_ranks(store, own, count))) or "unknown"
         raise UserError(
             f"another process of this run (number {missing}) has ended, or hung for {timeout_minutes:g} minutes; if it"
             f" left a message, that says why.{f' The log: {log}.' if log else ''} Go on with --resume"
         ) from error
-    dist.destroy_process_group()  # not after an error: the others would take the closed connection for the cause
+    dist.destroy_process_group()  # not after an error: the others would report the closed connection as its cause
 
 
 def backend_of(device: torch.device) -> str:
-    """Numbers on the CPU (flags, counts) always go by gloo; tensors on a GPU by NCCL."""
+    """Gloo for tensors on the CPU (flags, counts), NCCL for tensors on a GPU."""
     return "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
 
 
-def patience_of(minutes: float) -> timedelta:
-    if not 0 < minutes <= LONGEST_TIMEOUT:  # NaN neither
+def timeout_of(minutes: float) -> timedelta:
+    if not 0 < minutes <= LONGEST_TIMEOUT:  # NaN fails too
         raise UserError(f"--timeout {minutes:g}: expected minutes, more than 0 and up to {LONGEST_TIMEOUT} (a year)")
     return timedelta(milliseconds=math.ceil(minutes * 60_000))
 
 
-def meet(patience: timedelta) -> tuple[dist.Store, int, int]:
-    """The store that all processes share, this one's number, and how many they are."""
+def rendezvous(timeout: timedelta) -> tuple[dist.Store, int, int]:
+    """Connect to the other processes. Returns the shared store, the rank and the world size."""
     address, port = meeting_point()
-    await_address(address, port, min(ADDRESS_SECONDS, patience.total_seconds()))
+    wait_for_address(address, port, min(ADDRESS_SECONDS, timeout.total_seconds()))
     try:
-        return next(dist.rendezvous("env://", timeout=patience))
+        return next(dist.rendezvous("env://", timeout=timeout))
     except dist.DistError as error:
         text = " ".join(str(error).split())
         if "EADDRINUSE" in text:
             raise UserError(
-                f"MASTER_PORT={port} is in use on this machine, by another run or another program; choose another"
+                f"MASTER_PORT={port} is in use on this machine, by another run or program; choose another"
                 " MASTER_PORT for all processes (segbox launch on one machine finds a free one)"
             ) from error
         raise UserError(
             f"the {launch().world_size} processes of this run did not meet at {address}, port {port} (MASTER_ADDR,"
-            f" MASTER_PORT) within {patience.total_seconds() / 60:g} minutes: {text[:300]}. See that all are started,"
-            " that the address is that of process 0's machine, and that nothing keeps the port closed"
+            f" MASTER_PORT) within {timeout.total_seconds() / 60:g} minutes: {text[:300]}. Check that all are started,"
+            " that the address is that of process 0's machine, and that no firewall blocks the port"
         ) from error
 
 
-def await_address(address: str, port: int, seconds: float) -> None:
-    """PyTorch would ask for an unknown name until its timeout."""
+def wait_for_address(address: str, port: int, seconds: float) -> None:
+    """Wait until the name resolves, for some seconds: PyTorch would retry an unknown name until its timeout."""
     until = time.monotonic() + seconds
     while True:
         try:
             socket.getaddrinfo(address, port)
             return
-        except (OSError, UnicodeError) as error:  # UnicodeError: no name at all, such as "a..b"
+        except (OSError, UnicodeError) as error:  # UnicodeError: an invalid name such as "a..b"
             if time.monotonic() >= until:
                 raise UserError(
                     f"MASTER_ADDR={address!r}: no machine is known by this name ({error}); it is the name or IP address"
@@ -143,43 +146,43 @@ def await_address(address: str, port: int, seconds: float) -> None:
         time.sleep(min(1.0, seconds))
 
 
-def refuse_unlike(said: Mapping[str, Any]) -> None:
-    """Each process reads its own files and options: on several machines they may be others."""
-    if len(set(gather(hashlib.sha256(repr(said).encode()).hexdigest()))) == 1:
+def refuse_different_settings(settings: Mapping[str, Any]) -> None:
+    """Raise if the settings differ: each process reads its own files, and on several machines they may differ."""
+    if len(set(gather(hashlib.sha256(repr(settings).encode()).hexdigest()))) == 1:
         return
-    first, *others = gather(said)
+    first, *others = gather(settings)
     for other_rank, other in enumerate(others, 1):
         if found := changes(first, other):
             more = f" ({len(found)} values differ)" if len(found) > 1 else ""
             raise UserError(
                 f"process {other_rank} was started with other settings than process 0: {found[0]}{more}. All"
-                " processes of a run need the same config, options and versions; see that the files are the same on all"
+                " processes of a run need the same config, options and versions; check that the files are equal on all"
                 " machines"
             )
 
 
-def attempt() -> str:
-    """Set apart from the attempts before it, whose addresses the launcher's store still holds after a restart.
+def store_prefix() -> str:
+    """A prefix for the store's keys: after a restart, the launcher's store still holds the old addresses.
 
-    All processes must have the same: of several nodes under a rendezvous of their own, each counts for itself.
+    All processes must have the same prefix, and several nodes with torchrun's rendezvous count restarts separately.
     """
     known = os.environ
     is_counted_by_all = known.get("GROUP_WORLD_SIZE", "1") == "1" or known.get("TORCHELASTIC_RUN_ID") == "none"
     return f"attempt {known.get('TORCHELASTIC_RESTART_COUNT', 0) if is_counted_by_all else 'any'}"
 
 
-def call_the_roll(store: dist.Store, own: int, count: int) -> list[int]:
-    """Who does not answer while the launcher has time to end this process, which a dead one makes it do."""
+def missing_ranks(store: dist.Store, own: int, count: int) -> list[int]:
+    """The ranks that do not answer within a few seconds, which give the launcher time to end this process."""
     try:
         store.set(f"here {own}", "yes")
-        time.sleep(LAST_WORD_SECONDS)
+        time.sleep(MESSAGE_SECONDS)
         return [rank for rank in range(count) if not store.check([f"here {rank}"])]
-    except RuntimeError:  # the store's keeper has ended too
+    except RuntimeError:  # the process that hosts the store has ended too
         return []
 
 
 def gather(value: Any) -> list[Any]:
-    """Every process's value, in the order of ranks, on every process."""
+    """The values of all processes by rank, on every process (all-gather of objects)."""
     if world_size() == 1:
         return [value]
     values = [None] * world_size()
@@ -188,7 +191,7 @@ def gather(value: Any) -> list[Any]:
 
 
 def gather_tensors(values: Tensor) -> Tensor:
-    """Every process's tensor, all of one shape, stacked in the order of ranks. Without gradient."""
+    """The tensors of all processes, of one shape, stacked by rank (all-gather). Without gradient."""
     if world_size() == 1:
         return values.detach()[None]
     every = [torch.empty_like(values) for _ in range(world_size())]
@@ -197,7 +200,7 @@ def gather_tensors(values: Tensor) -> Tensor:
 
 
 def mean(values: Tensor) -> Tensor:
-    """The mean over processes."""
+    """The mean over processes (all-reduce)."""
     if world_size() == 1:
         return values
     values = values.clone()
@@ -206,9 +209,7 @@ def mean(values: Tensor) -> Tensor:
 
 
 def sum_for_mean(values: Tensor) -> Tensor:
-    """The sum over processes. What is made of it counts once, though each process makes it and DDP takes the mean of
-    their gradients: the gradient by a process's own values is multiplied by the number of processes.
-    """
+    """All-reduce sum. Its backward multiplies by world_size to cancel DDP's averaging."""
     return values if world_size() == 1 else _SumForMean.apply(values)
 
 
@@ -225,7 +226,7 @@ class _SumForMean(torch.autograd.Function):
 
 
 def any_says(flag: bool) -> bool:
-    """True on every process if it is true on one."""
+    """True on all processes if it is true on any."""
     if world_size() == 1:
         return flag
     vote = torch.tensor(int(flag))
@@ -233,8 +234,8 @@ def any_says(flag: bool) -> bool:
     return bool(vote)
 
 
-def share(tensors: Iterable[Tensor]) -> None:
-    """Every process gets the first one's values."""
+def broadcast(tensors: Iterable[Tensor]) -> None:
+    """Copy the values of process 0 to all processes, in place."""
     if world_size() > 1:
         for tensor in tensors:
             dist.broadcast(tensor, 0)

@@ -1,4 +1,4 @@
-"""How a tool ends: a user's mistake in one message and exit status 2, a bug with its stack trace."""
+"""How a command ends: on a user's mistake with one message and exit status 2, on a bug with a stack trace."""
 
 import io
 import os
@@ -13,8 +13,8 @@ from segbox.errors import UserError, printable
 
 LEAD_SECONDS = 3
 LONGEST_LINE = 5000  # of a message
-INTERRUPTED, OUTPUT_CLOSED = 130, 141  # as a shell names the ends by SIGINT and SIGPIPE
-PACKAGES = ("torch", "torchvision", "numpy", "cv2", "addict", "yapf", "terminaltables")  # as they are imported
+INTERRUPTED, OUTPUT_CLOSED = 130, 141  # 128 + signal number, as shells report SIGINT and SIGPIPE
+PACKAGES = ("torch", "torchvision", "numpy", "cv2", "addict", "yapf", "terminaltables")  # by their import names
 SIGNS_OF_NO_MEMORY = ("can't allocate memory", "(-4:Insufficient memory)", "CUDA out of memory")
 STDOUT, OUTPUT = 1, "standard output"
 ROOT = Path(__file__).parents[1]
@@ -22,12 +22,12 @@ ROOT = Path(__file__).parents[1]
 
 @contextmanager
 def ends_with_a_message() -> Iterator[None]:
-    """The frame of every tool."""
+    """The context in which every command runs."""
     open_closed_streams()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as the tools begin; from here on it is told
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by tools/*.py until the imports are done
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # what its encoding lacks is spelled out, and ends no tool
+        sys.stdout.reconfigure(errors="backslashreplace")  # escape characters that the encoding lacks
     try:
         try:
             yield
@@ -36,7 +36,7 @@ def ends_with_a_message() -> Iterator[None]:
             raise
         flush_output()
     except (Exception, KeyboardInterrupt) as error:
-        status = told(error)
+        status = report(error)
         if status is None:
             raise
         raise SystemExit(status) from None
@@ -44,16 +44,16 @@ def ends_with_a_message() -> Iterator[None]:
         give_up_broken_output()
 
 
-def told(error: BaseException) -> int | None:
-    """The exit status, once the user knows; None for a bug, whose stack trace is to be seen."""
+def report(error: BaseException) -> int | None:
+    """Print the message of an error. Returns the exit status; None for a bug, which needs its stack trace."""
     if is_interrupt(error):
         say("interrupted")
         return INTERRUPTED
-    if isinstance(error, BrokenPipeError) and reader_has_ended():  # `| head` has seen enough
+    if isinstance(error, BrokenPipeError) and reader_has_ended():  # such as `| head`
         return OUTPUT_CLOSED
     if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in PACKAGES:
         error = UserError(
-            f"{sys.executable} has no package {error.name!r}. Install segbox with all that it needs:"
+            f"{sys.executable} has no package {error.name!r}. Install segbox with its requirements:"
             f" {sys.executable} -m pip install {f'-e {ROOT}' if (ROOT / 'setup.py').exists() else 'segbox'}"
         )
     if lack := lack_of_memory(error):
@@ -67,17 +67,17 @@ def told(error: BaseException) -> int | None:
 
 
 def lack_of_memory(error: BaseException) -> str:
-    """What Python, OpenCV or PyTorch says of it; empty if the error is another."""
+    """The message of an out-of-memory error of Python, OpenCV or PyTorch; empty for other errors."""
     lines = str(error).splitlines()
     if isinstance(error, MemoryError):
-        return (lines or ["Python got no more"])[-1]  # a data worker's comes with its stack trace
-    is_told = isinstance(error, Exception) and not isinstance(error, UserError | OSError)
-    said = [line for line in lines if is_told and any(sign in line for sign in SIGNS_OF_NO_MEMORY)]
+        return (lines or ["Python got no more"])[-1]  # the error of a data worker includes its stack trace
+    is_unexpected = isinstance(error, Exception) and not isinstance(error, UserError | OSError)
+    said = [line for line in lines if is_unexpected and any(sign in line for sign in SIGNS_OF_NO_MEMORY)]
     return said[-1] if said else ""
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Ctrl-C, also where a library that was being imported, or a clean-up, made another error of it."""
+    """Whether Ctrl-C caused the error, also if an import or a clean-up turned it into another one."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, KeyboardInterrupt):
@@ -88,42 +88,42 @@ def is_interrupt(error: BaseException | None) -> bool:
 
 
 def tell(message: str) -> None:
-    """To stderr. Of several processes the first has a lead: what all of them met is told once."""
+    """Print an error to stderr. Process 0 comes first: the launcher then ends the others before they repeat it."""
     rank = os.environ.get("RANK", "0")
     if rank != "0":
-        time.sleep(LEAD_SECONDS)  # the launcher ends the others meanwhile
-    text = "\n".join(map(_cut, printable(message, keep="\n").split("\n")))
+        time.sleep(LEAD_SECONDS)  # meanwhile the launcher ends this process, if process 0 has failed too
+    text = "\n".join(map(_abbreviated, printable(message, keep="\n").split("\n")))
     say(f"error{f' in process {printable(rank)}' if rank != '0' else ''}: {text}")
 
 
 def say(text: str) -> None:
-    with suppress(OSError):  # nobody listens; the exit status says it too
+    with suppress(OSError):  # stderr is closed; the exit status remains
         print(text, file=sys.stderr, flush=True)
 
 
-def _cut(line: str) -> str:
-    """Its begin and its end, where it is too long to be read."""
+def _abbreviated(line: str) -> str:
+    """The start and the end of a line that is too long to read."""
     left_out = len(line) - LONGEST_LINE
     if left_out <= 0:
         return line
     return f"{line[: LONGEST_LINE // 2]} ... ({left_out} characters) ... {line[-LONGEST_LINE // 2 :]}"
 
 
-# --- streams that are closed, full, or read no more -------------------------------------------------------------------
+# --- streams that are closed or full ----------------------------------------------------------------------------------
 
 
 def open_closed_streams() -> None:
-    """What was closed before the start (`>&-`) leads nowhere: the next file to be opened would have its number."""
+    """Open /dev/null for streams that were closed at the start (`>&-`), or the next file would get their number."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
             setattr(sys, name, os.fdopen(opened, "w" if number else "r", closefd=False))
 
 
 def reader_has_ended() -> bool:
-    """Of the pipe that stdout is; another pipe, as that to a data worker, may have broken."""
+    """Whether the reader of stdout has ended; the broken pipe may be another one, such as a data worker's."""
     import select
 
     if not hasattr(select, "poll"):  # Windows
@@ -134,7 +134,7 @@ def reader_has_ended() -> bool:
 
 
 def is_of_output(error: OSError) -> bool:
-    """Whether stdout refuses an end of line for the same reason: an error while something is printed names no file."""
+    """Whether writing to stdout fails with the same error: an OSError of print() names no file."""
     try:
         os.write(STDOUT, b"\n")
     except OSError as again:
@@ -150,7 +150,7 @@ def flush_output() -> None:
 
 
 def give_up_broken_output() -> None:
-    """Python's own flush at the end must not complain again."""
+    """Silence stdout if it is broken, so that Python's own flush at exit does not report it again."""
     try:
         flush_output()
     except OSError:

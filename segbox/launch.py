@@ -1,4 +1,4 @@
-"""What a launcher (torchrun, segbox launch, Slurm) says in the environment about the processes of a run."""
+"""Reads the environment variables of a launcher (torchrun, segbox launch, Slurm): rank, world size, address."""
 
 import os
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ LARGEST_PORT = 65535
 
 @dataclass(frozen=True)
 class Launch:
-    """The numbers of this process: in the run, on its machine; and how many processes the run has."""
+    """The rank of this process in the run and on its machine, and the number of processes."""
 
     rank: int
-    local_rank: int | None  # None: not said
+    local_rank: int | None  # None: not set
     world_size: int
 
 
 def launch() -> Launch:
-    """Checked: a process that took a wrong number would wait for others that never come."""
+    """The checked values: with a wrong one, a process would wait for others that never come."""
     world_size = number("WORLD_SIZE", least=1)
     rank = number("RANK")
     local_rank = number("LOCAL_RANK")
@@ -54,7 +54,7 @@ def number(name: str, least: int = 0, most: int = 10**9) -> int | None:
 
 
 def meeting_point() -> tuple[str, int]:
-    """Where the processes of a run of several meet: the first one's address and port."""
+    """The address and port of process 0, where the processes of a run connect."""
     address, port = os.environ.get("MASTER_ADDR", ""), number("MASTER_PORT", least=1, most=LARGEST_PORT)
     missing = [name for name, value in (("MASTER_ADDR", address), ("MASTER_PORT", port)) if not value]
     if missing:

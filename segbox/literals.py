@@ -1,4 +1,4 @@
-"""Plain values: what has a plain form is converted, what has none is refused; as Python text, and back."""
+"""Plain values (numbers, strings, lists, dicts, None): conversion, Python source, and reading it back."""
 
 import ast
 import keyword
@@ -10,54 +10,54 @@ from typing import Any
 
 from segbox.errors import ConfigError
 
-DEEPEST = 100  # dicts and lists one in the other
+DEEPEST = 100  # levels of nested dicts and lists
 BITS = 63  # of whole numbers, as tensors hold them
 PLAIN = (bool, int, float, str)
 
 
-def as_plain(value: Any, place: str, inside: tuple[int, ...] = ()) -> Any:
-    """A copy made of dicts, lists, tuples, numbers, strings and None alone, which files hold and read back.
+def as_plain(value: Any, path: str, parents: tuple[int, ...] = ()) -> Any:
+    """A copy of dicts, lists, tuples, numbers, strings and None only, which can be written to a file and read back.
 
-    Converted are NumPy's numbers, strings and arrays (to lists), paths (to strings), members of IntEnum and StrEnum (to
-    their values), ranges, and subclasses of the plain types. `place` is where the value stands, for messages.
+    NumPy numbers and strings, NumPy arrays (to lists), paths (to strings), members of IntEnum and StrEnum (to their
+    values), ranges and subclasses of the plain types are converted. `path` is the path of the value, for messages.
     """
-    if len(inside) > DEEPEST or id(value) in inside:
-        why = "holds itself" if id(value) in inside else f"is nested more than {DEEPEST} deep"
-        raise ConfigError(f"{place[:100]}{'...' * (len(place) > 100)}: {why}")
+    if len(parents) > DEEPEST or id(value) in parents:
+        why = "contains itself" if id(value) in parents else f"is nested more than {DEEPEST} deep"
+        raise ConfigError(f"{path[:100]}{'...' * (len(path) > 100)}: {why}")
     value = _converted(value)
     if isinstance(value, Mapping):
-        return _plain_dict(value, place, (*inside, id(value)))
+        return _plain_dict(value, path, (*parents, id(value)))
     if isinstance(value, list | tuple):
         kind = list if isinstance(value, list) else tuple
-        return kind(as_plain(item, f"{place}.{i}", (*inside, id(value))) for i, item in enumerate(value))
+        return kind(as_plain(item, f"{path}.{i}", (*parents, id(value))) for i, item in enumerate(value))
     if isinstance(value, int) and value.bit_length() > BITS:
-        raise ConfigError(f"{place}: whole numbers have up to {BITS} bits here, this one has {value.bit_length()}")
+        raise ConfigError(f"{path}: whole numbers have at most {BITS} bits, this one has {value.bit_length()}")
     if value is None or type(value) in PLAIN:
         return value
-    raise ConfigError(f"{place}: configs hold plain values (numbers, strings, lists, dicts), not {_kind(value)}")
+    raise ConfigError(f"{path}: configs hold plain values (numbers, strings, lists, dicts), not {_kind(value)}")
 
 
-def _plain_dict(values: Mapping, place: str, inside: tuple[int, ...]) -> dict:
+def _plain_dict(values: Mapping, path: str, parents: tuple[int, ...]) -> dict:
     plain: dict = {}
     for name, item in values.items():
         key = _converted(name)
         if not (key is None or type(key) in PLAIN):
-            raise ConfigError(f"{place}: the keys of a dict are strings or numbers, not {_kind(name)} ({name!r:.100})")
+            raise ConfigError(f"{path}: the keys of a dict are strings or numbers, not {_kind(name)} ({name!r:.100})")
         if key in plain:
-            raise ConfigError(f"{place}: two keys of this dict are {key!r} as plain values")
-        plain[key] = as_plain(item, f"{place}.{key}", inside)
+            raise ConfigError(f"{path}: two keys of this dict become {key!r}")
+        plain[key] = as_plain(item, f"{path}.{key}", parents)
     return plain
 
 
 def _converted(value: Any) -> Any:
-    """The plain form of one value; the value itself where it is plain, holds others, or has no plain form."""
+    """The plain form of a single value; containers and values without a plain form are returned unchanged."""
     if isinstance(value, Enum) and isinstance(value, int | str):
         value = value.value
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, range):
         return list(value)
-    numpy = sys.modules.get("numpy")  # a config that has not imported it has no values of its kinds
+    numpy = sys.modules.get("numpy")  # no NumPy values if nothing has imported NumPy
     if numpy is not None and isinstance(value, numpy.ndarray):
         return value.tolist()
     if numpy is not None and isinstance(value, numpy.bool_):
@@ -70,7 +70,7 @@ def _converted(value: Any) -> Any:
 
 
 def _without_subclass(value: Any) -> Any:
-    """Of a subclass, which may show itself as anything, the plain number or string that it is."""
+    """The plain number or string of an instance of a subclass, whose own methods are not trusted."""
     for kind, convert in ((int, int.__int__), (float, float.__float__), (str, str.__str__)):
         if isinstance(value, kind) and type(value) not in PLAIN:
             return convert(value)
@@ -83,7 +83,7 @@ def _kind(value: Any) -> str:
 
 
 def as_source(value: Any) -> str:
-    """Python source of a plain value, with dict(...) where all keys are names."""
+    """Python source of a plain value, with dict(...) if all keys are identifiers."""
     if isinstance(value, Mapping):
         if all(isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key) for key in value):
             return f"dict({', '.join(f'{key}={as_source(item)}' for key, item in value.items())})"
@@ -98,7 +98,7 @@ def as_source(value: Any) -> str:
 
 
 def read_literal(text: str) -> Any:
-    """A Python literal (also with dict(...)); what is none is a string."""
+    """The value of a Python literal, which may have dict(...); other text is returned as a string."""
     try:
         return ast.literal_eval(_DictCalls().visit(ast.parse(text, mode="eval")))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

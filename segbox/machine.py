@@ -1,18 +1,19 @@
-"""What this process may use of the machine."""
+"""The cores and the memory that this process may use, and the peak of what it uses."""
 
 import os
 import sys
+from collections.abc import Callable
 
 
 def cores() -> int:
-    """A container, Slurm or taskset may leave it fewer than the machine has."""
+    """The usable cores: a container, Slurm or taskset may allow fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def memory() -> int:
-    """Bytes; without an end where the system does not tell (Windows)."""
+    """The memory of the machine in bytes; sys.maxsize if it is unknown (Windows)."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -20,7 +21,7 @@ def memory() -> int:
 
 
 def too_large(height: float, width: float, bytes_per_pixel: int) -> str:
-    """Why such an image can never be held, with the numbers; empty if it can, as far as is known."""
+    """A message if an image of this size cannot fit into memory; else an empty string."""
     needed = height * width * bytes_per_pixel
     if needed <= memory():
         return ""
@@ -28,3 +29,36 @@ def too_large(height: float, width: float, bytes_per_pixel: int) -> str:
         f"an image of {height:.6g} x {width:.6g} pixels takes {needed / 2**30:.3g} GB; this machine has"
         f" {memory() / 2**30:.3g} GB of memory"
     )
+
+
+def peak_mb(run: Callable, device: str) -> float | None:
+    """The peak memory of a run beyond the memory before it: on the GPU, or resident (None if unknown)."""
+    import torch
+
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    before = _reset_peak_resident()
+    run()
+    return None if before is None else (_resident("VmHWM") - before) / 2**20
+
+
+def _reset_peak_resident() -> int | None:
+    """Reset the peak of resident memory. Returns the resident bytes after freeing; None outside of Linux."""
+    import ctypes
+
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except (OSError, AttributeError):
+        return None
+    return _resident("VmRSS")
+
+
+def _resident(key: str) -> int:
+    """The value of a line of /proc/self/status in bytes."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(f"{key}:"))

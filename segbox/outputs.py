@@ -1,8 +1,8 @@
-"""Files that tools write: whole or not at all, and never over a file of the user's.
+"""Writes output files atomically, and never overwrites files of the user.
 
-A folder that a tool has written to holds `.segbox_outputs`, with a line for each file: the digest of its content, and
-its name. A file whose present content is recorded may be written again. Everything else is the user's own: an image, a
-label, a prediction that was corrected by hand. Where the record is deleted, all files are the user's.
+A folder that a command has written to holds `.segbox_outputs`, with a line per file: the digest of its content and its
+name. A file whose current content is recorded may be overwritten. All others belong to the user: images, labels,
+predictions that were corrected by hand. If the record is deleted, all files do.
 """
 
 import errno
@@ -19,42 +19,44 @@ from segbox.errors import DataError, UserError
 
 RECORD = ".segbox_outputs"
 SHOWN = 3  # names in a message
-REFUSED_NAMES = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # another name could be written
+REFUSED_NAMES = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # errors of this name alone
 NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)
 
 
 def claim(targets: Iterable[tuple[Path, object]], inputs: Iterable[Path] = (), folders: Iterable[Path] = ()) -> None:
-    """Refuse, before the first file is written, what would write over a file of the user's or twice to one file.
+    """Raise UserError before the first write if it would overwrite a file of the user, or write one file twice.
 
-    `targets` are files and what they are made from; `inputs` are files that the tool reads; `folders` are written to
-    by names that are not known yet.
+    `targets` are pairs of a file and its source, `inputs` are files that the command reads, `folders` get files whose
+    names are not known yet.
     """
-    planned: dict[str, dict[str, object]] = {}  # by folder; of strings, for there may be a million
-    is_blind = {str(folder): probe(existing(folder)) for folder in folders}
+    planned: dict[str, dict[str, object]] = {}  # by folder; strings, because there may be a million
+    ignores_case = {str(folder): probe(existing(folder)) for folder in folders}
     for path, source in targets:
         folder, name = os.path.split(path)
-        if folder not in is_blind:
-            is_blind[folder] = probe(existing(Path(folder)))
+        if folder not in ignores_case:
+            ignores_case[folder] = probe(existing(Path(folder)))
         names = planned.setdefault(folder, {})
-        name = as_told_apart(name, is_blind[folder])
+        name = normalized_name(name, ignores_case[folder])
         if name in names:
             raise UserError(
                 f"{names[name]} and {source} would both be written to {path}; rename one of them, or give each a"
                 " folder of its own"
             )
         names[name] = source
-    there = [path for folder, names in planned.items() for path in in_the_way(Path(folder), names, is_blind[folder])]
+    there = [
+        path for folder, names in planned.items() for path in existing_files(Path(folder), names, ignores_case[folder])
+    ]
     refuse_others(there)
     refuse_inputs(there, inputs)
 
 
 def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """The folder, or its nearest parent that exists."""
     return next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
 
 
 def probe(folder: Path) -> bool:
-    """Whether a folder takes names in upper and lower case for the same. One that cannot be written to is refused."""
+    """Whether names in a folder ignore case. Raises UserError if the folder is not writable."""
     try:
         with tempfile.NamedTemporaryFile(prefix=".segbox_", suffix="_Aa", dir=folder) as file:
             return os.path.lexists(Path(file.name).with_name(Path(file.name).name.swapcase()))
@@ -63,18 +65,18 @@ def probe(folder: Path) -> bool:
         raise UserError(f"{folder}: {reason}; choose another folder to write to") from error
 
 
-def as_told_apart(name: str, is_blind: bool) -> str:
-    return unicodedata.normalize("NFC", name).casefold() if is_blind else name
+def normalized_name(name: str, ignores_case: bool) -> str:
+    return unicodedata.normalize("NFC", name).casefold() if ignores_case else name
 
 
-def in_the_way(folder: Path, names: Mapping[str, object], is_blind: bool) -> Iterator[Path]:
-    """The files of a folder that have one of the names."""
-    present = {as_told_apart(name, is_blind): name for name in (os.listdir(folder) if folder.is_dir() else ())}
+def existing_files(folder: Path, names: Mapping[str, object], ignores_case: bool) -> Iterator[Path]:
+    """The existing files of a folder that have one of the names."""
+    present = {normalized_name(name, ignores_case): name for name in (os.listdir(folder) if folder.is_dir() else ())}
     yield from (folder / present[name] for name in names if name in present)
 
 
 def refuse_others(paths: Iterable[Path]) -> None:
-    """Files that are there and that no tool has written, or that were changed since."""
+    """Raise UserError for files that no command has written, or that were changed since."""
     records: dict[Path, set[str]] = {}
     found = []
     for path in paths:
@@ -84,13 +86,13 @@ def refuse_others(paths: Iterable[Path]) -> None:
             found.append(path)
     if found:
         raise UserError(
-            f"{few(found)} would be written over, and {'are' if len(found) > 1 else 'is'} not from this program, or"
+            f"{few(found)} would be written over, and {'were' if len(found) > 1 else 'was'} not written by segbox, or"
             " changed since; move what you need, or choose another place to write to. Nothing was written"
         )
 
 
 def refuse_inputs(paths: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """Files of our own that are read now, as predictions are that serve as labels."""
+    """Raise UserError for recorded files that are also inputs, such as predictions that serve as labels."""
     identities = {identity(path): path for path in paths}
     read = [path for path in (inputs if identities else ()) if identity(path) in identities]
     if read:
@@ -102,7 +104,7 @@ def refuse_inputs(paths: Iterable[Path], inputs: Iterable[Path]) -> None:
 def identity(path: Path) -> tuple[int, int] | None:
     try:
         known = path.stat()
-    except OSError:  # is told when its turn comes
+    except OSError:  # reported when the file is read
         return None
     return known.st_dev, known.st_ino
 
@@ -121,7 +123,7 @@ def lines_of_record(folder: Path) -> list[str]:
 
 
 def is_recorded(path: Path, lines: Collection[str]) -> bool:
-    """A plain file with one of the contents that tools have given to this name."""
+    """Whether the record has this file with its current content."""
     return path.is_file() and not path.is_symlink() and line_of(path.name, digest(path)) in lines
 
 
@@ -130,10 +132,10 @@ def line_of(name: str, content: str) -> str:
 
 
 def recorded_names(folder: Path) -> set[str]:
-    """Of the files that tools have written into a folder."""
+    """The names of the files that commands have written into a folder."""
     names = set()
     for line in lines_of_record(folder):
-        with suppress(ValueError):  # a line that a kill cut short
+        with suppress(ValueError):  # an incomplete line of a killed process
             names.add(str(json.loads(line.partition(" ")[2])))
     return names
 
@@ -147,7 +149,7 @@ def digest(path: Path) -> str:
 
 
 def record(path: Path, content: str) -> None:
-    """One line in one write, so that those of several processes do not mix. A link in the record's place is refused."""
+    """Append a line in one write: lines of several processes do not mix. A symbolic link as the record is refused."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     file = os.open(path.parent / RECORD, flags, 0o666)
     try:
@@ -161,23 +163,23 @@ def record(path: Path, content: str) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """A path to write to; at the end it is recorded and gets its name. Whoever writes has claimed the file before."""
-    with whole_file(path) as partial:
+    """Like atomic_file, and the file is recorded. Call `claim` for it before."""
+    with atomic_file(path) as partial:
         yield partial
-        with told(path):
+        with write_errors_named(path):
             record(path, digest(partial))
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to, of the same suffix; it gets its name when all is written, and never if that fails."""
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path of the same suffix to write to; renamed to `path` at the end if there was no error."""
     partial = path.with_name(f".{hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()}{path.suffix}")
     try:
-        with told(path):
+        with write_errors_named(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             partial.unlink(missing_ok=True)
         yield partial
-        with told(path):
+        with write_errors_named(path):
             os.replace(partial, path)
     finally:
         with suppress(OSError):
@@ -185,7 +187,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    with new_file(path) as partial, told(path):
+    with new_file(path) as partial, write_errors_named(path):
         partial.write_bytes(content)
 
 
@@ -194,8 +196,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """What the disk says of writing this file. A name that it does not take is a fault of this file alone."""
+def write_errors_named(path: Path) -> Iterator[None]:
+    """Turn an OSError into a UserError that names the file; a DataError if only this name is at fault."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The words for mixed precision in configs and on command lines."""
+"""The names of mixed precision in configs and on command lines, and their types."""
 
 import torch
 

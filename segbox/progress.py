@@ -1,4 +1,4 @@
-"""A progress bar on a terminal; nothing elsewhere, where lines are wanted."""
+"""A progress bar, on terminals only."""
 
 import shutil
 import sys
@@ -16,7 +16,7 @@ class ProgressBar:
     def __init__(self, total: int, stream: TextIO | None = sys.stdout) -> None:
         self.total = max(1, total)
         self.stream = stream
-        self.is_live = stream is not None and stream.isatty()  # None: it was closed from the start
+        self.is_live = stream is not None and stream.isatty()  # None: stdout was closed at the start
         self.drawn_at = 0.0
 
     def show(self, done: int, text: str = "") -> None:
@@ -51,7 +51,7 @@ def duration(seconds: float) -> str:
 
 
 def with_progress(batches: Iterable, count: int) -> Iterator:
-    """The batches, with a bar that moves along."""
+    """The batches, with a progress bar."""
     bar = ProgressBar(count)
     for done, batch in enumerate(batches, 1):
         yield batch

@@ -1,6 +1,6 @@
-"""Registries: the words that a config may use after `type=`, and what they build.
+"""Registries: the names that a config may use in `type=`, and the builders behind them.
 
-A registry imports its own folder when it is first asked, so a part is added by adding a file.
+A registry imports its folder when it is first used, so a new file is enough to add a part.
 """
 
 import importlib
@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 
 from segbox.arguments import Check, is_own, parameters_of
 from segbox.errors import ConfigError, UserError, did_you_mean
+from segbox.renamed import current_arguments
 
 Built = TypeVar("Built")
 
 
 class Registry:
-    """Names to builders (classes or functions). `home` is the package or module that registers them."""
+    """Names and their builders (classes or functions). `home` is the package or module that registers them."""
 
     def __init__(self, kind: str, home: str) -> None:
         self.kind = kind
@@ -25,7 +26,7 @@ class Registry:
         self._is_loaded = False
 
     def register(self, builder: Callable | None = None, *, name: str | None = None) -> Callable:
-        """Decorator for a class or a function; `name` where the config's word is not the builder's own."""
+        """Decorator for a class or a function; `name` if the config's name is not the builder's own."""
         if builder is None:
             return lambda builder: self.register(builder, name=name)
         name = name or builder.__name__
@@ -38,13 +39,13 @@ class Registry:
         return builder
 
     def build(self, config: Mapping, path: str = "", **context: Any) -> Any:
-        """Build what `config["type"]` names; the other entries are its arguments. See `call` for the rest."""
+        """Build what `config["type"]` names; the other entries are its arguments. See `call`."""
         place = path or self.kind
         builder = self.builder_of(config, place)
         return call(builder, {key: value for key, value in config.items() if key != "type"}, place, **context)
 
     def builder_of(self, config: Mapping, place: str) -> Callable:
-        """What `config["type"]` names."""
+        """The builder that `config["type"]` names."""
         if not isinstance(config, Mapping):
             raise ConfigError(f"{place}: expected dict(type=..., ...), got {config!r}")
         if "type" not in config:
@@ -78,7 +79,7 @@ class Registry:
     def _load(self) -> None:
         if self._is_loaded:
             return
-        self._is_loaded = True  # before the imports: a module may look into its own registry
+        self._is_loaded = True  # before the imports: a module may use its own registry
         try:
             home = importlib.import_module(self.home)
             for module in pkgutil.iter_modules(getattr(home, "__path__", ())):
@@ -89,14 +90,15 @@ class Registry:
 
 
 def call(builder: Callable, arguments: Mapping, path: str, **context: Any) -> Any:
-    """Call `builder` with a config's arguments, after a check of all of them.
+    """Check a config's arguments and call `builder` with them.
 
-    `context` is offered: a builder gets what its signature names, and a config that gives the same is refused.
-    `path` is where the config stands, for messages. A ValueError of the package's own parts is a mistake in the config;
-    what a part from outside raises keeps its type and its place, and is told where in the config it arose.
+    The builder also gets those values of `context` that its signature names; to set these in the config is an error.
+    `path` is the path in the config, for messages. A ValueError from segbox or PyTorch becomes a ConfigError. Other
+    exceptions keep their type and traceback, and get the config path as a note.
     """
     refuse(Check().arguments(builder, arguments, path, context))
     takes = parameters_of(builder)
+    arguments = current_arguments(arguments, path, builder)
     try:
         return builder(**arguments, **{key: value for key, value in context.items() if key in takes})
     except ConfigError:
@@ -107,7 +109,7 @@ def call(builder: Callable, arguments: Mapping, path: str, **context: Any) -> An
         if isinstance(error, ValueError) and is_own(builder) and not hasattr(error, NOTES):
             raise ConfigError(f"{path}: {error}") from error
         if is_own(builder) and is_out_of_memory(error):
-            raise ConfigError(f"{path}: needs more memory than there is: {error or 'Python got no more'}") from error
+            raise ConfigError(f"{path}: needs more memory than is available: {error or 'MemoryError'}") from error
         note(error, f"This was raised while {path} of the config was built")
         raise
 
@@ -116,11 +118,11 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
 
 
-NOTES = "__notes__"  # where Python keeps what is added to an error
+NOTES = "__notes__"  # the attribute in which Python keeps the notes of an exception
 
 
 def note(error: Exception, text: str) -> None:
-    """Add a line to what the traceback shows; the innermost place stands first."""
+    """Add a line to the traceback of the exception; the innermost path comes first."""
     if sys.version_info >= (3, 11):
         error.add_note(text)
         return
@@ -129,13 +131,13 @@ def note(error: Exception, text: str) -> None:
 
 
 def refuse(mistakes: list[str]) -> None:
-    """All of them in one message, if there are any."""
+    """Raise one ConfigError for all mistakes, if there are any."""
     if mistakes:
         raise ConfigError("\n".join(dict.fromkeys(mistakes)))
 
 
 def mistakes_of(builds: Iterable[Callable[[], Any]]) -> list[str]:
-    """What is wrong with each of them; what they build is thrown away."""
+    """The mistakes that the builds find; their results are discarded."""
     mistakes = []
     for build in builds:
         try:
@@ -146,7 +148,7 @@ def mistakes_of(builds: Iterable[Callable[[], Any]]) -> list[str]:
 
 
 def each(builds: Iterable[Callable[[], Built]]) -> list[Built]:
-    """What all of them build, or all that is wrong with them."""
+    """The results of all builds, or one ConfigError with the mistakes of all."""
     built, mistakes = [], []
     for build in builds:
         try:
@@ -158,7 +160,7 @@ def each(builds: Iterable[Callable[[], Built]]) -> list[Built]:
 
 
 def check_type(value: Any, annotation: Any, path: str) -> None:
-    """Refuse a word where a number belongs (`lr=0,1` on a command line)."""
+    """Raise ConfigError if the value does not fit the annotation (`lr=0,1` on a command line is a string)."""
     refuse(Check().value(value, annotation, path))
 
 

@@ -1,4 +1,4 @@
-"""A terminal that is closed while a run goes on (nohup, disown, `| head`) is no error: log.txt has its lines too."""
+"""Log handlers for stdout. A training survives a closed terminal (nohup, disown, `| head`): log.txt has its lines."""
 
 import errno
 import logging
@@ -8,17 +8,17 @@ from typing import TextIO
 
 
 class TerminalLines(logging.StreamHandler):
-    """Lines for the terminal, as long as there is one."""
+    """Logs to the terminal; if it is closed, lines are discarded."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        if isinstance(sys.exc_info()[1], OSError):  # closed, or a file on a full disk
+        if isinstance(sys.exc_info()[1], OSError):  # the terminal is closed, or the output file's disk is full
             silence(self.stream)
         else:
             super().handleError(record)
 
 
 class OutputLines(logging.StreamHandler):
-    """Lines of a tool that is run for what it prints: where they cannot be written, it ends."""
+    """Logs of a command whose output is its result: an error of writing ends it."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         if isinstance(sys.exc_info()[1], OSError):
@@ -27,12 +27,12 @@ class OutputLines(logging.StreamHandler):
 
 
 def is_closed(error: BaseException | None) -> bool:
-    """Whether nobody reads any more what was to be written: the terminal, or the next program of a pipe, has ended."""
+    """Whether the error says that the reader (a terminal, the next program of a pipe) has ended."""
     return isinstance(error, OSError) and error.errno in (errno.EIO, errno.EPIPE)
 
 
 def silence(stream: TextIO) -> None:
-    """What is written there from now on goes nowhere, and so does what the stream still holds."""
+    """Redirect the stream to /dev/null, with what it still buffers."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -42,7 +42,7 @@ data = dict(
 optimizer = dict(lr=0.02, head_lr_mult=5.0)
 train = dict(max_steps=6)
 hooks = dict(
-    lr=dict(warmup=2),
+    lr_schedule=dict(warmup_steps=2),
     ema=dict(type="EMA", momentum=0.9),
     log=dict(interval=2),
     evaluate=dict(interval=3),

@@ -13,10 +13,10 @@ PACKAGE = ROOT / "segbox"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # What tools import to read arguments; none of it imports torch.
 BELOW_TORCH = {
-    *("", "registry", "arguments", "config", "literals", "errors", "machine", "launch", "differences", "terminal"),
-    *("ending", "outputs"),
+    *("", "registry", "arguments", "renamed", "config", "config_merge", "literals", "errors", "machine", "launch"),
+    *("differences", "terminal", "ending", "outputs"),
 }
-SHARED = {*BELOW_TORCH, "distributed", "precision", "progress"}
+SHARED = {*BELOW_TORCH, "distributed", "precision", "progress", "class_weights"}
 MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "losses")}
 MODELS = {"models", "models.layers", *MODEL_PARTS, "weights"}
 DATA = {"data", "data.readers", "data.datasets", "data.transforms"}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from segbox.arguments import Check, Count, Depth, Made, Share, parameters_of
+from segbox.arguments import Check, Count, Depth, Fraction, Made, parameters_of
 
 Pair = Count | tuple[Count, Count]
 
@@ -24,7 +24,7 @@ Pair = Count | tuple[Count, Count]
         ("a", Any, []),
         (0, Count, ["x: expected a whole number from 1 to 65536, got 0"]),
         (0, Depth, []),
-        (1.5, Share | None, ["x: expected a number from 0 to 1, got 1.5"]),
+        (1.5, Fraction | None, ["x: expected a number from 0 to 1, got 1.5"]),
         (["a", 3], Pair, ["x.0: expected a whole number, got 'a'"]),
         ([1, 2, 3], Pair, ["x: expected 2 whole numbers, got [1, 2, 3]"]),
         ((1, 2), Pair, []),
@@ -58,7 +58,7 @@ def test_a_dict_of_which_something_is_made_is_checked_like_its_builder():
     check = Check(tries=True)
     assert check.value([{"size": 3}, {"size": [1, "x"], "ratio": 3}, {"sise": 1}, 5], Sequence[kind], "a") == [
         "a.1.size.1: expected a whole number, got 'x'",
-        "a.1.ratio: is worked out by the program; take it out of the config",
+        "a.1.ratio: is inferred; remove it from the config",
         "a.2.sise: build takes no argument 'sise'. Did you mean \"size\"? It takes: size",
         "a.2: build needs the argument 'size'",
         "a.3: expected a dict, got 5",

@@ -1,5 +1,6 @@
 """The seven rules of configs, dumping, overriding, and where every value comes from."""
 
+import logging
 import re
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from segbox.config import load_config, load_with_origins
 from segbox.errors import ConfigError
 from segbox.literals import read_literal
+from segbox.renamed import tell_new_name
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def test_references_that_lead_nowhere_or_in_circles(write):
 
 def test_a_name_that_nobody_uses_is_a_typo(write):
     message = refused(write("a.py", "modle = dict(a=1)"))
-    assert "a.py: 'modle' is no section" in message and 'Did you mean "model"?' in message
+    assert "a.py: 'modle' is not a section" in message and 'Did you mean "model"?' in message
     write("base.py", 'crop_size = 1\ndata = dict(a="${crop_size}")')
     message = refused(write("b.py", '_base_ = "base.py"\ncropsize = 2'))
     assert "b.py: 'cropsize'" in message and 'Did you mean "crop_size"?' in message
@@ -106,13 +108,13 @@ def test_a_name_stays_allowed_where_the_child_replaced_what_referred_to_it(write
             "data has no 'bacth_size'. Did you mean \"batch_size\"? It has: batch_size, pipeline, sizes",
         ),
         ("dta.batch_size=4", "the config has no 'dta'. Did you mean \"data\"?"),
-        ("data.pipeline.2.size=1", "data.pipeline is a list of 2, there is no item '2' in it"),
+        ("data.pipeline.2.size=1", "data.pipeline is a list of 2, it has no item '2'"),
         ("data.pipeline.x=1", "data.pipeline is a list of 2"),
         ("data.pipeline.²=1", "data.pipeline is a list of 2"),
         ("data.pipeline.--1=1", "data.pipeline is a list of 2"),
         (f"data.pipeline.{'9' * 5000}=1", "data.pipeline is a list of 2"),
         ("data.__class__.__init__.__globals__=1", "data has no '__class__'"),
-        (f"data.batch_size={2**63}", "whole numbers have up to 63 bits here, this one has 64"),
+        (f"data.batch_size={2**63}", "whole numbers have at most 63 bits, this one has 64"),
         ("data.batch_size.x=1", "data.batch_size is 2, nothing in it can be set"),
         ("data.sizes.0=1", "data.sizes is a tuple; give all of it"),
         ("data.batch_size", "expected name.of.the.value=value"),
@@ -183,10 +185,7 @@ def test_literals(text, value):
 def test_circular_bases(write):
     write("a.py", '_base_ = "b.py"')
     write("b.py", '_base_ = ["c.py"]')
-    assert (
-        refused(write("c.py", '_base_ = "a.py"'))
-        == "c.py: its bases go round in a circle: c.py -> a.py -> b.py -> c.py"
-    )
+    assert refused(write("c.py", '_base_ = "a.py"')) == "c.py: its bases form a circle: c.py -> a.py -> b.py -> c.py"
 
 
 @pytest.mark.parametrize(
@@ -200,9 +199,9 @@ def test_circular_bases(write):
             "model = dict(a={1, 2})",
             "a.py: model.a: configs hold plain values (numbers, strings, lists, dicts), not set",
         ),
-        ("seed = 10 ** 5000", "a.py: seed: whole numbers have up to 63 bits here, this one has 16610"),
-        ("x = dict()\nx['y'] = [x]", "a.py: x.y.0: holds itself"),
-        ("x = []\nx += [x, x]", "a.py: x.0: holds itself"),
+        ("seed = 10 ** 5000", "a.py: seed: whole numbers have at most 63 bits, this one has 16610"),
+        ("x = dict()\nx['y'] = [x]", "a.py: x.y.0: contains itself"),
+        ("x = []\nx += [x, x]", "a.py: x.0: contains itself"),
         ("x = 1\nfor _ in range(200): x = [x]", "...: is nested more than 100 deep"),
         ("model = dict(a=[1, b'x'])", "a.py: model.a.1: configs hold plain values"),
         (
@@ -212,7 +211,7 @@ def test_circular_bases(write):
         ("model = {(1, 2): 3}", "a.py: model: the keys of a dict are strings or numbers, not tuple ((1, 2))"),
         ("def model(): pass", "a.py: model: configs hold plain values (numbers, strings, lists, dicts), not function"),
         ("import numpy as np\nmodel = dict(a=dict(b=1j * np.ones(2)))", "a.py: model.a.b.0: configs hold plain values"),
-        ("from pathlib import Path\nmodel = {'a': 2, Path('a'): 3}", "a.py: model: two keys of this dict are 'a'"),
+        ("from pathlib import Path\nmodel = {'a': 2, Path('a'): 3}", "a.py: model: two keys of this dict become 'a'"),
         ("_base_ = 5", "a.py: _base_ is the path of a config, or a list of paths, not 5"),
         ('_base_ = "bb.py"', 'there is no config file bb.py (a base of a.py). Did you mean "b.py"?'),
         ('_base_ = "x/b.py"', "there is no config file x/b.py (a base of a.py): there is no folder x"),
@@ -275,13 +274,13 @@ def test_bases_without_end(write, tmp_path):
         "Path(__file__).with_name(f'{number}.py').write_text(Path(__file__).read_text())\n_base_ = f'{number}.py'"
     )
     message = refused(write("0.py", text))
-    assert message == "0.py: its bases have bases without end: a chain of more than 50 bases, the last is 51.py"
+    assert message == "0.py: its chain of bases does not end: a chain of more than 50 bases, the last is 51.py"
     for number in range(20):
         write(f"twice/{number}.py", f"_base_ = ['{number + 1}.py'] * 2")
     write("twice/20.py", "seed = 1")
-    assert "without end: more than 1000 files in all" in refused(tmp_path / "twice" / "0.py")
+    assert "does not end: more than 1000 files in all" in refused(tmp_path / "twice" / "0.py")
     (tmp_path / "again").symlink_to(tmp_path)
-    assert "its bases go round in a circle" in refused(write("own.py", "_base_ = 'again/own.py'"))
+    assert "its bases form a circle" in refused(write("own.py", "_base_ = 'again/own.py'"))
 
 
 def test_modules_functions_and_private_names_are_no_values(write):
@@ -331,3 +330,54 @@ def test_a_name_that_is_not_there_is_an_error(write):
     with pytest.raises(KeyError, match="sead"):
         _ = config.sead
     assert re.fullmatch(r"\{'seed': 1\}", str(dict(config)))
+
+
+# --- old names --------------------------------------------------------------------------------------------------------
+
+NEW = """train = dict(gradient_accumulation_steps=1)
+hooks = dict(lr_schedule=dict(type='PolyLR', warmup_steps=5), ema=None)
+"""
+OLD = "train = dict(accumulate=1)\nhooks = dict(lr=dict(type='PolyLR', warmup=5), ema=None)\n"
+
+
+@pytest.mark.parametrize("base", [NEW, OLD])
+@pytest.mark.parametrize("child", ["train = dict(accumulate=2)\nhooks = dict(lr=dict(warmup=7, power=1.0))\n", None])
+def test_a_child_and_the_command_line_override_the_same_value_by_either_name(tmp_path, base, child):
+    (tmp_path / "base.py").write_text(base)
+    text = (
+        child
+        or "train = dict(gradient_accumulation_steps=2)\nhooks = dict(lr_schedule=dict(warmup_steps=7, power=1.0))\n"
+    )
+    (tmp_path / "child.py").write_text(f"_base_ = 'base.py'\n{text}")
+    train, warmup = ("gradient_accumulation_steps", "warmup_steps") if base == NEW else ("accumulate", "warmup")
+    schedule = {"type": "PolyLR", warmup: 7, "power": 1.0}
+    config, origins = load_with_origins(tmp_path / "child.py")
+    assert config == {"train": {train: 2}, "hooks": {"lr_schedule": schedule, "ema": None}}
+    assert list(config.hooks) == ["lr_schedule", "ema"]  # hooks run in this order
+    assert origins[("train", train)].endswith("child.py") and set(origins) == {
+        ("train", train),
+        *(("hooks", "lr_schedule", name) for name in ("type", warmup, "power")),
+        ("hooks", "ema"),
+    }
+    for names in (("accumulate", "lr", "warmup"), ("gradient_accumulation_steps", "lr_schedule", "warmup_steps")):
+        overrides = [f"train.{names[0]}=4", f"hooks.{names[1]}.{names[2]}=9"]
+        config = load_config(tmp_path / "child.py", overrides)
+        assert config.train == {train: 4} and config.hooks.lr_schedule == {**schedule, warmup: 9}
+
+
+def test_old_names_are_told_with_their_new_ones(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("segbox"), "propagate", True)  # a test of a run may have ended it
+    tell_new_name.cache_clear()
+    (tmp_path / "base.py").write_text(NEW)
+    (tmp_path / "child.py").write_text("_base_ = 'base.py'\nhooks = dict(lr=dict(warmup=7))\n")
+    load_config(tmp_path / "child.py", ["train.accumulate=2", "hooks.lr=None"])
+    told = [message.removesuffix("; the old name is still accepted") for message in caplog.messages]
+    assert told == [
+        f"{tmp_path / 'child.py'}: hooks.lr is now called 'lr_schedule'",
+        "hooks.lr_schedule.warmup is now called 'warmup_steps'",
+        "train.accumulate is now called 'gradient_accumulation_steps'",
+        "hooks.lr is now called 'lr_schedule'",
+    ]
+    (tmp_path / "child.py").write_text("hooks = dict(lr=None, lr_schedule=None)\n")
+    with pytest.raises(ConfigError, match="'lr' is the old name of 'lr_schedule'; give 'lr_schedule' alone"):
+        load_config(tmp_path / "child.py")

@@ -15,10 +15,10 @@ import torch
 
 from segbox.config import load_config
 from segbox.data.loader import classes_without_files
-from segbox.engine.build import TrainSettings
-from segbox.engine.hooks.lr import Schedule
+from segbox.engine.hooks.lr_schedule import Schedule
 from segbox.engine.optim import build_optimizer
-from segbox.evaluation.inference import build_predict
+from segbox.engine.settings import TrainSettings
+from segbox.evaluation.inference import build_inference
 from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import build_segmentor
 from segbox.registry import HOOKS, call
@@ -67,7 +67,7 @@ def test_every_config_takes_a_step(path):
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters()))
     assert not [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
-    call(build_predict, config.test, "test", model=model)
+    call(build_inference, config.test, "test", model=model)
     scores = call(MetricSet, config.metric, "metric", classes=("a", "b")).compute()
     assert hooks["evaluate"].best in scores
 
@@ -82,4 +82,4 @@ def test_the_base_of_runs_shows_every_setting():
     """An override must land on something that is there, so what a section takes has to stand in the base."""
     base = load_config(ROOT / "configs/_base_/schedules/runtime.py")
     assert set(base.train) == {field.name for field in fields(TrainSettings)}
-    assert set(base.test) <= set(signature(build_predict).parameters)
+    assert set(base.test) <= set(signature(build_inference).parameters)

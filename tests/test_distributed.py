@@ -13,11 +13,12 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 
 from segbox import IGNORE_INDEX, distributed
 from segbox.config import load_config
-from segbox.engine.build import Evaluation, build_runner
+from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
+from segbox.engine.devices import wrap_for_training
 from segbox.engine.hooks.hook import Hook
-from segbox.engine.runner import prepare
 from segbox.errors import UserError
+from segbox.evaluation.evaluator import Evaluator
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.registry import LOSSES
 from tests.processes import CPU, fork, free_port, kill, together, wait
@@ -54,13 +55,13 @@ def run(folder, overrides=(), resume=None, double=False):
     """A run in this process or its group: what it saw, its losses, its end."""
     runner = build_runner(load_config(folder / "tiny.py", overrides), folder, CPU)
     if double:
-        runner.forward = prepare(runner.model.double(), CPU, False)
+        runner.forward = wrap_for_training(runner.model.double(), CPU, False)
     if resume is not None:
         runner.resume(resume)
     take = Take()
     take.watch(runner).train()
     end = {name: digest(dict(found)) for name, found in ends_of(runner).items()}
-    counts = Evaluation(runner_config(folder, overrides), CPU)(runner.averaged_model or runner.model).counts
+    counts = Evaluator(runner_config(folder, overrides), CPU)(runner.averaged_model or runner.model).counts
     return {"losses": take.losses, "paths": take.paths, "end": end, "counts": counts.tolist()}
 
 
@@ -76,7 +77,7 @@ def runner_config(folder, overrides):
 SIX = ["data.batch_size=6", "hooks.log=None", "hooks.evaluate=None", "hooks.checkpoint=None"]
 PADDED = [
     *SIX,
-    "hooks.lr=None",
+    "hooks.lr_schedule=None",
     "data.train.size=(20, 28)",
     "model.backbone.output_stride=8",
     "optimizer.lr=0.002",
@@ -128,8 +129,8 @@ def test_scores_and_samples_are_those_of_one_process(tmp_path, count):
     assert sum(map(sum, alone["counts"])) > 1000
     config = load_config(tmp_path / "tiny.py", SIX)
     model = build_runner(config, tmp_path, CPU).model
-    counts = Evaluation(config, CPU)(model).counts.tolist()
-    assert together(count, lambda: Evaluation(config, CPU)(model).counts.tolist()) == [counts] * count
+    counts = Evaluator(config, CPU)(model).counts.tolist()
+    assert together(count, lambda: Evaluator(config, CPU)(model).counts.tolist()) == [counts] * count
 
 
 def test_a_run_goes_on_with_another_number_of_processes_and_another_batch(tmp_path):
@@ -152,7 +153,7 @@ def test_accumulated_parts_are_exchanged_once(tmp_path):
     write_config(tmp_path)
 
     def work(accumulate):
-        overrides = [*SIX, "data.batch_size=12", f"train.accumulate={accumulate}", "train.max_steps=4"]
+        overrides = [*SIX, "data.batch_size=12", f"train.gradient_accumulation_steps={accumulate}", "train.max_steps=4"]
         runner = build_runner(load_config(tmp_path / "tiny.py", overrides), tmp_path, CPU)
         exchanged = []
 
@@ -172,7 +173,7 @@ def test_accumulated_parts_are_exchanged_once(tmp_path):
 
 def test_the_processes_stay_together_and_write_one_log(tmp_path):
     write_config(tmp_path)
-    first, second = together(2, lambda: run(tmp_path, ["train.accumulate=2"]))
+    first, second = together(2, lambda: run(tmp_path, ["train.gradient_accumulation_steps=2"]))
     assert first["end"]["weights"] == second["end"]["weights"]
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 3, 4, 6, 6]
@@ -327,7 +328,7 @@ def test_nan_on_one_process_is_skipped_by_all(tmp_path):
     write_config(tmp_path, "train = dict(max_steps=6, on_nan='skip')\n")
 
     def work():
-        overrides = [*SIX, "data.batch_size=8", "train.accumulate=2", "train.max_steps=4"]
+        overrides = [*SIX, "data.batch_size=8", "train.gradient_accumulation_steps=2", "train.max_steps=4"]
         runner = build_runner(load_config(tmp_path / "tiny.py", overrides), tmp_path, CPU)
         batches = runner.train_batches
 
@@ -354,7 +355,7 @@ def lose(how, folder, minutes=10.0):
 
     def work(rank):
         os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        distributed.LAST_WORD_SECONDS = 0.3
+        distributed.MESSAGE_SECONDS = 0.3
         try:
             with distributed.process_group(CPU, minutes, folder / "log.txt"):
                 distributed.barrier()
@@ -394,10 +395,10 @@ def test_alone_everything_is_a_no_op(monkeypatch):
         assert torch.equal(distributed.gather_tensors(torch.ones(2)), torch.ones(1, 2))
         distributed.barrier()
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
-    assert distributed.restarts() == 2 and distributed.attempt() == "attempt 2"
+    assert distributed.restarts() == 2 and distributed.store_prefix() == "attempt 2"
     monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
-    assert distributed.attempt() == "attempt any"
+    assert distributed.store_prefix() == "attempt any"
 
 
 def test_a_bug_stays_a_bug():

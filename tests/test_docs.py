@@ -259,7 +259,7 @@ def test_the_config_of_the_readme_means_what_its_comments_say(tmp_path):
     path = tmp_path / "own.py"
     path.write_text(block.replace("../_base_", "segbox::_base_"))
     config = load_config(path)
-    assert config.hooks.lr == {"type": "CosineLR"} and config.hooks.evaluate is None
+    assert config.hooks.lr_schedule == {"type": "CosineLR"} and config.hooks.evaluate is None
     assert config.data.train.pipeline[1]["size"] == (473, 473)
 
 

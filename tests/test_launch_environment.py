@@ -119,7 +119,7 @@ def test_a_name_that_becomes_known_in_time(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", later)
     monkeypatch.setattr(distributed.time, "sleep", lambda seconds: None)
-    distributed.await_address("node0", 29500, 60)
+    distributed.wait_for_address("node0", 29500, 60)
     assert next(answers, "all asked") == "all asked"
 
 
@@ -154,7 +154,7 @@ def test_all_processes_say_the_same(tmp_path):
         os.environ |= {"RANK": str(rank), "WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         said = {"config": {"optimizer": {"lr": 0.01 if rank < 2 else 0.02}, "seed": rank // 2}, "--resume": None}
         try:
-            with distributed.process_group(CPU, 1, said=said):
+            with distributed.process_group(CPU, 1, settings=said):
                 pass
         except UserError as error:
             (tmp_path / str(rank)).write_text(str(error))

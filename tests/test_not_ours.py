@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from segbox import distributed
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.readers.files import read_label
-from segbox.engine.build import choose_device
 from segbox.engine.checkpoint import LAST, read_run
+from segbox.engine.devices import choose_device
 from segbox.errors import DataError
-from segbox.evaluation.inference import build_predict
+from segbox.evaluation.inference import build_inference
 from segbox.evaluation.metrics import ConfusionMatrix
 from segbox.models.losses.bce_with_logits import BCEWithLogitsLoss
 from segbox.models.losses.cross_entropy import CrossEntropyLoss
@@ -48,10 +48,10 @@ def test_1_class_weights_go_with_ignored_pixels():
 
 
 def test_2_a_model_that_says_background_everywhere_has_no_high_fscore():
-    truth = torch.zeros(10, 10, dtype=torch.uint8)
-    truth[0, :6] = torch.tensor([1, 1, 2, 2, 3, 3])
+    target = torch.zeros(10, 10, dtype=torch.uint8)
+    target[0, :6] = torch.tensor([1, 1, 2, 2, 3, 3])
     matrix = ConfusionMatrix(("background", "a", "b", "c"))
-    matrix.update(torch.zeros_like(truth), truth)
+    matrix.update(torch.zeros_like(target), target)
     scores = matrix.compute()
     assert scores["mFscore"] == scores["mDice"] < 25 and scores["mPrecision"] < 25
 
@@ -85,7 +85,7 @@ def test_6_one_channel_and_only_ignored_pixels_are_a_loss_of_zero():
 def test_7_windows_have_their_own_size_not_the_images(head):
     model = tiny_model(head=head, num_classes=3).eval().requires_grad_(False)
     images = torch.randint(0, 256, (1, 3, 70, 90), dtype=torch.uint8)
-    scores = build_predict(model, "slide", window=(64, 64), stride=(32, 32))(images)
+    scores = build_inference(model, "slide", window=(64, 64), stride=(32, 32))(images)
     assert scores.classes((70, 90)).shape == (1, 70, 90)
 
 
@@ -115,10 +115,10 @@ def test_10_processes_on_cpus_ask_for_no_gpu(monkeypatch):
 
 
 def test_11_labels_out_of_range_are_refused_in_evaluation():
-    truth = torch.zeros(10, 10, dtype=torch.uint8)
-    truth[:4] = 7
+    target = torch.zeros(10, 10, dtype=torch.uint8)
+    target[:4] = 7
     with pytest.raises(ValueError, match=r"40 pixels have class ids outside 0\.\.1"):
-        ConfusionMatrix(("a", "b")).update(torch.zeros_like(truth), truth)
+        ConfusionMatrix(("a", "b")).update(torch.zeros_like(target), target)
 
 
 def test_12_a_mask_of_16_bits_is_not_cut_to_8(tmp_path):

@@ -34,7 +34,7 @@ def test_own_files_may_be_replaced_and_no_others(tmp_path):
     claim_all(own, other)
     assert own.read_bytes() == b"two" and recorded_names(own.parent) == {"a.png"}
     other.write_bytes(b"mine")
-    assert f"{other} would be written over, and is not from this program" in refused(own, other)
+    assert f"{other} would be written over, and was not written by segbox" in refused(own, other)
 
 
 @pytest.mark.parametrize("change", ["edit", "touch up", "record gone"])

@@ -41,7 +41,7 @@ def test_a_builder_gets_arguments_and_the_context_it_names(parts):
         ("Wheel", "model.part: expected dict"),
         ({"type": "Wheel"}, "model.part: Wheel needs the argument 'radius'"),
         ({"type": "Wheel", "radius": 1, "spoke": 2}, r'model\.part\.spoke: .*Did you mean "spokes"\? It takes: radius'),
-        ({"type": "Wheel", "radius": 1, "in_channels": 2}, "model.part.in_channels: is worked out by the program"),
+        ({"type": "Wheel", "radius": 1, "in_channels": 2}, "model.part.in_channels: is inferred"),
         ({"type": "Wheel", "radius": 1, "spokes": -1}, "model.part: spokes=-1"),
         ({"type": "Wheel", "radius": "0,1"}, "model.part.radius: expected a number, got '0,1'"),
         ({"type": "Wheel", "radius": 1, "spokes": 2.5}, r"model\.part\.spokes: expected a whole number, got 2\.5"),
@@ -80,8 +80,8 @@ def test_a_bug_in_a_part_from_outside_is_not_taken_for_a_mistake_of_the_user(kin
 
 
 def test_a_value_that_a_part_of_the_package_refuses_is_a_mistake_of_the_user():
-    with pytest.raises(ConfigError, match=r"hooks\.lr: milestones \(2,\) are parts of the run"):
-        HOOKS.build({"type": "StepLR", "milestones": (2,)}, "hooks.lr")
+    with pytest.raises(ConfigError, match=r"hooks\.lr_schedule: milestones=\(2,\): expected fractions of the run"):
+        HOOKS.build({"type": "StepLR", "milestones": (2,)}, "hooks.lr_schedule")
 
 
 def test_all_mistakes_are_told_at_once(parts):

@@ -16,4 +16,8 @@ model = dict(backbone_weights=None)
 data = dict(batch_size=16)
 optimizer = dict(lr=0.025, weight_decay=1e-4)
 train = dict(max_steps=160000)
-hooks = dict(lr=dict(warmup=1000, warmup_ratio=0.1), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))
+hooks = dict(
+    lr_schedule=dict(warmup_steps=1000, warmup_ratio=0.1),
+    evaluate=dict(interval=16000),
+    checkpoint=dict(interval=16000),
+)

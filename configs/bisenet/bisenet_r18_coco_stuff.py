@@ -12,5 +12,7 @@ model = dict(backbone_weights=None)
 optimizer = dict(lr=0.005)
 train = dict(max_steps=160000)
 hooks = dict(
-    lr=dict(min_lr=1e-4, warmup=1000, warmup_ratio=0.1), evaluate=dict(interval=16000), checkpoint=dict(interval=16000)
+    lr_schedule=dict(min_lr=1e-4, warmup_steps=1000, warmup_ratio=0.1),
+    evaluate=dict(interval=16000),
+    checkpoint=dict(interval=16000),
 )

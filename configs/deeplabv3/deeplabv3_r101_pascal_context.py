@@ -12,4 +12,4 @@ _base_ = ["../_base_/models/deeplabv3.py", "../_base_/datasets/pascal_context.py
 model = dict(backbone_weights=None, backbone=dict(variant="101"))
 optimizer = dict(lr=0.004, weight_decay=1e-4)
 train = dict(max_steps=40000)
-hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

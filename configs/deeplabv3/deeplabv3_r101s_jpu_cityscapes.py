@@ -17,4 +17,6 @@ model = dict(
 data = dict(batch_size=16)
 optimizer = dict(lr=0.02, weight_decay=1e-4, head_lr_mult=10.0)  # 0.01 for 8 images
 train = dict(max_epochs=120)
-hooks = dict(lr=dict(warmup=200, warmup_ratio=0.01), evaluate=dict(interval=2000), checkpoint=dict(interval=2000))
+hooks = dict(
+    lr_schedule=dict(warmup_steps=200, warmup_ratio=0.01), evaluate=dict(interval=2000), checkpoint=dict(interval=2000)
+)

@@ -20,7 +20,7 @@ model = dict(
         channels=96,
         rates=(3, 6, 9),  # the crop has 15 x 20 pixels of stride 16
         dropout=0.0,
-        loss=dict(type="CrossEntropyLoss", class_weight="sqrt", unweight=0.5),
+        loss=dict(type="CrossEntropyLoss", class_weight="sqrt", logit_adjustment=0.5),
     ),
 )
 data = dict(
@@ -39,7 +39,7 @@ optimizer = dict(lr=1.5e-3, head_lr_mult=3.0)
 test = dict(divisor=16)  # 360 rows are 22.5 cells of stride 16
 train = dict(max_steps=2400, amp="bf16")
 hooks = dict(
-    lr=dict(power=0.9, warmup=100),
+    lr_schedule=dict(power=0.9, warmup_steps=100),
     ema=dict(type="EMA", momentum=0.998),
     evaluate=dict(interval=600),
     checkpoint=dict(interval=1200),

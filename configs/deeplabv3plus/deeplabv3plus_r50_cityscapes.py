@@ -15,4 +15,4 @@ model = dict(
     auxiliary_head=dict(type="FCNHead", level=-2, loss=dict(type="CrossEntropyLoss", loss_weight=0.4)),
 )
 train = dict(max_steps=80000)
-hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=8000), checkpoint=dict(interval=8000))
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=8000), checkpoint=dict(interval=8000))

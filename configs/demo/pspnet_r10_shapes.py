@@ -11,7 +11,7 @@ model = dict(backbone=dict(variant="10-half", stem="plain"), decode_head=dict(ch
 optimizer = dict(lr=0.002, head_lr_mult=1.0)
 train = dict(max_steps=450)
 hooks = dict(
-    lr=dict(power=0.9, warmup=20),
+    lr_schedule=dict(power=0.9, warmup_steps=20),
     log=dict(interval=20),
     evaluate=dict(interval=150),
     checkpoint=dict(interval=150),

@@ -12,4 +12,4 @@ model = dict(
     backbone_weights=None, backbone=dict(variant="101", stem="C"), auxiliary_head=dict(loss=dict(loss_weight=0.4))
 )
 train = dict(max_steps=80000)
-hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=8000), checkpoint=dict(interval=8000))
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=8000), checkpoint=dict(interval=8000))

@@ -11,4 +11,4 @@ _base_ = ["../_base_/models/fcn_r50.py", "../_base_/datasets/cityscapes.py", "..
 # The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(backbone_weights=None)
 train = dict(max_steps=80000)
-hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=8000), checkpoint=dict(interval=8000))
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=8000), checkpoint=dict(interval=8000))

@@ -12,4 +12,4 @@ _base_ = ["../_base_/models/gcn.py", "../_base_/datasets/voc.py", "../_base_/sch
 # The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(backbone_weights=None)
 train = dict(max_steps=40000)
-hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

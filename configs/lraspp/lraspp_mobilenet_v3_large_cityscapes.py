@@ -12,4 +12,4 @@ _base_ = ["../_base_/models/lraspp.py", "../_base_/datasets/cityscapes.py", "../
 model = dict(backbone_weights=None)
 data = dict(batch_size=16)
 train = dict(max_steps=320000)
-hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=32000), checkpoint=dict(interval=32000))
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=32000), checkpoint=dict(interval=32000))

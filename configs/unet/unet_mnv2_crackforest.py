@@ -19,4 +19,4 @@ model = dict(
 )
 optimizer = dict(lr=1e-3, head_lr_mult=1.0)
 train = dict(max_steps=470, amp="bf16")
-hooks = dict(lr=dict(power=0.9, warmup=20), evaluate=dict(interval=235), checkpoint=dict(interval=235))
+hooks = dict(lr_schedule=dict(power=0.9, warmup_steps=20), evaluate=dict(interval=235), checkpoint=dict(interval=235))

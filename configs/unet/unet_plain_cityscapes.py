@@ -10,4 +10,4 @@ _base_ = ["../_base_/models/unet.py", "../_base_/datasets/cityscapes.py", "../_b
 
 data = dict(batch_size=16)
 train = dict(max_steps=160000)
-hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

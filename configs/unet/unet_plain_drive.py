@@ -10,4 +10,4 @@ _base_ = ["../_base_/models/unet.py", "../_base_/datasets/drive.py", "../_base_/
 
 train = dict(max_steps=40000)
 test = dict(mode="slide", window=(64, 64), stride=(42, 42))
-hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

@@ -15,4 +15,4 @@ model = dict(
 )
 optimizer = dict(lr=2e-3, head_lr_mult=1.0)
 train = dict(max_steps=300, amp="bf16")
-hooks = dict(lr=dict(power=0.9, warmup=50), evaluate=dict(interval=150), checkpoint=dict(interval=150))
+hooks = dict(lr_schedule=dict(power=0.9, warmup_steps=50), evaluate=dict(interval=150), checkpoint=dict(interval=150))

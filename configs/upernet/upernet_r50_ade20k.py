@@ -10,4 +10,4 @@ _base_ = ["../_base_/models/upernet.py", "../_base_/datasets/ade20k.py", "../_ba
 # The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(backbone_weights=None)
 train = dict(max_steps=160000)
-hooks = dict(lr=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

@@ -1,7 +1,7 @@
 """The commands of segbox, one file each: `segbox train CONFIG` runs `commands/train.py`.
 
 A command module has `add_arguments(parser)` and `run(args)`; its docstring is the text of `--help`. PyTorch is
-imported inside of `run`, so `--help` and a mistake in a config are answered at once.
+imported inside `run`, so `--help` and mistakes in a config do not wait for it.
 """
 
 import argparse
@@ -13,18 +13,18 @@ from segbox.ending import ends_with_a_message
 from segbox.errors import did_you_mean
 
 COMMANDS = {  # name: what it does, for `segbox --help`
-    "init": "look at a folder of images and masks, and write a config that trains",
+    "init": "examine a folder of images and masks, and write a config to train on it",
     "check": "check a data set: unreadable files, wrong ids, sizes, duplicates, class frequencies",
-    "convert": "make masks of class ids from COCO, labelme, CVAT, YOLO, colour masks and published data sets",
-    "browse": "draw a sheet of the samples that the model will see",
+    "convert": "convert COCO, labelme, CVAT, YOLO, colour masks and published data sets to masks of class ids",
+    "browse": "draw a contact sheet of samples as the model will see them",
     "train": "train the model of a config",
     "test": "score a checkpoint on the validation set",
     "predict": "segment images, folders and videos with a trained model",
-    "launch": "run train or test in several processes, one for each GPU",
+    "launch": "run train or test in several processes, one per GPU",
     "config": "print a config after inheritance and overrides",
     "params": "count parameters and FLOPs",
     "list": "list the configs that come with segbox",
-    "bench": "time parts of segbox against the plain way of doing the same",
+    "bench": "time parts of segbox against the usual implementation",
     "version": "print the version and the environment, for bug reports",
     "completion": "print a completion script for bash, zsh or fish",
 }
@@ -42,19 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the first word. Each command adds its own arguments later."""
+    """The parser of the command's name. The arguments of commands have parsers of their own."""
     width = max(map(len, COMMANDS))
     lines = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
     top = argparse.ArgumentParser(
         prog="segbox",
         usage="segbox COMMAND ...",
         description="Semantic segmentation in PyTorch, from declarative configs.",
-        epilog=f"commands:\n{lines}\n\n`segbox COMMAND --help` tells what a command takes.",
+        epilog=f"commands:\n{lines}\n\n`segbox COMMAND --help` describes a command and its options.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    version = "the same as `segbox version`"
+    version = "print the version and the environment"
     top.add_argument("--version", action="store_const", dest="command", const="version", help=version)
-    top.add_argument("command", nargs="?", type=command_name, metavar="COMMAND", help="what to do, one of those below")
+    top.add_argument("command", nargs="?", type=command_name, metavar="COMMAND", help="one of the commands below")
     return top
 
 
@@ -67,7 +67,7 @@ def command_name(text: str) -> str:
 
 
 def start(name: str, arguments: Sequence[str] | None = None, program: str | None = None) -> None:
-    """Run a command with its arguments (default: those of this process), and end the process as its user expects."""
+    """Run a command with these arguments (default: those of this process); errors end it with a message."""
     with ends_with_a_message():
         command = importlib.import_module(f"segbox.commands.{name}")
         command.run(command_parser(name, program).parse_args(arguments))

@@ -1,10 +1,10 @@
-"""Measure parts of segbox against the plain way of doing the same.
+"""Measure the time and memory of parts of segbox against the usual implementation.
 
-segbox bench loss                                # cross entropy: 7, 19 and 150 classes
+segbox bench loss                                # cross entropy with 7, 19 and 150 classes
 segbox bench loss --classes 19 --size 512 1024 --stride 4 --threads 8
 segbox bench eval                                # from logits to class maps: 19 and 150 classes, 1024 x 2048
 segbox bench eval --mode slide                   # by windows of 512 x 512
-segbox bench metric                              # counting a class map of 1024 x 2048 into the confusion matrix
+segbox bench metric                              # adding a class map of 1024 x 2048 to the confusion matrix
 segbox bench depthwise --dilation 2              # a depthwise convolution with its gradient: 96 and 960 channels
 """
 
@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from segbox.errors import ConfigError
+from segbox.machine import peak_mb
 
 if TYPE_CHECKING:
     import torch
 
-MB = 2**20
 PLAIN, BANDED = "interpolate + cross_entropy", "CrossEntropyLoss"
 WINDOW = (512, 512)
 
@@ -32,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     loss.set_defaults(measure=measure_loss)
     add_options(loss, classes=[7, 19, 150], size=(512, 512))
     loss.add_argument("--batch", type=count, default=2, help="images (2)")
-    loss.add_argument("--stride", type=count, default=8, help="of the logits (8)")
-    text = "from a head's logits to class maps of the labels' size, without the network"
+    loss.add_argument("--stride", type=count, default=8, help="stride of the logits (8)")
+    text = "from a head's logits to full-size class maps, without the network"
     evaluation = subjects.add_parser("eval", help=text, description=text)
     evaluation.set_defaults(measure=measure_eval, batch=1)
     add_options(evaluation, classes=[19, 150], size=(1024, 2048))
-    evaluation.add_argument("--stride", type=count, default=8, help="of the logits (8)")
+    evaluation.add_argument("--stride", type=count, default=8, help="stride of the logits (8)")
     evaluation.add_argument("--mode", choices=("whole", "slide"), default="whole", help="slide: windows of 512 x 512")
-    text = "counting a class map into the confusion matrix; a twentieth of the pixels is ignored"
+    text = "adding a class map to the confusion matrix; 5 percent of the pixels are ignored"
     metric = subjects.add_parser("metric", help=text, description=text)
     metric.set_defaults(measure=measure_metric, batch=1)
     add_options(metric, classes=[19, 150], size=(1024, 2048))
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_options(subject: argparse.ArgumentParser, size: tuple[int, int], **counts: list[int]) -> None:
-    """`counts` names what is measured in several numbers, and the numbers."""
+    """Add the options of all subjects. `counts` is the name of the varied number, and its default values."""
     [(counted, numbers)] = counts.items()
     subject.set_defaults(counted=counted)
     shown_numbers, shown_size = " ".join(map(str, numbers)), " ".join(map(str, size))
@@ -61,8 +61,10 @@ def add_options(subject: argparse.ArgumentParser, size: tuple[int, int], **count
         f"--{counted}", dest="counts", nargs="+", type=count, default=numbers, metavar="N", help=f"({shown_numbers})"
     )
     subject.add_argument("--size", nargs=2, type=count, default=size, metavar=("H", "W"), help=f"({shown_size})")
-    subject.add_argument("--threads", type=count, help="of the CPU (PyTorch's own choice)")
-    subject.add_argument("--runs", type=count, default=5, help="of each side, in turns; medians are shown (5)")
+    subject.add_argument("--threads", type=count, help="CPU threads (default: PyTorch's choice)")
+    subject.add_argument(
+        "--runs", type=count, default=5, help="runs of each implementation, in turns; medians are shown (5)"
+    )
     subject.add_argument("--device", default="cpu", help='"cpu" or "cuda" (cpu)')
     subject.add_argument("--json", action="store_true", help="print exact numbers as JSON")
 
@@ -95,7 +97,7 @@ def measure_depthwise(args: argparse.Namespace) -> None:
 
 
 def measure(args: argparse.Namespace, make_sides: Callable, what: str, how: str = "") -> None:
-    """Print what both sides take, for each number of classes or channels."""
+    """Print the time and memory of both implementations, for each number of classes or channels."""
     import torch
 
     if args.device not in ("cpu", "cuda"):
@@ -124,7 +126,7 @@ def measure(args: argparse.Namespace, make_sides: Callable, what: str, how: str 
 
 
 def loss_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], "torch.Tensor"]]:
-    """Both ways from the same logits to their gradient."""
+    """Two implementations from the same logits to their gradient."""
     import torch
     import torch.nn.functional as F
 
@@ -150,11 +152,11 @@ def loss_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable
 
 
 def eval_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], "torch.Tensor"]]:
-    """Both ways from the same logits to the same class map."""
+    """Two implementations from the same logits to the same class map."""
     import torch
     from torch import Tensor
 
-    from segbox.evaluation.inference import build_predict, starts
+    from segbox.evaluation.inference import build_inference, starts
     from segbox.models.layers import resize
 
     torch.manual_seed(0)
@@ -178,12 +180,12 @@ def eval_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable
                 seen[y : y + window[0], x : x + window[1]] += 1
         return total.div_(seen).max(dim=1).indices
 
-    predict = build_predict(Known(), args.mode, window)
+    predict = build_inference(Known(), args.mode, window)
     return {"full-size probabilities": plain, "ScoreMap": lambda: predict(images).classes(size)}
 
 
 def metric_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
-    """The usual way in numpy, and the matrix's own; both count on the CPU."""
+    """The usual NumPy implementation and ConfusionMatrix; both count on the CPU."""
     import numpy as np
     import torch
 
@@ -191,27 +193,27 @@ def metric_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callab
     from segbox.evaluation.metrics import ConfusionMatrix
 
     rng = np.random.default_rng(0)
-    guess, truth = rng.integers(0, num_classes, (2, *args.size)).astype(np.uint8)
-    truth[: args.size[0] // 20] = IGNORE_INDEX
+    prediction, target = rng.integers(0, num_classes, (2, *args.size)).astype(np.uint8)
+    target[: args.size[0] // 20] = IGNORE_INDEX
     matrix = ConfusionMatrix([str(k) for k in range(num_classes)])
-    guess_tensor, truth_tensor = torch.from_numpy(guess).to(args.device), torch.from_numpy(truth)
+    prediction_tensor, target_tensor = torch.from_numpy(prediction).to(args.device), torch.from_numpy(target)
 
     def plain() -> Any:
-        valid = truth != IGNORE_INDEX
-        own = guess_tensor.cpu().numpy()
-        pairs = truth[valid].astype(np.int64) * num_classes + own[valid]
+        valid = target != IGNORE_INDEX
+        own = prediction_tensor.cpu().numpy()
+        pairs = target[valid].astype(np.int64) * num_classes + own[valid]
         return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
     def packed() -> Any:
         matrix.counts[:] = 0
-        matrix.update(guess_tensor, truth_tensor)
+        matrix.update(prediction_tensor, target_tensor)
         return matrix.counts
 
     return {"mask + bincount": plain, "ConfusionMatrix": packed}
 
 
 def depthwise_sides(channels: int, args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
-    """The same layer by PyTorch's way and by its own."""
+    """The forward of nn.Conv2d and that of DepthwiseConv2d, with the same weights."""
     import torch
 
     from segbox.models.layers import DepthwiseConv2d
@@ -232,7 +234,7 @@ def depthwise_sides(channels: int, args: argparse.Namespace) -> dict[str, Callab
 
 
 def measure_in_turns(sides: Mapping[str, Callable], runs: int, device: str) -> dict[str, dict[str, float]]:
-    """Medians of seconds on the clock and of the process's CPU seconds. The first turn only warms up."""
+    """Medians of wall-clock and CPU seconds. The first turn is a warm-up."""
     taken: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
     for _ in range(runs + 1):
         for side, run in sides.items():
@@ -254,39 +256,6 @@ def wait(device: str) -> None:
 
     if device == "cuda":
         torch.cuda.synchronize()
-
-
-def peak_mb(run: Callable, device: str) -> float | None:
-    """What a run holds at its most beyond what was held before: of the GPU, or resident (None if that is unknown)."""
-    import torch
-
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        run()
-        return (torch.cuda.max_memory_allocated() - before) / MB
-    before = reset_peak_resident()
-    run()
-    return None if before is None else (resident("VmHWM") - before) / MB
-
-
-def reset_peak_resident() -> int | None:
-    """Bytes that are resident once freed memory is given back; the peak counts from here. Linux only."""
-    import ctypes
-
-    try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
-    except (OSError, AttributeError):
-        return None
-    return resident("VmRSS")
-
-
-def resident(key: str) -> int:
-    """A line of /proc/self/status in bytes."""
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(f"{key}:"))
 
 
 def table(
@@ -314,7 +283,7 @@ def table(
 
 
 def ratios(plain: Mapping[str, Any], banded: Mapping[str, Any]) -> list[str]:
-    """How many times less the banded side takes."""
+    """The factors by which the second implementation is cheaper."""
     pairs = [(plain[key], banded[key]) for key in ("seconds", "cpu_seconds", "peak_mb")]
     return ["-" if not a or not b else f"{a / b:.1f} x less" for a, b in pairs]
 

@@ -1,4 +1,4 @@
-"""Write a sheet of what the model will see: samples after the pipeline, their labels over them, and a legend.
+"""Draw a contact sheet of samples as the model will see them: after the pipeline, with labels and a legend.
 
 segbox browse configs/demo/pspnet_r10_shapes.py
 segbox browse CONFIG --split val --num 24 --out sheet.png
@@ -15,9 +15,9 @@ from segbox.outputs import claim
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="a config file")
     parser.add_argument("--split", default="train", choices=("train", "val"), help="data.train (default) or data.val")
-    parser.add_argument("--num", type=int, default=16, help="how many samples (default: 16)")
-    parser.add_argument("--first", action="store_true", help="the first ones, not some drawn as training draws them")
-    parser.add_argument("--seed", type=int, default=0, help="which samples, and what the pipeline does to them")
+    parser.add_argument("--num", type=int, default=16, help="number of samples (default: 16)")
+    parser.add_argument("--first", action="store_true", help="show the first samples, not random ones")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of samples and of the pipeline")
     parser.add_argument("--out", default="sheet.png", help="the picture to write (default: sheet.png)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
 
     from segbox.data.loader import build_dataset
     from segbox.data.sampler import EndlessSampler
-    from segbox.evaluation.fill import mean_without_building
+    from segbox.evaluation.fill_color import mean_without_building
     from segbox.viz.contact_sheet import contact_sheet
     from segbox.viz.overlay import check_suffix, write_image
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     claim([(out, "--out")])
     is_train = args.split == "train"
     dataset = build_dataset(data[args.split], f"data.{args.split}", **({} if is_train else {"transform_labels": False}))
-    if config.get("model", {}).get("type") == "EncoderDecoder":  # others have ways of their own
+    if config.get("model", {}).get("type") == "EncoderDecoder":  # nothing is known of other models
         dataset.fill = mean_without_building(config.model)
     draws = EndlessSampler(len(dataset), args.seed)
     if not is_train or args.first:
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _in_order(length: int, args: argparse.Namespace) -> list[tuple[int, int]]:
-    """The first ones, or as many spread evenly."""
+    """The first samples, or the same number evenly spaced."""
     count = min(args.num, length)
     step = 1 if args.first else length / count
     return [(int(i * step), args.seed + i) for i in range(count)]

@@ -1,10 +1,10 @@
-"""Look a data set over before training: every file is read once, and all that is wrong is told at once.
+"""Check a data set before training: read every file once, and report all problems at once.
 
 segbox check configs/linknet/linknet_r18_camvid.py    # its data.train and data.val
 segbox check my_data/                                 # a folder of images and masks
-segbox check CONFIG --html report.html                # a page to look at, with pictures
+segbox check CONFIG --html report.html                # a page with pictures
 
-Exit status: 0 nothing wrong, 1 problems found, 2 wrong usage.
+Exit status: 0 no problems, 1 problems found, 2 wrong usage.
 """
 
 import argparse
@@ -20,10 +20,10 @@ SPLITS = ("train", "val")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="CONFIG|DIR", help="a config file, or a folder of images and masks")
-    parser.add_argument("--classes", nargs="+", metavar="NAME", help="of a folder: class names in order of id")
-    parser.add_argument("--json", metavar="FILE", help="write the findings for programs, all files named")
-    parser.add_argument("--html", metavar="FILE", help="write a page to look at, in one file")
-    parser.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core)")
+    parser.add_argument("--classes", nargs="+", metavar="NAME", help="class names in order of id, for a folder")
+    parser.add_argument("--json", metavar="FILE", help="write all findings as JSON, with all file names")
+    parser.add_argument("--html", metavar="FILE", help="write a page with pictures, in one file")
+    parser.add_argument("--workers", type=int, default=cores(), help="number of processes (default: one per core)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError("--cfg-options overrides a config; this is a folder")
     configs, model = (None, None) if is_folder else from_config(args)
 
-    from segbox.data.statistics import all_weights
+    from segbox.class_weights import all_weights
     from segbox.doctor.check import check_datasets
     from segbox.doctor.html_report import check_page
     from segbox.doctor.inspect_folder import check_folder
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def from_config(args: argparse.Namespace) -> tuple[dict[str, dict], dict | None]:
-    """The data sets, and the model that is to see them, if there is one."""
+    """The data sets of a config, and its model if there is one."""
     from segbox.config import load_config
 
     config = load_config(args.source, args.cfg_options)

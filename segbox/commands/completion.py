@@ -34,7 +34,7 @@ ZSH = "#compdef segbox\nautoload -U +X bashcompinit && bashcompinit\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose script to print")
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -67,7 +67,7 @@ def fish() -> str:
 
 
 def words_of(name: str) -> tuple[list[str], list[str]]:
-    """The options of a command, and the words that may come first behind it."""
+    """The options of a command, and its possible first arguments."""
     from segbox.commands import command_parser
 
     options, subjects = {}, {}

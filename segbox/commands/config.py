@@ -1,4 +1,4 @@
-"""Print a config as it is after inheritance, references and overrides.
+"""Print a config after inheritance, references and overrides.
 
 segbox config configs/pspnet/pspnet_r50_ade20k.py --origin --cfg-options data.batch_size=8
 """
@@ -8,7 +8,7 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="a config file")
-    parser.add_argument("--origin", action="store_true", help="a line per value, with the file that set it")
+    parser.add_argument("--origin", action="store_true", help="print a line per value, with the file that set it")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
 

@@ -1,13 +1,13 @@
-"""Make masks of class ids from what others publish or draw.
+"""Convert published data sets and exports of labelling tools to masks of class ids.
 
 segbox convert labelme my_json/ data/mine               # -> images/, annotations/, classes.txt
 segbox convert coco data/coco data/coco_voc             # the 21 classes of VOC
 segbox convert rgb SRC DST --palette "road:128,64,128" "sky:70,130,180"
-segbox convert NAME --help                              # what is expected, and its options
+segbox convert NAME --help                              # the expected folder, and its options
 
-Masks hold one byte per pixel: the id of the class, 255 where nothing is to be learnt. A file that is whole is not made
-again, so an interrupted conversion goes on when started again. Images are linked, not copied (--copy).
-Exit status: 0 all converted, 2 something was wrong.
+Masks hold one byte per pixel: the class id, or 255 for ignored pixels. Complete files are not written again, so an
+interrupted conversion continues when it is started again. Images are linked, or copied with --copy.
+Exit status: 0 all files converted, 2 some could not be converted.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from segbox.errors import DataError
 from segbox.machine import cores
 
 OWN = ("name", "source", "target", "workers", "copy", "overwrite", "exif")
-STORED = "the annotations lie on the stored pixels, not on what viewers show; then exif=False in the data set"
+STORED = "annotations are of the stored pixels, without the EXIF rotation; then set exif=False in the data set"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     raw = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n\n".join(f"{name}: {command.summary}\n{tree(command)}" for name, command in COMMANDS.items())
-    kinds = parser.add_subparsers(dest="name", metavar="NAME", required=True, title="what SRC is (all are below)")
+    kinds = parser.add_subparsers(
+        dest="name", metavar="NAME", required=True, title="the format of SRC (described below)"
+    )
     for name, command in COMMANDS.items():
         text = f"{command.summary[0].upper()}{command.summary[1:]}.\n\n{tree(command)}"
         kind = kinds.add_parser(name, description=text, formatter_class=raw)
@@ -36,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind.add_argument("target", type=Path, metavar="DST", help="the folder to write to")
         for flag, settings in command.options:
             kind.add_argument(flag, **settings)
-        kind.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core)")
-        kind.add_argument("--copy", action="store_true", help="copy the images, do not link to them")
+        kind.add_argument("--workers", type=int, default=cores(), help="number of processes (default: one per core)")
+        kind.add_argument("--copy", action="store_true", help="copy the images instead of linking to them")
         kind.add_argument("--no-exif", dest="exif", action="store_false", help=STORED)
-        kind.add_argument("--overwrite", action="store_true", help="make masks again that are there already")
+        kind.add_argument("--overwrite", action="store_true", help="replace existing masks")
 
 
 def tree(command: object) -> str:

@@ -1,22 +1,23 @@
-"""From a folder of images and masks to a config that trains: two commands, no Python.
+"""Examine a folder of images and masks, and write a config to train on it.
 
-segbox init my_data/              # looks at every file, writes configs/my_data.py
+segbox init my_data/              # reads every file, writes configs/my_data.py
 segbox train configs/my_data.py
 
-Recognised are images/ and masks/ (labels/, annotations/, gt/) with or without train/ and val/, train/images and
-train/masks, VOC's layout, and NAME.jpg beside NAME_mask.png. Nothing in the folder is changed.
-Exit status: 0 ready to train, 1 written but the data has problems, 2 wrong usage.
+Recognised layouts: images/ and masks/ (or labels/, annotations/, gt/) with or without train/ and val/; train/images and
+train/masks; the layout of VOC; NAME.jpg beside NAME_mask.png. The folder is not changed.
+Exit status: 0 ready to train, 1 config written but the data has problems, 2 wrong usage.
 """
 
 import argparse
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from segbox.config import SHIPPED, shipped_configs
 from segbox.errors import ConfigError, DataError, did_you_mean
 from segbox.machine import cores
-from segbox.outputs import claim, whole_file, write_text
+from segbox.outputs import atomic_file, claim, write_text
 
 WITH_ADAM = ("segformer", "linear")  # transformers do not learn with plain SGD
 
@@ -26,10 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="the config to write (default: configs/NAME_OF_DIR.py)")
     parser.add_argument("--model", default="unet_r34", help="a file of configs/_base_/models (default: unet_r34)")
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="class names in order of id (or DIR/classes.txt)")
-    parser.add_argument("--seed", type=int, default=0, help="of the split into train and val, where there is none")
-    parser.add_argument("--write-split", action="store_true", help="write the split into DIR/splits, not by the config")
-    parser.add_argument("--overwrite", action="store_true", help="replace a config that is there")
-    parser.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the random split, if the folder has no train and val"
+    )
+    parser.add_argument(
+        "--write-split", action="store_true", help="write the split into DIR/splits, not beside the config"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing config")
+    parser.add_argument("--workers", type=int, default=cores(), help="number of processes (default: one per core)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     out = Path(args.out) if args.out else Path("configs") / f"{name}.py"
     check_arguments(args, source, out)
 
-    from segbox.data.statistics import all_weights
+    from segbox.class_weights import all_weights
     from segbox.doctor.inspect_folder import inspect_folder
     from segbox.doctor.starter_config import split_names, starter_config
     from segbox.doctor.text_report import check_text
@@ -62,22 +67,29 @@ def run(args: argparse.Namespace) -> None:
         names = split_names(folder.report.scans["all"], every, args.seed)
         splits, lists = write_split(every, names, source if args.write_split else None, out)
         print(f"\nSplit at random: {len(names['train'])} images to train on, {len(names['val'])} to validate.")
-        print("Where images are neighbours in time or space, lists of your own are better: scores would flatter.")
+        print(
+            "If images are neighbours in time or space, make the lists yourself: a random split makes scores too high."
+        )
     bases = [f"models/{args.model}.py", f"schedules/{'adamw' if args.model in WITH_ADAM else 'sgd'}_poly.py"]
     text = starter_config(folder, splits, [path_of_base(b, out) for b in bases], f"segbox train {out}", lists)
-    with whole_file(out) as part:
+    with atomic_file(out) as part:
         part.write_text(text, encoding="utf-8")
+    print_next_steps(folder, out)
+    if folder.report.errors:
+        raise SystemExit(1)
+
+
+def print_next_steps(folder: Any, out: Path) -> None:
     for remark in folder.remarks:
         print(f"Note: {remark}.")
     print(f"\nWritten: {out}. Next:\n  segbox browse {out}    # look at what the model will see")
     print(f"  segbox train {out}")
     if folder.report.errors:
-        print(f"\nBut first see to the problems above: `segbox check {out}` checks again.")
-        raise SystemExit(1)
+        print(f"\nBut first solve the problems above; `segbox check {out}` checks again.")
 
 
 def path_of_base(base: str, out: Path) -> str:
-    """As `_base_` names it: relative inside the folder of shipped configs, else by its name there."""
+    """The path of a base for `_base_`: relative inside the folder of shipped configs, with segbox:: elsewhere."""
     configs = shipped_configs()
     if configs not in out.resolve().parents:
         return f"{SHIPPED}_base_/{base}"
@@ -96,22 +108,22 @@ def check_arguments(args: argparse.Namespace, source: Path, out: Path) -> None:
     if out.suffix != ".py":
         raise ConfigError(f"--out {out}: a config is a Python file; give it a name that ends with .py")
     if out.exists() and not args.overwrite:
-        raise ConfigError(f"{out} is there already; --overwrite replaces it, --out writes another")
+        raise ConfigError(f"{out} already exists; --overwrite replaces it, --out writes another")
     claim([], folders=[out.parent])
 
 
-def refuse_without_ids(folder) -> None:
-    """Masks in colours, as JPEG, or nothing but broken files: there is nothing to write a config for yet."""
+def refuse_without_ids(folder: Any) -> None:
+    """Raise DataError if no mask holds class ids: all are coloured, JPEG or broken."""
     is_jpeg = any(problem.kind == "JPEG mask" for problem in folder.report.problems)
     masks = [pair.mask for found in folder.report.scans.values() for pair in found.pairs]
     if any(mask.kind == "ids" for mask in masks) and not is_jpeg:
         return
     problems = [f"{problem.message}. {problem.advice}" for problem in folder.report.errors]
-    raise DataError("\n  ".join(["no mask holds class ids, so there is nothing to learn yet:", *problems]))
+    raise DataError("\n  ".join(["no mask holds class ids, so no config was written:", *problems]))
 
 
 def write_split(every: dict, names: dict, source: Path | None, out: Path) -> tuple[dict, dict | None]:
-    """The lists of names, and the data sets' arguments with them: in the folder itself, or beside the config."""
+    """Write the lists of names, in the folder or beside the config. Returns the data sets' arguments."""
     if source is not None:
         paths = {split: source / "splits" / f"{split}.txt" for split in names}
     else:

@@ -1,11 +1,11 @@
-"""Run a command in several processes, one for each GPU (or some on CPUs), on one machine or many.
+"""Run a command in several processes, one per GPU (or on CPUs), on one or several machines.
 
-segbox launch 4 train CONFIG                            # the same training, shared between four GPUs
-segbox launch 4 train CONFIG --max-restarts 3           # when a process dies, all start again and resume
+segbox launch 4 train CONFIG                            # the same training on four GPUs
+segbox launch 4 train CONFIG --max-restarts 3           # if a process dies, restart all and resume
 segbox launch 4 test CONFIG CHECKPOINT --eval mIoU
 
 Several machines: run the same command on each, with NNODES, NODE_RANK and MASTER_ADDR (and MASTER_PORT) in the
-environment. data.batch_size is divided between all processes, so any number of them takes the same steps.
+environment. data.batch_size is divided between all processes, so their number does not change the training.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from pathlib import Path
 
 from segbox.errors import ConfigError, UserError
 
-TOLD = (2, 129, 130, 143)  # a user's mistake, SIGHUP, Ctrl-C, SIGTERM: the process itself has said all there is to say
+EXPLAINED = (2, 129, 130, 143)  # mistake of the user, SIGHUP, Ctrl-C, SIGTERM: the process has printed a message
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("processes", metavar="N", help="how many processes on this machine")
+    parser.add_argument("processes", metavar="N", help="number of processes on this machine")
     parser.add_argument("command", choices=("train", "test"), help="what each process runs")
     parser.add_argument(
         "arguments",
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     options, arguments = own.parse_known_args(args.arguments)
     processes = number(args.processes, "expected a number of processes", 1)
     restarts = number(options.max_restarts, "--max-restarts: expected a number", 0)
-    # The processes share the cores; each would otherwise start a thread on every core.
+    # Otherwise each process would start one thread per core.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, -(-(os.cpu_count() or 1) // processes))))
     launch(
         [*nodes(), "--max_restarts", str(restarts), "--nproc_per_node", str(processes)],
@@ -54,19 +54,19 @@ def number(text: str, expected: str, least: int) -> int:
 
 
 def nodes() -> list[str]:
-    """Where the processes of all machines meet, in torchrun's words."""
+    """The rendezvous options for torchrun."""
     known = os.environ
     if known.get("NNODES", "1") == "1":
         return ["--standalone"]  # it finds a free port
     missing = [name for name in ("NODE_RANK", "MASTER_ADDR") if name not in known]
     if missing:
-        raise ConfigError(f"NNODES={known['NNODES']}: {' and '.join(missing)} must be in the environment too")
+        raise ConfigError(f"NNODES={known['NNODES']}: {' and '.join(missing)} must be set in the environment too")
     address = ["--master_addr", known["MASTER_ADDR"], "--master_port", known.get("MASTER_PORT", "29500")]
     return ["--nnodes", known["NNODES"], "--node_rank", known["NODE_RANK"], *address]
 
 
 def log_of(arguments: Sequence[str]) -> Path:
-    """The log of the run that these arguments start, as `segbox train` names it."""
+    """The path of the log of `segbox train` with these arguments."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("config", nargs="?", default="none")
     parser.add_argument("--work-dir")
@@ -75,7 +75,7 @@ def log_of(arguments: Sequence[str]) -> Path:
 
 
 def launch(settings: Sequence[str], command: Sequence[str], log: Path) -> None:
-    """torchrun, with one line for the process that was lost and none for what a process has said itself."""
+    """Run torchrun. Prints a line if a process was lost, and nothing if the process has printed a message."""
     from torch.distributed import DistError
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -92,7 +92,7 @@ def launch(settings: Sequence[str], command: Sequence[str], log: Path) -> None:
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         status = failure.exitcode
-        if status not in TOLD:
+        if status not in EXPLAINED:
             print(f"error: {loss_text(rank, status, log)}", file=sys.stderr)
         raise SystemExit(status if status > 0 else 128 - status) from None
 

@@ -1,9 +1,9 @@
-"""List the configs as Markdown tables: a row per config with the number to expect, or a row per method.
+"""List the configs as Markdown tables: a row per config with its expected score, or a row per method.
 
 segbox list [--methods]                        # print a table
 segbox list --write README.md docs/configs.md  # put the tables between <!-- configs:begin --> and
                                                          # <!-- configs:end -->, or methods:begin and methods:end
-segbox list --check README.md docs/configs.md  # exit status 2 if they are not up to date there
+segbox list --check README.md docs/configs.md  # exit status 2 if their tables are out of date
 """
 
 import argparse
@@ -25,8 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shipped = shipped_configs()
     parser.add_argument("--configs", type=Path, default=shipped, help="the folder to list (default: those of segbox)")
     action = parser.add_mutually_exclusive_group()
-    action.add_argument("--methods", action="store_true", help="a row per method")
-    action.add_argument("--check", type=Path, nargs="+", metavar="FILE", help="are the tables in FILE up to date?")
+    action.add_argument("--methods", action="store_true", help="print a row per method")
+    action.add_argument(
+        "--check", type=Path, nargs="+", metavar="FILE", help="check that the tables in FILE are up to date"
+    )
     action.add_argument("--write", type=Path, nargs="+", metavar="FILE", help="rewrite the tables in FILE")
 
 
@@ -58,7 +60,7 @@ def config_table(rows: Sequence["Row"], seen_from: Path) -> str:
 
 
 def method_table(rows: Sequence["Row"], seen_from: Path) -> str:
-    """A row per folder: what it has been set up with."""
+    """A row per method folder: its backbones and data sets."""
     lines = []
     for folder, group in groupby(rows, key=lambda row: row.path.parent):
         members = list(group)
@@ -74,7 +76,7 @@ TABLES = {"configs": config_table, "methods": method_table}
 
 
 def with_tables(text: str, rows: Sequence["Row"], file: Path) -> str:
-    """The text of a file with what stands between its markers made anew."""
+    """The text of a file with the tables between its markers replaced."""
     found = 0
     for name, make in TABLES.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
@@ -85,7 +87,7 @@ def with_tables(text: str, rows: Sequence["Row"], file: Path) -> str:
             text = f"{before}{begin}\n{make(rows, file.resolve().parent)}\n{end}{after}"
     if not found:
         markers = " or ".join(f"<!-- {name}:begin --> and <!-- {name}:end -->" for name in TABLES)
-        raise ConfigError(f"{file}: has no place for a table; write {markers} on lines of their own")
+        raise ConfigError(f"{file}: has no markers for a table; write {markers} on lines of their own")
     return text
 
 
@@ -94,7 +96,7 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 class Row:
-    """What a config says of itself: its docstring, and what it resolves to."""
+    """A row of the table, from the docstring and the values of a config."""
 
     def __init__(self, path: Path) -> None:
         from segbox.config import load_config, shorten
@@ -103,7 +105,7 @@ class Row:
         sentence = SENTENCE.search(text)
         if sentence is None:
             raise ConfigError(
-                f"{shorten(path)}: its first lines do not say what to expect (Expected: 41 mIoU (paper).)"
+                f"{shorten(path)}: its docstring has no expected score (such as: Expected: 41 mIoU (paper).)"
             )
         config = load_config(path)
         title = TITLE.match(text)
@@ -122,7 +124,7 @@ def relative(path: Path, folder: Path) -> str:
 
 
 def expectation(sentence: str) -> tuple[str, str]:
-    """The number, and where it comes from: "41.7 mIoU", "the paper"."""
+    """The score and its source: "41.7 mIoU", "the paper"."""
     number, _, source = sentence.partition(" (")
     if not any(letter.isdigit() for letter in number) or number.startswith("no "):
         return "–", sentence
@@ -132,13 +134,13 @@ def expectation(sentence: str) -> tuple[str, str]:
 def backbone_name(model: Mapping) -> str:
     backbone = model["backbone"]
     name = backbone.get("name") or f"{backbone['type']}-{backbone['variant']}"
-    stem = backbone.get("stem", "plain")
+    variant = backbone.get("stem", "plain")
     neck = model.get("neck")
-    return name + (f"-{stem}" if stem != "plain" else "") + (f" + {neck['type']}" if neck else "")
+    return name + (f"-{variant}" if variant != "plain" else "") + (f" + {neck['type']}" if neck else "")
 
 
 def data_name(data: Mapping, folder_name: str) -> str:
-    """The set's type, or `folder_name` for a plain folder, which has no name of its own."""
+    """The type of the data set, or `folder_name` for a FolderDataset."""
     name = folder_name if data["type"] == "FolderDataset" else data["type"]
     return name + (" with background" if data.get("use_background") else "")
 

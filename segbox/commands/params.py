@@ -1,4 +1,4 @@
-"""Count the parameters and operations of a model, without its weights, data or a GPU.
+"""Count the parameters and FLOPs of a model, without its weights, data or a GPU.
 
 segbox params configs/pspnet/pspnet_r50_ade20k.py --size 512 512
 segbox params                        # nine classic backbones x five models
@@ -33,16 +33,18 @@ SEED_TABLE = {
     "se_resnet50": ({"type": "ResNet", "variant": "se50", "stem": "D"}, SE_MODELS),
     "xception": ({"type": "Xception", "variant": "65"}, MODELS),
 }
-GRID_ARGUMENTS = {"Timm": {"name": "convnext_tiny"}}  # the others have a network of their own to begin with
+GRID_ARGUMENTS = {"Timm": {"name": "convnext_tiny"}}  # the other backbones have a default network
 GRID_SIZE = (512, 512)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", help="a config file; without one, a table of models is printed")
     parser.add_argument(
-        "--size", nargs=2, type=int, default=GRID_SIZE, metavar=("H", "W"), help="of the image (512 512)"
+        "--size", nargs=2, type=int, default=GRID_SIZE, metavar=("H", "W"), help="size of the image (512 512)"
     )
-    parser.add_argument("--num-classes", type=int, metavar="N", help="default: the config's data set's; of tables, 21")
+    parser.add_argument(
+        "--num-classes", type=int, metavar="N", help="default: that of the config's data set; 21 for tables"
+    )
     parser.add_argument("--grid", action="store_true", help="every backbone with every head: parameters and GFLOPs")
     parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
     parser.add_argument("--json", action="store_true", help="print exact numbers as JSON")
@@ -53,7 +55,7 @@ def check_arguments(args: argparse.Namespace) -> None:
     if args.config is None and args.cfg_options:
         raise ConfigError("--cfg-options needs a config to override")
     if args.config is not None and args.grid:
-        raise ConfigError("--grid takes no config: it is over everything that is registered")
+        raise ConfigError("--grid takes no config: its table has all registered parts")
     if min(args.size) < 1 or (args.num_classes is not None and args.num_classes < 1):
         raise ConfigError("--size and --num-classes are 1 or more")
 
@@ -90,7 +92,7 @@ def describe_config(args: argparse.Namespace) -> tuple[list[list[str]], dict[str
 
 
 def number_of_classes(config: Mapping, asked: int | None) -> int | None:
-    """What is asked for, or what the data set says; None if the model says it itself."""
+    """--num-classes, or the number of the data set; None if the model config has it."""
     if asked is not None or "num_classes" in config["model"]:
         return asked
     from segbox.data.loader import classes_without_files
@@ -98,7 +100,7 @@ def number_of_classes(config: Mapping, asked: int | None) -> int | None:
     data = config.get("data", {})
     classes = classes_without_files(data.get("train") or data.get("val"))
     if classes is None:
-        raise ConfigError("the config does not say how many classes there are; give --num-classes N")
+        raise ConfigError("the number of classes is not in the config; give --num-classes N")
     return len(classes)
 
 
@@ -133,7 +135,7 @@ def footnote(args: argparse.Namespace) -> str:
     if args.config is None and not args.grid:
         return f"at {args.num_classes or 21} classes"
     height, width = args.size
-    parts = "; auxiliary heads work in training only and are not in the total's FLOPs" if args.config else ""
+    parts = "; auxiliary heads are used in training only, so the total FLOPs exclude them" if args.config else ""
     classes = "" if args.config else f" and {args.num_classes or 21} classes"
     return f"one image of {height} x {width}{classes}; 1 multiply-add = 2 FLOPs{parts}"
 

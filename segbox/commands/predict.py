@@ -5,9 +5,8 @@ segbox predict CONFIG CHECKPOINT folder/ --out predictions --save mask,color,ove
 segbox predict CONFIG CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
 segbox predict CONFIG CHECKPOINT "shots/*.png"        segbox predict CONFIG CHECKPOINT street.mp4
 
-Files that an earlier call has written are replaced; a file of any other origin never is. A file that cannot be read is
-passed over and named at the end.
-Exit status: 0 all were predicted, 2 some were not, or nothing was written.
+Files of an earlier call are replaced; other files never are. Unreadable files are skipped and listed at the end.
+Exit status: 0 all files predicted, 2 some or none predicted.
 """
 
 import argparse
@@ -33,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " probs (float16 K H W, .npy; not for videos), submit (as the data set's official server takes it);"
         " default: mask,overlay",
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: the GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
 
@@ -49,8 +48,9 @@ def run(args: argparse.Namespace) -> None:
 
     config = load_config(args.config, args.cfg_options)
 
-    from segbox.engine.build import choose_device, start_logging
     from segbox.engine.config_check import check_config
+    from segbox.engine.devices import choose_device
+    from segbox.engine.logs import start_logging
     from segbox.evaluation.predictor import Predictor
     from segbox.viz.predictions import find_sources, predict_files
     from segbox.viz.video import predict_video

@@ -2,7 +2,7 @@
 
 segbox test CONFIG work_dirs/NAME/best.pt --eval mIoU mFscore mBIoU
 segbox test CONFIG CHECKPOINT --mode slide --scales 0.75 1 1.25 --flip --show-dir pictures --worst 20 --out scores/
-segbox test CONFIG CHECKPOINT --mode val --crop-size 480        # a centre crop, as the older toolboxes do
+segbox test CONFIG CHECKPOINT --mode val --crop-size 480        # score a centre crop
 segbox test CONFIG CHECKPOINT --submit predictions              # for the data set's official server
 """
 
@@ -15,7 +15,7 @@ from segbox.errors import ConfigError, DataError
 
 logger = logging.getLogger("segbox")
 SCORES = ("mIoU", "mDice", "mFscore", "mBIoU", "imageIoU", "ECE")
-MODES = {"val": "crop", "testval": "whole"}  # as seed toolboxes call them
+MODES = {"val": "crop", "testval": "whole"}  # other names of the modes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=["mIoU"],
         choices=SCORES,
-        help="which scores to print: IoU, Dice, F-score with precision and recall; boundary IoU, the mean of each"
-        " image's own mIoU, calibration error (these three cost extra time)",
+        help="the scores to print: IoU, Dice, F-score with precision and recall; boundary IoU, mean IoU per image,"
+        " calibration error (these three cost extra time)",
     )
     parser.add_argument(
         "--mode",
@@ -36,13 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " default: as the config says",
     )
     parser.add_argument(
-        "--crop-size", nargs="+", type=int, metavar="N", help="of the window or crop: one number, or height and width"
+        "--crop-size",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="size of the window or crop: one number, or height and width",
     )
-    parser.add_argument("--base-size", type=int, metavar="N", help="with --scales: the longer side at scale 1")
-    parser.add_argument("--scales", nargs="+", type=float, metavar="S", help="average over these sizes of the image")
-    parser.add_argument("--flip", action="store_true", help="average with the mirror image")
-    parser.add_argument("--ignore-background", action="store_true", help="leave class 0 out of the means")
-    parser.add_argument("--show-dir", metavar="DIR", help="write image, target and prediction side by side")
+    parser.add_argument(
+        "--base-size", type=int, metavar="N", help="with --scales: length of the longer side at scale 1"
+    )
+    parser.add_argument("--scales", nargs="+", type=float, metavar="S", help="average over these scales of the image")
+    parser.add_argument("--flip", action="store_true", help="average over the image and its horizontal flip")
+    parser.add_argument("--ignore-background", action="store_true", help="exclude class 0 from the means")
+    parser.add_argument("--show-dir", metavar="DIR", help="write pictures of image, target and prediction")
     parser.add_argument("--worst", type=int, metavar="K", help="with --show-dir: only the K images of lowest IoU")
     parser.add_argument(
         "--out",
@@ -51,10 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " the confusion matrix as a picture",
     )
     parser.add_argument(
-        "--submit", metavar="DIR", help="write predictions as the data set's official server takes them"
+        "--submit", metavar="DIR", help="write predictions in the format of the data set's official server"
     )
     parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: the GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
 
@@ -62,11 +68,11 @@ def check_arguments(args: argparse.Namespace) -> None:
     if args.crop_size is not None and len(args.crop_size) > 2:
         raise ConfigError("--crop-size: expected one number, or height and width")
     if args.worst is not None and (args.worst < 1 or not args.show_dir):
-        raise ConfigError("--worst: expected a number of pictures to keep, 1 or more; it needs --show-dir")
+        raise ConfigError("--worst: expected a number of pictures, 1 or more, and --show-dir")
 
 
-def asked(args: argparse.Namespace, config: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The sections `test` and `metric` as the command line wants them."""
+def sections_with_options(args: argparse.Namespace, config: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The sections `test` and `metric` of the config with the options of the command line."""
     test = {"mode": MODES.get(args.mode, args.mode), "flip": args.flip or None, "base_size": args.base_size}
     test["window"] = args.crop_size and tuple(args.crop_size * 2)[:2]
     test["scales"] = args.scales and tuple(args.scales)
@@ -79,13 +85,13 @@ def asked(args: argparse.Namespace, config: Any) -> tuple[dict[str, Any], dict[s
     return {**config.get("test", {}), **{key: value for key, value in test.items() if value is not None}}, metric
 
 
-def without_effect(args: argparse.Namespace, test: dict[str, Any]) -> list[str]:
-    """The options that the protocol does not heed, as in the older toolboxes: it is told before the scores are."""
+def notes_on_unused_options(args: argparse.Namespace, test: dict[str, Any]) -> list[str]:
+    """A note for each option that has no effect with these settings."""
     notes = []
     if args.crop_size is not None and test.get("mode", "whole") == "whole":
-        notes.append("--crop-size has no effect on whole images; --mode slide and --mode val heed it")
+        notes.append("--crop-size has no effect on whole images; --mode slide and --mode val use it")
     if args.base_size is not None and tuple(test.get("scales", (1.0,))) == (1.0,):
-        notes.append("--base-size has no effect on a single scale; --scales heeds it")
+        notes.append("--base-size has no effect on a single scale; --scales uses it")
     return notes
 
 
@@ -95,48 +101,49 @@ def run(args: argparse.Namespace) -> None:
     config = load_config(args.config, args.cfg_options)
 
     from segbox import distributed
-    from segbox.engine.build import check_classes, choose_device, start_logging
     from segbox.engine.config_check import check_config
-    from segbox.evaluation.evaluator import Evaluation
-    from segbox.evaluation.predictor import load_model
+    from segbox.engine.devices import choose_device
+    from segbox.engine.logs import start_logging
+    from segbox.evaluation.evaluator import Evaluator
+    from segbox.evaluation.predictor import check_classes, load_model
     from segbox.viz.evaluation_outputs import evaluation_outputs
     from segbox.viz.score_files import score_files
 
     start_logging()
     check_config(config, "model", "data")
-    config["test"], config["metric"] = asked(args, config)
-    for note in without_effect(args, config["test"]):
+    config["test"], config["metric"] = sections_with_options(args, config)
+    for note in notes_on_unused_options(args, config["test"]):
         logger.info(note)
     files = score_files(args.out) if args.out else []
     device = choose_device(args.device)
-    with distributed.process_group(device, said={"config": config.to_dict(), "checkpoint": args.checkpoint}):
-        evaluation = Evaluation(config, device, args.amp)
-        outputs = evaluation_outputs(evaluation.dataset, args.show_dir, args.worst, args.submit, files)
-        model, content = load_model(config, args.checkpoint, len(evaluation.classes))
-        check_classes(content, evaluation.classes, args.checkpoint)
-        metric = evaluation(model.to(device), outputs if outputs.writers else None, show_progress=True)
+    with distributed.process_group(device, settings={"config": config.to_dict(), "checkpoint": args.checkpoint}):
+        evaluator = Evaluator(config, device, args.amp)
+        outputs = evaluation_outputs(evaluator.dataset, args.show_dir, args.worst, args.submit, files)
+        model, content = load_model(config, args.checkpoint, len(evaluator.classes))
+        check_classes(content, evaluator.classes, args.checkpoint)
+        metric = evaluator(model.to(device), outputs if outputs.writers else None, show_progress=True)
         failures = outputs.finish()
         if distributed.is_main():
-            tell(args, evaluation, metric, files)
+            print_scores(args, evaluator, metric, files)
             if failures:
-                raise DataError("\n  ".join(["not all pictures or predictions could be written:", *failures]))
+                raise DataError("\n  ".join(["some pictures or predictions could not be written:", *failures]))
 
 
-def tell(args: argparse.Namespace, evaluation: Any, metric: Any, files: list) -> None:
-    """The scores, and where everything is."""
+def print_scores(args: argparse.Namespace, evaluator: Any, metric: Any, files: list) -> None:
+    """Print the scores, and where files were written."""
     from segbox.evaluation.score_table import score_table
     from segbox.viz.score_files import write_scores
     from segbox.viz.submission import describe_submission
 
     scores = metric.compute()
-    table = score_table(scores, evaluation.classes, args.eval)
+    table = score_table(scores, evaluator.classes, args.eval)
     print(table)
-    print(f"{metric.counts.sum()} pixels of {len(evaluation.dataset)} images, {evaluation.protocol()}")
+    print(f"{metric.counts.sum()} pixels of {len(evaluator.dataset)} images, {evaluator.description()}")
     if args.show_dir:
         print(f"pictures are in {args.show_dir}")
     if args.submit:
-        print(f"predictions are in {args.submit}, {describe_submission(evaluation.classes)}")
+        print(f"predictions are in {args.submit}, {describe_submission(evaluator.classes)}")
     if args.out:
-        about = {"protocol": evaluation.protocol(), "checkpoint": args.checkpoint}
-        write_scores(files, scores, metric.counts, evaluation.classes, table, about)
+        about = {"protocol": evaluator.description(), "checkpoint": args.checkpoint}
+        write_scores(files, scores, metric.counts, evaluator.classes, table, about)
         print(f"scores are in {args.out}")

@@ -1,41 +1,82 @@
 """Train the model of a config.
 
 segbox train configs/pspnet/pspnet_r50_ade20k.py
-segbox train CONFIG --resume                          # go on from the newest whole checkpoint of the work dir
+segbox train CONFIG --resume                          # continue from the newest readable checkpoint of the work dir
 segbox train CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
-segbox train CONFIG --cfg-options data.batch_size=8 --scale-lr    # the config's own rate, scaled with the batch
+segbox train CONFIG --cfg-options data.batch_size=8 --scale-lr    # scales the config's lr with the batch size
 
-data.batch_size is the images of a step over all processes and accumulated parts: their numbers change no rate.
-Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end it after the step under way, with a checkpoint; under nohup, SIGHUP
-does nothing.
-A run that its launcher starts again (torchrun's --max-restarts, a requeueing Slurm) goes on from the newest by itself.
+data.batch_size is the images of one optimizer step over all processes: their number does not change the learning rate.
+Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end the run after the current step, and save a checkpoint.
+A run that its launcher restarts (torchrun with --max-restarts, Slurm with requeueing) resumes by itself.
 """
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segbox.config import Config
+    from segbox.engine.runner import Runner
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", help="a config file, or the name of one of segbox (pspnet/pspnet_r50_ade20k)")
-    parser.add_argument("--work-dir", help="where checkpoints and logs go (default: work_dirs/<name of the config>)")
+    parser.add_argument("config", help="a config file, or the name of a shipped config (pspnet/pspnet_r50_ade20k)")
+    parser.add_argument("--work-dir", help="folder of checkpoints and logs (default: work_dirs/<name of the config>)")
     parser.add_argument(
-        "--resume", nargs="?", const="", metavar="PATH", help="go on from PATH; alone, from the work dir's newest"
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="continue from the checkpoint PATH; without PATH, from the newest of the work dir",
     )
-    parser.add_argument("--overwrite", action="store_true", help="discard the run that the work dir already holds")
+    parser.add_argument("--overwrite", action="store_true", help="delete the run that the work dir already holds")
     parser.add_argument("--seed", type=int, help="replaces the config's seed")
     parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
     parser.add_argument(
-        "--scale-lr", action="store_true", help="scale the config's learning rate with data.batch_size, linearly"
+        "--scale-lr", action="store_true", help="scale the config's learning rate linearly with data.batch_size"
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: the GPU if there is one)")
     parser.add_argument(
-        "--timeout", type=float, default=30, metavar="MINUTES", help="how long processes wait for each other (30)"
+        "--timeout", type=float, default=30, metavar="MINUTES", help="timeout of communication between processes (30)"
     )
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
 
 def run(args: argparse.Namespace) -> None:
+    config, origins = config_of(args)
+    work_dir = Path(args.work_dir or Path("work_dirs") / Path(args.config).stem)
 
+    from segbox import distributed
+    from segbox.engine.build import build_runner
+    from segbox.engine.config_check import check_config
+    from segbox.engine.devices import choose_device
+    from segbox.engine.logs import start_logging
+    from segbox.engine.lr_scaling import BaseRate, describe_batch, scale_rate, warn_of_rate
+    from segbox.engine.work_dir import only_run_in
+
+    check_config(config, "model", "data", "optimizer", "train")
+    base = BaseRate.of_file(args.config)
+    scaled = scale_rate(config, origins, base) if args.scale_lr else ""
+    device = choose_device(args.device)
+    settings = {"config": config.to_dict(), "--resume": args.resume, "--overwrite": args.overwrite}
+    with distributed.process_group(device, args.timeout, work_dir / "log.txt", settings), only_run_in(work_dir):
+        resume = check_work_dir(work_dir, args)
+        distributed.barrier()
+        start_logging(work_dir)
+        runner = build_runner(config, work_dir, device)
+        runner.log(describe_batch(runner.batch_size, runner.gradient_accumulation_steps, base))
+        if line := scaled or warn_of_rate(config, origins, base):
+            runner.log(line)
+        start_or_resume(runner, config, args.overwrite, resume)
+        request = runner.train()
+    if request.signal is not None:
+        runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")
+        raise SystemExit(128 + request.signal)
+    runner.log(f"done: {runner.step} steps; everything is in {work_dir}")
+
+
+def config_of(args: argparse.Namespace) -> tuple[Any, dict]:
+    """The config with the options of the command line, and the origins of its values."""
     from segbox.config import load_with_origins
 
     config, origins = load_with_origins(args.config, args.cfg_options)
@@ -43,51 +84,32 @@ def run(args: argparse.Namespace) -> None:
         config.seed = args.seed
     if args.amp is not None:
         config.setdefault("train", {})["amp"] = args.amp
-    work_dir = Path(args.work_dir or Path("work_dirs") / Path(args.config).stem)
+    return config, origins
 
+
+def check_work_dir(work_dir: Path, args: argparse.Namespace) -> str | None:
+    """Refuse a work dir that holds files of others or an old run. Returns what to resume from; None for a new run."""
+    from segbox.engine.work_dir import refuse_foreign_config, refuse_old_run, resume_after_restart
+
+    resume = resume_after_restart(work_dir, args.resume)
+    refuse_foreign_config(work_dir)
+    if resume is None and not args.overwrite:
+        refuse_old_run(work_dir)
+    return resume
+
+
+def start_or_resume(runner: "Runner", config: "Config", overwrite: bool, resume: str | None) -> None:
+    """Restore the checkpoint to resume from, or discard the old run; then record this start in the work dir."""
     from segbox import distributed
-    from segbox.engine.build import build_runner, choose_device, start_logging
-    from segbox.engine.config_check import check_config
-    from segbox.engine.lr_scaling import Recipe, describe_batch, scale_rate, warn_of_rate
-    from segbox.engine.work_dir import (
-        CONFIG,
-        discard_old_run,
-        find_resume,
-        only_run_in,
-        record_environment,
-        refuse_foreign_config,
-        refuse_old_run,
-        resume_after_restart,
-    )
+    from segbox.engine.work_dir import CONFIG, discard_old_run, find_resume, record_environment
 
-    check_config(config, "model", "data", "optimizer", "train")
-    recipe = Recipe.of_file(args.config)
-    scaled = scale_rate(config, origins, recipe) if args.scale_lr else ""
-    device = choose_device(args.device)
-    said = {"config": config.to_dict(), "--resume": args.resume, "--overwrite": args.overwrite}
-    with distributed.process_group(device, args.timeout, work_dir / "log.txt", said), only_run_in(work_dir):
-        resume = resume_after_restart(work_dir, args.resume)
-        refuse_foreign_config(work_dir)
-        if resume is None and not args.overwrite:
-            refuse_old_run(work_dir)
-        distributed.barrier()
-        start_logging(work_dir)
-        runner = build_runner(config, work_dir, device)
-        runner.log(describe_batch(runner.batch_size, runner.accumulate, recipe))
-        if remark := scaled or warn_of_rate(config, origins, recipe):
-            runner.log(remark)
-        found = None if resume is None else find_resume(work_dir, resume)
-        if found is not None:
-            runner.resume(*found)
-        elif args.overwrite and resume is None:
-            discard_old_run(work_dir)  # now that the new one is known to be whole
-        if distributed.is_main():
-            record_environment(work_dir, device)  # first: it says that the folder is a run's
-            config.dump(work_dir / CONFIG)
-        if distributed.restarts():
-            runner.log(f"the launcher has started this run again (restart {distributed.restarts()})")
-        request = runner.train()
-    if request.signal is not None:
-        runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")
-        raise SystemExit(128 + request.signal)
-    runner.log(f"done: {runner.step} steps; everything is in {work_dir}")
+    found = None if resume is None else find_resume(runner.work_dir, resume)
+    if found is not None:
+        runner.resume(*found)
+    elif overwrite and resume is None:
+        discard_old_run(runner.work_dir)  # only after the new run was built without an error
+    if distributed.is_main():
+        record_environment(runner.work_dir, runner.device)  # first, because it marks the folder as a run's
+        config.dump(runner.work_dir / CONFIG)
+    if distributed.restarts():
+        runner.log(f"the launcher has started this run again (restart {distributed.restarts()})")

@@ -1,4 +1,4 @@
-"""Print the version and the environment: paste it into a bug report.
+"""Print the version and the environment, for bug reports.
 
 segbox version
 """
@@ -14,7 +14,7 @@ EXTRAS = ("timm", "tensorboard", "pyyaml")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    """The command has no arguments."""
 
 
 def run(args: argparse.Namespace) -> None:
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
         *((f"GPU {i}", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count())),
     ]
     if not torch.cuda.device_count():
-        rows.append(("GPU", "none that PyTorch can use"))
+        rows.append(("GPU", "none available to PyTorch"))
     width = max(len(name) for name, _ in rows)
     print("\n".join(f"{name:<{width}}  {value}" for name, value in rows))
 

@@ -13,7 +13,7 @@ import numpy as np
 from segbox.convert.draw import Size
 from segbox.data.datasets.pairs import IMAGE_SUFFIXES, list_files, read_lines
 from segbox.data.statistics import OnProgress, in_processes
-from segbox.errors import DataError, is_seen
+from segbox.errors import DataError, is_printable
 
 Element = TypeVar("Element")
 Result = TypeVar("Result")
@@ -89,7 +89,7 @@ def within(root: Path, name: object, folder: Path | None = None) -> Path:
     is_inside = path is not None and Path(os.path.normpath(root)) in path.parents and "\0" not in str(name)
     if not isinstance(name, str) or not is_inside:
         raise DataError(f"the file name {str(name)[:80]!r} leads out of {root}; names must be relative and stay inside")
-    if not all(map(is_seen, name)):
+    if not all(map(is_printable, name)):
         raise DataError(f"the file name {name[:80]!r} holds characters that are no letters; rename the file")
     return path
 

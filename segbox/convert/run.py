@@ -20,7 +20,7 @@ from segbox.data.class_names import checked_classes
 from segbox.data.readers.files import read_image, read_label
 from segbox.data.statistics import count_ids
 from segbox.errors import DataError, UserError
-from segbox.outputs import refuse_others, whole_file, write_text
+from segbox.outputs import atomic_file, refuse_others, write_text
 
 RECORD = ".conversion"  # in the target: what its masks were made with
 SHOWN = 10  # problems
@@ -60,7 +60,7 @@ class Output:
     def write_image(self, place: str, pixels: np.ndarray) -> None:
         """H W, or H W 3 in RGB."""
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
-        with whole_file(self.root / place) as part:
+        with atomic_file(self.root / place) as part:
             part.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
 
     def link(self, place: str, image: Path) -> None:
@@ -71,10 +71,10 @@ class Output:
             raise DataError(f"{path} is there already and is another image; move it, or --overwrite")
         if self.copy:
             if path.is_symlink() or not path.exists() or path.stat().st_size != image.stat().st_size:
-                with whole_file(path) as part:
+                with atomic_file(path) as part:
                     shutil.copyfile(image, part)
         elif not (path.exists() and path.samefile(image)):
-            with whole_file(path) as part:
+            with atomic_file(path) as part:
                 part.symlink_to(os.path.relpath(image.resolve(), path.parent.resolve()))
 
 
@@ -103,7 +103,7 @@ def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False, exi
         _check_record(plan)
         refuse_others(path for path, text in texts.items() if os.path.lexists(path) and not _holds(path, text))
     record = json.dumps(_record(plan.root) | {plan.folder: plan.settings}, indent=1)
-    with whole_file(plan.root / RECORD) as part:
+    with atomic_file(plan.root / RECORD) as part:
         part.write_text(f"{record}\n", encoding="utf-8")
     output = Output(plan.root, copy, overwrite, exif)
     function = partial(_convert, plan.convert or partial(convert_pair, plan.draw), output)

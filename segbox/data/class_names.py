@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from segbox import IGNORE_INDEX
-from segbox.errors import DataError, is_seen, short
+from segbox.errors import DataError, is_printable, short
 
 LONGEST = 100  # characters
 
@@ -19,7 +19,7 @@ def checked_classes(names: Any, source: object = "classes") -> tuple[str, ...]:
     ):
         raise DataError(f"{source}: expected a list of 1 to {IGNORE_INDEX} different names, got {short(names)}")
     for number, name in enumerate(names):
-        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST or not all(map(is_seen, name)):
+        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST or not all(map(is_printable, name)):
             shown = short(name, LONGEST)
             raise DataError(
                 f"{source}: class {number} is {shown}; a name is one line of up to {LONGEST} characters that can be"

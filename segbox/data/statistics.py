@@ -1,4 +1,4 @@
-"""How often classes occur in a data set, and what weights that gives them."""
+"""How often classes occur in a data set."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -30,7 +30,7 @@ def class_frequencies(dataset: SegDataset, workers: int = 0, on_progress: OnProg
 def class_pixels(
     dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Per class, its pixels, and the labelled pixels of the images that hold it: what `all_weights` takes.
+    """Per class: its pixels, and the labelled pixels of the images that contain it (for `class_weights.all_weights`).
 
     Each process reads its share of the labels, and all get the same numbers.
     """
@@ -100,48 +100,6 @@ def count_ids(label: np.ndarray) -> np.ndarray:
     if label.size > 2**24:  # calcHist is ten times as fast, but its counts are float32
         return np.bincount(label.ravel(), minlength=256)
     return cv2.calcHist([label], [0], None, [256], [0, 256]).ravel().astype(np.int64)
-
-
-# --- class weights: for absent classes zero --------------------------------------------------------------------------
-
-
-def inverse_weights(pixels: np.ndarray, power: float = 1.0) -> np.ndarray:
-    """One over the share of a class to a power, scaled to a mean of 1."""
-    weights = _where_present(pixels, lambda present: (pixels.sum() / present) ** power)
-    return weights / max(weights[pixels > 0].mean(), 1e-12) if pixels.any() else weights
-
-
-def enet_weights(pixels: np.ndarray) -> np.ndarray:
-    """1 / ln(1.02 + share): 1.4 to 50, so that rare classes do not drown the others (arXiv 1606.02147)."""
-    return _where_present(pixels, lambda present: 1 / np.log(1.02 + present / pixels.sum()))
-
-
-def median_frequency_weights(pixels: np.ndarray, pixels_where_present: np.ndarray) -> np.ndarray:
-    """The median frequency over a class's own, that counted in the images that hold the class (SegNet)."""
-    frequency = pixels / np.maximum(pixels_where_present, 1)
-    middle = np.median(frequency[pixels > 0]) if pixels.any() else 0.0
-    return _where_present(pixels, lambda present: middle / frequency[pixels > 0])
-
-
-def all_weights(pixels: np.ndarray, pixels_where_present: np.ndarray) -> dict[str, np.ndarray]:
-    """By the name of the rule."""
-    return {name: weigh(pixels, pixels_where_present) for name, weigh in RULES.items()}
-
-
-RULES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "inverse": lambda pixels, _: inverse_weights(pixels),
-    "sqrt": lambda pixels, _: inverse_weights(pixels, 1 / 2),
-    "cbrt": lambda pixels, _: inverse_weights(pixels, 1 / 3),
-    "enet": lambda pixels, _: enet_weights(pixels),
-    "median": median_frequency_weights,
-}
-
-
-def _where_present(pixels: np.ndarray, weigh: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    weights = np.zeros(len(pixels))
-    if pixels.any():
-        weights[pixels > 0] = weigh(pixels[pixels > 0])
-    return weights
 
 
 # --- several processes -----------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from segbox.doctor.layout import Arguments
 from segbox.doctor.report import class_fractions
 from segbox.doctor.scan import Scan
 from segbox.doctor.summary import SplitSummary, rounded
-from segbox.errors import DataError, is_seen, printable
+from segbox.errors import DataError, is_printable, printable
 from segbox.literals import as_source
 from segbox.machine import cores
 
@@ -37,7 +37,7 @@ def split_names(found: Scan, arguments: Arguments, seed: int = 0) -> Lists:
         suffix = arguments.get("image_suffix", os.path.splitext(file)[1])
         name = os.path.join(folder, file[len(prefix) : len(file) - len(suffix)])
         groups[pair.image.content or name.encode()].append(name)
-    unlisted = [n for group in groups.values() for n in group if n != n.strip() or not all(map(is_seen, n))]
+    unlisted = [n for group in groups.values() for n in group if n != n.strip() or not all(map(is_printable, n))]
     if unlisted:
         raise DataError(
             f"{len(unlisted)} names of images begin or end with spaces, or contain unprintable characters"
@@ -177,7 +177,7 @@ def _settings(train: SplitSummary, size: tuple[int, int], steps: int) -> str:
         lines.append(f'test = dict(mode="slide", window={size}, stride={stride})  # the images are large')
     lines += [
         "hooks = dict(",
-        f"    lr=dict(warmup={min(100, steps // 10)}),",
+        f"    lr_schedule=dict(warmup_steps={min(100, steps // 10)}),",
         f"    evaluate=dict(interval={interval}),",
         f"    checkpoint=dict(interval={interval}),",
         ")",

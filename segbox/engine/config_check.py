@@ -1,4 +1,4 @@
-"""All that is wrong with a config, told at once, before one of its files is opened or a folder is made."""
+"""Checks a whole config before any file is opened, and reports all mistakes at once."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -6,25 +6,23 @@ from functools import partial
 from typing import Any
 
 from segbox.arguments import Check
+from segbox.class_weights import check_rule, with_class_weights
 from segbox.data.loader import classes_without_files
-from segbox.engine.class_weights import check_rule
-from segbox.engine.runner import steps_of
-from segbox.engine.settings import DataSettings, Sections, check_seed
+from segbox.engine.settings import DataSettings, Sections, check_seed, total_steps
 from segbox.errors import ConfigError, did_you_mean
 from segbox.literals import as_plain
-from segbox.models.class_weight import with_class_weights
 from segbox.models.complexity import build_without_data
 from segbox.registry import call, each, import_extensions, mistakes_of, refuse
 
-TRIED_CLASSES = 2  # where only the data set's files say how many there are
+TRIED_CLASSES = 2  # if only the data set's files say the number of classes
 
 
 def check_config(config: Mapping, *needed: str) -> None:
-    """Refuse a config with any mistake that is seen without its files, or without one of the sections `needed`.
+    """Raise ConfigError with all mistakes that show without the config's files; `needed` are sections it must have.
 
-    Names, kinds and values of all arguments at every depth are checked by the signatures of what they build. What opens
-    no files is built as well, to be thrown away: hooks, transforms, losses, the model without its memory. What parts
-    from outside the package do is not known, so they are not built here. The config's `imports` come first.
+    Names, types and values of all arguments are checked against the signatures of their builders. Parts that open no
+    files are also built once and discarded: hooks, transforms, losses, the model on the meta device. Parts from outside
+    the package may have side effects and are not built. The config's `imports` are imported first.
     """
     each(partial(as_plain, value, str(name)) for name, value in config.items())
     import_extensions(config.get("imports", ()))
@@ -36,7 +34,9 @@ def check_config(config: Mapping, *needed: str) -> None:
     wrong = Check().arguments(Sections, config, "")
     sound = {name for name in config if not any(line.startswith((f"{name}:", f"{name}.")) for line in wrong)}
     num_classes = None
-    with nullcontext() if {"data", "model"} & config.keys() <= sound else suppress(Exception):  # wrong, and told below
+    with (
+        nullcontext() if {"data", "model"} & config.keys() <= sound else suppress(Exception)
+    ):  # its mistakes are reported below
         num_classes = known_classes(config)
     weighed, wrong_rules = without_rules(config)
     check = Check({} if num_classes is None else {"num_classes": num_classes}, tries=True)
@@ -55,7 +55,7 @@ def check_config(config: Mapping, *needed: str) -> None:
 
 
 def known_classes(config: Mapping) -> int | None:
-    """How many there are, if the config or its data set's type says it."""
+    """The number of classes, if the config or the type of its data set says it."""
     data = config.get("data", {})
     own = config.get("model", {}).get("num_classes")
     classes = classes_without_files(data.get("train") or data.get("val"))
@@ -65,7 +65,7 @@ def known_classes(config: Mapping) -> int | None:
 
 
 def without_rules(config: Mapping) -> tuple[Mapping, list[str]]:
-    """The config with no weights in the place of those that only the data's labels say; and rules that do not exist."""
+    """The config without class weights that need the labels, and messages for unknown rules."""
     model = config.get("model")
     if not isinstance(model, Mapping):
         return config, []
@@ -79,11 +79,11 @@ def without_rules(config: Mapping) -> tuple[Mapping, list[str]]:
 def try_steps(config: Mapping) -> None:
     counts = {name: config["train"].get(name) for name in ("max_steps", "max_epochs")}
     batch_size = config.get("data", {}).get("batch_size", DataSettings.batch_size)
-    call(steps_of, counts, "train", images=batch_size * 2**20, batch_size=batch_size)
+    call(total_steps, counts, "train", images=batch_size * 2**20, batch_size=batch_size)
 
 
 def try_model(config: Mapping, num_classes: int | None) -> None:
-    """Its parts together, without memory and without a download. Losses have been tried by themselves."""
+    """Build the model on the meta device, without downloads. Losses are checked on their own before."""
     heads = {name: _without_losses(config[name]) for name in ("decode_head", "auxiliary_head") if name in config}
     build_without_data({**config, **heads}, num_classes or TRIED_CLASSES)
 

@@ -1,4 +1,4 @@
-"""PyTorch's FSDP2 by the names it has had since 2.4. To be imported where something is sharded: it takes a second."""
+"""PyTorch's FSDP2 under one name for all versions. Import it only where a model is sharded: it takes a second."""
 
 try:
     from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method

@@ -1,4 +1,4 @@
-"""Optimizers, and which parameters get which settings."""
+"""Builds the optimizer and its parameter groups: learning rates and weight decay per parameter."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ GROUP_SETTINGS = ("head_lr_mult", "decay_norms", "decay_biases", "rules")
 
 @dataclass
 class Rule:
-    """What the optimizer's `rules` may say of the parameters that a pattern matches."""
+    """The settings that `optimizer.rules` may give to the parameters of a pattern."""
 
     lr_mult: float | None = None
     weight_decay: float | None = None
@@ -33,11 +33,11 @@ Rules = Mapping[str, Annotated[Mapping, Made(Rule)]]
 
 
 def build_optimizer(config: Mapping, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer of a config. Beside its own arguments a config may say:
+    """The optimizer of a config. Beside the optimizer's own arguments, a config may set:
 
-    - head_lr_mult: the rate of everything outside the backbone, as a multiple of `lr`
-    - decay_norms, decay_biases: False takes them out of the weight decay
-    - rules: {"pattern of names": dict(lr_mult=..., weight_decay=...)}, `*` standing for anything; later ones win
+    - head_lr_mult: the learning rate of all parameters outside the backbone, as a multiple of `lr`
+    - decay_norms, decay_biases: False excludes them from weight decay
+    - rules: {"pattern of names": dict(lr_mult=..., weight_decay=...)}, `*` matches anything; later rules win
     """
     check_type(config, OptimizerConfig, "optimizer")
     settings = {key: config[key] for key in ("lr", "weight_decay", *GROUP_SETTINGS) if key in config}
@@ -55,7 +55,7 @@ def parameter_groups(
     decay_biases: bool = True,
     rules: Rules | None = None,
 ) -> list[dict[str, Any]]:
-    """Parameters that share a rate and a decay share a group; each keeps its `base_lr` for the schedule."""
+    """Groups of parameters with the same rate and decay. `base_lr` is the rate before the schedule."""
     if not 0 <= lr < math.inf:
         raise ValueError(f"lr={lr}: expected a number of 0 or more")
     named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
@@ -64,8 +64,8 @@ def parameter_groups(
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, parameter in named.items():
         rate = lr if name.startswith("backbone.") else lr * head_lr_mult
-        is_spared = (name in norms and not decay_norms) or (name.endswith(".bias") and not decay_biases)
-        decay = 0.0 if is_spared else weight_decay
+        is_excluded = (name in norms and not decay_norms) or (name.endswith(".bias") and not decay_biases)
+        decay = 0.0 if is_excluded else weight_decay
         for pattern, settings in (rules or {}).items():
             if fnmatchcase(name, pattern):
                 rate = lr * settings["lr_mult"] if "lr_mult" in settings else rate
@@ -76,7 +76,7 @@ def parameter_groups(
 
 
 def try_optimizer(builder: Callable, arguments: Mapping, path: str, params: None) -> None:
-    """For a check: on one parameter, with what PyTorch says of the settings that the config names."""
+    """For the config check: build the optimizer for one parameter, so that PyTorch checks the settings."""
     call(builder, arguments, path, params=[nn.Parameter(torch.zeros(1))])
 
 
@@ -86,7 +86,7 @@ OptimizerConfig = Annotated[
 
 
 def names_in_norms(model: nn.Module) -> set[str]:
-    """The names of parameters that norms own: whatever is called a norm and holds vectors."""
+    """The names of the parameters of batch, group, layer and instance norms."""
     names = set()
     for prefix, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._NormBase | nn.GroupNorm | nn.LayerNorm):
@@ -101,31 +101,31 @@ def check_rules(rules: Mapping[str, Any], named: Mapping[str, nn.Parameter]) -> 
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, dict]:
-    """What the optimizer remembers, by the parameters' names, so that groups may change between runs."""
+    """The optimizer's state by parameter name, so that groups may change between runs."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     return {names[id(parameter)]: dict(state) for parameter, state in optimizer.state.items()}
 
 
 def load_optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module, state: Mapping[str, dict]) -> None:
-    """Give each parameter its memory back; rates and decays stay those of the config."""
+    """Restore the state of each parameter; learning rates and decay stay those of the config."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     ordered = [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
-    strangers = sorted(set(state) - set(ordered))
-    if strangers:
+    unknown = sorted(set(state) - set(ordered))
+    if unknown:
         raise CheckpointError(
-            f"its optimizer remembers parameters that this run does not train: {short(strangers[:3], 300)}"
+            f"its optimizer state has parameters that this run does not train: {short(unknown[:3], 300)}"
         )
     parameters = dict(model.named_parameters())
-    for name, memory in state.items():
-        if not isinstance(memory, Mapping) or not all(fits(value, parameters[name]) for value in memory.values()):
-            raise CheckpointError(f"what its optimizer remembers of {name} is of another shape or kind")
+    for name, own in state.items():
+        if not isinstance(own, Mapping) or not all(fits(value, parameters[name]) for value in own.values()):
+            raise CheckpointError(f"its optimizer state of {name} has another shape or type")
     groups = optimizer.state_dict()["param_groups"]
     numbered = {i: state[name] for i, name in enumerate(ordered) if name in state}
     optimizer.load_state_dict({"state": numbered, "param_groups": groups})
 
 
 def fits(value: Any, parameter: nn.Parameter) -> bool:
-    """A number, or one for each of the parameter's."""
+    """Whether a value is a number, or a tensor of the parameter's shape."""
     if not isinstance(value, Tensor) or not value.ndim:
         return value is None or isinstance(value, Tensor | bool | int | float)
     return value.shape == parameter.shape and value.is_floating_point() and value.layout == torch.strided

@@ -1,5 +1,6 @@
-"""The sections of a config, and what may stand in each: signatures that configs are checked by."""
+"""The sections of a config as signatures, which configs are checked against."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -8,28 +9,30 @@ from torch import nn
 
 from segbox.arguments import Made
 from segbox.data.settings import DataSettings
+from segbox.engine.not_finite import ON_NAN
 from segbox.engine.optim import OptimizerConfig
-from segbox.engine.step_errors import ON_NAN
 from segbox.errors import ConfigError
-from segbox.evaluation.inference import build_predict
+from segbox.evaluation.inference import build_inference
 from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import SegmentorConfig
 from segbox.precision import AMP
 from segbox.registry import HOOKS, call
+from segbox.renamed import renamed
 
 
+@renamed(accumulate="gradient_accumulation_steps")
 @dataclass
 class TrainSettings:
-    """The section `train`. A step is made of `accumulate` batches.
+    """The section `train`. One optimizer step accumulates the gradients of `gradient_accumulation_steps` batches.
 
-    `sync_batch_norm=None` means on several GPUs; True, on CPUs too. `on_nan="skip"` drops up to `max_skips` steps in a
-    row, "stop" ends the run. `deterministic` makes GPUs repeat themselves to the last bit. `shard` divides parameters,
-    gradients and the optimizer's state between the processes.
+    `sync_batch_norm=None` synchronizes on several GPUs only; True, on CPUs too. `on_nan="skip"` skips up to `max_skips`
+    steps in a row, "stop" ends the run. `deterministic` makes GPU runs reproducible to the last bit. `shard` shards
+    parameters, gradients and optimizer state over the processes (FSDP).
     """
 
     max_steps: int | None = None
     max_epochs: float | None = None
-    accumulate: int = 1
+    gradient_accumulation_steps: int = 1
     clip_grad: float | None = None
     on_nan: str = "stop"
     max_skips: int = 10
@@ -47,10 +50,21 @@ class TrainSettings:
             raise ValueError(f'on_nan={self.on_nan!r}: "stop", or "skip" for up to `max_skips` steps in a row')
         if self.max_skips < 1:
             raise ValueError(f"max_skips={self.max_skips}: expected a number of steps, 1 or more")
-        if self.accumulate < 1:
-            raise ValueError(f"accumulate={self.accumulate}: expected a number of batches, 1 or more")
+        if self.gradient_accumulation_steps < 1:
+            count = self.gradient_accumulation_steps
+            raise ValueError(f"gradient_accumulation_steps={count}: expected a number of batches, 1 or more")
         if self.clip_grad is not None and self.clip_grad <= 0:
-            raise ValueError(f"clip_grad={self.clip_grad}: expected a largest norm above 0, or None")
+            raise ValueError(f"clip_grad={self.clip_grad}: expected a maximum norm above 0, or None")
+
+
+def total_steps(max_steps: int | None, max_epochs: float | None, images: int, batch_size: int) -> int:
+    """The length of a run in steps, from either of the two settings."""
+    if (max_steps is None) == (max_epochs is None):
+        raise ValueError("give either max_steps or max_epochs")
+    steps = max_steps if max_steps is not None else math.ceil(max_epochs * images / batch_size)
+    if steps < 1:
+        raise ValueError(f"max_steps={max_steps}, max_epochs={max_epochs}: expected one step or more")
+    return steps
 
 
 def check_seed(seed: int) -> None:
@@ -67,7 +81,7 @@ class Sections:
     optimizer: OptimizerConfig | None = None
     train: Annotated[Mapping, Made(TrainSettings, trial=call)] = field(default_factory=dict)
     hooks: Mapping[str, Annotated[Mapping, Made(HOOKS, trial=call)] | None] = field(default_factory=dict)
-    test: Annotated[Mapping, Made(build_predict, {"model": nn.Identity()}, trial=call)] = field(default_factory=dict)
+    test: Annotated[Mapping, Made(build_inference, {"model": nn.Identity()}, trial=call)] = field(default_factory=dict)
     metric: Annotated[Mapping, Made(MetricSet, {"classes": ("a", "b")}, trial=call)] = field(default_factory=dict)
     seed: int = 0
     imports: Sequence[str] = ()

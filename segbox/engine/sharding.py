@@ -1,7 +1,7 @@
-"""Fully sharded training by PyTorch's FSDP2: of each parameter, of its gradient and of what the optimizer remembers of
-it, a process keeps a part. A block of the network is whole on a device only while it computes.
+"""Fully sharded training with PyTorch's FSDP2: each process keeps a shard of every parameter, of its gradient and of
+its optimizer state. The full parameters of a block are on a device only while the block computes.
 
-Checkpoints know nothing of it: what is written is `gathered`, what is read is `divided`.
+Checkpoints do not depend on it: they are `unsharded` when written, and `sharded_state` divides them when read.
 """
 
 import copy
@@ -20,31 +20,32 @@ from segbox.errors import ConfigError
 from segbox.evaluation.inference import own_logits
 from segbox.weights.loading import first_line
 
-SMALLEST_BLOCK = 2**20  # parameters; what is smaller is gathered together with what is around it
+SMALLEST_BLOCK = 2**20  # parameters; smaller modules are gathered together with the module around them
 CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
 NEVER_CALLED = (nn.ModuleList, nn.ModuleDict)
-BATCHES_BETWEEN_VOTES = 4  # of an evaluation by several processes
+BATCHES_BETWEEN_VOTES = 4  # in an evaluation by several processes
 
 
 @dataclass
 class Origin:
-    """What a sharded model was made of: the same model without numbers, from which another can be made."""
+    """What a sharded model was built from; `skeleton` is a copy on the meta device, from which copies can be built."""
 
     skeleton: nn.Module
     device: torch.device
 
 
 def shard(model: nn.Module, device: torch.device) -> nn.Module:
-    """The model, its parameters divided between the processes in place; it comes from the CPU, and `device` never
-    holds more of it than a block. All begin with the first process's weights.
+    """Shard a model that is on the CPU, in place; `device` never holds more than one full block of it.
+
+    All processes start with the weights of process 0.
     """
-    try_out(device)
-    distributed.share(tensor.detach() for tensor in (*model.parameters(), *model.buffers()))
-    return divide(model, Origin(skeleton_of(model), device))
+    check_support(device)
+    distributed.broadcast(tensor.detach() for tensor in (*model.parameters(), *model.buffers()))
+    return apply_fsdp(model, Origin(meta_copy(model), device))
 
 
-def try_out(device: torch.device) -> None:
-    """Shard something small; which versions of PyTorch can do so on which device is not written down anywhere."""
+def check_support(device: torch.device) -> None:
+    """Try to shard a small layer: PyTorch does not document which versions can do so on which device."""
     layer = nn.Linear(1, 1)
     try:
         from segbox.engine.fsdp import fully_shard
@@ -54,21 +55,21 @@ def try_out(device: torch.device) -> None:
     except Exception as error:
         raise ConfigError(
             f"train.shard: PyTorch {torch.__version__} cannot shard models on {device.type}"
-            f" ({type(error).__name__}: {first_line(error)}); install a newer PyTorch, or say train.shard=False"
+            f" ({type(error).__name__}: {first_line(error)}); install a newer PyTorch, or set train.shard=False"
         ) from error
 
 
-def skeleton_of(model: nn.Module) -> nn.Module:
-    """A copy whose parameters have shapes but no numbers, and take no memory."""
+def meta_copy(model: nn.Module) -> nn.Module:
+    """A copy whose parameters are on the meta device: shapes without values."""
     hollow = {id(p): nn.Parameter(torch.empty_like(p, device="meta"), p.requires_grad) for p in model.parameters()}
     return copy.deepcopy(model, hollow)
 
 
-def divide(model: nn.Module, origin: Origin) -> nn.Module:
+def apply_fsdp(model: nn.Module, origin: Origin) -> nn.Module:
     from segbox.engine.fsdp import fully_shard, register_fsdp_forward_method
 
     mesh = init_device_mesh(origin.device.type, (distributed.world_size(),))
-    for block in (*blocks(model), model):
+    for block in (*fsdp_blocks(model), model):
         fully_shard(block, mesh=mesh)
     if getattr(model, "logits", None) is not None:
         register_fsdp_forward_method(model, "logits")
@@ -76,9 +77,11 @@ def divide(model: nn.Module, origin: Origin) -> nn.Module:
     return model
 
 
-def blocks(model: nn.Module) -> list[nn.Module]:
-    """What is gathered by itself, inner ones first: elements of lists and sequences, of a transformer's blocks or of
-    a residual stage, that have enough parameters beside those of the blocks within them.
+def fsdp_blocks(model: nn.Module) -> list[nn.Module]:
+    """The modules that are gathered one at a time, inner ones first.
+
+    They are the elements of lists and sequences (the blocks of a transformer, of a residual stage) that have at least
+    SMALLEST_BLOCK parameters beside those of the blocks inside them.
     """
     found: list[nn.Module] = []
     taken: set[nn.Parameter] = set()
@@ -95,14 +98,14 @@ def is_sharded(model: nn.Module) -> bool:
     return isinstance(getattr(model, "origin", None), Origin)
 
 
-def described(model: nn.Module) -> str:
-    """For the log: how much of the model this process keeps."""
+def sharding_summary(model: nn.Module) -> str:
+    """A line for the log: how much of the model this process keeps."""
     if not is_sharded(model):
         return "train.shard: there is one process, which keeps the whole model"
     from segbox.engine.fsdp import FSDPModule
 
     groups = sum(isinstance(module, FSDPModule) for module in model.modules())
-    own, all_of_it = (megabytes(tensors) for tensors in (own_parts(model), model.parameters()))
+    own, all_of_it = (megabytes(tensors) for tensors in (local_parameters(model), model.parameters()))
     return (
         f"the model is sharded over {distributed.world_size()} processes in {groups} groups: {own:.1f} of its"
         f" {all_of_it:.1f} MB of parameters are kept here, and the same part of gradients and of the optimizer's state"
@@ -113,18 +116,18 @@ def megabytes(tensors: Iterable[Tensor]) -> float:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors) / 2**20
 
 
-def twin_of(model: nn.Module) -> nn.Module:
-    """A second model with the same weights, sharded as the first is."""
+def copy_of_model(model: nn.Module) -> nn.Module:
+    """A second model with the same weights, sharded like the first."""
     if not is_sharded(model):
         return copy.deepcopy(model)
     origin = model.origin
-    twin = divide(copy.deepcopy(origin.skeleton), origin).to_empty(device=origin.device)
-    torch._foreach_copy_([*own_parts(twin), *twin.buffers()], [*own_parts(model), *model.buffers()])
+    twin = apply_fsdp(copy.deepcopy(origin.skeleton), origin).to_empty(device=origin.device)
+    torch._foreach_copy_([*local_parameters(twin), *twin.buffers()], [*local_parameters(model), *model.buffers()])
     return twin
 
 
 def reshard(model: nn.Module) -> None:
-    """After a pass without a backward pass, which leaves the outermost parameters whole."""
+    """Free the full parameters that a forward pass without a backward pass leaves on the device."""
     if is_sharded(model):
         from segbox.engine.fsdp import FSDPModule
 
@@ -133,51 +136,53 @@ def reshard(model: nn.Module) -> None:
                 module.reshard()
 
 
-# --- tensors: parts and wholes ----------------------------------------------------------------------------------------
+# --- tensors: shards and full tensors ---------------------------------------------------------------------------------
 
 
-def is_divided(value: Any) -> bool:
-    """Told by the name: the import takes a second, which runs without sharding need not wait for."""
+def is_dtensor(value: Any) -> bool:
+    """Compares the name of the type: importing DTensor takes a second, also for runs without sharding."""
     return type(value).__name__ == "DTensor"
 
 
 @torch.no_grad()
-def own_parts(model: nn.Module) -> list[Tensor]:
-    """What this process keeps of the parameters, to be changed in place; of a model that is not sharded, all of it."""
+def local_parameters(model: nn.Module) -> list[Tensor]:
+    """This process's shards of the parameters, for changes in place; the parameters if the model is not sharded."""
     parameters = (parameter.detach() for parameter in model.parameters())
-    return [parameter.to_local() if is_divided(parameter) else parameter for parameter in parameters]
+    return [parameter.to_local() if is_dtensor(parameter) else parameter for parameter in parameters]
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """Made of all processes' parts, which all must ask for."""
-    return tensor.full_tensor() if is_divided(tensor) else tensor
+def full_tensor(tensor: Tensor) -> Tensor:
+    """The full tensor. A collective call for a sharded one: all processes must make it."""
+    return tensor.full_tensor() if is_dtensor(tensor) else tensor
 
 
-def gathered(content: Any) -> Any:
-    """A checkpoint's content with each sharded tensor made whole, one after the other, on the main process's CPU.
+def unsharded(content: Any) -> Any:
+    """A checkpoint's content with full tensors on the main process's CPU, gathered one after the other.
 
-    All processes take part; on the others, nothing is left of such a tensor.
+    A collective call. On the other processes, None stands for each sharded tensor.
     """
     if isinstance(content, Mapping):
-        return {key: gathered(value) for key, value in content.items()}
-    if not is_divided(content):
+        return {key: unsharded(value) for key, value in content.items()}
+    if not is_dtensor(content):
         return content
-    tensor = whole(content)  # a view of what is larger where the parts are unequal, hence the copy
+    tensor = full_tensor(content)  # of unequal shards, it is a view of a larger tensor: hence the copy
     return tensor.to("cpu", copy=True) if distributed.is_main() else None
 
 
-def divided(state: Mapping[str, Any], model: nn.Module) -> Mapping[str, Any]:
-    """A state by parameters' names (the model's, the optimizer's) as a sharded model takes it: in own parts."""
+def sharded_state(state: Mapping[str, Any], model: nn.Module) -> Mapping[str, Any]:
+    """A state by parameter names (of the model or the optimizer) with the shards that this process keeps."""
     if not is_sharded(model):
         return state
     parameters = dict(model.named_parameters())
-    return {name: part(value, parameters[name]) if name in parameters else value for name, value in state.items()}
+    return {
+        name: local_shard(value, parameters[name]) if name in parameters else value for name, value in state.items()
+    }
 
 
-def part(value: Any, parameter: Tensor) -> Any:
-    """What this process keeps of a tensor that belongs to each number of a parameter; other things as they are."""
+def local_shard(value: Any, parameter: Tensor) -> Any:
+    """This process's shard of a tensor of the parameter's shape; other values are returned unchanged."""
     if isinstance(value, Mapping):
-        return {key: part(inner, parameter) for key, inner in value.items()}
+        return {key: local_shard(inner, parameter) for key, inner in value.items()}
     if not isinstance(value, Tensor) or value.shape != parameter.shape:
         return value
     parts = value.chunk(distributed.world_size())
@@ -191,20 +196,20 @@ def part(value: Any, parameter: Tensor) -> Any:
 # --- evaluation, where processes have different numbers of images -----------------------------------------------------
 
 
-def in_step(model: nn.Module, batches: Iterator, is_stopped: Callable[[], bool]) -> tuple[nn.Module, Iterable]:
-    """A model and its batches for evaluation; Stopped in all processes at once, when `is_stopped()` in one.
+def synchronized(model: nn.Module, batches: Iterator, is_stopped: Callable[[], bool]) -> tuple[nn.Module, Iterable]:
+    """A model and its batches for evaluation. Raises Stopped in all processes when `is_stopped()` in one of them.
 
-    Each pass of a sharded model takes all processes: one that has no more images goes along on blank ones until all
-    have none.
+    Each forward pass of a sharded model needs all processes: one without images left joins in with blank images until
+    all are done.
     """
     if not is_sharded(model):
         return model, until_stopped(batches, is_stopped)
-    stepping = InStep(model, is_stopped)
+    stepping = SynchronizedModel(model, is_stopped)
     return stepping, stepping.until_all_are_done(batches)
 
 
 def until_stopped(batches: Iterator, is_stopped: Callable[[], bool]) -> Iterator:
-    """Several processes ask each other every few batches: often enough to stop soon, too rarely to wait for long."""
+    """The batches. Processes vote every few batches: often enough to stop soon, rarely enough to be cheap."""
     interval = 1 if distributed.world_size() == 1 else BATCHES_BETWEEN_VOTES
     for number in itertools.count():
         batch = next(batches, None)
@@ -218,8 +223,8 @@ def until_stopped(batches: Iterator, is_stopped: Callable[[], bool]) -> Iterator
             yield batch
 
 
-class InStep(nn.Module):
-    """A sharded model whose passes are announced to all processes."""
+class SynchronizedModel(nn.Module):
+    """A sharded model that announces each forward pass to all processes."""
 
     def __init__(self, model: nn.Module, is_stopped: Callable[[], bool]) -> None:
         super().__init__()
@@ -239,7 +244,7 @@ class InStep(nn.Module):
         reshard(self.model)
 
     def announce(self, shape: tuple[int, ...]) -> list[int]:
-        """The shape of the images that the first process with any passes next; empty if there is none."""
+        """The shape of the next images of the first process that has any; empty if none has."""
         every = distributed.gather_tensors(torch.tensor([*shape, self.is_stopped()])).tolist()
         if any(is_stopped for *_, is_stopped in every):
             reshard(self.model)

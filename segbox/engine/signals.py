@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP end a run after the step under way; a second Ctrl-C ends it at once."""
+"""Ctrl-C, SIGTERM and SIGHUP end a run after the current step; a second Ctrl-C ends it at once."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 
 class Stopped(Exception):
-    """Work that takes longer than a step was given up because a signal asked for it; in all processes at once."""
+    """Raised in all processes at once when a signal interrupts an evaluation, which takes longer than a step."""
 
 
 class StopRequest:
-    """Which signal came, if any."""
+    """The signal that was received, if any."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
@@ -29,20 +29,20 @@ class StopRequest:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number)
 
-    def share(self) -> None:
-        """All processes know of a signal that reached one of them."""
+    def synchronize(self) -> None:
+        """Tell all processes the signal that one of them received."""
         self.signal = next((found for found in distributed.gather(self.signal) if found is not None), None)
 
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Collect signals while the block runs; afterwards they act as before. One that is ignored (by nohup) stays so.
+    """Record signals while the block runs. Ignored signals (SIGHUP under nohup) stay ignored.
 
-    A launcher that ends a run whose other processes are lost has its way at once: there is nothing to wait for.
+    If the other processes are lost and the launcher sends SIGTERM, the process ends at once.
     """
     request = StopRequest()
-    heeded = [number for number in NUMBERS if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, request.receive) for number in heeded}
+    handled = [number for number in NUMBERS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, request.receive) for number in handled}
     try:
         yield request
     except RuntimeError:

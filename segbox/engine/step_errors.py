@@ -1,9 +1,9 @@
-"""What can go wrong inside a step, and what is said about it."""
+"""Errors inside a training step, turned into messages that say what to change."""
 
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,27 +15,15 @@ from segbox.data.sample import Batch
 from segbox.errors import TrainingError
 from segbox.evaluation.out_of_memory import is_out_of_memory
 
-ON_NAN = ("stop", "skip")
-STEPS_WITHOUT_LABELS = 100  # and an epoch: crops of a few labels may miss them by chance
+STEPS_WITHOUT_LABELS = 100  # and an epoch: with few labels, random crops may miss them
 SIGNS_OF_WORKERS = ("DataLoader worker", "Pin memory thread")
 
 
-class NotFinite(Exception):
-    """A loss or a gradient of the step under way; `told` is what this process knows of it, or None."""
-
-    def __init__(self, what: str, told: str | None) -> None:
-        super().__init__(what)
-        self.what, self.told = what, told
-
-
-class Diverged(TrainingError):
-    """Training itself led to numbers that are not finite: the state before is not one to go on from unseen."""
-
-
 class LabelWatch:
-    """Refuses a run none of whose pixels is labelled: its loss is 0, and it learns nothing.
+    """Ends a run whose pixels are all ignored: its loss is 0, and it learns nothing.
 
-    A batch without labels is nothing unusual, so a run has time for `epoch` images and some steps, or up to its end.
+    Single batches without labels are normal, so it waits for `epoch` images and STEPS_WITHOUT_LABELS steps, or for the
+    end of the run.
     """
 
     def __init__(self, epoch: int) -> None:
@@ -43,11 +31,11 @@ class LabelWatch:
         self.steps = self.images = 0
         self.found = False
 
-    def see(self, parts: Sequence[Batch], images: int) -> None:
-        """The batches of one process for a step of so many `images`."""
+    def see(self, micro_batches: Sequence[Batch], images: int) -> None:
+        """Look at this process's batches of a step of `images` images."""
         if self.found:
             return
-        own = any(bool((batch["labels"] != IGNORE_INDEX).any()) for batch in parts)
+        own = any(bool((batch["labels"] != IGNORE_INDEX).any()) for batch in micro_batches)
         self.found = distributed.any_says(own)
         self.steps += 1
         self.images += images
@@ -55,28 +43,30 @@ class LabelWatch:
             self.refuse_if_none(self.steps)
 
     def refuse_if_none(self, steps: int) -> None:
-        """After `steps`, of which a resumed run has seen a part only."""
+        """Raise if no label was found in `steps` steps. A resumed run, which saw only some of them, is not judged."""
         if not self.found and self.steps == steps > 0:
             raise TrainingError(
                 f"no pixel of the {self.images} images of {steps} steps is labelled: all are {IGNORE_INDEX}, which is"
-                " ignored, so there is nothing to learn. Look at them with segbox browse CONFIG, and at what"
-                " the data set's label_map and the pipeline do to the labels"
+                " ignored, so there is nothing to learn. Look at the samples with segbox browse CONFIG, and check"
+                " the data set's label_map and the pipeline"
             )
 
 
 @contextmanager
-def explained(images: Tensor, device: torch.device, batch_size: int, accumulate: int) -> Iterator[None]:
-    """Errors that PyTorch words for itself, in words for the user: with what to change in the config."""
+def errors_explained(
+    images: Tensor, device: torch.device, batch_size: int, gradient_accumulation_steps: int
+) -> Iterator[None]:
+    """Turn errors of PyTorch into a TrainingError that says what to change in the config."""
     try:
         yield
     except (RuntimeError, ValueError) as error:
         text = str(error)
         if is_out_of_memory(error):
-            raise TrainingError(out_of_memory(images, device, batch_size, accumulate)) from error
+            raise TrainingError(out_of_memory(images, device, batch_size, gradient_accumulation_steps)) from error
         if "more than 1 value per channel" in text:
             raise TrainingError(
                 f"batch norm has a single value per channel with {len(images)} image(s) per process; use a larger"
-                " data.batch_size, fewer processes or less train.accumulate"
+                " data.batch_size, fewer processes or less train.gradient_accumulation_steps"
             ) from error
         if "mixed torch.Tensor and DTensor" in text:
             raise TrainingError(
@@ -85,23 +75,23 @@ def explained(images: Tensor, device: torch.device, batch_size: int, accumulate:
             ) from error
         if "it uses CuBLAS" in text:
             raise TrainingError(
-                "train.deterministic: PyTorch has multiplied matrices on a GPU before it was told so, or"
-                " CUBLAS_WORKSPACE_CONFIG is set to something else; set it to :4096:8 before the program starts"
+                "train.deterministic: PyTorch has multiplied matrices on a GPU before this setting, or"
+                " CUBLAS_WORKSPACE_CONFIG has another value; set it to :4096:8 before the program starts"
             ) from error
         if "deterministic implementation" in text:
             name = text.split(" does not have")[0]
             raise TrainingError(
-                f"train.deterministic: {name} gives other last bits each time on {device}; replace the part that uses"
-                " it, or say train.deterministic=False"
+                f"train.deterministic: {name} is not reproducible to the last bit on {device}; replace the part that"
+                " uses it, or set train.deterministic=False"
             ) from error
         raise
 
 
 @contextmanager
-def workers_explained() -> Iterator[None]:
-    """A data worker that has died is noticed when its batch is due, and told in a line."""
+def worker_errors_explained() -> Iterator[None]:
+    """Turn the error that a dead data worker causes into a line for the user."""
     try:
-        with ends_of_children_held_back():
+        with sigchld_blocked():
             yield
     except (RuntimeError, OSError, EOFError) as error:
         if not is_of_a_worker(error):
@@ -113,8 +103,8 @@ def workers_explained() -> Iterator[None]:
 
 
 @contextmanager
-def ends_of_children_held_back() -> Iterator[None]:
-    """PyTorch's handler of them would raise at whatever line the run is: in a destructor, in a checkpoint's writing."""
+def sigchld_blocked() -> Iterator[None]:
+    """Block SIGCHLD. PyTorch's handler would raise at any line: in a destructor, or while a checkpoint is written."""
     if sys.platform == "win32":
         yield
         return
@@ -122,15 +112,15 @@ def ends_of_children_held_back() -> Iterator[None]:
     try:
         yield
     finally:
-        handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # which forgets those that were held back
+        handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # this discards the blocked signals
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGCHLD, handler or signal.SIG_DFL)
 
 
 def is_of_a_worker(error: Exception) -> bool:
-    """PyTorch's own word, or a pipe to a worker that broke before it could say it.
+    """Whether a data worker caused the error: PyTorch says so, or the pipe to the worker broke.
 
-    On GPUs a thread stands between: it puts batches into pinned memory, and ends when such a pipe breaks.
+    On GPUs, PyTorch's pin-memory thread ends when such a pipe breaks, and that is what the error says.
     """
     if isinstance(error, RuntimeError):
         return any(sign in str(error) for sign in SIGNS_OF_WORKERS)
@@ -138,21 +128,18 @@ def is_of_a_worker(error: Exception) -> bool:
     return any("multiprocessing" in Path(file).parts for file in files)
 
 
-def out_of_memory(images: Tensor, device: torch.device, batch_size: int, accumulate: int) -> str:
+def out_of_memory(images: Tensor, device: torch.device, batch_size: int, gradient_accumulation_steps: int) -> str:
     count, (height, width) = len(images), images.shape[-2:]
     smaller = [max(32, side * 3 // 4 // 32 * 32) for side in (height, width)]
     if count > 1:
-        parts = accumulate * next(n for n in range(2, count + 1) if count % n == 0)
-        way = f"train.accumulate={parts} (the same step of {batch_size} images in smaller parts), then "
+        parts = gradient_accumulation_steps * next(n for n in range(2, count + 1) if count % n == 0)
+        advice = (
+            f"train.gradient_accumulation_steps={parts} (the same step of {batch_size} images in smaller parts), then "
+        )
     else:
-        way = ""
+        advice = ""
     return (
-        f"{device} is out of memory with {count} image(s) of {height}x{width} per process and forward pass. Try {way}"
-        f"train.amp=bf16, or a crop of {smaller[0]}x{smaller[1]}; where the model itself is what is large, several"
+        f"{device} is out of memory with {count} image(s) of {height}x{width} per process and forward pass. Try"
+        f" {advice}train.amp=bf16, or a crop of {smaller[0]}x{smaller[1]}; if the model itself is too large, several"
         " processes with train.shard=True"
     )
-
-
-def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
-    """Of all gradients together."""
-    return torch.stack(torch._foreach_norm([p.grad for p in parameters if p.grad is not None])).norm()

@@ -1,4 +1,4 @@
-"""The folder of a run: what may be begun in it, what may be gone on with, and under which circumstances it was run."""
+"""The work dir of a run: its lock, what a new or a resumed run finds in it, and environment.json."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ import numpy
 import torch
 
 from segbox import __version__, distributed
-from segbox.engine.checkpoint import BEST, LAST, newest_whole, numbered, read_run, remove
+from segbox.engine.checkpoint import BEST, LAST, newest_readable, numbered_checkpoints, read_run, remove
 from segbox.errors import CheckpointError, ConfigError
 
 logger = logging.getLogger("segbox")
@@ -30,17 +30,18 @@ CONFIG = "config.py"
 
 
 def resume_after_restart(work_dir: Path, asked: str | None) -> str | None:
-    """What `--resume` asked for, or the newest checkpoint where a launcher has started this very run again.
+    """The value of `--resume`; if a launcher has restarted this run, "" (the newest checkpoint).
 
-    Before its first checkpoint it begins as it did the first time: an old run that it was to discard is still there.
+    A run that is restarted before its first checkpoint starts as it did the first time: with --overwrite, the old run
+    is still there.
     """
-    is_begun = launch() in [start.get("launch") for start in starts(work_dir)]
-    return "" if distributed.restarts() and is_begun and checkpoints(work_dir) else asked
+    is_same_run = launch_id() in [start.get("launch") for start in recorded_starts(work_dir)]
+    return "" if distributed.restarts() and is_same_run and checkpoints(work_dir) else asked
 
 
 @contextmanager
 def only_run_in(work_dir: Path) -> Iterator[None]:
-    """Two runs in one folder would write over each other. The lock of a process ends with it, however it ends."""
+    """Lock the work dir against a second run. The lock is released when the process ends, also if it is killed."""
     if not distributed.is_main():
         yield
         return
@@ -50,16 +51,16 @@ def only_run_in(work_dir: Path) -> Iterator[None]:
     except OSError as error:
         raise not_writable(work_dir, error) from error
     with file:
-        if not lock(file):
+        if not acquire_lock(file):
             file.seek(0)
             raise ConfigError(
-                f"another run is at work in {work_dir} ({file.read().strip() or 'it does not say which'}); wait for"
+                f"another run is using {work_dir} ({file.read().strip() or 'unknown process'}); wait for"
                 " its end, stop it, or choose another --work-dir"
             )
         try:
             os.truncate(file.fileno(), 0)
             os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}, since {now()}\n".encode())
-            for rest in work_dir.glob(".*.partial"):  # of a run that was killed while it wrote
+            for rest in work_dir.glob(".*.partial"):  # left by a run that was killed while writing
                 rest.unlink()
         except OSError as error:
             raise not_writable(work_dir, error) from error
@@ -73,8 +74,8 @@ def not_writable(work_dir: Path, error: OSError) -> ConfigError:
     return ConfigError(f"--work-dir {work_dir}: cannot be written to ({error.strerror}); choose another")
 
 
-def lock(file: Any) -> bool:
-    """Whether it is now this process's own. Where locks are unknown (Windows, some network drives), it always is."""
+def acquire_lock(file: Any) -> bool:
+    """Lock the file; False if another process holds the lock. Always True where locks do not exist (Windows)."""
     if sys.platform == "win32":
         return True
     import fcntl
@@ -84,14 +85,14 @@ def lock(file: Any) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     except OSError as error:
-        logger.warning("%s cannot be locked (%s): see to it that no other run uses it", file.name, error.strerror)
+        logger.warning("%s cannot be locked (%s): make sure that no other run uses it", file.name, error.strerror)
         return True
     path = Path(file.name)
     return path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))
 
 
 def refuse_old_run(work_dir: Path) -> None:
-    """A new run does not begin on top of an old one."""
+    """Refuse to start a new run in a folder that already holds one."""
     old = checkpoints(work_dir)
     if old:
         raise ConfigError(
@@ -101,17 +102,17 @@ def refuse_old_run(work_dir: Path) -> None:
 
 
 def refuse_foreign_config(work_dir: Path) -> None:
-    """A folder without a run in it whose config.py somebody wrote: the run's own would replace it."""
+    """Refuse to replace a config.py that no run has written."""
     path = work_dir / CONFIG
-    if path.exists() and not starts(work_dir) and not checkpoints(work_dir):
+    if path.exists() and not recorded_starts(work_dir) and not checkpoints(work_dir):
         raise ConfigError(
-            f"{path} is there and is not from a run, and the run would write its resolved config to it; choose another"
-            " --work-dir, or move the file"
+            f"{path} exists and was not written by a run; this run would replace it with its resolved config. Choose"
+            " another --work-dir, or move the file"
         )
 
 
 def discard_old_run(work_dir: Path) -> None:
-    """What the new run would mix with its own. log.txt stays: it is the story of the folder."""
+    """Delete the files of an old run that the new run would mix with its own. log.txt stays and is continued."""
     if not distributed.is_main():
         return
     for path in [*checkpoints(work_dir), work_dir / "before_nan.pt", work_dir / "log.jsonl", work_dir / ENVIRONMENT]:
@@ -120,16 +121,16 @@ def discard_old_run(work_dir: Path) -> None:
 
 
 def checkpoints(work_dir: Path) -> list[Path]:
-    return [*numbered(work_dir), *(path for path in (work_dir / LAST, work_dir / BEST) if path.exists())]
+    return [*numbered_checkpoints(work_dir), *(path for path in (work_dir / LAST, work_dir / BEST) if path.exists())]
 
 
 def record_environment(work_dir: Path, device: torch.device) -> None:
-    """Add to `environment.json` what this start of the run was made with: code, packages, machine, command."""
+    """Add this start of the run to `environment.json`: code, packages, machine, command."""
     path = work_dir / ENVIRONMENT
     known = [
-        *starts(work_dir),
+        *recorded_starts(work_dir),
         {
-            "launch": launch(),
+            "launch": launch_id(),
             "started": now(),
             "command": shlex.join(sys.argv),
             "segbox": __version__,
@@ -149,20 +150,20 @@ def record_environment(work_dir: Path, device: torch.device) -> None:
     partial.replace(path)
 
 
-def launch() -> str | None:
-    """The launcher's name for this run, the same after a restart."""
+def launch_id() -> str | None:
+    """The launcher's id of this run, which a restart keeps."""
     return os.environ.get("SLURM_JOB_ID") or os.environ.get("TORCHELASTIC_RUN_ID")
 
 
-def starts(work_dir: Path) -> list[dict[str, Any]]:
+def recorded_starts(work_dir: Path) -> list[dict[str, Any]]:
     try:
         return json.loads((work_dir / ENVIRONMENT).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # none yet, or a file that was cut short
+    except (FileNotFoundError, ValueError):  # no file yet, or a truncated one
         return []
 
 
-def is_cut(path: Path) -> bool:
-    """Whether a file of lines ends within one: whoever wrote it was killed."""
+def ends_mid_line(path: Path) -> bool:
+    """Whether the last line of a file is incomplete, because its writer was killed."""
     if not path.exists() or not path.stat().st_size:
         return False
     with path.open("rb") as file:
@@ -171,7 +172,7 @@ def is_cut(path: Path) -> bool:
 
 
 def commit() -> str | None:
-    """The version of the code, if it is a git checkout; "+" says that there are changes on top."""
+    """The commit of a git checkout, with "+" if there are uncommitted changes; None elsewhere."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         done = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
@@ -186,18 +187,18 @@ def now() -> str:
 
 
 def find_resume(work_dir: Path, asked: str) -> tuple[Path, Mapping[str, Any]] | None:
-    """The checkpoint to go on from: the one asked for, or the newest whole one; None where there is none yet."""
+    """The checkpoint to resume from: the given one, or the newest readable one; None if there is none yet."""
     if asked:
         path = Path(asked)
         return path, read_run(path)
-    path, content, refused = newest_whole(work_dir)
+    path, content, refused = newest_readable(work_dir)
     for reason in refused:
-        logger.warning("passed over: %s", reason)
+        logger.warning("skipped: %s", reason)
     if path is not None:
         return path, content
     if refused:
         raise CheckpointError(
-            f"{work_dir}: none of its {len(refused)} checkpoints can be read; begin anew with --overwrite"
+            f"{work_dir}: none of its {len(refused)} checkpoints can be read; start again with --overwrite"
         )
-    logger.info("%s holds no checkpoint yet; beginning at step 0", work_dir)
+    logger.info("%s holds no checkpoint yet; starting at step 0", work_dir)
     return None

@@ -1,4 +1,4 @@
-"""Boundary IoU (https://arxiv.org/abs/2103.16562): the IoU of what lies near the borders of classes."""
+"""Boundary IoU (https://arxiv.org/abs/2103.16562): the IoU of the pixels near class borders."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from segbox.evaluation.metrics import Metric, mean_of_classes, ratio
 
 
 class BoundaryIoU(Metric):
-    """`mBIoU`, and `BIoU/road` of each class, from pixels summed over all images, as IoU is; in percent.
+    """`mBIoU`, and `BIoU/road` of each class, in percent. Like IoU, they are of pixels summed over all images.
 
-    A pixel is near a border if another class, or the edge of the image, is at most `dilation_ratio` of the image's
-    diagonal away (in rows and in columns). Ignored pixels make no borders: they pass for the class beside them.
+    A pixel is near a border if another class or the edge of the image is within `dilation_ratio` times the image's
+    diagonal, in rows and columns. Ignored pixels make no borders: they count as the class next to them.
     """
 
     def __init__(
@@ -30,29 +30,34 @@ class BoundaryIoU(Metric):
         self.ignore_background = ignore_background
         self.dilation_ratio = dilation_ratio
         self.ignore_index = ignore_index
-        self.counts = np.zeros((3, len(classes)), dtype=np.int64)  # near in both, in the guess, in the truth
+        self.counts = np.zeros(
+            (3, len(classes)), dtype=np.int64
+        )  # pixels near a border: in both, in the prediction, in the target
 
-    def update(self, guess: Tensor, truth: Tensor, confidence: Tensor | None = None) -> None:
-        guess, truth = guess.numpy().astype(np.uint8), truth.numpy().astype(np.uint8)
-        ignored = truth == self.ignore_index
-        distance = max(1, round(self.dilation_ratio * float(np.hypot(*truth.shape))))
-        near_guess, near_truth = near_borders(guess, ignored, distance), near_borders(truth, ignored, distance)
-        both = near_guess & near_truth & (guess == truth)
-        for row, labels in enumerate((truth[both], guess[near_guess], truth[near_truth])):
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
+        prediction, target = prediction.numpy().astype(np.uint8), target.numpy().astype(np.uint8)
+        ignored = target == self.ignore_index
+        distance = max(1, round(self.dilation_ratio * float(np.hypot(*target.shape))))
+        near_prediction, near_target = (
+            near_borders(prediction, ignored, distance),
+            near_borders(target, ignored, distance),
+        )
+        both = near_prediction & near_target & (prediction == target)
+        for row, labels in enumerate((target[both], prediction[near_prediction], target[near_target])):
             self.counts[row] += np.bincount(labels, minlength=256)[: len(self.classes)]
 
     def merge(self, other: "BoundaryIoU") -> None:
         self.counts += other.counts
 
     def compute(self) -> dict[str, float]:
-        both, guesses, truths = self.counts.astype(np.float64)
-        values = ratio(both, guesses + truths - both, guesses + truths > 0)
+        both, predictions, targets = self.counts.astype(np.float64)
+        values = ratio(both, predictions + targets - both, predictions + targets > 0)
         scores = {"mBIoU": mean_of_classes(values, self.absent, self.ignore_background)}
         return scores | {f"BIoU/{label}": float(value) for label, value in zip(self.classes, values)}
 
 
 def near_borders(labels: np.ndarray, ignored: np.ndarray, distance: int) -> np.ndarray:
-    """H W: where the square of this radius around a pixel holds another class or ends outside the image."""
+    """H W: whether the square of this radius around a pixel holds another class or leaves the image."""
     square = np.ones((2 * distance + 1, 2 * distance + 1), np.uint8)
     lowest = cv2.erode(np.where(ignored, 255, labels), square, borderType=cv2.BORDER_REPLICATE)
     highest = cv2.dilate(np.where(ignored, 0, labels), square, borderType=cv2.BORDER_REPLICATE)

@@ -1,4 +1,4 @@
-"""How a model is scored: the validation set, the sections `test` and `metric` of a config, and what they mean."""
+"""Scores a model on the validation set of a config, by its sections `test` and `metric`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -15,8 +15,8 @@ from segbox.data.render import BYTES_PER_PIXEL
 from segbox.data.sample import Item
 from segbox.data.settings import DataSettings
 from segbox.errors import ConfigError
-from segbox.evaluation.fill import fill_with_mean
-from segbox.evaluation.inference import build_predict, pair
+from segbox.evaluation.fill_color import fill_with_mean
+from segbox.evaluation.inference import build_inference, pair
 from segbox.evaluation.loop import Watch, evaluate
 from segbox.evaluation.metric_set import MetricSet
 from segbox.machine import too_large
@@ -25,8 +25,8 @@ from segbox.progress import with_progress
 from segbox.registry import call
 
 
-class Evaluation:
-    """A validation set, the protocol of the section `test`, and the metric. Calling it scores a model."""
+class Evaluator:
+    """The validation set, the inference settings (section `test`) and the metric. Call it with a model to score it."""
 
     def __init__(self, config: Config, device: torch.device, amp: str | None = None) -> None:
         self.test = dict(config.get("test", {}))
@@ -38,14 +38,14 @@ class Evaluation:
             raise ConfigError("data.val: the config has no validation set to score on")
         self.dataset = build_dataset(*self._val_config(data.val))
         self.classes = self.dataset.classes
-        call(MetricSet, self.metric, "metric", classes=self.classes)  # refuse typos before hours of training
-        call(build_predict, self.test, "test", model=nn.Identity())
+        call(MetricSet, self.metric, "metric", classes=self.classes)  # find mistakes before hours of training
+        call(build_inference, self.test, "test", model=nn.Identity())
         self.loader: Loader = val_loader(
             self.dataset, data.val_batch_size, data.workers, distributed.rank(), distributed.world_size()
         )
 
     def _val_config(self, val: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """Labels keep the size of their files; only the protocol `crop` scores a centre crop of the resized pair."""
+        """Labels keep the size of their files; only test.mode=crop scores a centre crop of the resized pair."""
         is_crop = self.test.get("mode") == "crop"
         if not is_crop:
             return {**val, "transform_labels": False}, "data.val"
@@ -62,23 +62,23 @@ class Evaluation:
         show_progress: bool = False,
         batches: Iterable[Sequence[Item]] | None = None,
     ) -> MetricSet:
-        """`batches` replaces those of the validation set's loader."""
+        """Score the model. `batches`, if given, are scored in place of the validation set's."""
         fill_with_mean(self.dataset, model)
         with closing(iter(self.loader)) as own:
             batches = own if batches is None else batches
             if show_progress and distributed.is_main():
                 batches = with_progress(batches, len(self.loader))
-            predict = call(build_predict, self.test, "test", model=model)
+            predict = call(build_inference, self.test, "test", model=model)
             metric = call(MetricSet, self.metric, "metric", classes=self.classes)
             return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
 
     @property
     def window(self) -> Size | None:
-        """What the model sees at a time; None: all of an image."""
+        """The size of the sliding window; None if the model sees whole images."""
         return pair(self.test.get("window", (512, 512))) if self.test.get("mode") == "slide" else None
 
-    def protocol(self) -> str:
-        """How the scores came about, for people."""
+    def description(self) -> str:
+        """The settings of the evaluation in words, to print beside the scores."""
         mode = self.test.get("mode", "whole")
         height, width = pair(self.test.get("window", (512, 512)))
         size = {"whole": "whole images at the labels' own size"}.get(mode, f"{mode} {height}x{width}")

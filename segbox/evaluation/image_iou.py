@@ -1,4 +1,4 @@
-"""Mean IoU image by image: every image counts the same, however large it or its objects are."""
+"""Mean IoU per image: every image counts the same, whatever its size."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from torch import Tensor
 from segbox import IGNORE_INDEX
 from segbox.evaluation.metrics import Metric, known_pairs, mean_of_classes, ratio
 
-ONE = 2**32  # an IoU of 1; sums of integers do not depend on their order, so processes merge exactly
+ONE = 2**32  # an IoU of 1 as an integer: integers are summed exactly in any order
 
 
 class ImageIoU(Metric):
-    """`imageIoU`: the mean over images of their own mIoU, over the classes that occur in the image; in percent.
+    """`imageIoU` in percent: the mean over images of the mIoU over the classes that occur in the image.
 
-    Classes that an image lacks are left out of its mean, whatever `absent` says of the whole set.
+    Classes that do not occur in an image are left out of its mean, also with `absent=0`.
     """
 
     def __init__(
@@ -25,8 +25,8 @@ class ImageIoU(Metric):
         self.ignore_index = ignore_index
         self.total = self.images = 0
 
-    def update(self, guess: Tensor, truth: Tensor, confidence: Tensor | None = None) -> None:
-        pairs = known_pairs(guess, truth, len(self.classes), self.ignore_index)
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
+        pairs = known_pairs(prediction, target, len(self.classes), self.ignore_index)
         value = mean_iou(pairs, self.ignore_background)
         if value == value:
             self.total += round(value / 100 * ONE)
@@ -41,7 +41,7 @@ class ImageIoU(Metric):
 
 
 def mean_iou(counts: np.ndarray, ignore_background: bool = False) -> float:
-    """Of a confusion matrix, in percent; NaN where no class occurs."""
+    """The mIoU of a confusion matrix in percent; NaN if no class occurs."""
     hits = np.diag(counts).astype(np.float64)
     both = counts.sum(0) + counts.sum(1)
     return mean_of_classes(ratio(hits, both - hits, both > 0), None, ignore_background)

@@ -1,8 +1,8 @@
-"""From images to scores of classes: whole, by windows, at several scales, mirrored.
+"""Inference: whole images, sliding windows, several scales, flipping.
 
-A predictor takes images B C H W (as the model does) and returns a ScoreMap, which gives class maps and probabilities
-at any size. What is averaged are probabilities: of the windows at the image's pixels, of the image and its mirror
-image and of several scales at the head's own scale. Its logarithms, as a single pass's logits, are resized once.
+An inference function takes images B C H W (like the model) and returns a ScoreMap, which gives class maps and
+probabilities at any size. Probabilities are averaged: those of windows at the image's pixels, those of flips and scales
+at the head's own scale. The logarithm of the average is then resized once, like the logits of a single pass.
 """
 
 import math
@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from segbox.errors import ConfigError
-from segbox.evaluation.score_map import SMALLEST, CutMap, ScoreMap, WholeMap, Window, WindowMap
+from segbox.evaluation.score_map import SMALLEST, CroppedMap, LogitMap, ScoreMap, Window, WindowMap
 from segbox.machine import too_large
 from segbox.models.layers import resize
 from segbox.models.losses.pixels import all_classes
 
-Predict = Callable[[Tensor], ScoreMap]
+InferenceFunction = Callable[[Tensor], ScoreMap]
 
 
-def build_predict(
+def build_inference(
     model: nn.Module,
     mode: str = "whole",
     window: tuple[int, int] | int = (512, 512),
@@ -30,25 +30,25 @@ def build_predict(
     flip: bool = False,
     base_size: int | None = None,
     divisor: int = 1,
-) -> Predict:
-    """The predictor that a config's `test` section describes. `stride` is two thirds of the window if not given.
+) -> InferenceFunction:
+    """The inference function of a config's section `test`. `stride` is two thirds of the window by default.
 
-    With several scales, `base_size` says how long the image's longer side is at scale 1 (None: as it comes).
-    What the model sees is filled up to a multiple of `divisor`.
+    With several scales, `base_size` is the length of the image's longer side at scale 1 (None: the image's own). The
+    model's input is padded to a multiple of `divisor`.
     """
     if mode not in ("whole", "slide", "crop"):
         raise ValueError(f"mode {mode!r} is none of whole, slide, crop")
-    if not scales or not all(0 < scale < math.inf for scale in scales):  # NaN is not either
+    if not scales or not all(0 < scale < math.inf for scale in scales):  # NaN fails too
         raise ValueError(f"scales {scales!r}: expected one or more numbers above 0")
     if base_size is not None and base_size < 1:
         raise ValueError(f"base_size {base_size}: expected 1 pixel or more")
     if divisor < 1:
         raise ValueError(f"divisor {divisor}: expected 1 pixel or more")
-    predict = whole(model)
+    predict = whole_image(model)
     if flip:
-        predict = flipped(predict)
+        predict = with_flip(predict)
     if divisor > 1:
-        predict = filled(predict, divisor, getattr(model, "mean", None))
+        predict = padded(predict, divisor, getattr(model, "mean", None))
     if mode == "slide":
         height, width = pair(window)
         step = pair(stride) if stride is not None else (max(1, height * 2 // 3), max(1, width * 2 // 3))
@@ -56,17 +56,17 @@ def build_predict(
     return predict if tuple(scales) == (1.0,) else multi_scale(predict, scales, base_size)
 
 
-def whole(model: nn.Module) -> Predict:
-    """All of the image in one pass."""
+def whole_image(model: nn.Module) -> InferenceFunction:
+    """The whole image in one forward pass."""
 
     def predict(images: Tensor) -> ScoreMap:
-        return WholeMap(own_logits(model, images))
+        return LogitMap(own_logits(model, images))
 
     return predict
 
 
 def own_logits(model: nn.Module, images: Tensor) -> Tensor:
-    """Of every class, at the head's own scale if the model gives them; the one channel of a binary model is two."""
+    """Logits of all classes, at the head's own scale if the model has `logits`; one binary channel becomes two."""
     own = getattr(model, "logits", None)
     if own is not None:
         return own(images)
@@ -74,15 +74,15 @@ def own_logits(model: nn.Module, images: Tensor) -> Tensor:
     return all_classes(logits, max(2, logits.shape[1]))
 
 
-def filled(predict: Predict, divisor: int, mean: Tensor | None = None) -> Predict:
-    """The image filled up right and below to a multiple of `divisor`, with the model's mean; scores of the image alone.
+def padded(predict: InferenceFunction, divisor: int, mean: Tensor | None = None) -> InferenceFunction:
+    """Pads the image right and below to a multiple of `divisor` with the model's mean; the scores are cropped back.
 
-    A model of stride 16 makes 23 rows of 360 pixels, each of 16. Brought to 360, they stand for 15.7 each, and the last
-    lies 8 pixels off: small things lose by it where training had only whole cells. The mean is what convolutions find
-    beyond the border.
+    Without padding, a model of stride 16 maps 360 pixels to 23 rows of 16 pixels each. Resized to 360, each row covers
+    15.7 pixels and the last one is 8 pixels off, which costs small objects if training saw full cells only. Normalised,
+    the mean is 0, like the zero padding of convolutions.
     """
 
-    def predict_filled(images: Tensor) -> ScoreMap:
+    def predict_padded(images: Tensor) -> ScoreMap:
         height, width = images.shape[-2:]
         size = height + -height % divisor, width + -width % divisor
         if size == (height, width):
@@ -91,18 +91,20 @@ def filled(predict: Predict, divisor: int, mean: Tensor | None = None) -> Predic
         if mean is not None:
             larger += mean if images.is_floating_point() else mean.round().clamp(0, 255).to(images.dtype)
         larger[..., :height, :width] = images
-        return CutMap(predict(larger), size, (height, width))
+        return CroppedMap(predict(larger), size, (height, width))
 
-    return predict_filled
+    return predict_padded
 
 
-def slide(predict: Predict, window: tuple[int, int], stride: tuple[int, int], windows_per_batch: int = 4) -> Predict:
-    """Windows that cover the image exactly, several per pass, averaged where they overlap.
+def slide(
+    predict: InferenceFunction, window: tuple[int, int], stride: tuple[int, int], windows_per_batch: int = 4
+) -> InferenceFunction:
+    """Windows that cover the image exactly, several per forward pass, averaged where they overlap.
 
-    An image smaller than the window is taken as it is.
+    An image that is smaller than the window is one window of its own size.
     """
     if min(*window, *stride, windows_per_batch) < 1 or stride[0] > window[0] or stride[1] > window[1]:
-        raise ValueError(f"window {window}, stride {stride}: a stride lies between 1 and the window")
+        raise ValueError(f"window {window}, stride {stride}: expected 1 <= stride <= window")
 
     def predict_by_windows(images: Tensor) -> ScoreMap:
         count, _, height, width = images.shape
@@ -120,8 +122,8 @@ def slide(predict: Predict, window: tuple[int, int], stride: tuple[int, int], wi
     return predict_by_windows
 
 
-def flipped(predict: Predict) -> Predict:
-    """The mean of the image's and its mirror image's."""
+def with_flip(predict: InferenceFunction) -> InferenceFunction:
+    """The mean over the image and its horizontal flip."""
 
     def predict_both(images: Tensor) -> ScoreMap:
         total = own_probabilities(predict(images))
@@ -130,8 +132,8 @@ def flipped(predict: Predict) -> Predict:
     return predict_both
 
 
-def multi_scale(predict: Predict, scales: Sequence[float], base_size: int | None = None) -> Predict:
-    """The mean over the image at several sizes, at the scale of the finest scores, but no finer than the image."""
+def multi_scale(predict: InferenceFunction, scales: Sequence[float], base_size: int | None = None) -> InferenceFunction:
+    """The mean over several scales, at the resolution of the finest scores, but no finer than the image."""
 
     def predict_all(images: Tensor) -> ScoreMap:
         height, width = images.shape[-2:]
@@ -141,14 +143,14 @@ def multi_scale(predict: Predict, scales: Sequence[float], base_size: int | None
             size = scaled(images.shape, unit * scale, scale)
             scores = predict(images if size == (height, width) else resize(images.float(), size))
             total = own_probabilities(scores, (height, width)) if total is None else add_probabilities(scores, total)
-            del scores  # or the next scale's would be made beside them
+            del scores  # free the memory before the next scale
         return logarithm(total)
 
     return predict_all
 
 
 def scaled(shape: Sequence[int], factor: float, scale: float) -> tuple[int, int]:
-    """The size of images B C H W times a factor; `scale` is what the config says of it."""
+    """The size of images B C H W times a factor; `scale` is the config's value, for the message."""
     count, channels, height, width = shape
     if why := too_large(height * factor, width * factor, 4 * count * channels):
         raise ConfigError(f"test.scales (--scales): at scale {scale:g}, {why}")
@@ -156,7 +158,7 @@ def scaled(shape: Sequence[int], factor: float, scale: float) -> tuple[int, int]
 
 
 def own_probabilities(scores: ScoreMap, most: Sequence[int] | None = None) -> Tensor:
-    """At the scale of the scores, or at `most` this size."""
+    """Probabilities at the scores' own size, limited to the size `most`."""
     size = scores.own_size
     return scores.probabilities(size if most is None else (min(size[0], most[0]), min(size[1], most[1])))
 
@@ -169,12 +171,12 @@ def add_probabilities(scores: ScoreMap, total: Tensor, is_mirrored: bool = False
 
 
 def logarithm(probabilities: Tensor) -> ScoreMap:
-    """Scores of probabilities, or of a multiple of them."""
-    return WholeMap(probabilities.clamp_(min=SMALLEST).log_())
+    """The score map of probabilities, which need not sum to 1."""
+    return LogitMap(probabilities.clamp_(min=SMALLEST).log_())
 
 
 def starts(length: int, window: int, stride: int) -> list[int]:
-    """Where windows begin so that they cover `length`; the last one is moved back to end with it."""
+    """The starts of windows that cover `length`; the last window is moved back to end at `length`."""
     count = max(0, -(-(length - window) // stride)) + 1
     return [min(i * stride, length - window) for i in range(count)]
 

@@ -1,4 +1,4 @@
-"""One pass over a validation set: predictions brought to the size of the label files, and counted."""
+"""The evaluation loop: predictions are resized to the label files' size and counted by the metric."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -8,25 +8,25 @@ from torch import Tensor, nn
 from segbox import distributed
 from segbox.data.sample import Item
 from segbox.errors import DataError
-from segbox.evaluation.inference import Predict
+from segbox.evaluation.inference import InferenceFunction
 from segbox.evaluation.metrics import Metric
 from segbox.evaluation.out_of_memory import scoring_explained
 from segbox.evaluation.score_map import ScoreMap
 
-Watch = Callable[[Item, Tensor], None]  # sees each image with its guessed class map
+Watch = Callable[[Item, Tensor], None]  # called with each image and its predicted class map
 
 
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
-    predict: Predict,
+    predict: InferenceFunction,
     batches: Iterable[Sequence[Item]],
     metric: Metric,
     device: torch.device,
     amp: torch.dtype | None = None,
     watch: Watch | None = None,
 ) -> Metric:
-    """`metric` with all processes' images counted, each once. The model's mode is restored."""
+    """Count each image of all processes once. Returns `metric`; the model's train/eval mode is restored."""
     was_training = model.training
     seen = 0
     model.eval()
@@ -42,7 +42,7 @@ def evaluate(
     if not any(images for images, _ in counted):
         raise DataError(
             "none of the validation images can be read, so there is nothing to score (skip_unreadable=True leaves out"
-            " such files; segbox check says what is wrong with each)"
+            " such files; segbox check lists what is wrong with each)"
         )
     for rank, (_, other) in enumerate(counted):
         if rank != distributed.rank():
@@ -52,24 +52,24 @@ def evaluate(
 
 def score(
     items: Sequence[Item],
-    predict: Predict,
+    predict: InferenceFunction,
     metric: Metric,
     device: torch.device,
     amp: torch.dtype | None,
     watch: Watch | None,
 ) -> None:
-    """Count images of one size, which pass the model together."""
+    """Predict and count images of one size, which form one batch."""
     images = torch.stack([item["image"] for item in items]).to(device, non_blocking=True)
     with torch.autocast(device.type, amp or torch.bfloat16, enabled=amp is not None):
         scores = predict(images)
     for i, item in enumerate(items):
-        guess = count(scores.of(slice(i, i + 1)), item["label"], metric)
+        prediction = count(scores.of(slice(i, i + 1)), item["label"], metric)
         if watch is not None:
-            watch(item, guess)
+            watch(item, prediction)
 
 
 def of_one_size(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Runs of images that can be stacked."""
+    """Consecutive images of one size, which can be stacked."""
     group: list[Item] = []
     for item in items:
         if group and group[-1]["image"].shape != item["image"].shape:
@@ -80,12 +80,12 @@ def of_one_size(items: Sequence[Item]) -> Iterator[list[Item]]:
         yield group
 
 
-def count(scores: ScoreMap, truth: Tensor, metric: Metric) -> Tensor:
-    """The class map of one image, at the size of its label and on the CPU, when it is counted."""
+def count(scores: ScoreMap, target: Tensor, metric: Metric) -> Tensor:
+    """Count one image. Returns its predicted class map, at the size of its label, on the CPU."""
     if not metric.needs_confidence:
-        guess = scores.classes(truth.shape)[0].cpu()
-        metric.update(guess, truth)
-        return guess
-    guess, confidence = (own[0].cpu() for own in scores.classes_and_confidences(truth.shape))
-    metric.update(guess, truth, confidence)
-    return guess
+        prediction = scores.classes(target.shape)[0].cpu()
+        metric.update(prediction, target)
+        return prediction
+    prediction, confidence = (own[0].cpu() for own in scores.classes_and_confidences(target.shape))
+    metric.update(prediction, target, confidence)
+    return prediction

@@ -1,4 +1,4 @@
-"""All that an evaluation counts: the confusion matrix always, and what costs extra where it is asked for."""
+"""All metrics of an evaluation: the confusion matrix, and those that cost extra time where the config names them."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from segbox.evaluation.calibration import CalibrationError
 from segbox.evaluation.image_iou import ImageIoU
 from segbox.evaluation.metrics import ConfusionMatrix, Metric
 
-# name of the score: metric of (classes, absent, ignore_background)
+# name of the score -> its metric, from (classes, absent, ignore_background)
 EXTRA: dict[str, Callable[[Sequence[str], float | None, bool], Metric]] = {
     "mBIoU": lambda classes, absent, ignore_background: BoundaryIoU(classes, absent, ignore_background),
     "imageIoU": lambda classes, absent, ignore_background: ImageIoU(classes, ignore_background),
@@ -20,7 +20,7 @@ EXTRA: dict[str, Callable[[Sequence[str], float | None, bool], Metric]] = {
 
 
 class MetricSet(Metric):
-    """The section `metric`. `extra` names scores that are made beside those of the confusion matrix: mBIoU, ..."""
+    """The section `metric`. `extra` names scores beside those of the confusion matrix: mBIoU, imageIoU, ECE."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class MetricSet(Metric):
         """The confusion matrix."""
         return self.matrix.counts
 
-    def update(self, guess: Tensor, truth: Tensor, confidence: Tensor | None = None) -> None:
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
         for metric in (self.matrix, *self.extra):
-            metric.update(guess, truth, confidence)
+            metric.update(prediction, target, confidence)
 
     def merge(self, other: "MetricSet") -> None:
         self.matrix.merge(other.matrix)

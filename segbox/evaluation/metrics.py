@@ -1,4 +1,4 @@
-"""What a metric is; the confusion matrix, counted exactly, and the scores made from it."""
+"""The metric interface, and the confusion matrix with mIoU and the other scores that are computed from it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from segbox import IGNORE_INDEX
 
 
 class Metric(ABC):
-    """Counts images one by one. What it holds are integers, so that parts merge exactly, in any order."""
+    """Counts images one by one. The counts are integers, so the counts of processes merge exactly, in any order."""
 
-    needs_confidence = False  # True: `update` is also told how probable each guess was
+    needs_confidence = False  # True: `update` also gets the probability of each prediction
 
     @abstractmethod
-    def update(self, guess: Tensor, truth: Tensor, confidence: Tensor | None = None) -> None:
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
         """Count one image: class ids H W. Pixels with the ignored label do not count."""
 
     @abstractmethod
     def merge(self, other: "Metric") -> None:
-        """Count what the other one has counted."""
+        """Add the counts of another metric of the same kind."""
 
     @abstractmethod
     def compute(self) -> dict[str, float]:
@@ -29,10 +29,10 @@ class Metric(ABC):
 
 
 class ConfusionMatrix(Metric):
-    """Pixels by true class (rows) and guessed class (columns), as 64-bit integers; scores in percent.
+    """Pixels by true class (rows) and predicted class (columns), as 64-bit integers; scores in percent.
 
-    Classes that occur neither in guesses nor in labels are left out of the means; `absent=0` counts them as zero,
-    as the older toolboxes do. `ignore_background` leaves class 0 out of the means over classes, and of nothing else.
+    Classes that occur neither in predictions nor in targets are left out of the means; `absent=0` counts them as zero.
+    `ignore_background` leaves class 0 out of the means over classes, not out of the counts.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ConfusionMatrix(Metric):
         if absent not in (None, 0):
             raise ValueError(f"absent={absent!r}: either None (left out of the means) or 0")
         if len(classes) > 255:
-            raise ValueError(f"{len(classes)} classes; labels are bytes, so there can be 255 and one to ignore")
+            raise ValueError(f"{len(classes)} classes; labels are bytes: at most 255 classes, and the ignored id")
         if ignore_background and len(classes) < 2:
             raise ValueError("ignore_background=True: leaves no class to score")
         self.classes = tuple(classes)
@@ -54,8 +54,8 @@ class ConfusionMatrix(Metric):
         self.ignore_index = ignore_index
         self.counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
 
-    def update(self, guess: Tensor, truth: Tensor, confidence: Tensor | None = None) -> None:
-        self.counts += known_pairs(guess, truth, len(self.classes), self.ignore_index)
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
+        self.counts += known_pairs(prediction, target, len(self.classes), self.ignore_index)
 
     def merge(self, other: "ConfusionMatrix") -> None:
         self.counts += other.counts
@@ -63,15 +63,15 @@ class ConfusionMatrix(Metric):
     def compute(self) -> dict[str, float]:
         """aAcc, mIoU, mAcc, mDice, mFscore, mPrecision, mRecall, then each of them per class (`IoU/road`)."""
         hits = np.diag(self.counts).astype(np.float64)
-        truths, guesses = self.counts.sum(1), self.counts.sum(0)
-        occurs = truths + guesses > 0
+        targets, predictions = self.counts.sum(1), self.counts.sum(0)
+        occurs = targets + predictions > 0
         per_class = {
-            "IoU": ratio(hits, truths + guesses - hits, occurs),
-            "Acc": ratio(hits, truths, truths > 0),
-            "Dice": ratio(2 * hits, truths + guesses, occurs),
-            "Fscore": ratio(2 * hits, truths + guesses, occurs),
-            "Precision": ratio(hits, guesses, occurs),
-            "Recall": ratio(hits, truths, truths > 0),
+            "IoU": ratio(hits, targets + predictions - hits, occurs),
+            "Acc": ratio(hits, targets, targets > 0),
+            "Dice": ratio(2 * hits, targets + predictions, occurs),
+            "Fscore": ratio(2 * hits, targets + predictions, occurs),
+            "Precision": ratio(hits, predictions, occurs),
+            "Recall": ratio(hits, targets, targets > 0),
         }
         scores = {"aAcc": 100 * hits.sum() / max(1, self.counts.sum())}
         for name, values in per_class.items():
@@ -82,38 +82,38 @@ class ConfusionMatrix(Metric):
 
 
 def mean_of_classes(values: np.ndarray, absent: float | None, ignore_background: bool) -> float:
-    """Over the classes that occur (the others are NaN); over all of them, the others being zero, with `absent=0`."""
+    """The mean over the classes that occur (the others are NaN); with `absent=0` over all, those as zero."""
     values = values[1:] if ignore_background else values
     if absent == 0:
         return float(np.nan_to_num(values).mean())
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
-def ratio(part: np.ndarray, whole: np.ndarray, is_defined: np.ndarray) -> np.ndarray:
-    """Percent; NaN where it is not defined, 0 where it is and the whole is nothing."""
-    percent = 100 * part / np.maximum(whole, 1)
+def ratio(part: np.ndarray, total: np.ndarray, is_defined: np.ndarray) -> np.ndarray:
+    """`part / total` in percent: NaN where it is not defined, 0 where the total is 0."""
+    percent = 100 * part / np.maximum(total, 1)
     return np.where(is_defined, percent, np.nan)
 
 
-def known_pairs(guess: Tensor, truth: Tensor, number: int, ignore_index: int = IGNORE_INDEX) -> np.ndarray:
-    """number x number counts of (truth, guess); ids that are no class are refused, never dropped."""
-    if guess.shape != truth.shape:
-        raise ValueError(f"guess is {tuple(guess.shape)}, truth is {tuple(truth.shape)}")
-    pairs = count_pairs(guess, truth)
+def known_pairs(prediction: Tensor, target: Tensor, number: int, ignore_index: int = IGNORE_INDEX) -> np.ndarray:
+    """number x number counts of (target, prediction). Ids outside of the classes raise ValueError."""
+    if prediction.shape != target.shape:
+        raise ValueError(f"prediction is {tuple(prediction.shape)}, target is {tuple(target.shape)}")
+    pairs = count_pairs(prediction, target)
     known = pairs[:number, :number]
     pairs[ignore_index] = 0
-    strange = int(pairs.sum() - known.sum())
-    if strange:
-        raise ValueError(f"{strange} pixels have class ids outside 0..{number - 1} (and not {ignore_index})")
+    unknown = int(pairs.sum() - known.sum())
+    if unknown:
+        raise ValueError(f"{unknown} pixels have class ids outside 0..{number - 1} (and not {ignore_index})")
     return known
 
 
-def count_pairs(guess: Tensor, truth: Tensor) -> np.ndarray:
-    """256 x 256 counts of (truth, guess) bytes. Two bytes packed into one 16-bit number need no mask."""
-    if guess.device.type != "cpu":
-        packed = truth.to(guess.device).long().flatten() * 256 + guess.long().flatten()
+def count_pairs(prediction: Tensor, target: Tensor) -> np.ndarray:
+    """256 x 256 counts of (target, prediction) bytes. Packed into 16-bit numbers, they need no mask."""
+    if prediction.device.type != "cpu":
+        packed = target.to(prediction.device).long().flatten() * 256 + prediction.long().flatten()
         return torch.bincount(packed, minlength=65536).reshape(256, 256).cpu().numpy()
-    packed = truth.numpy().astype(np.uint16).ravel()
+    packed = target.numpy().astype(np.uint16).ravel()
     packed <<= 8
-    packed |= guess.numpy().astype(np.uint8).ravel()
+    packed |= prediction.numpy().astype(np.uint8).ravel()
     return np.bincount(packed, minlength=65536).reshape(256, 256)

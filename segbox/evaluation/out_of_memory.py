@@ -7,7 +7,7 @@ import torch
 
 from segbox.errors import UserError
 
-OUT_OF_MEMORY = (  # where it is not PyTorch's own allocator for GPUs that says it
+OUT_OF_MEMORY = (  # messages of others than PyTorch's GPU allocator
     "can't allocate memory",
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
@@ -18,7 +18,7 @@ OUT_OF_MEMORY = (  # where it is not PyTorch's own allocator for GPUs that says 
 
 @contextmanager
 def scoring_explained(count: int, size: Sequence[int], device: torch.device) -> Iterator[None]:
-    """Turn running out of memory into a message that says what to change; `count` images are scored at once."""
+    """Turn an out-of-memory error into a UserError that says what to change; `count` is the images of a batch."""
     try:
         yield
     except RuntimeError as error:
@@ -32,5 +32,5 @@ def scoring_explained(count: int, size: Sequence[int], device: torch.device) -> 
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Of the device or, on a CPU, of the machine."""
+    """Whether the error says that the device (or the machine, on a CPU) is out of memory."""
     return isinstance(error, torch.cuda.OutOfMemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)

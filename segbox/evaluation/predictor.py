@@ -1,8 +1,9 @@
-"""A trained model, ready for images of one's own."""
+"""Loads a trained model and predicts single images."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,19 +16,19 @@ from segbox.data.readers.files import KINDS
 from segbox.data.sample import Sample, as_tensor
 from segbox.data.transforms.pipeline import build_pipeline
 from segbox.errors import CheckpointError, ConfigError, DataError
-from segbox.evaluation.inference import build_predict
+from segbox.evaluation.inference import build_inference
 from segbox.evaluation.out_of_memory import scoring_explained
 from segbox.evaluation.score_map import ScoreMap
 from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import call, import_extensions
 from segbox.weights.loading import load_weights, read_checkpoint, weights_in
-from segbox.weights.normalization import settle_or_refuse
+from segbox.weights.mean_std import require_same_mean_std
 
-DESCRIPTION = ("classes", "palette")  # what a checkpoint says beside its numbers
+DESCRIPTION = ("classes", "palette")  # what is read of a checkpoint beside the weights
 
 
 def load_model(config: Config, path: str | Path, num_classes: int | None = None) -> tuple[torch.nn.Module, Mapping]:
-    """The model of a config with the weights of a checkpoint, and what the checkpoint says of its classes."""
+    """The model of a config with the weights of a checkpoint, and the checkpoint's classes and palette."""
     import_extensions(config.get("imports", ()))
     content = read_checkpoint(path, lazily=True)
     described = {key: content[key] for key in DESCRIPTION if isinstance(content, Mapping) and key in content}
@@ -36,21 +37,28 @@ def load_model(config: Config, path: str | Path, num_classes: int | None = None)
         checked_classes(own, f"{path}: classes")
     weights = weights_in(content, path)
     model = build_segmentor(without_weights(config["model"]), num_classes or (len(own) if own else None))
-    load_weights(model, weights, path, settle=settle_or_refuse)
+    load_weights(model, weights, path, reconcile=require_same_mean_std)
     return model, described
 
 
-class Predictor:
-    """Images (RGB, H W C) to class maps or probabilities at their own size, by the config's val pipeline.
+def check_classes(content: Mapping[str, Any], classes: Sequence[str], path: str | Path) -> None:
+    """Refuse a checkpoint that was trained on other classes than those of the data set."""
+    own = content.get("classes")
+    if own is not None and list(own) != list(classes):
+        raise ConfigError(f"{path} was trained on {', '.join(own)}; the config's data set has {', '.join(classes)}")
 
-    They are what `read_image(path, predictor.channels, predictor.bits, predictor.exif)` gives.
+
+class Predictor:
+    """Predicts class maps or probabilities of images (RGB, H W C) at their own size, with the config's val pipeline.
+
+    Read images with `read_image(path, predictor.channels, predictor.bits, predictor.exif)`.
     """
 
     def __init__(self, config: Config, checkpoint: str | Path, device: torch.device) -> None:
         self.model, content = load_model(config, checkpoint)
         self.model.eval().to(device)
         if "classes" not in content:
-            raise CheckpointError(f"{checkpoint}: does not say its classes; use a checkpoint that segbox train wrote")
+            raise CheckpointError(f"{checkpoint}: holds no class names; use a checkpoint that segbox train wrote")
         self.classes = checked_classes(content["classes"], f"{checkpoint}: classes")
         self.palette = checked_palette(content.get("palette"), len(self.classes), f"{checkpoint}: palette")
         self.channels = self.model.mean.numel()
@@ -58,9 +66,9 @@ class Predictor:
         test = dict(config.get("test", {}))
         if test.get("mode") == "crop":
             raise ConfigError(
-                "test.mode: crop is a protocol for scores; predictions are of whole images: whole or slide"
+                "test.mode: crop is for scores only; predictions cover the whole image: use whole or slide"
             )
-        self.predict = call(build_predict, test, "test", model=self.model)
+        self.predict = call(build_inference, test, "test", model=self.model)
         data = config.get("data", {})
         own = data.get("val") or data.get("train") or {}
         self.bits, self.exif = bits_of(own), exif_of(own)

@@ -1,6 +1,6 @@
-"""Logits of any size, of which a few rows at a time are brought to the size that is asked for.
+"""Logits at the head's scale that are resized to the requested size a band of rows at a time.
 
-At 150 classes and 2048 x 1024 pixels all of them would be 1.2 GB; a band of rows stays in the processor's cache.
+At 150 classes and 2048 x 1024 pixels, all logits would take 1.2 GB; a band of rows stays in the processor's cache.
 """
 
 from abc import ABC, abstractmethod
@@ -15,14 +15,14 @@ from torch import Tensor
 from segbox.models.layers.full_precision import full_precision
 from segbox.models.losses.banded import floats_per_band, neighbours, row_weights
 
-SMALLEST = torch.finfo(torch.float32).tiny  # the logarithm of 0 would spread as NaN
-FEWEST_ROWS = 8  # of a band: each reaches rows of the map that its neighbours reach too
+SMALLEST = torch.finfo(torch.float32).tiny  # log(0) would spread as NaN
+FEWEST_ROWS = 8  # of a band: adjacent bands compute some rows of the map twice
 
 
 class ScoreMap(ABC):
-    """Logits B K h w, up to a number that all classes of a pixel share; made when rows of them are asked for.
+    """Logits B K h w, up to a constant per pixel. Rows are computed when they are asked for.
 
-    `own_size` is how fine they are: at a larger size they hold nothing new.
+    `own_size` is the resolution of the logits: a larger size adds no information.
     """
 
     shape: tuple[int, int, int, int]
@@ -31,14 +31,14 @@ class ScoreMap(ABC):
 
     @abstractmethod
     def rows(self, rows: slice) -> Tensor:
-        """B rows w K, in float32. Classes come last: the most probable one is then found three times as fast."""
+        """B rows w K, in float32. With the classes last, argmax is three times as fast."""
 
     @abstractmethod
     def of(self, images: slice) -> "ScoreMap":
-        """Some images of the batch."""
+        """The score map of some images of the batch."""
 
     def rows_at(self, rows: slice, size: Sequence[int]) -> Tensor:
-        """Rows of the map brought to another size, bilinear by pixel areas as `resize`: B rows W K."""
+        """Rows of the map resized to another size (bilinear, align_corners=False, like `resize`): B rows W K."""
         (height, width), source = size, self.shape[2]
         if source == height:
             return wider(self.rows(rows), width)
@@ -49,7 +49,7 @@ class ScoreMap(ABC):
         return mixed.unflatten(2, logits.shape[2:])
 
     def bands(self, size: Sequence[int]) -> Iterator[tuple[slice, Tensor]]:
-        """All rows at a size, some at a time."""
+        """All rows at a size, one band at a time."""
         height, width = size
         rows = max(FEWEST_ROWS, floats_per_band(self.device) // (self.shape[0] * self.shape[1] * width))
         for top in range(0, height, rows):
@@ -78,7 +78,7 @@ class ScoreMap(ABC):
         return result
 
     def classes_and_confidences(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """The classes, and how probable each is: B H W, floats."""
+        """The most probable classes, and their probabilities: B H W each."""
         result = torch.empty(self.shape[0], *size, dtype=torch.uint8, device=self.device)
         confidences = torch.empty(self.shape[0], *size, device=self.device)
         for band, logits in self.bands(size):
@@ -86,8 +86,8 @@ class ScoreMap(ABC):
         return result, confidences
 
 
-class WholeMap(ScoreMap):
-    """Logits that are all there, at the head's own scale."""
+class LogitMap(ScoreMap):
+    """Logits in memory, at the head's own scale."""
 
     def __init__(self, logits: Tensor) -> None:
         self.logits = logits
@@ -98,30 +98,30 @@ class WholeMap(ScoreMap):
     def rows(self, rows: slice) -> Tensor:
         return self.logits[:, :, rows].float().movedim(1, 3).contiguous()
 
-    def of(self, images: slice) -> "WholeMap":
-        return WholeMap(self.logits[images])
+    def of(self, images: slice) -> "LogitMap":
+        return LogitMap(self.logits[images])
 
 
-class CutMap(ScoreMap):
-    """The upper left part, `size`, of scores that stand for an image of the size `whole`."""
+class CroppedMap(ScoreMap):
+    """The upper left `size` of a score map of a padded image."""
 
-    def __init__(self, scores: ScoreMap, whole: Sequence[int], size: Sequence[int]) -> None:
+    def __init__(self, scores: ScoreMap, padded_size: Sequence[int], size: Sequence[int]) -> None:
         self.scores = scores
-        self.whole = tuple(whole)
+        self.padded_size = tuple(padded_size)
         self.shape = (*scores.shape[:2], *size)
-        self.own_size = tuple(-(-part * own // side) for part, own, side in zip(size, scores.own_size, whole))
+        self.own_size = tuple(-(-part * own // side) for part, own, side in zip(size, scores.own_size, padded_size))
         self.device = scores.device
 
     def rows(self, rows: slice) -> Tensor:
-        return self.scores.rows_at(rows, self.whole)[:, :, : self.shape[3]]
+        return self.scores.rows_at(rows, self.padded_size)[:, :, : self.shape[3]]
 
-    def of(self, images: slice) -> "CutMap":
-        return CutMap(self.scores.of(images), self.whole, self.shape[2:])
+    def of(self, images: slice) -> "CroppedMap":
+        return CroppedMap(self.scores.of(images), self.padded_size, self.shape[2:])
 
 
 @dataclass(frozen=True)
 class Window:
-    """What was seen of an image in the rectangle of h x w pixels that begins at y, x."""
+    """The scores of the h x w pixels of an image whose upper left corner is y, x."""
 
     y: int
     x: int
@@ -131,7 +131,7 @@ class Window:
 
 
 class WindowMap(ScoreMap):
-    """Windows that cover an image: the mean of their probabilities at each of its pixels."""
+    """Windows that cover an image. Where they overlap, their probabilities are averaged."""
 
     def __init__(self, windows: Sequence[Window], height: int, width: int) -> None:
         self.windows = tuple(windows)
@@ -149,7 +149,9 @@ class WindowMap(ScoreMap):
             if top < bottom:
                 logits = own.scores.rows_at(slice(top - own.y, bottom - own.y), (own.h, own.w))
                 total[:, top - rows.start : bottom - rows.start, own.x : own.x + own.w] += logits.softmax(dim=3)
-        return total.clamp_(min=SMALLEST).log_()  # the number of windows on a pixel is shared by its classes
+        return total.clamp_(
+            min=SMALLEST
+        ).log_()  # no division: the number of windows is the same for all classes of a pixel
 
     def of(self, images: slice) -> "WindowMap":
         windows = [Window(own.y, own.x, own.h, own.w, own.scores.of(images)) for own in self.windows]
@@ -166,6 +168,6 @@ def wider(rows: Tensor, width: int) -> Tensor:
 
 @lru_cache(maxsize=16)
 def mix_of(source: int, target: int, device: torch.device) -> Tensor:
-    """Kept, so it must not be a tensor of inference mode, which gradients could not pass."""
+    """Cached, so not an inference-mode tensor: gradients could not pass through it later."""
     with torch.inference_mode(False):
         return row_weights(source, target, torch.float32).to(device)

@@ -1,4 +1,4 @@
-"""Scores as tables for people."""
+"""Tables of scores for the terminal and the log."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from terminaltables import AsciiTable
 
 from segbox.evaluation.metric_set import EXTRA
 
-# metric asked for: (its columns per class, the means that belong to it)
+# metric -> (its columns per class, its means)
 METRICS = {
     "mIoU": (("IoU", "Acc"), ("aAcc", "mIoU", "mAcc")),
     "mDice": (("Dice", "Acc"), ("aAcc", "mDice", "mAcc")),
@@ -20,7 +20,7 @@ METRICS = {
 def score_table(scores: Mapping[str, float], classes: Sequence[str], metrics: Sequence[str] | None = None) -> str:
     """A row per class, then the means. A class that does not occur has a dash.
 
-    Without `metrics` there are the IoU and what was scored beside the confusion matrix.
+    The default `metrics` are mIoU and the extra metrics that were scored.
     """
     if metrics is None:
         metrics = ("mIoU", *(name for name in EXTRA if name in scores))
@@ -39,7 +39,7 @@ def percent(value: float) -> str:
 
 
 def right_aligned(rows: list[list[str]], first: int = 1) -> str:
-    """Numbers right, from column `first` on."""
+    """A table with the columns from `first` on aligned to the right."""
     table = AsciiTable(rows)
     table.justify_columns = dict.fromkeys(range(first, len(rows[0])), "right")
     return table.table

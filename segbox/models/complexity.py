@@ -1,6 +1,6 @@
-"""Parameters and floating point operations, counted without computing anything (PyTorch's meta device).
+"""Numbers of parameters and floating point operations, counted on the meta device, without computing anything.
 
-One multiply-add is two operations. Counted are convolutions, matrix products and attention, as PyTorch's counter does.
+One multiply-add is two operations. Convolutions, matrix products and attention are counted, by PyTorch's counter.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +12,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from segbox.errors import UserError
-from segbox.models.head_plan import plan_head
-from segbox.models.segmentors import EncoderDecoder, build_segmentor
+from segbox.models.encoder_decoder import EncoderDecoder
+from segbox.models.head_builder import prepare_head
+from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import BACKBONES
 
 PARTS = ("backbone", "neck", "decode_head", "auxiliary_heads")
@@ -22,7 +23,7 @@ PARTS = ("backbone", "neck", "decode_head", "auxiliary_heads")
 @dataclass(frozen=True)
 class Cost:
     parameters: int
-    flops: int | None = None  # of one image; None where they were not asked for
+    flops: int | None = None  # for one image; None if they were not counted
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(self.parameters + other.parameters, None if self.flops is None else self.flops + other.flops)
@@ -30,17 +31,14 @@ class Cost:
 
 def build_without_data(config: Mapping, num_classes: int | None) -> nn.Module:
     """The model of a config on the meta device. Weight files are not read, and nothing is downloaded."""
-    config = {key: value for key, value in config.items() if key not in ("weights", "backbone_weights")}
-    if isinstance(config.get("backbone"), Mapping):
-        config["backbone"] = {key: value for key, value in config["backbone"].items() if key != "pretrained"}
     with torch.device("meta"):
-        return build_segmentor(config, num_classes)
+        return build_segmentor(without_weights(config), num_classes)
 
 
 def costs_of(model: EncoderDecoder, size: tuple[int, int]) -> dict[str, Cost]:
-    """Each part that has parameters, then "total": all parameters, and the operations of a prediction.
+    """The cost of each part that has parameters, then "total": all parameters, and the operations of a prediction.
 
-    Auxiliary heads work in training only, so their operations are not in the total.
+    Auxiliary heads run only in training, so their operations are not in the total.
     """
     model.eval()
     images = torch.empty(1, len(model.mean), *size, device="meta")
@@ -63,7 +61,7 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def flops_of(call: Callable, *arguments: Any) -> tuple[Any, int]:
-    """What the call returns, and how many operations it took."""
+    """The result of the call, and its number of operations."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         result = call(*arguments)
     return result, counter.get_total_flops()
@@ -72,10 +70,10 @@ def flops_of(call: Callable, *arguments: Any) -> tuple[Any, int]:
 def cost_grid(
     rows: Mapping[str, tuple[Mapping, Mapping[str, Mapping]]], num_classes: int, size: tuple[int, int] | None = None
 ) -> dict[str, dict[str, Cost | None]]:
-    """Backbones (each with its own heads) -> head -> cost of the pair; None where they do not fit together.
+    """Backbone -> head -> cost of the pair; None if they do not fit together.
 
-    A backbone is built and counted once. Without a size only parameters are counted. A backbone that cannot be built
-    here, for want of an optional package, is left out.
+    Each backbone has its own heads; it is built and counted once. Without `size`, only parameters are counted. A
+    backbone whose optional package is not installed is left out.
     """
     grid = {}
     for name, (backbone_config, heads) in rows.items():
@@ -100,7 +98,7 @@ def cost_of_head(
 ) -> Cost | None:
     try:
         with torch.device("meta"):
-            head = plan_head(config, "head", num_classes, 3, seen).build(num_classes).eval()
+            head = prepare_head(config, "head", num_classes, 3, seen).build(num_classes).eval()
     except UserError:
         return None
     if images is None:

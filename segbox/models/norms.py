@@ -1,7 +1,6 @@
-"""Batch norms of a finished model: turned into other norms, and given exact statistics."""
+"""Converts the batch norms of a finished model to SyncBN, group norm, or frozen batch norm."""
 
 import math
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -22,9 +21,8 @@ def batch_norms(module: nn.Module) -> list[_BatchNorm]:
 def convert_norm(module: nn.Module, kind: str) -> nn.Module:
     """The module with each batch norm replaced; scale and shift are kept.
 
-    "SyncBN": statistics over all processes (on CPUs, see `sync_on_cpus`). "GN": 32 groups, or the most up to 32
-    that divide the channels.
-    "frozen": the layers stay, and neither statistics nor scale and shift learn (until something thaws them).
+    "SyncBN": statistics over all processes (on CPUs, see `sync_on_cpus`). "GN": 32 groups, or the largest number below
+    32 that divides the channels. "frozen": the layers are kept, with fixed statistics, scale and shift.
     """
     if kind not in NORMS:
         raise ValueError(f"there is no norm {kind!r}; norms: {', '.join(NORMS)}")
@@ -36,11 +34,13 @@ def convert_norm(module: nn.Module, kind: str) -> nn.Module:
     if not isinstance(module, _BatchNorm) or isinstance(module, nn.SyncBatchNorm):
         return module
     if kind == "SyncBN" and type(module).__module__.startswith("timm."):
-        from timm.layers import convert_sync_batchnorm  # its norms hold an activation, which PyTorch's would lose
+        from timm.layers import (
+            convert_sync_batchnorm,
+        )  # its norms include an activation, which PyTorch's conversion drops
 
         return convert_sync_batchnorm(module)
     if type(module) not in (nn.BatchNorm1d, nn.BatchNorm2d):
-        raise ValueError(f"norm {kind!r}: the network has a batch norm of its own kind, {type(module).__name__}")
+        raise ValueError(f"norm {kind!r}: batch norms of the type {type(module).__name__} cannot be converted")
     return nn.SyncBatchNorm.convert_sync_batchnorm(module) if kind == "SyncBN" else group_norm(module)
 
 
@@ -50,7 +50,7 @@ def freeze_norms(module: nn.Module) -> None:
 
 
 class SharedBatchNorm(_BatchNorm):
-    """What nn.SyncBatchNorm is on GPUs, for CPUs, which that one refuses: processes share their sums by gloo."""
+    """nn.SyncBatchNorm for CPUs, which PyTorch's does not support: statistics are computed over all processes."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or distributed.world_size() == 1:
@@ -63,28 +63,29 @@ class SharedBatchNorm(_BatchNorm):
             self.running_var.lerp_(variance.to(self.running_var.dtype), new)
         return result
 
-    def _check_input_dim(self, x: Tensor) -> None: ...  # of any number, as in nn.SyncBatchNorm
+    def _check_input_dim(self, x: Tensor) -> None: ...  # any number of dimensions, as in nn.SyncBatchNorm
 
 
 class _SharedBatchNormAct(SharedBatchNorm):
-    """With the dropout and the activation that timm's norms hold."""
+    """For timm's norms, which include dropout and an activation."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.act(self.drop(super().forward(x)))
 
 
 def sync_on_cpus(module: nn.Module) -> nn.Module:
-    """The module with each nn.SyncBatchNorm turned, in place, into one that CPUs can share too."""
+    """The module with each nn.SyncBatchNorm converted, in place, to one that also works on CPUs."""
     for norm in module.modules():
-        if isinstance(norm, nn.SyncBatchNorm):  # it holds the same, and computes otherwise
+        if isinstance(norm, nn.SyncBatchNorm):  # the same parameters and buffers, another forward
             norm.__class__ = SharedBatchNorm if type(norm) is nn.SyncBatchNorm else _SharedBatchNormAct
     return module
 
 
 class _Normalize(torch.autograd.Function):
-    """Batch norm over the pixels of all processes, which may have different numbers of them.
+    """Batch norm over the pixels of all processes, which may have different numbers of pixels.
 
-    Also gives the mean and the unbiased variance, in 64 bits. The gradients by weight and bias are a process's own.
+    Also returns the mean and the unbiased variance, in float64. The gradients of weight and bias are those of the
+    process alone, as DDP averages them.
     """
 
     @staticmethod
@@ -134,43 +135,3 @@ def group_norm(norm: _BatchNorm) -> nn.GroupNorm:
     if norm.affine:
         new.load_state_dict({"weight": norm.weight, "bias": norm.bias})
     return new.to(norm.weight.device) if norm.affine else new
-
-
-@torch.no_grad()
-def measure_statistics(model: nn.Module, norms: Iterable[_BatchNorm], batches: Iterable[Any]) -> int:
-    """Set the norms' statistics to the mean over the batches' own (https://arxiv.org/abs/2105.07576, section 3).
-
-    Each batch counts the same, each process measures its own batches. The model runs as in evaluation, but for
-    these norms, which see batches as in training. Returns how many batches there were.
-    """
-    norms = list(norms)
-    momenta = [norm.momentum for norm in norms]
-    sums = [(torch.zeros_like(norm.running_mean), torch.zeros_like(norm.running_var)) for norm in norms]
-    count = 0
-    model.eval()
-    try:
-        for norm in norms:
-            norm.train()
-            norm.momentum = 1.0  # the running statistics are then those of the last batch
-        for batch in batches:
-            model(images_of(batch).to(norms[0].running_mean.device))
-            for norm, (mean, variance) in zip(norms, sums):
-                mean += norm.running_mean
-                variance += norm.running_var
-            count += 1
-    finally:
-        for norm, momentum in zip(norms, momenta):
-            norm.momentum = momentum
-    if not count:
-        raise ValueError("the loader gave no batch; statistics need one at least")
-    for norm, (mean, variance) in zip(norms, sums):
-        norm.running_mean.copy_(distributed.mean(mean / count))
-        norm.running_var.copy_(distributed.mean(variance / count))
-    return count
-
-
-def images_of(batch: Any) -> Tensor:
-    """A batch is its images, a pair that begins with them, or a dict that names them."""
-    if isinstance(batch, Mapping):
-        return batch["images"]
-    return batch if isinstance(batch, Tensor) else batch[0]

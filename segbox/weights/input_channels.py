@@ -1,4 +1,4 @@
-"""The first convolution of RGB weights, for images of another number of channels."""
+"""The first convolution of RGB weights, adapted to images with another number of channels."""
 
 import logging
 from collections.abc import Mapping
@@ -9,21 +9,21 @@ from torch import Tensor, nn
 logger = logging.getLogger("segbox")
 
 
-def fit_stem(weights: Mapping[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:
-    """The weights, with the first convolution made to take as many channels as the backbone's does.
+def adapt_first_convolution(weights: Mapping[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:
+    """The weights, with the input channels of the first convolution adapted to the backbone's.
 
     One channel gets the sum over RGB; n channels get R, G, B, R, ... times 3 / n, so activations keep their scale.
     """
     weights = dict(weights)
     name, convolution = first_convolution(backbone)
-    stem, channels = weights.get(f"{name}.weight"), convolution.in_channels
-    if stem is None or stem.ndim != 4 or stem.shape[1] != 3 or channels == 3:
+    weight, channels = weights.get(f"{name}.weight"), convolution.in_channels
+    if weight is None or weight.ndim != 4 or weight.shape[1] != 3 or channels == 3:
         return weights
     if channels == 1:
-        weights[f"{name}.weight"] = stem.sum(dim=1, keepdim=True)
+        weights[f"{name}.weight"] = weight.sum(dim=1, keepdim=True)
     else:
-        weights[f"{name}.weight"] = stem[:, torch.arange(channels) % 3] * (3 / channels)
-    logger.info("%s.weight: made for 3 channels, adapted to %d", name, channels)
+        weights[f"{name}.weight"] = weight[:, torch.arange(channels) % 3] * (3 / channels)
+    logger.info("%s.weight: its 3 input channels are adapted to %d", name, channels)
     return weights
 
 

@@ -1,4 +1,4 @@
-"""Weight files: read without running any code in them, and a table of what did not fit."""
+"""Weight files: read without running code in them, and loaded into a model, with a table of what does not fit."""
 
 import logging
 import os
@@ -16,25 +16,27 @@ from terminaltables import AsciiTable
 from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, printable, short
-from segbox.weights.normalization import Settle, settle
-from segbox.weights.safety import refuse_bombs, refuse_knots
+from segbox.weights.input_channels import adapt_first_convolution
+from segbox.weights.mean_std import Reconcile, reconcile_mean_std
+from segbox.weights.safety import refuse_deep_nesting, refuse_unsafe_file
 
 LONGEST_NAME = 200  # of a tensor, in a table
 logger = logging.getLogger("segbox")
 
 
 def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
-    """What `torch.save` wrote: tensors, numbers, strings, lists and dicts. Pickles that run code are refused.
+    """What a file of `torch.save` contains: tensors, numbers, strings, lists, dicts. Pickles that run code are refused.
 
-    With `lazily`, a tensor is read when it is used. What is not used, an optimizer's state, costs nothing.
+    With `lazily`, a tensor is read from disk when it is first used, so an optimizer's state that nobody uses costs
+    nothing.
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
-    refuse_bombs(path)
+    refuse_unsafe_file(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what PyTorch thinks of the format is no news to the user
+            warnings.simplefilter("ignore")  # PyTorch's warnings about old formats do not help the user
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=lazily and can_be_mapped(path))
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -46,17 +48,17 @@ def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
         raise CheckpointError(f"{path}: is no checkpoint ({path.stat().st_size} bytes)") from None
     except MemoryError:
         raise
-    except Exception as error:  # PyTorch stumbles over damaged bytes in any way
+    except Exception as error:  # damaged bytes raise many kinds of errors in PyTorch
         with path.open("rb") as file:
             kind = "a truncated or damaged checkpoint" if file.read(2) == b"PK" else "no checkpoint"
         reason = first_line(error).split(". ")[0]
         raise CheckpointError(f"{path}: is {kind} ({path.stat().st_size} bytes): {reason}") from None
-    refuse_knots(path, content)
+    refuse_deep_nesting(path, content)
     return content
 
 
 def can_be_mapped(path: Path) -> bool:
-    """Files of today's format whose name PyTorch can open: it takes names in UTF-8 only."""
+    """Whether PyTorch can memory-map the file: it must be a zip archive, with a name in UTF-8."""
     return zipfile.is_zipfile(path) and os.fsencode(path).decode(errors="ignore") == str(path)
 
 
@@ -66,18 +68,18 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def weights_in(content: Any, path: str | Path) -> dict[str, Tensor]:
-    """The same of what was read from a file."""
-    for key in ("ema", "model", "state_dict"):  # averaged weights are the ones meant for use
+    """The state dict in the content of a checkpoint."""
+    for key in ("ema", "model", "state_dict"):  # averaged weights first: they are the better ones
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
-        raise CheckpointError(f"{path}: holds no weights (a dict of names and tensors), but {type(content).__name__}")
+        raise CheckpointError(f"{path}: expected weights (a dict of names and tensors), found {type(content).__name__}")
     named = {name if isinstance(name, str) else short(name): value for name, value in content.items()}
     return {name.removeprefix("module."): value for name, value in named.items() if isinstance(value, Tensor)}
 
 
 def part_of(weights: Mapping[str, Tensor], prefix: str) -> Mapping[str, Tensor]:
-    """Those of a part, `prefix` taken off their names; all of them where they are the part's alone."""
+    """The weights below `prefix`, which is removed from their names; all weights if no name begins with it."""
     if any(name.startswith(prefix) for name in weights):
         return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     return weights
@@ -89,8 +91,8 @@ class Fit:
 
     fitting: list[str] = field(default_factory=list)
     resized: list[tuple[str, tuple, tuple]] = field(default_factory=list)  # name, shape in the file, in the model
-    missing: list[str] = field(default_factory=list)  # the model has it, the file has not
-    unused: list[str] = field(default_factory=list)  # the file has it, the model has not
+    missing: list[str] = field(default_factory=list)  # in the model, not in the file
+    unused: list[str] = field(default_factory=list)  # in the file, not in the model
 
     def is_perfect(self) -> bool:
         return not (self.resized or self.missing or self.unused)
@@ -118,9 +120,35 @@ def compare(model: nn.Module, weights: Mapping[str, Tensor]) -> Fit:
             fit.resized.append((name, tuple(value.shape), tuple(own[name].shape)))
         else:
             fit.fitting.append(name)
-    # Files of old PyTorch have no counters; a counter of batches is no weight.
+    # `num_batches_tracked` is not a weight, and missing in files of old PyTorch versions.
     absent = [name for name in own if name not in weights and not name.endswith("num_batches_tracked")]
-    fit.missing = [name for name in absent if name not in getattr(model, "number_sources", ())]  # of other toolboxes
+    fit.missing = [
+        name for name in absent if name not in getattr(model, "mean_std_sources", ())
+    ]  # files of other toolboxes have none
+    return fit
+
+
+def load_parameters(
+    model: nn.Module, path: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+) -> Fit:
+    """Load the weights of a whole model. With `strict=False`, tensors that do not fit are skipped and logged."""
+    weights = {name: value.to(map_location) for name, value in read_weights(path).items()}
+    return load_weights(model, weights, path, not strict)
+
+
+def load_backbone_parameters(
+    model: nn.Module, path: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+) -> Fit:
+    """Load the weights of the backbone, from a file of the backbone or of a whole model, whose mean and std come along.
+
+    A first convolution for RGB images is adapted to the model's number of channels.
+    """
+    weights = read_weights(path)
+    own = adapt_first_convolution(part_of(weights, "backbone."), model.backbone)
+    own = {name: value.to(map_location) for name, value in own.items()}
+    fit = load_weights(model.backbone, own, path, not strict)
+    mean_std = {name: value for name, value in weights.items() if name in model.mean_std_sources}
+    model.load_state_dict(reconcile_mean_std(model, mean_std, path), strict=False)
     return fit
 
 
@@ -129,37 +157,37 @@ def load_weights(
     weights: Mapping[str, Tensor],
     source: str | Path,
     skip_unfitting: bool = False,
-    settle: Settle = settle,
+    reconcile: Reconcile = reconcile_mean_std,
 ) -> Fit:
-    """Copy the tensors in. What does not fit is refused with a table, or skipped and told if that was asked for.
+    """Copy the tensors into the model. Tensors that do not fit raise CheckpointError, or are skipped and logged.
 
-    `settle` says what becomes of a mean and std that are not those that the config states.
+    `reconcile` decides between the file's mean and std and the model's.
     """
-    refuse_spoilt(model, weights, source)  # also where others may be skipped: it is no other model's file
+    refuse_spoilt(model, weights, source)  # also with `skip_unfitting`: a NaN does not mean another model
     fit = compare(model, weights)
     if not fit.is_perfect():
         if not skip_unfitting:
             raise CheckpointError(f"{source}: belongs to another model\n{fit.table()}")
         if not fit.fitting:
             raise CheckpointError(f"{source}: nothing in it fits the model\n{fit.table()}")
-        logger.warning("%s: taken in part\n%s", source, fit.table())
-    settled = settle(model, weights, source)
-    model.load_state_dict({name: settled[name] for name in fit.fitting if name in settled}, strict=False)
+        logger.warning("%s: loaded in part\n%s", source, fit.table())
+    reconciled = reconcile(model, weights, source)
+    model.load_state_dict({name: reconciled[name] for name in fit.fitting if name in reconciled}, strict=False)
     return fit
 
 
 def refuse_spoilt(model: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:
-    """Numbers of another kind than the model's, and numbers that are none. Kinds of floats are converted."""
+    """Refuse tensors of another kind than the model's (floats of any size are one kind), and NaN or infinite values."""
     own = model.state_dict()
     reasons = {name: why_spoilt(weights[name], own[name]) for name in weights if name in own}
     spoilt = [f"{name} {reason}" for name, reason in reasons.items() if reason]
     if spoilt:
-        more = f", and {len(spoilt) - 1} more tensors are like it" if len(spoilt) > 1 else ""
+        more = f", and {len(spoilt) - 1} more tensors have such problems" if len(spoilt) > 1 else ""
         raise CheckpointError(f"{source}: cannot be used: {spoilt[0]}{more}. Take another checkpoint")
 
 
 def why_spoilt(value: Tensor, own: Tensor) -> str:
-    """Empty where nothing is wrong, or where the shapes tell that it is another tensor."""
+    """Why the tensor cannot be used; empty if it can, or if its shape differs (`compare` reports that)."""
     if not isinstance(value, Tensor):
         return "is no tensor"
     if value.shape != own.shape:
@@ -182,7 +210,7 @@ def kind_of(value: Tensor) -> str:
 
 
 def is_finite(value: Tensor) -> bool:
-    """Without a mask of all numbers. Those of a sharded model are looked at before they are divided."""
+    """Whether all values are finite, without a mask of them. Sharded tensors were checked before they were divided."""
     if not value.numel() or not value.is_floating_point() or type(value) not in (Tensor, nn.Parameter):
         return True
     return all(bool(torch.isfinite(end)) for end in torch.aminmax(value))

@@ -155,7 +155,7 @@ def test_mistakes_end_with_a_message(tmp_path):
     assert result.returncode == 2 and 'Did you mean "unet_r34"?' in result.stderr
     (tmp_path / "c.py").write_text("")
     result = run(tmp_path, "--out", tmp_path / "c.py")
-    assert result.returncode == 2 and "is there already; --overwrite" in result.stderr
+    assert result.returncode == 2 and "already exists; --overwrite" in result.stderr
 
 
 def test_colour_masks_are_refused_with_their_colours(monkeypatch, tmp_path):

@@ -84,7 +84,7 @@ def test_a_video(folder, monkeypatch, capsys):
         (["gone.png"], "error: gone.png: there is no such file or folder"),
         (["cut.jpg"], "error: cut.jpg: the file is cut off after"),
         (["in/a.png", "--save", "masks"], "'masks' is none of mask, color, overlay, probs, submit"),
-        (["in/a.png", "--cfg-options", "test.mode=crop"], "error: test.mode: crop is a protocol for scores"),
+        (["in/a.png", "--cfg-options", "test.mode=crop"], "error: test.mode: crop is for scores only"),
     ],
 )
 def test_mistakes_end_with_one_message(folder, monkeypatch, capsys, arguments, message):
@@ -115,7 +115,7 @@ def test_masks_of_the_user_are_not_written_over(folder, pairs, monkeypatch, caps
         out.symlink_to(pairs)
     before = contents(pairs)
     assert predict(monkeypatch, folder, pairs, "--out", out) == 2
-    assert f"error: {out}/a_mask.png would be written over, and is not from this" in capsys.readouterr().err
+    assert f"error: {out}/a_mask.png would be written over, and was not written" in capsys.readouterr().err
     assert contents(pairs) == before and len(written(pairs)) == 3
 
 

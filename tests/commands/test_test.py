@@ -8,7 +8,7 @@ import cv2
 import pytest
 import torch
 
-from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.evaluator import Evaluator
 from tests.runs import run_tool, tiny_runner, written
 
 
@@ -111,10 +111,10 @@ def test_predictions_for_a_server(folder, monkeypatch, capsys):
 
 
 def test_what_cannot_be_written_is_told_before_the_evaluation(folder, monkeypatch, capsys):
-    monkeypatch.setattr(Evaluation, "__call__", lambda *a, **k: pytest.fail("was evaluated"))
+    monkeypatch.setattr(Evaluator, "__call__", lambda *a, **k: pytest.fail("was evaluated"))
     (folder / "notes.csv").write_text("mine")
     for arguments, message in (
-        (["--out", "notes.csv"], "notes.csv would be written over, and is not from this program"),
+        (["--out", "notes.csv"], "notes.csv would be written over, and was not written by segbox"),
         (["--out", "notes.csv/scores.json"], "notes.csv: is a file, not a folder"),
         (["--out", "x.png"], "--out x.png: scores are written to FILE.json, FILE.csv or a folder, not to '.png'"),
         (["--show-dir", "notes.csv"], "notes.csv: is a file, not a folder; choose another folder to write to"),
@@ -142,13 +142,13 @@ def test_pictures_that_cannot_be_named_are_told_after_the_scores(folder, monkeyp
     assert score(monkeypatch, folder, "last.pt", "--show-dir", "long") == 2
     said = capsys.readouterr()
     assert "pixels of 3 images" in said.out and len(said.err.splitlines()) == 4
-    assert said.err.startswith("error: not all pictures or predictions could be written:\n  long/shapes-1-00000aaaa")
+    assert said.err.startswith("error: some pictures or predictions could not be written:\n  long/shapes-1-00000aaaa")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--worst", "2"], "--worst: expected a number of pictures to keep, 1 or more; it needs --show-dir"),
+        (["--worst", "2"], "--worst: expected a number of pictures, 1 or more, and --show-dir"),
         (["--show-dir", "x", "--worst", "0"], "--worst: expected a number of pictures"),
         (["--crop-size", "1", "2", "3"], "--crop-size: expected one number, or height and width"),
         (["--eval", "IoU"], "invalid choice: 'IoU'"),

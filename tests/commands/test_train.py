@@ -77,20 +77,20 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
 
 def test_the_first_lines_weigh_batch_against_rate(config, monkeypatch, capsys):
     """A run of its own config.py keeps the rate that the batch was given, scaled or not."""
-    smaller = ["--cfg-options", "data.batch_size=2", "train.accumulate=2", *FAST]
+    smaller = ["--cfg-options", "data.batch_size=2", "train.gradient_accumulation_steps=2", *FAST]
     assert train(monkeypatch, config, "--work-dir", "a", *smaller) == 0
     lines = capsys.readouterr().out.splitlines()
     parts = "2 images a step: 1 process(es) x 1 image(s) x 2 accumulated part(s)"
-    assert lines[3] == f"{parts}; the recipe expects 4 for its lr 0.02"
+    assert lines[3] == f"{parts}; the config file's lr 0.02 is for 4"
     assert lines[4].startswith("warning: lr 0.02 is for 4 images a step, and this run has 2; --scale-lr makes it 0.01")
 
     assert train(monkeypatch, config, "--work-dir", "b", "--scale-lr", *smaller) == 0
-    assert capsys.readouterr().out.splitlines()[4] == "lr 0.02 -> 0.01: 2 images a step where the recipe has 4"
+    assert capsys.readouterr().out.splitlines()[4] == "lr 0.02 -> 0.01: 2 images a step where the config file has 4"
     assert load_config("b/config.py").optimizer.lr == read_run(config.parent / "b/last.pt")["config"]["optimizer"]["lr"]
     again = ["--work-dir", "b", "--resume", "--cfg-options", "train.max_steps=3"]
     assert train(monkeypatch, "b/config.py", "--scale-lr", *again) == 0
     out = capsys.readouterr().out
-    assert f"{parts}; the recipe expects 2 for its lr 0.01\nlr stays 0.01: 2 images a step" in out
+    assert f"{parts}; the config file's lr 0.01 is for 2\nlr stays 0.01: 2 images a step" in out
     assert load_config("b/config.py").optimizer.lr == 0.01 and "warning" not in out
     assert train(monkeypatch, config, "--scale-lr", *smaller, "optimizer.lr=0.03") == 2
     assert "the command line gives 0.03. Leave one out" in capsys.readouterr().err
@@ -100,14 +100,19 @@ def test_the_config_that_is_trained_is_not_written_over(config, monkeypatch, cap
     own = config.rename(config.with_name("config.py"))
     before = own.read_text()
     assert train(monkeypatch, own, "--work-dir", ".", "--overwrite", "--cfg-options", *FAST) == 2
-    assert "error: config.py is there and is not from a run" in capsys.readouterr().err and own.read_text() == before
+    assert (
+        "error: config.py exists and was not written by a run" in capsys.readouterr().err and own.read_text() == before
+    )
 
 
 def test_an_old_run_is_kept_until_the_new_one_is_known_to_be_whole(config, monkeypatch, capsys):
     assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST) == 0
     assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST) == 2
     assert "error: a already holds a run (step_00000002.pt and 1 more)" in capsys.readouterr().err
-    assert train(monkeypatch, config, "--work-dir", "a", "--overwrite", "--cfg-options", "hooks.lr.power='x'") == 2
+    assert (
+        train(monkeypatch, config, "--work-dir", "a", "--overwrite", "--cfg-options", "hooks.lr_schedule.power='x'")
+        == 2
+    )
     assert os.path.exists("a/step_00000002.pt")
     shutil.copy("a/step_00000002.pt", "a/step_00000002_good.pt")
     assert (
@@ -189,22 +194,20 @@ def test_a_run_goes_on_without_whoever_read_its_lines(config, gone):
 
 def test_resume_from_a_path_without_one_and_when_done(config, monkeypatch, capsys):
     assert train(monkeypatch, config, "--work-dir", "a", "--resume", "--cfg-options", *FAST) == 0
-    assert "a holds no checkpoint yet; beginning at step 0" in capsys.readouterr().out
+    assert "a holds no checkpoint yet; starting at step 0" in capsys.readouterr().out
     assert train(monkeypatch, config, "--work-dir", "a", "--resume", "--cfg-options", *FAST) == 0
-    assert "there is nothing left to train: 2 of 2 steps are done" in capsys.readouterr().out
+    assert "nothing left to train: 2 of 2 steps are done" in capsys.readouterr().out
     more = ["train.max_steps=3", FAST[1]]
     assert train(monkeypatch, config, "--work-dir", "b", "--resume", "a/last.pt", "--cfg-options", *more) == 0
     assert read_run(config.parent / "b" / "last.pt")["step"] == 3
     newest = config.parent / "b" / "step_00000003.pt"
     cut(newest)
     assert train(monkeypatch, config, "--work-dir", "b", "--resume", "--cfg-options", *more) == 2
-    assert "none of its 2 checkpoints can be read; begin anew with --overwrite" in capsys.readouterr().err
+    assert "none of its 2 checkpoints can be read; start again with --overwrite" in capsys.readouterr().err
     newest.with_name("step_00000002.pt").write_bytes((config.parent / "a" / "last.pt").read_bytes())
     assert train(monkeypatch, config, "--work-dir", "b", "--resume", "--cfg-options", *more) == 0
     out = capsys.readouterr().out
-    assert (
-        "passed over: b/step_00000003.pt: is a truncated" in out and "resumed from b/step_00000002.pt at step 2" in out
-    )
+    assert "skipped: b/step_00000003.pt: is a truncated" in out and "resumed from b/step_00000002.pt at step 2" in out
 
 
 def folder_config(config, extra=""):

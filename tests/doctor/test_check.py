@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from segbox.data.statistics import all_weights, enet_weights, inverse_weights, median_frequency_weights
+from segbox.class_weights import all_weights, enet_weights, inverse_weights, median_frequency_weights
 from segbox.doctor.check import check_datasets
 from segbox.doctor.report import as_json
 from segbox.doctor.text_report import check_text

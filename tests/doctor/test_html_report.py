@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from segbox.data.statistics import all_weights
+from segbox.class_weights import all_weights
 from segbox.doctor.check import check_datasets
 from segbox.doctor.html_report import check_page
 from tests.doctor.broken_set import write_broken_set

@@ -1,14 +1,11 @@
 """From a config to a run: every mistake is met at the door, with its place in the config."""
 
-import logging
-import os
-
 import pytest
 import torch
 
 from segbox.config import load_config
-from segbox.engine.build import LogFile, build_runner, check_classes, choose_device, plain_scores, share, start_logging
-from segbox.errors import CheckpointError, ConfigError, UserError
+from segbox.engine.build import build_runner, images_per_process
+from segbox.errors import ConfigError
 from tests.runs import tiny_runner, write_config
 
 CPU = torch.device("cpu")
@@ -25,12 +22,15 @@ CPU = torch.device("cpu")
         ("train = dict(max_epochs=2)", "train: give either max_steps or max_epochs"),
         ("train = dict(max_steps=0)", "train: max_steps=0"),
         ("train = dict(amp='fp32')", "train: amp='fp32': one of"),
-        ("train = dict(clip_grad=0)", "train: clip_grad=0: expected a largest norm above 0"),
+        ("train = dict(clip_grad=0)", "train: clip_grad=0: expected a maximum norm above 0"),
         (
-            "train = dict(accumulate=3)",
+            "train = dict(gradient_accumulation_steps=3)",
             "data.batch_size=4 is the images of a step over all processes; it must be a mult",
         ),
-        ("train = dict(accumulate=0)", "train: accumulate=0: expected a number of batches, 1 or more"),
+        (
+            "train = dict(gradient_accumulation_steps=0)",
+            "train: gradient_accumulation_steps=0: expected a number of batches, 1 or more",
+        ),
         ("data = dict(batch_size=0)", "data: batch_size=0: expected 1 to 1000000 images"),
         ("data = dict(val_batch_size=10**12)", "data: val_batch_size=1000000000000: expected 1 to 1000000 images"),
         ("data = dict(workers=-1)", "data: workers=-1: expected a number of processes, 0 or more"),
@@ -51,7 +51,7 @@ CPU = torch.device("cpu")
             "data = dict(val=dict(pipeline=[dict(type='RandomFlip')]))",
             "data.val.pipeline.0: RandomFlip moves the image",
         ),
-        ("test = dict(scale=(1.0,))", "test.scale: build_predict takes no argument 'scale'. Did you mean \"scales\""),
+        ("test = dict(scale=(1.0,))", "test.scale: build_inference takes no argument 'scale'. Did you mean \"scales\""),
         (
             "metric = dict(absnet=0)",
             "metric.absnet: MetricSet takes no argument 'absnet'. Did you mean \"absent\"",
@@ -70,13 +70,16 @@ CPU = torch.device("cpu")
         ("model = dict(decode_head=dict(dropuot=0.1))", "model.decode_head.dropuot: FCNHead takes no argument"),
         (
             "model = dict(decode_head=dict(in_channels=3))",
-            "model.decode_head.in_channels: is worked out by the program",
+            "model.decode_head.in_channels: is inferred",
         ),
         ("model = dict(num_classes=5)", "model.num_classes: 5, but the data set has 7 classes; leave it out"),
         ("model = dict(backbone=dict(variant='19'))", "model.backbone: there is no ResNet '19'"),
         ("seed = None", "seed: expected a whole number, got None"),
         ("seed = -1", "seed: expected a number of 0 or more"),
-        ("hooks = dict(lr=dict(type=['PolyLR']))", "hooks.lr: there is no hook ['PolyLR']. Did you mean"),
+        (
+            "hooks = dict(lr_schedule=dict(type=['PolyLR']))",
+            "hooks.lr_schedule: there is no hook ['PolyLR']. Did you mean",
+        ),
         ("data = dict(train=dict(size=3))", "data.train.size: expected 2 whole numbers, got 3"),
         ("imports = ['no.such.thing']", "imports: there is no module 'no.such.thing'"),
     ],
@@ -115,87 +118,10 @@ def test_epochs(tmp_path):
 
 
 def test_hooks_run_in_the_order_of_the_config_without_those_taken_out(tmp_path):
-    assert list(tiny_runner(tmp_path, ["hooks.ema=None"]).hooks) == ["lr", "log", "evaluate", "checkpoint"]
+    assert list(tiny_runner(tmp_path, ["hooks.ema=None"]).hooks) == ["lr_schedule", "log", "evaluate", "checkpoint"]
 
 
-def test_devices(monkeypatch):
-    assert choose_device("cpu") == CPU
-    with pytest.raises(ConfigError, match="--device gpu: "):
-        choose_device("gpu")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    assert choose_device(None) == choose_device("cuda") == torch.device("cuda:1")
-    assert choose_device("cuda:0") == torch.device("cuda:0")
-    with pytest.raises(ConfigError, match=r"--device cuda:7: asks for cuda:7; PyTorch sees 2 GPU"):
-        choose_device("cuda:7")
-
-
-def test_a_model_that_does_not_fit_is_told_what_to_do(tmp_path, monkeypatch):
-    def full(self, *given, **named):
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(torch.nn.Module, "to", full)
-    with pytest.raises(ConfigError, match=r"model: its 0 million parameters do not fit on cpu; .* train\.shard=True"):
-        tiny_runner(tmp_path)
-
-
-def test_determinism_is_a_switch(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
-    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    tiny_runner(tmp_path, text="train = dict(max_steps=1, deterministic=True)\n")
-    try:
-        assert torch.are_deterministic_algorithms_enabled() and torch.backends.cudnn.deterministic
-        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
-    finally:
-        tiny_runner(tmp_path)
-    assert not torch.are_deterministic_algorithms_enabled() and not torch.backends.cudnn.deterministic
-
-
-def test_lines_that_cannot_be_written_end_the_run(tmp_path):
-    start_logging()
-    logger = logging.getLogger("segbox")
-    logger.addHandler(LogFile("/dev/full"))
-    with pytest.raises(CheckpointError, match=r"/dev/full could not be written: .*No space left"):
-        logger.info("hello")
-    logger.info("and then to the terminal alone")
-    start_logging()
-
-
-def test_shares():
-    assert share(16, 2) == 8
+def test_images_per_process():
+    assert images_per_process(16, 2) == 8
     with pytest.raises(ConfigError, match=r"data\.batch_size=4 is the images of a step"):
-        share(4, 3)
-
-
-def test_scores_for_json_and_classes_of_another_data_set():
-    assert plain_scores({"a": float("nan"), "b": 12.34567}) == {"a": None, "b": 12.3457}
-    check_classes({}, ("a",), "a.pt")
-    check_classes({"classes": ["a"]}, ("a",), "a.pt")
-    with pytest.raises(UserError, match=r"a\.pt was trained on b, c; the config's data set has a"):
-        check_classes({"classes": ["b", "c"]}, ("a",), "a.pt")
-
-
-def test_lines_go_to_the_terminal_and_the_log(tmp_path, capsys, monkeypatch):
-    logger = logging.getLogger("segbox")
-    start_logging(tmp_path)
-    logger.info("hello")
-    logger.info("two\nlines of \x1b[2J\udcff.png")
-    start_logging()
-    logger.info("again")
-    assert capsys.readouterr().out == "hello\ntwo\nlines of \\x1b[2J\\udcff.png\nagain\n"
-    lines = (tmp_path / "log.txt").read_text().splitlines()
-    assert lines[0].endswith(" hello") and lines[1].endswith(" two") and lines[2] == r"lines of \x1b[2J\udcff.png"
-    (tmp_path / "log.txt").write_text("whole\ncut sho")
-    start_logging(tmp_path)
-    logger.info("on")
-    start_logging()
-    lines = (tmp_path / "log.txt").read_text().splitlines()
-    assert lines[:2] == ["whole", "cut sho"] and lines[2].endswith(" on") and len(lines) == 3
-    capsys.readouterr()
-    monkeypatch.setenv("RANK", "1")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    start_logging(tmp_path)
-    logger.info("from another process")
-    assert capsys.readouterr().out == ""
+        images_per_process(4, 3)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from segbox.engine import checkpoint
-from segbox.engine.checkpoint import link, newest_whole, numbered, read_run, write_checkpoint
+from segbox.engine.checkpoint import link, newest_readable, numbered_checkpoints, read_run, write_checkpoint
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.work_dir import only_run_in
 from segbox.errors import CheckpointError
@@ -31,7 +31,7 @@ class Own:
 
 
 @pytest.mark.parametrize(
-    ("state", "place"),
+    ("state", "path"),
     [
         ({"best": np.float64(3)}, "hooks.mine.best is of type numpy.float64,"),
         ({"seen": [1, {"last": (2, Path("a"))}]}, "hooks.mine.seen.1.last.1 is of type pathlib.PosixPath,"),
@@ -40,18 +40,18 @@ class Own:
         ({"function": lambda: 1}, "hooks.mine.function is of type function,"),
     ],
 )
-def test_what_could_not_be_read_back_is_not_written(tmp_path, state, place):
+def test_what_could_not_be_read_back_is_not_written(tmp_path, state, path):
     write_checkpoint(RUN, tmp_path / "a.pt")
     with pytest.raises(CheckpointError) as caught:
         write_checkpoint({**RUN, "step": 4, "hooks": {"fine": {"x": 1}, "mine": state}}, tmp_path / "a.pt")
-    assert place in str(caught.value) and "state_dict" in str(caught.value)
+    assert path in str(caught.value) and "state_dict" in str(caught.value)
     assert read_run(tmp_path / "a.pt")["step"] == 3 and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_state_that_holds_itself_is_not_written(tmp_path):
     state = {}
     state["again"] = [state]
-    with pytest.raises(CheckpointError, match="nested more than 100 deep; does it hold itself"):
+    with pytest.raises(CheckpointError, match="nested more than 100 deep; does it contain itself"):
         write_checkpoint({**RUN, "hooks": {"mine": state}}, tmp_path / "a.pt")
 
 
@@ -144,7 +144,7 @@ def test_weights_are_no_run(tmp_path):
     ):
         read_run(tmp_path / "weights.pt")
     torch.save(torch.zeros(2), tmp_path / "tensor.pt")
-    with pytest.raises(CheckpointError, match="no run to go on with"):
+    with pytest.raises(CheckpointError, match="no run to resume"):
         read_run(tmp_path / "tensor.pt")
 
 
@@ -159,20 +159,20 @@ def test_weights_are_no_run(tmp_path):
 )  # fmt: skip
 def test_parts_of_another_kind(tmp_path, part, value):
     torch.save({**RUN, part: value}, tmp_path / "a.pt")
-    with pytest.raises(CheckpointError, match=rf"a\.pt: no run can go on from it: its '{part}' (is|say) "):
+    with pytest.raises(CheckpointError, match=rf"a\.pt: no run can be resumed from it: its '{part}' (is|are) "):
         read_run(tmp_path / "a.pt")
 
 
 def test_the_newest_whole_one(tmp_path):
-    assert newest_whole(tmp_path) == (None, {}, [])
+    assert newest_readable(tmp_path) == (None, {}, [])
     for step in (10, 9, 100):
         write_checkpoint({**RUN, "step": step}, tmp_path / f"step_{step:08d}.pt")
     link(tmp_path / "step_00000100.pt", "last.pt")
-    assert [path.name[5:13] for path in numbered(tmp_path)] == ["00000009", "00000010", "00000100"]
-    assert newest_whole(tmp_path)[0] == tmp_path / "last.pt"
+    assert [path.name[5:13] for path in numbered_checkpoints(tmp_path)] == ["00000009", "00000010", "00000100"]
+    assert newest_readable(tmp_path)[0] == tmp_path / "last.pt"
     newest = tmp_path / "step_00000100.pt"
     newest.write_bytes(newest.read_bytes()[:300])  # last.pt is the same file
-    path, content, refused = newest_whole(tmp_path)
+    path, content, refused = newest_readable(tmp_path)
     assert path == tmp_path / "step_00000010.pt" and content["step"] == 10
     assert len(refused) == 2 and all("truncated or damaged" in reason for reason in refused)
 
@@ -215,8 +215,8 @@ def read_only(monkeypatch):
         monkeypatch.setattr(
             Path, "open", lambda p, mode="r", *a, **k: real(p, mode, *a, **k) if mode == "r" else refuse(p)
         )
-        for place, name in ((Path, "unlink"), (Path, "replace"), (os, "link"), (os, "replace"), (shutil, "copyfile")):
-            monkeypatch.setattr(place, name, refuse)
+        for path, name in ((Path, "unlink"), (Path, "replace"), (os, "link"), (os, "replace"), (shutil, "copyfile")):
+            monkeypatch.setattr(path, name, refuse)
 
     return begin
 

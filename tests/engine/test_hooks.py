@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from segbox.engine.checkpoint import numbered, write_checkpoint
+from segbox.engine.checkpoint import numbered_checkpoints, write_checkpoint
 from segbox.engine.hooks.log import JsonLines
 from segbox.errors import CheckpointError, ConfigError, UserError
 from segbox.registry import HOOKS
@@ -55,7 +55,7 @@ def stand_in(folder=None, **more):
 
 
 def rates(config, steps=range(100)):
-    hook, runner = HOOKS.build(config, "hooks.lr"), stand_in()
+    hook, runner = HOOKS.build(config, "hooks.lr_schedule"), stand_in()
     found = []
     for runner.step in steps:
         hook.before_step(runner)
@@ -72,7 +72,7 @@ def test_poly():
 
 
 def test_warm_up_is_linear_and_the_schedule_begins_behind_it():
-    found = rates({"type": "PolyLR", "power": 1.0, "warmup": 10, "warmup_ratio": 0.2})
+    found = rates({"type": "PolyLR", "power": 1.0, "warmup_steps": 10, "warmup_ratio": 0.2})
     assert found[0] == pytest.approx(0.5 * 0.2)
     assert found[5] == pytest.approx(0.5 * 0.6)
     assert found[10] == 0.5
@@ -90,8 +90,8 @@ def test_steps():
     found = rates({"type": "StepLR", "milestones": (0.5, 0.75), "factor": 0.1})
     assert found[49] == 0.5 and found[50] == pytest.approx(0.05)
     assert found[74] == pytest.approx(0.05) and found[75] == pytest.approx(0.005)
-    with pytest.raises(ConfigError, match="parts of the run"):
-        HOOKS.build({"type": "StepLR", "milestones": (6000,)}, "hooks.lr")
+    with pytest.raises(ConfigError, match="fractions of the run"):
+        HOOKS.build({"type": "StepLR", "milestones": (6000,)}, "hooks.lr_schedule")
 
 
 def test_groups_keep_their_ratio():
@@ -142,7 +142,7 @@ def test_ema_goes_on_from_the_average_of_the_checkpoint():
     runner.resumed_average = first.model.state_dict()
     second.before_train(runner)
     assert torch.equal(second.model[0].weight, first.model[0].weight)
-    with pytest.raises(ConfigError, match=r"hooks\.ema: momentum 1\.0 does not lie between 0 and 1"):
+    with pytest.raises(ConfigError, match=r"hooks\.ema: momentum=1\.0: expected a number between 0 and 1"):
         HOOKS.build({"type": "EMA", "momentum": 1.0}, "hooks.ema")
 
 
@@ -152,7 +152,7 @@ def test_checkpoints_come_at_intervals_and_at_the_end_and_the_last_stay(tmp_path
         hook.save(runner, False)
     hook.save(runner, True)
     assert [step for step, _ in runner.saved] == [3, 6, 9, 11]
-    assert [path.name for path in numbered(tmp_path)] == ["step_00000009.pt", "step_00000011.pt"]
+    assert [path.name for path in numbered_checkpoints(tmp_path)] == ["step_00000009.pt", "step_00000011.pt"]
     assert (tmp_path / "last.pt").samefile(tmp_path / "step_00000011.pt")
     hook.save(runner, True)
     assert len(runner.saved) == 4
@@ -165,7 +165,7 @@ def test_copies_that_a_user_made_are_not_the_hooks_own(tmp_path):
         write_checkpoint(RUN, tmp_path / name)
     for runner.step in (99_999_998, 100_000_001, 100_000_002):
         hook.save(runner, False)
-    assert [path.name for path in numbered(tmp_path)] == ["step_100000002.pt"]
+    assert [path.name for path in numbered_checkpoints(tmp_path)] == ["step_100000002.pt"]
     assert {path.name for path in tmp_path.glob("*.pt")} == {*copies, "step_100000002.pt", "last.pt"}
 
 
@@ -174,7 +174,7 @@ def test_later_checkpoints_of_a_left_run_do_not_push_new_ones_out(tmp_path):
     write_checkpoint(RUN, tmp_path / "step_00000050.pt")
     for runner.step in (7, 8):
         hook.save(runner, False)
-    assert [path.name for path in numbered(tmp_path)] == ["step_00000008.pt", "step_00000050.pt"]
+    assert [path.name for path in numbered_checkpoints(tmp_path)] == ["step_00000008.pt", "step_00000050.pt"]
 
 
 def test_the_best_by_any_score_is_kept(tmp_path):
@@ -219,10 +219,10 @@ def test_an_unknown_best_score_is_refused_before_the_first_step(tmp_path):
         ({"type": "Evaluate", "interval": 0}, "interval=0: expected a number of steps, 1 or more"),
         ({"type": "Log", "interval": -1}, "interval=-1"),
         ({"type": "Checkpoint", "interval": 0}, "interval=0"),
-        ({"type": "Checkpoint", "interval": 1, "keep": 0}, "keep=0: at least the newest"),
+        ({"type": "Checkpoint", "interval": 1, "keep": 0}, "keep=0: expected 1 or more"),
         ({"type": "Checkpoint"}, "Checkpoint needs the argument 'interval'"),
         ({"type": "Checkpoint", "intervall": 1}, 'Did you mean "interval"'),
-        ({"type": "PolyLR", "warmup": 0.1}, r"hooks\.x\.warmup: expected a whole number, got 0\.1"),
+        ({"type": "PolyLR", "warmup_steps": 0.1}, r"hooks\.x\.warmup_steps: expected a whole number, got 0\.1"),
     ],
 )
 def test_mistakes(config, message):

@@ -56,7 +56,7 @@ def test_units_of_bytes(tmp_path):
 
 def test_other_channels(tmp_path):
     with pytest.raises(
-        ConfigError, match=r"data.train gives images of 5 channels, the model takes 3: say model.backbone"
+        ConfigError, match=r"data.train gives images of 5 channels, the model takes 3: set model.backbone"
     ):
         check(deep_set(tmp_path, 5), 3, mean=2000.0, std=700.0)
 

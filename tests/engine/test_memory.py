@@ -16,7 +16,7 @@ import json, resource, sys
 import torch
 from segbox.evaluation.loop import evaluate
 from segbox.evaluation.metric_set import MetricSet
-from segbox.evaluation.inference import build_predict
+from segbox.evaluation.inference import build_inference
 
 torch.set_num_threads(1)
 stride, settings, extra = json.loads(sys.argv[1])
@@ -30,7 +30,7 @@ def peak(height, width):
     item["label"] = torch.randint(0, 150, (height, width), dtype=torch.uint8)
     model = OnlyLogits()
     metric = MetricSet([str(i) for i in range(150)], extra=extra)
-    evaluate(model, build_predict(model, **settings), [[item]], metric, torch.device("cpu"))
+    evaluate(model, build_inference(model, **settings), [[item]], metric, torch.device("cpu"))
     assert metric.counts.sum() == height * width
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

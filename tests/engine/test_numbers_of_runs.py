@@ -39,8 +39,8 @@ def test_stated_numbers_hold_after_resume(monkeypatch, capsys):
     )
     assert train(monkeypatch, "model.mean=(1,2,3)") == 0
     told = capsys.readouterr().out
-    assert "model.mean: (1, 2, 3) of the config holds; the weights of run/last.pt were trained with (123.675" in told
-    assert "changed since that checkpoint: model.mean (not there) -> (1, 2, 3)" in told
+    assert "model.mean: the config's (1, 2, 3) is used; the weights of run/last.pt were trained with (123.675" in told
+    assert "changed since that checkpoint: model.mean (not set) -> (1, 2, 3)" in told
     for part in ("model", "ema"):
         assert numbers(part) == {**PLAIN, "mean": [1.0, 2.0, 3.0]}
 
@@ -52,7 +52,7 @@ def test_numbers_that_are_not_stated_are_those_of_the_checkpoint(monkeypatch, ca
     assert train(monkeypatch) == 0
     told = capsys.readouterr().out
     assert "model.mean: (7, 7, 7) is taken from run/last.pt, as the config states none" in told
-    assert "changed since that checkpoint: model.std 9 -> (not there)" in told
+    assert "changed since that checkpoint: model.std 9 -> (not set)" in told
     assert numbers() == numbers("ema") == {"mean": [7.0] * 3, "std": [9.0] * 3}
     cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
     arguments = ["tiny.py", "run/last.pt", "a.png", "--out", "seen"]

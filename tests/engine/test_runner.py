@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from segbox import IGNORE_INDEX
-from segbox.engine import signals
-from segbox.engine import step_errors as mishaps
+from segbox.engine import signals, step_errors
 from segbox.engine.checkpoint import read_run
 from segbox.engine.hooks.hook import Hook
-from segbox.engine.runner import Runner, steps_of
+from segbox.engine.runner import Runner
+from segbox.engine.settings import total_steps
+from segbox.engine.state import run_state
 from segbox.errors import CheckpointError, TrainingError
 from tests.runs import differences, tiny_runner
 
@@ -61,7 +62,8 @@ def small_runner(folder, model=None, batch=4, accumulate=1, lr=0.1, momentum=0.9
             draw += part
 
     return Runner(
-        model, optimizer, hooks or {}, batches, None, lambda *_: {}, batch_size=batch, epoch=4, accumulate=accumulate,
+        model, optimizer, hooks or {}, batches, None, lambda *_: {}, batch_size=batch, epoch=4,
+        gradient_accumulation_steps=accumulate,
         work_dir=folder, device=torch.device("cpu"), classes=["a"], description={}, **{"max_steps": 4, **settings},
     )  # fmt: skip
 
@@ -110,7 +112,7 @@ def test_nan_stops_with_the_files_and_the_state_of_before(tmp_path, accumulate):
     saved = read_run(tmp_path / "before_nan.pt")
     assert saved["step"] == 2
     assert not differences(saved["model"], whole.model.state_dict())
-    assert not differences(saved["optimizer"], whole.content()["optimizer"])
+    assert not differences(saved["optimizer"], run_state(whole)["optimizer"])
 
 
 def test_a_step_with_nan_is_dropped_if_the_config_says_so(tmp_path):
@@ -174,9 +176,9 @@ def test_out_of_memory_says_what_to_try(tmp_path, error):
     with pytest.raises(TrainingError) as caught:
         small_runner(tmp_path, model, batch=8, accumulate=2).train()
     assert str(caught.value) == (
-        "cpu is out of memory with 4 image(s) of 4x5 per process and forward pass. Try train.accumulate=4 (the same"
-        " step of 8 images in smaller parts), then train.amp=bf16, or a crop of 32x32; where the model itself is what"
-        " is large, several processes with train.shard=True"
+        "cpu is out of memory with 4 image(s) of 4x5 per process and forward pass. Try"
+        " train.gradient_accumulation_steps=4 (the same step of 8 images in smaller parts), then train.amp=bf16,"
+        " or a crop of 32x32; if the model itself is too large, several processes with train.shard=True"
     )
 
 
@@ -221,11 +223,11 @@ def test_a_data_worker_that_is_lost_is_told_whatever_breaks_first(tmp_path):
     [
         (
             "adaptive_avg_pool2d_backward_cuda does not have a deterministic implementation, but you set",
-            r"train\.deterministic: adaptive_avg_pool2d_backward_cuda gives other",
+            r"train\.deterministic: adaptive_avg_pool2d_backward_cuda is not reproducible",
         ),
         (
             "but this operation is not deterministic because it uses CuBLAS and you have CUDA >= 10.2.",
-            r"train\.deterministic: .*CUBLAS_WORKSPACE_CONFIG is set to something else; set it to :4096:8",
+            r"train\.deterministic: .*CUBLAS_WORKSPACE_CONFIG has another value; set it to :4096:8",
         ),
     ],
 )
@@ -247,9 +249,9 @@ def test_what_cannot_be_deterministic_is_named(tmp_path, text, message):
         ("model", lambda w: 5, "cannot be used: backbone.conv1.weight is no tensor"),
         ("ema", lambda w: w.int(), "cannot be used: backbone.conv1.weight holds int32, the model float32"),
         ("ema", lambda w: w - torch.inf, "cannot be used: backbone.conv1.weight holds numbers that are NaN"),
-        ("optimizer", lambda memory: [1], "what its optimizer remembers of backbone.conv1.weight is of another shape"),
-        ("optimizer", lambda memory: {"momentum_buffer": torch.ones(3)}, "is of another shape or kind"),
-        ("optimizer", lambda memory: {"momentum_buffer": "x"}, "is of another shape or kind"),
+        ("optimizer", lambda memory: [1], "its optimizer state of backbone.conv1.weight has another shape"),
+        ("optimizer", lambda memory: {"momentum_buffer": torch.ones(3)}, "has another shape or type"),
+        ("optimizer", lambda memory: {"momentum_buffer": "x"}, "has another shape or type"),
     ],
 )
 def test_spoilt_numbers_are_refused_by_name_before_the_first_step(tmp_path, part, change, message):
@@ -294,7 +296,9 @@ def test_a_parameter_without_gradient_is_named(tmp_path):
 def test_batch_norm_over_a_single_value_is_explained(tmp_path):
     model = Small(norm=True)
     model.mix = nn.Sequential(nn.AdaptiveAvgPool2d(1), model.mix)
-    with pytest.raises(TrainingError, match=r"single value per channel with 1 image.*data\.batch_size.*accumulate"):
+    with pytest.raises(
+        TrainingError, match=r"single value per channel with 1 image.*data\.batch_size.*gradient_accumulation_steps"
+    ):
         small_runner(tmp_path, model, batch=1).train()
 
 
@@ -350,7 +354,10 @@ def interrupted(folder, overrides, at):
 
 @pytest.mark.parametrize(
     "overrides",
-    [["train.accumulate=2", "train.clip_grad=1.0"], ["data.workers=2", "train.amp=bf16", "optimizer.lr=0.05"]],
+    [
+        ["train.gradient_accumulation_steps=2", "train.clip_grad=1.0"],
+        ["data.workers=2", "train.amp=bf16", "optimizer.lr=0.05"],
+    ],
     ids=["accumulate", "workers"],
 )
 def test_a_resumed_run_is_the_same_to_the_last_bit(tmp_path, overrides):
@@ -389,7 +396,7 @@ def test_another_optimizer_state_or_model_is_refused(tmp_path):
     ):
         other.resume(tmp_path / "last.pt")
     frozen = tiny_runner(tmp_path / "c", ["model.freeze_backbone=True"])
-    with pytest.raises(CheckpointError, match=r"last\.pt: its optimizer remembers parameters that this run does not"):
+    with pytest.raises(CheckpointError, match=r"last\.pt: its optimizer state has parameters that this run does not"):
         frozen.resume(tmp_path / "last.pt")
 
 
@@ -473,7 +480,7 @@ def test_a_run_without_any_label_is_refused_at_its_end(tmp_path):
 
 
 def test_a_run_without_any_label_is_refused_after_an_epoch_and_some_steps(tmp_path, monkeypatch):
-    monkeypatch.setattr(mishaps, "STEPS_WITHOUT_LABELS", 3)
+    monkeypatch.setattr(step_errors, "STEPS_WITHOUT_LABELS", 3)
     for epoch, steps in ((2, 3), (10, 5)):
         runner = without_labels(tmp_path, lr=0, max_steps=20)
         runner.labels.epoch = epoch
@@ -492,8 +499,8 @@ def test_the_rest_of_a_resumed_run_may_have_no_label(tmp_path):
 
 
 def test_epochs_become_steps_once():
-    assert steps_of(7, None, 100, 8) == 7
-    assert steps_of(None, 2, 100, 8) == 25 and steps_of(None, 0.5, 3, 2) == 1
+    assert total_steps(7, None, 100, 8) == 7
+    assert total_steps(None, 2, 100, 8) == 25 and total_steps(None, 0.5, 3, 2) == 1
     for steps, epochs in ((None, None), (5, 5), (0, None), (-2, None), (None, 0)):
         with pytest.raises(ValueError, match="max_steps"):
-            steps_of(steps, epochs, 100, 8)
+            total_steps(steps, epochs, 100, 8)

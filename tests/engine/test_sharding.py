@@ -9,9 +9,10 @@ from segbox.config import load_config
 from segbox.engine import build, sharding
 from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
-from segbox.engine.runner import prepare
+from segbox.engine.devices import wrap_for_training
+from segbox.engine.not_finite import non_finite_parameters
 from segbox.errors import ConfigError, TrainingError
-from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.evaluator import Evaluator
 from segbox.models.segmentors import build_segmentor
 from segbox.registry import BACKBONES, HEADS
 from tests import processes
@@ -125,7 +126,7 @@ def test_twenty_steps_and_their_checkpoint_are_those_of_one_process(tmp_path, do
 
 
 def test_accumulated_and_clipped_gradients_are_those_of_plain_processes(tmp_path, double):
-    parts, clip = "train.accumulate=3", "train.clip_grad=0.05"
+    parts, clip = "train.gradient_accumulation_steps=3", "train.clip_grad=0.05"
     plain, of_plain = ran(tmp_path, "plain", 2, parts, clip)
     sharded, of_sharded = ran(tmp_path, "sharded", 2, parts, clip, SHARD)
     free, _ = ran(tmp_path, "free", 2, parts)
@@ -144,7 +145,7 @@ def test_half_precision_is_that_of_plain_processes(tmp_path, amp):
 
 
 def test_steps_with_nan_are_dropped_by_all(tmp_path, double):
-    more = ["train.on_nan=skip", "train.accumulate=3", "train.max_steps=5"]
+    more = ["train.on_nan=skip", "train.gradient_accumulation_steps=3", "train.max_steps=5"]
     plain, of_plain = ran(tmp_path, "plain", 2, *more, spoil=(1, 6))
     sharded, of_sharded = ran(tmp_path, "sharded", 2, *more, SHARD, spoil=(1, 6))
     assert of_sharded["skipped"] == 2 and [loss is None for loss in sharded] == [True, False, True, False, False]
@@ -171,11 +172,11 @@ def test_weights_that_are_not_finite_on_one_process_are_named_by_all(tmp_path):
 
     def work():
         runner = run(tmp_path, SHARD, "train.max_steps=1", "hooks.checkpoint=None")[1]
-        sharding.own_parts(runner.model)[0][-1] = float("nan")  # of what this process has of the first parameter
+        sharding.local_parameters(runner.model)[0][-1] = float("nan")  # of what this process has of the first parameter
         names = [name for name, _ in runner.model.named_parameters()]
         if distributed.rank() == 1:
-            sharding.own_parts(runner.model)[-1][0] = float("inf")
-        return runner.broken_parameters() == [names[0], names[-1]]
+            sharding.local_parameters(runner.model)[-1][0] = float("inf")
+        return non_finite_parameters(runner.model) == [names[0], names[-1]]
 
     assert together(2, work) == [True, True]
 
@@ -223,7 +224,7 @@ def kept(tensors):
 def test_a_process_keeps_its_part(tmp_path, count):
     """Of parameters, gradients, optimizer's state and average. Rows that it has less than others are padding."""
     small_config(tmp_path)
-    more = ["optimizer=dict(type='AdamW',lr=0.001)", "hooks.checkpoint=None", "train.accumulate=2"]
+    more = ["optimizer=dict(type='AdamW',lr=0.001)", "hooks.checkpoint=None", "train.gradient_accumulation_steps=2"]
 
     def work():
         runner = run(tmp_path, *more, "data.batch_size=12", SHARD)[1]
@@ -289,7 +290,7 @@ def test_scores_are_those_of_one_process(tmp_path, count, images):
         models = (runner.averaged_model, runner.model)
         counts = [scored(c, model) for c in configs for model in models]
         assert [model.training for model in models] == [False, True]
-        assert all(sharding.is_divided(p) for model in models for p in model.parameters())  # nothing is left whole
+        assert all(sharding.is_dtensor(p) for model in models for p in model.parameters())  # nothing is left whole
         runner.save("scored.pt")
         runner.max_steps += 1
         runner.train()
@@ -307,8 +308,8 @@ def test_scores_are_those_of_one_process(tmp_path, count, images):
 
 
 def scored(config, model, is_stopped=lambda: False):
-    evaluation = Evaluation(config, CPU, "bf16")
-    model, batches = sharding.in_step(model, iter(evaluation.loader), is_stopped)
+    evaluation = Evaluator(config, CPU, "bf16")
+    model, batches = sharding.synchronized(model, iter(evaluation.loader), is_stopped)
     return evaluation(model, batches=batches).counts.tolist()
 
 
@@ -318,7 +319,7 @@ def scored(config, model, is_stopped=lambda: False):
 def gradients(model, images, labels):
     torch.manual_seed(1)
     sum(model(images, labels).values()).backward()
-    found = {name: sharding.whole(parameter.grad) for name, parameter in model.named_parameters()}
+    found = {name: sharding.full_tensor(parameter.grad) for name, parameter in model.named_parameters()}
     with torch.no_grad():
         return {**found, "logits": model.eval().logits(images)}
 
@@ -335,7 +336,7 @@ def same_when_sharded(backbone, head):
         expected = gradients(build(0), images, labels)
         model = sharding.shard(build(distributed.rank()), CPU)
         found = gradients(model, images, labels)
-        assert list(found) == list(expected) and len(sharding.blocks(model)) > 1
+        assert list(found) == list(expected) and len(sharding.fsdp_blocks(model)) > 1
         for name, value in expected.items():
             torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4 * value.abs().max().item(), msg=name)
 
@@ -373,11 +374,11 @@ def test_blocks_are_elements_of_lists_inner_ones_first():
     names = {module: name for name, module in model.named_modules()}
     # stage.1 is left with less than a block beside its first layer; nobody calls a ModuleList. The model is an element
     # of nothing; its direct children are.
-    found = [names[block] for block in sharding.blocks(model)]
+    found = [names[block] for block in sharding.fsdp_blocks(model)]
     assert set(found) == {"lists.0.0", "stage.1.0", "stage.0.0", "stage.0.1", "bare"}
     (first, second), (_, _) = layers(30, 30, 30), layers(1, 1, 1)
     nested = nn.Sequential(nn.Sequential(first, nn.Conv2d(1, 600, 1)))
-    assert sharding.blocks(nested) == [first, nested[0][1]] and second not in sharding.blocks(nested)
+    assert sharding.fsdp_blocks(nested) == [first, nested[0][1]] and second not in sharding.fsdp_blocks(nested)
 
 
 def test_a_network_that_reads_weights_of_blocks_from_outside_is_told_so(tmp_path):
@@ -433,7 +434,7 @@ def test_a_compiled_sharded_model_learns_the_same():
     def work(compile):
         torch.manual_seed(0)
         model = sharding.shard(nn.Sequential(nn.Linear(4, 40), nn.ReLU(), nn.Linear(40, 40), nn.Linear(40, 1)), CPU)
-        forward = prepare(model, CPU, compile)
+        forward = wrap_for_training(model, CPU, compile)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         values = []
         for _ in range(4):

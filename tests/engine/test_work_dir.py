@@ -55,7 +55,7 @@ def test_an_old_run_is_not_written_over(tmp_path):
 def test_a_config_of_the_user_is_not_written_over(tmp_path):
     refuse_foreign_config(tmp_path)
     (tmp_path / "config.py").write_text("# mine")
-    with pytest.raises(ConfigError, match=r"config\.py is there and is not from a run.* choose another --work-dir"):
+    with pytest.raises(ConfigError, match=r"config\.py exists and was not written by a run.*Choose another --work-dir"):
         refuse_foreign_config(tmp_path)
     record_environment(tmp_path, CPU)
     refuse_foreign_config(tmp_path)
@@ -81,7 +81,7 @@ def test_what_an_old_run_wrote_is_discarded_and_nothing_else(tmp_path):
 
 def test_resume_begins_where_there_is_nothing_yet(tmp_path, told):
     assert find_resume(tmp_path, "") is None
-    assert "holds no checkpoint yet; beginning at step 0" in told[0]
+    assert "holds no checkpoint yet; starting at step 0" in told[0]
 
 
 def test_resume_passes_over_a_truncated_one_and_says_so(tmp_path, told):
@@ -91,9 +91,9 @@ def test_resume_passes_over_a_truncated_one_and_says_so(tmp_path, told):
     newest.write_bytes(newest.read_bytes()[:200])
     path, content = find_resume(tmp_path, "")
     assert path.name == "step_00000001.pt" and content["step"] == 1
-    assert len(told) == 1 and told[0].startswith("passed over: ") and "step_00000002.pt: is a truncated" in told[0]
+    assert len(told) == 1 and told[0].startswith("skipped: ") and "step_00000002.pt: is a truncated" in told[0]
     (tmp_path / "step_00000001.pt").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="none of its 2 checkpoints can be read; begin anew with --overwrite"):
+    with pytest.raises(CheckpointError, match="none of its 2 checkpoints can be read; start again with --overwrite"):
         find_resume(tmp_path, "")
 
 
@@ -122,9 +122,7 @@ def other_run(tmp_path):
 
 def test_two_runs_in_one_folder_are_refused_by_name(tmp_path, other_run):
     with (
-        pytest.raises(
-            ConfigError, match=rf"another run is at work in .* \(process {other_run} on .*, since 20.*--work"
-        ),
+        pytest.raises(ConfigError, match=rf"another run is using .* \(process {other_run} on .*, since 20.*--work"),
         only_run_in(tmp_path),
     ):
         pass
@@ -178,6 +176,6 @@ def test_what_changed_in_the_config_is_told():
     assert changes(old, new) == [
         "optimizer.lr 0.1 -> 0.2",
         "data.pipeline [1, 2] -> [1]",
-        "test (not there) -> {'flip': True}",
+        "test (not set) -> {'flip': True}",
     ]
     assert changes(old, old) == [] == changes(None, new)

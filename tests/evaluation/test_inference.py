@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from segbox.errors import ConfigError
-from segbox.evaluation.inference import build_predict, flipped, multi_scale, slide, starts, whole
-from segbox.evaluation.score_map import WholeMap
+from segbox.evaluation.inference import build_inference, multi_scale, slide, starts, whole_image, with_flip
+from segbox.evaluation.score_map import LogitMap
 from segbox.registry import call
 from tests.tiny import tiny_model
 
@@ -47,9 +47,9 @@ def test_sliding_a_pointwise_model_changes_nothing(model, images, window, window
     stride = (max(1, window[0] * 2 // 3), max(1, window[1] // 2))
     if window == (1, 1):
         images = images[..., :5, :6]
-    expected = probabilities(whole(model), images)
+    expected = probabilities(whole_image(model), images)
     model.seen.clear()
-    found = probabilities(slide(whole(model), window, stride, windows_per_batch), images)
+    found = probabilities(slide(whole_image(model), window, stride, windows_per_batch), images)
     assert torch.allclose(found, expected, atol=1e-6)
     assert {shape[2:] for shape in model.seen} == {(min(window[0], images.shape[2]), min(window[1], images.shape[3]))}
     assert max(shape[0] for shape in model.seen) <= 2 * windows_per_batch
@@ -59,9 +59,11 @@ def test_several_windows_per_pass_are_the_same_as_one_by_one(images):
     torch.manual_seed(0)
     model = nn.Conv2d(3, 4, 5, padding=2).double().requires_grad_(False)
     images = images.double() / 50
-    one, many = (probabilities(slide(whole(model), (16, 24), (10, 13), number), images) for number in (1, 5))
+    one, many = (probabilities(slide(whole_image(model), (16, 24), (10, 13), number), images) for number in (1, 5))
     assert torch.allclose(one, many, atol=1e-6)
-    assert not torch.allclose(one, probabilities(whole(model), images), atol=1e-3)  # this model does see its window
+    assert not torch.allclose(
+        one, probabilities(whole_image(model), images), atol=1e-3
+    )  # this model does see its window
 
 
 def test_overlaps_are_averaged():
@@ -72,7 +74,7 @@ def test_overlaps_are_averaged():
 
     def predict(images):
         value = images[:, :1, :1, :1].expand(-1, 1, *images.shape[2:])
-        return WholeMap(torch.cat([value, 1 - value], dim=1).log() + 3 * value)
+        return LogitMap(torch.cat([value, 1 - value], dim=1).log() + 3 * value)
 
     images = torch.arange(6.0).view(1, 1, 1, 6) / 8
     found = probabilities(slide(predict, (1, 4), (1, 2)), images)[0, 0, 0]
@@ -91,25 +93,27 @@ def test_windows_cover_exactly(length, window, stride):
 
 
 def test_the_mirror_image_of_a_pointwise_model_changes_nothing(model, images):
-    found, expected = (probabilities(predict, images) for predict in (flipped(whole(model)), whole(model)))
+    found, expected = (
+        probabilities(predict, images) for predict in (with_flip(whole_image(model)), whole_image(model))
+    )
     assert torch.allclose(found, expected, atol=1e-6)
 
 
 def test_flipping_makes_any_model_symmetric(images):
     torch.manual_seed(0)
     model = nn.Conv2d(3, 4, 3, padding=1).requires_grad_(False)
-    predict = flipped(whole(model))
+    predict = with_flip(whole_image(model))
     images = images.float() / 50
     mirrored = probabilities(predict, images.flip(-1)).flip(-1)
     assert torch.allclose(probabilities(predict, images), mirrored, atol=1e-6)
-    assert not torch.allclose(probabilities(whole(model), images), mirrored, atol=1e-3)
+    assert not torch.allclose(probabilities(whole_image(model), images), mirrored, atol=1e-3)
 
 
 @pytest.mark.parametrize("test", [{}, {"flip": True}, {"mode": "slide", "window": 24}, {"scales": (0.5, 1.0)}])
 def test_filling_up_to_whole_cells_changes_nothing_for_a_pointwise_model(model, images, test):
-    expected = probabilities(build_predict(model, **test), images)
+    expected = probabilities(build_inference(model, **test), images)
     model.seen.clear()
-    found = build_predict(model, **test, divisor=16)(images)
+    found = build_inference(model, **test, divisor=16)(images)
     assert torch.allclose(found.probabilities((37, 53)), expected, atol=1e-5)
     assert torch.allclose(found.of(slice(1, 2)).probabilities((37, 53))[0], expected[1], atol=1e-5)
     assert all(side % 16 == 0 for shape in model.seen for side in shape[2:])
@@ -130,9 +134,9 @@ def test_filling_up_puts_the_cells_of_a_coarse_map_where_they_are():
     model = Cells()
     ramp = torch.arange(70)
     for images in (ramp.view(1, 1, -1, 1).expand(1, 1, 70, 64).to(kind) for kind in (torch.float, torch.uint8)):
-        off = build_predict(model)(images).at((70, 64))[0, 0, :, 30]
+        off = build_inference(model)(images).at((70, 64))[0, 0, :, 30]
         assert model.border == [69]
-        exact = build_predict(model, divisor=16)(images).at((70, 64))[0, 0, :, 30]
+        exact = build_inference(model, divisor=16)(images).at((70, 64))[0, 0, :, 30]
         assert model.border == [35]
         inside = slice(8, 56)  # to the middle of the last whole cell
         assert torch.allclose(exact[inside], ramp[inside].float(), atol=1e-3)
@@ -141,39 +145,39 @@ def test_filling_up_puts_the_cells_of_a_coarse_map_where_they_are():
 
 def test_scales_of_a_flat_image_change_nothing(model):
     images = torch.full((1, 3, 20, 30), 90, dtype=torch.uint8)
-    found = probabilities(multi_scale(whole(model), (0.5, 1.0, 1.75)), images)
+    found = probabilities(multi_scale(whole_image(model), (0.5, 1.0, 1.75)), images)
     assert [shape[2:] for shape in model.seen] == [(35, 52), (20, 30), (10, 15)]
-    assert torch.allclose(found, probabilities(whole(model), images), atol=1e-6)
+    assert torch.allclose(found, probabilities(whole_image(model), images), atol=1e-6)
 
 
 def test_several_scales_are_the_mean_of_each(model, images):
     size = images.shape[-2:]
-    each = [probabilities(multi_scale(whole(model), (scale,)), images) for scale in (1.0, 1.4)]
-    found = probabilities(multi_scale(whole(model), (1.0, 1.4)), images)
+    each = [probabilities(multi_scale(whole_image(model), (scale,)), images) for scale in (1.0, 1.4)]
+    found = probabilities(multi_scale(whole_image(model), (1.0, 1.4)), images)
     assert torch.allclose(found, sum(each) / 2, atol=1e-6)
-    assert multi_scale(whole(model), (0.6, 0.4))(images).own_size == (22, 32)
-    assert multi_scale(whole(model), (0.6, 1.4))(images).own_size == size
+    assert multi_scale(whole_image(model), (0.6, 0.4))(images).own_size == (22, 32)
+    assert multi_scale(whole_image(model), (0.6, 1.4))(images).own_size == size
 
 
 def test_a_base_size_is_the_longer_side_at_scale_1(model, images):
-    build_predict(model, scales=(0.5, 1.5), base_size=106)(images)
+    build_inference(model, scales=(0.5, 1.5), base_size=106)(images)
     assert [shape[2:] for shape in model.seen] == [(111, 159), (37, 53)]
     model.seen.clear()
-    build_predict(model, base_size=106)(images)  # has no effect on a single scale, as in the older toolboxes
+    build_inference(model, base_size=106)(images)  # has no effect on a single scale, as in the older toolboxes
     assert [shape[2:] for shape in model.seen] == [(37, 53)]
 
 
 @pytest.mark.parametrize("mode", ["whole", "slide"])
 @pytest.mark.parametrize("flip", [True, False])
 def test_probabilities_sum_to_one(model, images, mode, flip):
-    predict = build_predict(model, mode, window=16, scales=(0.5, 1.25), flip=flip)
+    predict = build_inference(model, mode, window=16, scales=(0.5, 1.25), flip=flip)
     found = probabilities(predict, images)
     assert found.shape == (2, 4, 37, 53) and found.dtype == torch.float32
     assert torch.allclose(found.sum(dim=1), torch.ones(2, 37, 53), atol=1e-5) and found.min() >= 0
 
 
 def test_the_default_stride_is_two_thirds_of_the_window(model, images):
-    build_predict(model, "slide", window=(15, 53), windows_per_batch=1)(images)
+    build_inference(model, "slide", window=(15, 53), windows_per_batch=1)(images)
     assert len(model.seen) == len(starts(37, 15, 10)) == 4
 
 
@@ -185,18 +189,18 @@ def test_the_default_stride_is_two_thirds_of_the_window(model, images):
         ({"scales": (1.0, 0)}, "expected one or more numbers above 0"),
         ({"scales": (float("nan"),)}, "test.scales.0: expected a finite number, got nan"),
         ({"scales": (1.0, float("inf"))}, "test.scales.1: expected a finite number, got inf"),
-        ({"mode": "slide", "window": (8, 8), "stride": (9, 4)}, "a stride lies between 1 and the window"),
-        ({"mode": "slide", "window": (8, 8), "stride": 0}, "a stride lies between 1 and the window"),
+        ({"mode": "slide", "window": (8, 8), "stride": (9, 4)}, "expected 1 <= stride <= window"),
+        ({"mode": "slide", "window": (8, 8), "stride": 0}, "expected 1 <= stride <= window"),
         ({"base_size": 0}, "test: base_size 0: expected 1 pixel or more"),
         ({"divisor": 0}, "test: divisor 0: expected 1 pixel or more"),
         ({"divisor": 2.5}, "test.divisor: expected a whole number, got 2.5"),
         ({"flip": "yes"}, "test.flip: expected True or False, got 'yes'"),
-        ({"scale": (1.0,)}, "test.scale: build_predict takes no argument 'scale'. Did you mean \"scales\"?"),
+        ({"scale": (1.0,)}, "test.scale: build_inference takes no argument 'scale'. Did you mean \"scales\"?"),
     ],
 )
 def test_mistakes_in_the_section_test(model, settings, message):
     with pytest.raises(ConfigError) as caught:
-        call(build_predict, settings, "test", model=model)
+        call(build_inference, settings, "test", model=model)
     assert message in str(caught.value)
 
 
@@ -207,7 +211,7 @@ def test_mistakes_in_the_section_test(model, settings, message):
 def test_a_model_is_asked_for_logits_at_its_own_scale_and_classes_agree_with_probabilities(test):
     model = tiny_model(num_classes=5).eval().requires_grad_(False)
     images = torch.randint(0, 256, (2, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    scores = build_predict(model, **test)(images)
+    scores = build_inference(model, **test)(images)
     if not {"mode", "divisor"} & set(test):
         assert scores.shape[2:] == scores.own_size == model.logits(images).shape[2:] and scores.shape[3] < 53
     size = (41, 60)
@@ -224,9 +228,9 @@ def test_a_single_pass_is_the_models_own_output():
     model = tiny_model(num_classes=5).eval().requires_grad_(False)
     images = torch.randint(0, 256, (1, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     expected = model(images)
-    scores = whole(model)(images)
+    scores = whole_image(model)(images)
     assert torch.allclose(scores.at((37, 53)), expected, atol=1e-5)
-    assert torch.allclose(probabilities(whole(model), images), expected.softmax(dim=1), atol=1e-6)
+    assert torch.allclose(probabilities(whole_image(model), images), expected.softmax(dim=1), atol=1e-6)
 
 
 @pytest.mark.parametrize("test", [{}, {"flip": True}, {"scales": (0.5, 1.0)}, {"mode": "slide", "window": 24}])
@@ -234,12 +238,12 @@ def test_one_channel_is_the_log_odds_of_the_second_class(test):
     model = tiny_model(num_classes=2, decode_head={"type": "FCNHead", "out_channels": 1}).eval().requires_grad_(False)
     images = torch.randint(0, 256, (1, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     assert model(images).shape[1] == 1 and model.logits(images).shape[1] == 2
-    found = probabilities(build_predict(model, **test), images)
+    found = probabilities(build_inference(model, **test), images)
     assert found.shape == (1, 2, 37, 53) and torch.allclose(found.sum(dim=1), torch.ones(1, 37, 53), atol=1e-5)
     if not test:
         assert torch.allclose(found[:, 1], model(images)[:, 0].sigmoid(), atol=1e-5)
     bare = nn.Conv2d(3, 1, 1).requires_grad_(False)
-    found = probabilities(whole(bare), images.float() / 255)
+    found = probabilities(whole_image(bare), images.float() / 255)
     assert torch.allclose(found[:, 1], bare(images.float() / 255)[:, 0].sigmoid(), atol=1e-6)
 
 
@@ -247,7 +251,7 @@ def test_half_precision_stays_out_of_what_is_made_of_logits():
     model = tiny_model(num_classes=5).eval().requires_grad_(False)
     images = torch.randint(0, 256, (1, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     with torch.autocast("cpu", torch.bfloat16):
-        scores = build_predict(model, flip=True, scales=(0.5, 1.0))(images)
+        scores = build_inference(model, flip=True, scales=(0.5, 1.0))(images)
         inside = scores.probabilities((37, 53))
     assert torch.equal(inside, scores.probabilities((37, 53))) and inside.dtype == torch.float32
 
@@ -270,15 +274,15 @@ def test_no_tensor_of_all_classes_at_full_size_is_made(test):
 
     images = torch.zeros(1, 3, 320, 320, dtype=torch.uint8)
     with Watch():
-        assert build_predict(Coarse(), **test)(images).classes((320, 320)).shape == (1, 320, 320)
+        assert build_inference(Coarse(), **test)(images).classes((320, 320)).shape == (1, 320, 320)
     assert 0 < largest < 60 * 320 * 320 * 4 / 3
 
 
 def test_what_is_kept_in_inference_mode_serves_gradients_too():
     logits = torch.randn(1, 3, 5, 7, requires_grad=True)
     with torch.inference_mode():
-        WholeMap(logits.detach()).at((11, 13))
-    resized = WholeMap(logits).rows_at(slice(0, 11), (11, 13))
+        LogitMap(logits.detach()).at((11, 13))
+    resized = LogitMap(logits).rows_at(slice(0, 11), (11, 13))
     resized.sum().backward()
     assert logits.grad.sum().item() == pytest.approx(3 * 11 * 13, rel=1e-5)
 
@@ -287,4 +291,4 @@ def test_what_is_kept_in_inference_mode_serves_gradients_too():
 def test_a_scale_that_fits_no_memory_is_refused_with_the_numbers(scale):
     message = r"test\.scales \(--scales\): at scale .*e\+.*, an image of .* pixels takes .* GB; this machine has .* GB"
     with pytest.raises(ConfigError, match=message):
-        build_predict(Pointwise(), scales=(1.0, scale))(torch.zeros(1, 3, 40, 50))
+        build_inference(Pointwise(), scales=(1.0, scale))(torch.zeros(1, 3, 40, 50))

@@ -9,11 +9,11 @@ from torch import nn
 from segbox import distributed
 from segbox.config import Config
 from segbox.errors import ConfigError, DataError, UserError
-from segbox.evaluation.evaluator import Evaluation
-from segbox.evaluation.inference import whole
+from segbox.evaluation.evaluator import Evaluator
+from segbox.evaluation.inference import whole_image
 from segbox.evaluation.loop import evaluate, of_one_size
 from segbox.evaluation.metrics import ConfusionMatrix
-from segbox.evaluation.score_map import WholeMap
+from segbox.evaluation.score_map import LogitMap
 from tests.runs import tiny_runner
 
 CPU = torch.device("cpu")
@@ -39,7 +39,7 @@ def test_batches_of_any_sizes_score_as_one_by_one():
     batched, single = ConfusionMatrix(("a", "b")), ConfusionMatrix(("a", "b"))
     seen = []
     model = Brightness().train()
-    evaluate(model, whole(model), [items], batched, CPU, watch=lambda item, guess: seen.append(item["path"]))
+    evaluate(model, whole_image(model), [items], batched, CPU, watch=lambda item, prediction: seen.append(item["path"]))
     for own in items:
         single.update((own["image"][0].float() / 255 > 0.5).to(torch.uint8), own["label"])
     assert (batched.counts == single.counts).all() and seen == ["0.png", "1.png", "2.png", "3.png"]
@@ -48,11 +48,18 @@ def test_batches_of_any_sizes_score_as_one_by_one():
 
 def test_predictions_are_brought_to_the_size_of_the_labels():
     metric = ConfusionMatrix(("a", "b"))
-    guesses = []
+    predictions = []
     model = Brightness()
     batches = [[item(6, 8, (12, 17))], [item(6, 8, (3, 4))]]
-    evaluate(model, whole(model), batches, metric, CPU, watch=lambda item, guess: guesses.append(guess.shape))
-    assert guesses == [(12, 17), (3, 4)] and metric.counts.sum() == 12 * 17 + 12
+    evaluate(
+        model,
+        whole_image(model),
+        batches,
+        metric,
+        CPU,
+        watch=lambda item, prediction: predictions.append(prediction.shape),
+    )
+    assert predictions == [(12, 17), (3, 4)] and metric.counts.sum() == 12 * 17 + 12
 
 
 def test_the_mode_of_the_model_is_restored_after_an_error():
@@ -86,7 +93,7 @@ def test_memory_that_runs_out_is_told_with_what_to_try(count):
 def test_nothing_that_can_be_read_is_no_score(batches):
     model = Brightness().train()
     with pytest.raises(DataError, match="none of the validation images can be read"):
-        evaluate(model, whole(model), batches, ConfusionMatrix(("a", "b")), CPU)
+        evaluate(model, whole_image(model), batches, ConfusionMatrix(("a", "b")), CPU)
     assert model.training
 
 
@@ -94,7 +101,7 @@ def test_a_process_without_images_is_no_mistake(monkeypatch):
     other = ConfusionMatrix(("a", "b"))
     other.update(item(4, 4)["label"], item(4, 4)["label"])
     monkeypatch.setattr(distributed, "gather", lambda value: [value, (1, other)])
-    metric = evaluate(Brightness(), whole(Brightness()), [], ConfusionMatrix(("a", "b")), CPU)
+    metric = evaluate(Brightness(), whole_image(Brightness()), [], ConfusionMatrix(("a", "b")), CPU)
     assert metric.counts.sum() == 16
 
 
@@ -105,7 +112,7 @@ def test_runs_of_one_size():
 
 def test_class_maps_resize_scores_not_classes():
     probabilities = torch.tensor([[[0.9, 0.0001]], [[0.1, 0.4]], [[0.0001, 0.6]]])  # 3 1 2
-    scores = WholeMap(probabilities.log()[None])
+    scores = LogitMap(probabilities.log()[None])
     assert scores.classes((1, 2)).tolist() == [[[0, 2]]] and scores.classes((1, 2)).dtype == torch.uint8
     assert scores.classes((1, 8)).tolist() == [[[0, 0, 0, 1, 1, 1, 2, 2]]]  # between the two, what both believe a bit
 
@@ -117,14 +124,16 @@ def config(**test):
 
 
 def test_the_protocols():
-    matrix = Evaluation(config(), CPU)(Shapes())
+    matrix = Evaluator(config(), CPU)(Shapes())
     assert 0 < matrix.counts.sum() <= 2 * 40 * 60 and matrix.counts.sum() > 2 * 40 * 60 * 0.5
-    crop = Evaluation(config(mode="crop", window=(16, 24)), CPU)
-    assert crop.protocol() == "crop 16x24; classes that do not occur are left out of the means"
+    crop = Evaluator(config(mode="crop", window=(16, 24)), CPU)
+    assert crop.description() == "crop 16x24; classes that do not occur are left out of the means"
     assert 0 < crop(Shapes()).counts.sum() <= 2 * 16 * 24
-    assert "size, filled up with the mean to multiples of 16 pixels; " in Evaluation(config(divisor=16), CPU).protocol()
-    several = Evaluation(config(mode="slide", window=16, scales=(0.5, 1.0), flip=True), CPU)
-    assert several.protocol().startswith("slide 16x16, scales 0.5, 1.0, flipped too; ")
+    assert (
+        "size, filled up with the mean to multiples of 16 pixels; " in Evaluator(config(divisor=16), CPU).description()
+    )
+    several = Evaluator(config(mode="slide", window=16, scales=(0.5, 1.0), flip=True), CPU)
+    assert several.description().startswith("slide 16x16, scales 0.5, 1.0, flipped too; ")
     assert several(Shapes()).counts.sum() == matrix.counts.sum()
 
 
@@ -138,7 +147,7 @@ def test_a_bug_leaves_no_workers(is_shown):
     """Which would keep Python from ending, as they ignore the first SIGTERM."""
     own = config()
     own["data"]["workers"] = 2
-    evaluation = Evaluation(own, CPU)
+    evaluation = Evaluator(own, CPU)
     with pytest.raises(ZeroDivisionError) as caught:
         evaluation(Shapes(), lambda *_: 1 / 0, show_progress=is_shown)
     assert not multiprocessing.active_children(), caught
@@ -147,15 +156,17 @@ def test_a_bug_leaves_no_workers(is_shown):
 def test_extra_scores_are_made_of_the_same_pass(monkeypatch):
     asked = config()
     asked["metric"] = {"extra": ("mBIoU", "imageIoU", "ECE")}
-    scores = Evaluation(asked, CPU)(Shapes()).compute()
+    scores = Evaluator(asked, CPU)(Shapes()).compute()
     assert {"mIoU", "mBIoU", "imageIoU", "ECE"} <= set(scores) and 0 <= scores["ECE"] <= 100
-    plain = Evaluation(config(), CPU)(Shapes()).compute()
+    plain = Evaluator(config(), CPU)(Shapes()).compute()
     assert plain == pytest.approx({name: scores[name] for name in plain}, nan_ok=True) and "ECE" not in plain
 
 
 def test_the_best_checkpoint_may_go_by_an_extra_score(tmp_path):
     best = ["train.max_steps=1", "hooks.evaluate.best=mBIoU"]
-    with pytest.raises(ConfigError, match=r"mBIoU is scored only if metric\.extra names it: metric\.extra=\['mBIoU'\]"):
+    with pytest.raises(
+        ConfigError, match=r"mBIoU is computed only if metric\.extra names it: metric\.extra=\['mBIoU'\]"
+    ):
         tiny_runner(tmp_path / "a", best).train()
     runner = tiny_runner(tmp_path / "b", [*best, "metric.extra=['mBIoU']"])
     runner.train()
@@ -166,4 +177,4 @@ def test_a_centre_crop_that_fits_no_memory_is_refused():
     val = dict(type="ShapesDataset", num_images=1, size=(8, 8))
     config = Config(data=dict(val=val), test=dict(mode="crop", window=10**9))
     with pytest.raises(ConfigError, match=r"test\.window \(--crop-size\): an image of 1e\+09 x 1e\+09 pixels takes"):
-        Evaluation(config, torch.device("cpu"))
+        Evaluator(config, torch.device("cpu"))

@@ -16,17 +16,17 @@ CLASSES = ("sky", "road", "car", "tree", "sign")
 
 
 def blobs(seed, shape=(23, 31)):
-    """Class maps of patches, and a confidence; some pixels of the truth are ignored. Class 4 occurs nowhere."""
+    """Class maps of patches, and a confidence; some pixels of the target are ignored. Class 4 occurs nowhere."""
     rng = np.random.default_rng(seed)
     height, width = shape
     coarse = rng.integers(0, 4, (2, -(-height // 6), -(-width // 6)))
-    guess, truth = (each.repeat(6, 0).repeat(6, 1)[:height, :width].astype(np.uint8) for each in coarse)
+    prediction, target = (each.repeat(6, 0).repeat(6, 1)[:height, :width].astype(np.uint8) for each in coarse)
     agree = rng.random((height, width)) < 0.6
-    truth[agree] = guess[agree]
-    truth[:3, 4:9] = 255
-    truth[10:12, 20:] = 255
+    target[agree] = prediction[agree]
+    target[:3, 4:9] = 255
+    target[10:12, 20:] = 255
     confidence = rng.uniform(0.2, 1, (height, width)).astype(np.float32)
-    return torch.from_numpy(guess), torch.from_numpy(truth), torch.from_numpy(confidence)
+    return torch.from_numpy(prediction), torch.from_numpy(target), torch.from_numpy(confidence)
 
 
 def naive_boundary(labels, ignored, label, distance):
@@ -51,13 +51,13 @@ def test_boundary_iou_is_that_of_a_loop(dilation_ratio):
     metric = BoundaryIoU(CLASSES, dilation_ratio=dilation_ratio)
     both, either = [0] * 5, [0] * 5
     for seed, shape in ((0, (23, 31)), (1, (14, 20))):
-        guess, truth, _ = blobs(seed, shape)
-        metric.update(guess, truth)
+        prediction, target, _ = blobs(seed, shape)
+        metric.update(prediction, target)
         distance = max(1, round(dilation_ratio * math.hypot(*shape)))
-        ignored = truth.numpy() == 255
+        ignored = target.numpy() == 255
         for label in range(5):
-            g = naive_boundary(guess.numpy(), ignored, label, distance)
-            t = naive_boundary(truth.numpy(), ignored, label, distance)
+            g = naive_boundary(prediction.numpy(), ignored, label, distance)
+            t = naive_boundary(target.numpy(), ignored, label, distance)
             both[label] += len(g & t)
             either[label] += len(g | t)
     expected = [100 * a / b if b else math.nan for a, b in zip(both, either)]
@@ -68,38 +68,38 @@ def test_boundary_iou_is_that_of_a_loop(dilation_ratio):
 
 def test_a_boundary_is_as_wide_as_the_paper_says():
     """A square of 20 in 100 x 100, one pixel to the right: distance 3, rings of 204 pixels, of which some agree."""
-    truth, guess = torch.zeros(2, 100, 100, dtype=torch.uint8)
-    truth[40:60, 40:60] = 1
-    guess[40:60, 41:61] = 1
+    target, prediction = torch.zeros(2, 100, 100, dtype=torch.uint8)
+    target[40:60, 40:60] = 1
+    prediction[40:60, 41:61] = 1
     metric = BoundaryIoU(("ground", "square"))
-    metric.update(guess, truth)
+    metric.update(prediction, target)
     ring = 20 * 20 - 14 * 14
     assert metric.counts[1:, 1].tolist() == [ring, ring]
     perfect = BoundaryIoU(("ground", "square"))
-    perfect.update(truth, truth)
+    perfect.update(target, target)
     assert perfect.compute()["mBIoU"] == 100 and metric.compute()["BIoU/square"] < 72
 
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_ignored_pixels_make_no_borders(label):
-    guess, truth = torch.full((2, 40, 40), label, dtype=torch.uint8)
-    truth[18:22] = 255
-    guess[18:22] = 1 - label  # what is guessed there does not matter
+    prediction, target = torch.full((2, 40, 40), label, dtype=torch.uint8)
+    target[18:22] = 255
+    prediction[18:22] = 1 - label  # what is predicted there does not matter
     metric = BoundaryIoU(("a", "b"))
-    metric.update(guess, truth)
+    metric.update(prediction, target)
     assert metric.counts[:, label].tolist() == [40 * 40 - 38 * 38 - 8] * 3 and not metric.counts[:, 1 - label].any()
 
 
 def test_image_iou_is_the_mean_of_each_images_own():
     images = [blobs(seed)[:2] for seed in range(3)]
     own = []
-    for guess, truth in images:
+    for prediction, target in images:
         matrix = ConfusionMatrix(CLASSES)
-        matrix.update(guess, truth)
+        matrix.update(prediction, target)
         own.append(matrix.compute()["mIoU"])
     metric = ImageIoU(CLASSES)
-    for guess, truth in images:
-        metric.update(guess, truth)
+    for prediction, target in images:
+        metric.update(prediction, target)
     metric.update(images[0][0], torch.full_like(images[0][1], 255))  # nothing to score: is left out
     assert metric.compute()["imageIoU"] == pytest.approx(np.mean(own), abs=1e-7)
     assert math.isnan(ImageIoU(CLASSES).compute()["imageIoU"])
@@ -109,10 +109,10 @@ def test_calibration_error_is_that_of_a_loop():
     metric = CalibrationError()
     bins = [[] for _ in range(15)]
     for seed in range(2):
-        guess, truth, confidence = blobs(seed)
+        prediction, target, confidence = blobs(seed)
         confidence[0, :4] = torch.tensor([1.0, 3 / 15, 1e-9, 0.0])  # the edges of bins
-        metric.update(guess, truth, confidence)
-        for g, t, c in zip(guess.flatten().tolist(), truth.flatten().tolist(), confidence.flatten().numpy()):
+        metric.update(prediction, target, confidence)
+        for g, t, c in zip(prediction.flatten().tolist(), target.flatten().tolist(), confidence.flatten().numpy()):
             if t != 255:
                 bins[max(0, math.ceil(c * np.float32(15)) - 1)].append((g == t, float(c)))
     count = sum(map(len, bins))
@@ -123,11 +123,11 @@ def test_calibration_error_is_that_of_a_loop():
 
 
 def test_a_model_that_is_as_right_as_it_is_sure_has_no_error():
-    guess = torch.zeros(100, dtype=torch.uint8).view(10, 10)
-    truth = torch.zeros_like(guess)
-    truth[:, 7:] = 1
+    prediction = torch.zeros(100, dtype=torch.uint8).view(10, 10)
+    target = torch.zeros_like(prediction)
+    target[:, 7:] = 1
     metric = CalibrationError()
-    metric.update(guess, truth, torch.full((10, 10), 0.7))
+    metric.update(prediction, target, torch.full((10, 10), 0.7))
     assert metric.compute()["ECE"] == pytest.approx(0, abs=1e-4)
 
 

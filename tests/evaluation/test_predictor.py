@@ -6,7 +6,7 @@ import torch
 
 from segbox.config import load_config
 from segbox.errors import CheckpointError, ConfigError, DataError, UserError
-from segbox.evaluation.predictor import Predictor, load_model
+from segbox.evaluation.predictor import Predictor, check_classes, load_model
 from segbox.viz.overlay import write_image
 from tests.runs import tiny_runner, write_config
 
@@ -102,7 +102,7 @@ def config_of(trained):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("test.mode=crop", "test.mode: crop is a protocol for scores"),
+        ("test.mode=crop", "test.mode: crop is for scores only"),
         ("data.val.pipeline=[dict(type='RandomFlip')]", "data.val.pipeline.0: RandomFlip moves the image"),
         (
             "data.val=dict(type='SubsetDataset', dataset=dict(pipeline=[dict(type='RandomFlip')]))",
@@ -133,7 +133,7 @@ def test_bare_weights_are_scored_but_do_not_name_their_classes(trained, tmp_path
     with pytest.raises(ConfigError, match=r"model\.num_classes: neither the model nor a data set says"):
         Predictor(config, tmp_path / "weights.pt", CPU)
     config = load_config(config_of(trained), ["model.num_classes=7"])
-    with pytest.raises(CheckpointError, match=r"weights\.pt: does not say its classes"):
+    with pytest.raises(CheckpointError, match=r"weights\.pt: holds no class names"):
         Predictor(config, tmp_path / "weights.pt", CPU)
 
 
@@ -190,3 +190,10 @@ def test_what_a_checkpoint_says_of_classes_is_checked(trained, tmp_path, part, v
     torch.save({**torch.load(checkpoint, weights_only=True), part: value}, tmp_path / "a.pt")
     with pytest.raises(UserError, match=rf"a\.pt: {message}"):
         Predictor(config, tmp_path / "a.pt", CPU)
+
+
+def test_a_checkpoint_of_other_classes_is_refused():
+    check_classes({}, ("a",), "a.pt")
+    check_classes({"classes": ["a"]}, ("a",), "a.pt")
+    with pytest.raises(UserError, match=r"a\.pt was trained on b, c; the config's data set has a"):
+        check_classes({"classes": ["b", "c"]}, ("a",), "a.pt")

@@ -16,7 +16,7 @@ import torch
 from segbox import distributed
 from segbox.config import load_config
 from segbox.engine.build import build_runner
-from segbox.engine.checkpoint import newest_whole, read_run
+from segbox.engine.checkpoint import newest_readable, read_run
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.work_dir import find_resume, only_run_in
 from tests.faults.report import Row, quiet
@@ -33,7 +33,7 @@ SHORT = [
 ]
 VARIANTS = {
     "fp32": [],
-    "bf16, accumulation": ["train.amp=bf16", "train.accumulate=2", "train.clip_grad=1.0"],
+    "bf16, accumulation": ["train.amp=bf16", "train.gradient_accumulation_steps=2", "train.clip_grad=1.0"],
     "data workers": ["data.workers=1"],
     "2 processes": ["train.sync_batch_norm=True"],
     "evaluation": ["hooks.evaluate=dict(type='Evaluate',interval=2)", "data.val.size=(24,28)"],
@@ -151,7 +151,7 @@ def killed_run(folder: Path, variant: str, rng: random.Random, seconds: float, a
         with shared_step() as shared:
             is_writing = rng.random() < 0.5
             deadly = (rng.choice(MOMENTS), rng.randint(1, 3), rng.random()) if is_writing else None
-            before = newest_whole(folder)[1].get("step", 0)
+            before = newest_readable(folder)[1].get("step", 0)
             children = start(folder, variant, shared, deadly)
             try:
                 ends = wait(children[:1], 60 if is_writing else rng.uniform(0, seconds))
@@ -163,7 +163,7 @@ def killed_run(folder: Path, variant: str, rng: random.Random, seconds: float, a
         if ends == [0]:
             return
         row = writing if is_writing else anywhere
-        path, content, refused = newest_whole(folder)
+        path, content, refused = newest_readable(folder)
         step = content.get("step", 0)
         problem = None
         if refused:

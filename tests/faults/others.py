@@ -22,7 +22,7 @@ from PIL import Image
 
 from segbox.config import load_config
 from segbox.engine.build import build_runner
-from segbox.engine.checkpoint import newest_whole, read_run
+from segbox.engine.checkpoint import newest_readable, read_run
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.runner import Runner
 from segbox.engine.work_dir import find_resume, only_run_in
@@ -113,10 +113,10 @@ def tool(folder: Path, overrides: tuple[str, ...], work_dir: Path) -> None:
 
 def goes_on(folder: Path, straight: Path, reached: int, *overrides: str, work_dir: Path | None = None) -> Result:
     """Resumed, it ends as the run that met no fault; the steps that it had to do again."""
-    _, content, refused = newest_whole(work_dir or folder)
+    _, content, refused = newest_readable(work_dir or folder)
     lost = reached - content.get("step", 0)
     if refused or lost > INTERVAL:
-        return f"lost {lost} steps; passed over: {refused}", lost
+        return f"lost {lost} steps; skipped: {refused}", lost
     end, said = train(folder, *overrides, work_dir=work_dir)
     if end != 0:
         return f"did not go on: {said[-300:]}", lost
@@ -166,7 +166,7 @@ def full_while_saving(folder: Path, rng: random.Random, straight: Path) -> Resul
         problem = message_of(end, said, "could not be written: ", "go on with --resume")
         if problem:
             return problem, None
-        step = newest_whole(disk)[1]["step"]
+        step = newest_readable(disk)[1]["step"]
         for name in ("step_00000002.pt", "best.pt"):
             (disk / name).unlink(missing_ok=True)
         bigger = ["mount", "-o", f"remount,size={8 * size}k", str(disk)]
@@ -237,7 +237,7 @@ def two_runs(folder: Path, rng: random.Random, straight: Path) -> Result:
         time.sleep(0.01)
     try:
         end, said = train(folder)
-        problem = message_of(end, said, f"another run is at work in {folder} (process {child} on ")
+        problem = message_of(end, said, f"another run is using {folder} (process {child} on ")
     finally:
         kill([child])
     return (problem, None) if problem else goes_on(folder, straight, 0)
@@ -245,14 +245,14 @@ def two_runs(folder: Path, rng: random.Random, straight: Path) -> Result:
 
 def cut_checkpoint(folder: Path, rng: random.Random, straight: Path) -> Result:
     """The disk lost the end of the newest: the one before it is taken."""
-    train(folder, "train.max_steps=6", "hooks.lr=None")
+    train(folder, "train.max_steps=6", "hooks.lr_schedule=None")
     assert train(folder, text="train = dict(max_steps=8)\n")[0] == 0
     for path in folder.glob("*.pt"):
         path.unlink()
     end, said = train(folder, prepare=lambda runner: runner.hooks.update(stop=At(6, lambda r: os._exit(9))))
     cut(folder / "last.pt", rng.uniform(0.01, 0.99))
     end, said = train(folder)
-    if end != 0 or "passed over: " not in said or "resumed from" not in said:
+    if end != 0 or "skipped: " not in said or "resumed from" not in said:
         return f"status {end}: {said[-300:]}", None
     problems = compare(straight / "last.pt", folder / "last.pt")
     return (f"the end differs in {problems[:3]}" if problems else None), 2
@@ -296,7 +296,7 @@ def signalled(number: signal.Signals) -> Callable[[Path, random.Random, Path], R
             tool(folder, (), folder)
 
         (end,) = wait([fork(run)], SECONDS)
-        step = newest_whole(folder)[1].get("step", 0)
+        step = newest_readable(folder)[1].get("step", 0)
         if end != 128 + number or step != reached:
             return f"status {end}, step {step} of {reached}: {(folder / 'said.txt').read_text()[-300:]}", reached - step
         return goes_on(folder, straight, reached)
@@ -309,7 +309,7 @@ def broken_part(folder: Path, rng: random.Random, straight: Path) -> Result:
     reached = rng.randint(1, 7)
     bug = At(reached, lambda runner: 1 / 0)
     end, said = train(folder, "data.workers=1", prepare=lambda runner: runner.hooks.update(bug=bug))
-    step = newest_whole(folder)[1].get("step", 0)
+    step = newest_readable(folder)[1].get("step", 0)
     if end != 1 or "ZeroDivisionError" not in said or step != reached:
         return f"status {end}, step {step} of {reached}: {said[-300:]}", reached - step
     return goes_on(folder, straight, reached)
@@ -326,7 +326,7 @@ def bad_validation(folder: Path, rng: random.Random, straight: Path) -> Result:
 
     evaluated = f"hooks.evaluate=dict(type='Evaluate',interval={reached})"
     end, said = train(folder, evaluated, prepare=spoil)
-    step = newest_whole(folder)[1].get("step", 0)
+    step = newest_readable(folder)[1].get("step", 0)
     problem = message_of(end, said, "v.png: is cut off", f"The state after step {reached} is in ", "--resume")
     if problem or step != reached:
         return problem or f"step {step} of {reached}", reached - step
@@ -354,7 +354,9 @@ def out_of_memory(folder: Path, rng: random.Random, straight: Path) -> Result:
         runner.model.backbone.register_forward_pre_hook(lambda module, inputs: torch.empty(2**50, dtype=torch.uint8))
 
     end, said = train(folder, prepare=lambda runner: runner.hooks.update(starve=At(reached, starve)))
-    problem = message_of(end, said, "is out of memory with 4 image(s) of 16x24", "Try train.accumulate=2", "a crop of")
+    problem = message_of(
+        end, said, "is out of memory with 4 image(s) of 16x24", "Try train.gradient_accumulation_steps=2", "a crop of"
+    )
     return (problem, None) if problem else goes_on(folder, straight, reached)
 
 
@@ -391,7 +393,7 @@ def nan_is_skipped(folder: Path, rng: random.Random, straight: Path) -> Result:
     step = rng.randint(0, 7)
     text = 'train = dict(max_steps=6, on_nan="skip")\n'
     end, said = train(folder, prepare=spoil_batch(step), text=text)
-    content = newest_whole(folder)[1]
+    content = newest_readable(folder)[1]
     if end != 0 or (content["step"], content["skipped"]) != (8, 1):
         return f"status {end}, {content.get('step')} steps, {content.get('skipped')} skipped: {said[-300:]}", None
     broken = [name for name, value in content["model"].items() if not torch.isfinite(value).all()]
@@ -433,7 +435,7 @@ def with_pairs(spoil: Callable[[Path, Path], object], *messages: str) -> Callabl
             kill(children)
         if messages:
             return message_of(end, said.read_text(), name, *messages), None
-        step = newest_whole(folder / "out")[1].get("step")
+        step = newest_readable(folder / "out")[1].get("step")
         return (None if (end, step) == (0, 8) else f"status {end}: {said.read_text()[-300:]}"), None
 
     return work
@@ -441,7 +443,7 @@ def with_pairs(spoil: Callable[[Path, Path], object], *messages: str) -> Callabl
 
 TAIL = """
 optimizer = dict(lr=0.02)
-hooks = dict(lr=dict(warmup=2), log=dict(interval=2), evaluate=None, checkpoint=dict(interval=2))
+hooks = dict(lr_schedule=dict(warmup_steps=2), log=dict(interval=2), evaluate=None, checkpoint=dict(interval=2))
 """
 
 

@@ -10,6 +10,7 @@ import torch.distributed as dist
 
 from segbox import distributed
 from segbox.engine import build, sharding
+from segbox.engine.devices import set_determinism
 from segbox.models.segmentors import build_segmentor
 from tests.gpu.runs import OneOfSeveral
 
@@ -43,7 +44,7 @@ def device() -> torch.device:
 @pytest.fixture(autouse=True)
 def _as_it_was(device):
     yield
-    build.set_determinism(False)
+    set_determinism(False)
     if device.type == "cuda":
         torch.cuda.empty_cache()
 

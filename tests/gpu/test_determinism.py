@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from segbox.engine.build import set_determinism
 from segbox.engine.checkpoint import read_run
+from segbox.engine.devices import set_determinism
 from segbox.registry import BACKBONES, HEADS
 from tests.gpu.runs import run, without_config
 from tests.gpu.test_parts import built, losses_and_gradients
@@ -20,7 +20,7 @@ LIVELY = "hooks = dict(log=None, evaluate=None, checkpoint=dict(interval=3))\n"
 VARIANTS = [
     [],
     ["train.amp=bf16", "train.channels_last=True"],
-    ["train.amp=fp16", "train.accumulate=2", "train.clip_grad=1.0"],
+    ["train.amp=fp16", "train.gradient_accumulation_steps=2", "train.clip_grad=1.0"],
     ["optimizer=dict(type='AdamW',lr=0.001)", "data.workers=2"],
 ]
 

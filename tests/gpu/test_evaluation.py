@@ -5,7 +5,7 @@ import torch
 
 from segbox.config import load_config
 from segbox.engine.build import build_runner
-from segbox.evaluation.evaluator import Evaluation
+from segbox.evaluation.evaluator import Evaluator
 from segbox.evaluation.metric_set import MetricSet
 from segbox.evaluation.predictor import Predictor
 from segbox.models.norms import batch_norms
@@ -33,10 +33,10 @@ def config_of(folder, *overrides):
 
 
 def model_of(config, dtype=torch.float64):
-    """With many classes in its guesses: batch norms know the first image, and no class is ahead there."""
+    """With many classes in its predictions: batch norms know the first image, and no class is ahead there."""
     torch.manual_seed(0)
     model = build_segmentor(config.model, 7).to(dtype).train()
-    images = next(iter(Evaluation(config, CPU).loader))[0]["image"].expand(2, -1, -1, -1)
+    images = next(iter(Evaluator(config, CPU).loader))[0]["image"].expand(2, -1, -1, -1)
     for norm in batch_norms(model):
         norm.momentum = 1.0
     with torch.no_grad():
@@ -49,7 +49,7 @@ def model_of(config, dtype=torch.float64):
 def score(config, model, device, amp=None):
     """The metric, and the class maps."""
     maps = []
-    metric = Evaluation(config, device, amp)(model.to(device), lambda item, guess: maps.append(guess))
+    metric = Evaluator(config, device, amp)(model.to(device), lambda item, prediction: maps.append(prediction))
     return metric, maps
 
 
@@ -86,12 +86,12 @@ def test_channels_last_scores_the_same(tmp_path, device):
 
 def test_metrics_count_tensors_of_a_gpu(device):
     generator = torch.Generator().manual_seed(0)
-    guess, truth = (torch.randint(0, 5, (60, 70), dtype=torch.uint8, generator=generator) for _ in range(2))
-    truth[:5] = 255
+    prediction, target = (torch.randint(0, 5, (60, 70), dtype=torch.uint8, generator=generator) for _ in range(2))
+    target[:5] = 255
     own, expected = MetricSet("abcde"), MetricSet("abcde")
-    own.update(guess.to(device), truth)
-    own.update(guess.to(device), truth.to(device))
-    expected.update(guess, truth)
+    own.update(prediction.to(device), target)
+    own.update(prediction.to(device), target.to(device))
+    expected.update(prediction, target)
     expected.merge(expected)
     assert own.counts.tolist() == expected.counts.tolist() and own.counts.sum() == 2 * 55 * 70
 
@@ -99,7 +99,7 @@ def test_metrics_count_tensors_of_a_gpu(device):
 def test_evaluation_leaves_the_run_alone(tmp_path, device):
     """Memory of the first evaluation is not held beside that of the next."""
     config = config_of(tmp_path)
-    evaluation, model = Evaluation(config, device), model_of(config).to(device).train()
+    evaluation, model = Evaluator(config, device), model_of(config).to(device).train()
     first = evaluation(model).counts.tolist()
     held = torch.cuda.memory_allocated() if device.type == "cuda" else 0
     assert [evaluation(model).counts.tolist() for _ in range(3)] == [first] * 3 and model.training

@@ -10,7 +10,7 @@ CASES = [
     *((dict(type=name), 5) for name in LOSSES if name != "BCEWithLogitsLoss"),
     *((dict(type=name), 2) for name in LOSSES),
     (dict(type="CrossEntropyLoss", class_weight=[1.0, 2.0, 0.5, 0.0, 1.0], label_smoothing=0.1), 5),
-    (dict(type="CrossEntropyLoss", class_weight=[1.0, 2.0, 0.5, 3.0, 1.0], unweight=0.5), 5),
+    (dict(type="CrossEntropyLoss", class_weight=[1.0, 2.0, 0.5, 3.0, 1.0], logit_adjustment=0.5), 5),
     (dict(type="OHEMCrossEntropyLoss", ratio=0.3), 5),
     (dict(type="OHEMThresholdCrossEntropyLoss", threshold=0.3, min_kept=100), 5),
     (dict(type="SoftCrossEntropyLoss", ohem_ratio=0.3), 5),
@@ -78,7 +78,7 @@ def test_logits_of_the_labels_size(device, config, classes):
 @every_loss
 def test_deterministic_algorithms_give_the_same_bits(device, config, classes):
     """PyTorch has none for grid_sample, which a stride takes: that is told (tests/engine/test_runner.py)."""
-    from segbox.engine.build import set_determinism
+    from segbox.engine.devices import set_determinism
 
     if config.get("stride", 1) > 1:
         config = {**config, "stride": 1}

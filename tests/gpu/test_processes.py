@@ -16,8 +16,9 @@ from segbox.config import load_config
 from segbox.engine import sharding
 from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
-from segbox.engine.runner import prepare
-from segbox.evaluation.evaluator import Evaluation
+from segbox.engine.devices import wrap_for_training
+from segbox.engine.state import run_state
+from segbox.evaluation.evaluator import Evaluator
 from segbox.models.norms import convert_norm, sync_on_cpus
 from tests.gpu.runs import CPU, SAME, OneOfSeveral, apart, run, without_config
 from tests.runs import ROOT, differences, write_config
@@ -48,7 +49,7 @@ def test_tensors_of_the_gpu_and_numbers_of_the_cpu(group, device):
     distributed.sum_for_mean(leaf.square()).sum().backward()
     assert torch.equal(leaf.grad, 2 * values)
     shared = [values.clone(), torch.tensor(5, device=device), torch.tensor([True], device=device)]
-    distributed.share(shared)
+    distributed.broadcast(shared)
     assert torch.equal(shared[0], values) and shared[1].item() == 5 and shared[2].item()
     distributed.barrier()
 
@@ -67,11 +68,11 @@ def test_both_backends_are_there(group, device):
     "overrides",
     [
         [],
-        ["train.accumulate=2", "train.clip_grad=0.05"],
+        ["train.gradient_accumulation_steps=2", "train.clip_grad=0.05"],
         ["train.sync_batch_norm=True"],
         ["train.channels_last=True", "train.sync_batch_norm=False"],
         [SHARD],
-        [SHARD, "train.accumulate=2", "train.clip_grad=0.05"],
+        [SHARD, "train.gradient_accumulation_steps=2", "train.clip_grad=0.05"],
         [SHARD, "train.deterministic=True", "optimizer=dict(type='AdamW',lr=0.001)"],
     ],
     ids=" ".join,
@@ -117,23 +118,23 @@ def test_sharded_models_score_what_plain_ones_score(tmp_path, device, double, gr
     _, runner = run(tmp_path, device, [SHARD, test])
     config = load_config(tmp_path / "small.py", [test])
     models = (runner.model, runner.averaged_model)
-    counts = [Evaluation(config, device)(model).counts.tolist() for model in models]
-    assert all(sharding.is_divided(p) for model in models for p in model.parameters())
+    counts = [Evaluator(config, device)(model).counts.tolist() for model in models]
+    assert all(sharding.is_dtensor(p) for model in models for p in model.parameters())
     runner.save("end.pt")
     with alone(monkeypatch):
         plain = build_runner(config, tmp_path / "plain", device)
         plain.resume(tmp_path / "end.pt")
         plain.call("before_train")
-        expected = [Evaluation(config, device)(m).counts.tolist() for m in (plain.model, plain.averaged_model)]
+        expected = [Evaluator(config, device)(m).counts.tolist() for m in (plain.model, plain.averaged_model)]
     assert counts == expected
 
 
 def test_what_is_sharded_lies_on_the_gpu(tmp_path, device, group):
     _, runner = run(tmp_path, device, [SHARD, "train.max_steps=1"])
     for model in (runner.model, runner.averaged_model):
-        assert all(part.device == device for part in sharding.own_parts(model))
+        assert all(part.device == device for part in sharding.local_parameters(model))
         assert all(buffer.device == device for buffer in model.buffers())
-    content = sharding.gathered(runner.content())
+    content = sharding.unsharded(run_state(runner))
     assert all(value.device == CPU for value in content["optimizer"]["backbone.conv1.weight"].values())
 
 
@@ -143,7 +144,7 @@ def test_compiled(device, group, overrides):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(4, 40), nn.ReLU(), nn.Linear(40, 40), nn.Linear(40, 1))
         model = sharding.shard(model, device) if overrides else model.to(device)
-        forward = prepare(model, device, compile)
+        forward = wrap_for_training(model, device, compile)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         values = []
         for _ in range(4):

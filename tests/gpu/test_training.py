@@ -10,6 +10,7 @@ import torch
 from segbox.config import load_config
 from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
+from segbox.engine.state import run_state
 from segbox.errors import DataError, TrainingError, UserError
 from segbox.registry import DATASETS
 from tests.engine.test_runner import At
@@ -18,7 +19,7 @@ from tests.runs import write_config
 
 VARIANTS = [
     [],
-    ["train.accumulate=2", "train.clip_grad=0.05"],
+    ["train.gradient_accumulation_steps=2", "train.clip_grad=0.05"],
     ["train.channels_last=True"],
     ["optimizer=dict(type='AdamW',lr=0.001)"],
     ["data.workers=2"],
@@ -34,11 +35,13 @@ def test_a_run_is_that_of_the_cpu(tmp_path, device, double, overrides):
     assert len(set(expected.losses)) == 4
     assert found.losses == pytest.approx(expected.losses, rel=1e-8)
     content = without_config(read_run(runner.save("end.pt")))
-    assert not apart(content, without_config(on_cpu.content()), 1e-7)
+    assert not apart(content, without_config(run_state(on_cpu)), 1e-7)
     assert all(tensor.device == device for tensor in (*runner.model.parameters(), *runner.model.buffers()))
 
 
-@pytest.mark.parametrize("more", [[], ["train.accumulate=2", "train.clip_grad=1.0"], ["train.channels_last=True"]])
+@pytest.mark.parametrize(
+    "more", [[], ["train.gradient_accumulation_steps=2", "train.clip_grad=1.0"], ["train.channels_last=True"]]
+)
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
 def test_half_precision_learns_the_same(tmp_path, device, amp, more):
     expected, _ = run(tmp_path / "full", device, ["train.max_steps=8", *more])
@@ -67,7 +70,7 @@ def test_a_scale_that_is_too_large_drops_the_step_and_shrinks(tmp_path, device):
 @pytest.mark.parametrize("clip", [None, 1.0])
 def test_steps_with_nan_are_dropped(tmp_path, device, amp, clip):
     """Batch 1 of two in a step, and 6: steps 1 and 4. Statistics of the first half of a dropped step are put back."""
-    more = [f"train.amp={amp}", f"train.clip_grad={clip}", "train.on_nan=skip", "train.accumulate=2"]
+    more = [f"train.amp={amp}", f"train.clip_grad={clip}", "train.on_nan=skip", "train.gradient_accumulation_steps=2"]
     found, runner = run(tmp_path, device, [*more, "train.max_steps=5"], spoil=(1, 6))
     assert [loss is None for loss in found.losses] == [True, False, False, True, False] and runner.skipped == 2
     assert all(tensor.isfinite().all() for tensor in (*runner.model.parameters(), *runner.model.buffers()))
@@ -88,7 +91,7 @@ def test_compiled_runs_learn_the_same(tmp_path, device):
     expected, _ = run(tmp_path / "eager", device)
     found, runner = run(tmp_path / "compiled", device, ["train.compile=True"])
     assert found.losses == pytest.approx(expected.losses, rel=0.01)
-    assert not any(name.startswith("_orig_mod") for name in runner.content()["model"])
+    assert not any(name.startswith("_orig_mod") for name in run_state(runner)["model"])
 
 
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
@@ -155,7 +158,9 @@ def small_config(folder, *overrides):
 def test_out_of_memory_in_a_step_says_what_to_try(tmp_path, device):
     runner = build_runner(small_config(tmp_path), tmp_path, device)
     runner.model.backbone.register_forward_pre_hook(lambda module, given: too_much(given[0]))
-    with pytest.raises(TrainingError, match=rf"^{device} is out of memory with 4 .* Try train\.accumulate=2") as caught:
+    with pytest.raises(
+        TrainingError, match=rf"^{device} is out of memory with 4 .* Try train\.gradient_accumulation_steps=2"
+    ) as caught:
         runner.train()
     assert "\n" not in str(caught.value)
 

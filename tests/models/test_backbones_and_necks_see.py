@@ -30,7 +30,7 @@ def test_every_parameter_of_a_backbone_has_a_gradient_that_is_not_zero(title):
 def test_blocks_that_begin_as_the_identity_are_reached_once_their_last_norms_are_not_zero(title):
     def make():
         backbone = backbone_cases.build(title)
-        initialize(backbone, zero_gamma=True)
+        initialize(backbone, zero_init_residual=True)
         return backbone
 
     names = {module: name for name, module in make().named_modules() if isinstance(module, ResidualBlock)}

@@ -12,9 +12,9 @@ from torch import nn
 from segbox.errors import CheckpointError, ConfigError
 from segbox.models.freezing import parameters_of_maps
 from segbox.models.norms import batch_norms, convert_norm
-from segbox.models.segmentors import begin, build_segmentor
+from segbox.models.segmentors import build_segmentor, initialize_encoder
 from segbox.registry import BACKBONES, HEADS
-from segbox.weights.input_channels import fit_stem
+from segbox.weights.input_channels import adapt_first_convolution
 from tests.tiny import random_batch, tiny_model
 
 AUX = {"type": "FCNHead", "level": -2}
@@ -259,32 +259,32 @@ def test_convert_norm_to_frozen():
     assert not module[1].training and not module[1].weight.requires_grad and module[0].weight.requires_grad
 
 
-def test_init_and_zero_gamma():
+def test_init_and_zero_init_residual():
     torch.manual_seed(0)
     weight = tiny_model(init="xavier").decode_head.convs[0].conv.weight
     bound = (6 / ((weight.shape[0] + weight.shape[1]) * 9)) ** 0.5
     assert 0.95 * bound < float(weight.detach().abs().max()) <= bound
-    model = tiny_model(zero_gamma=True)
+    model = tiny_model(zero_init_residual=True)
     assert not any(
         block.bn3.weight.any() for layer in (model.backbone.layer1, model.backbone.layer4) for block in layer
     )
     with pytest.raises(ConfigError, match="no initialization"):
         tiny_model(init="zeros")
     with pytest.raises(ConfigError, match="no residual blocks"):
-        tiny_model("MixTransformer", zero_gamma=True)
+        tiny_model("MixTransformer", zero_init_residual=True)
     with pytest.raises(ConfigError, match="would undo"):
-        begin(nn.Identity(), {"type": "Timm", "pretrained": True}, "msra", False)
+        initialize_encoder(nn.Identity(), {"type": "Timm", "pretrained": True}, "msra", False)
 
 
 @pytest.mark.parametrize("channels", [1, 5, 6])
-def test_stem_of_other_channels(tmp_path, caplog, channels):
+def test_first_convolution_of_other_channels(tmp_path, caplog, channels):
     torch.manual_seed(0)
     model = tiny_model()
     torch.save(model.backbone.state_dict(), tmp_path / "rgb.pth")
     backbone = {"type": "ResNet", "variant": "test", "in_channels": channels}
     with caplog.at_level(logging.INFO, "segbox"):
         other = with_backbone(backbone, mean=0, std=1, backbone_weights=str(tmp_path / "rgb.pth"))
-    assert f"conv1.weight: made for 3 channels, adapted to {channels}" in caplog.text
+    assert f"conv1.weight: its 3 input channels are adapted to {channels}" in caplog.text
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
     old, new = model.backbone.conv1.weight, other.backbone.conv1.weight
     if channels == 1:
@@ -293,12 +293,12 @@ def test_stem_of_other_channels(tmp_path, caplog, channels):
         for i in range(channels):
             torch.testing.assert_close(new[:, i], old[:, i % 3] * 3 / channels)
     grey = torch.randn(1, 1, 16, 16)
-    if channels != 5:  # a grey image says the same through all stems that hold R, G and B equally often
+    if channels != 5:  # a grey image gives the same if R, G and B are repeated equally often
         ours = F.conv2d(grey.expand(-1, channels, -1, -1), new)
         torch.testing.assert_close(ours, F.conv2d(grey.expand(-1, 3, -1, -1), old), rtol=1e-4, atol=1e-4)
 
 
-def test_stem_of_rgb_is_left_alone():
+def test_first_convolution_of_rgb_is_not_changed():
     model = tiny_model()
     weights = model.backbone.state_dict()
-    assert fit_stem(weights, model.backbone)["conv1.weight"] is weights["conv1.weight"]
+    assert adapt_first_convolution(weights, model.backbone)["conv1.weight"] is weights["conv1.weight"]

@@ -9,9 +9,9 @@ import torch
 
 from segbox.errors import ConfigError, UserError
 from segbox.models.backbones import timm as ours
-from segbox.models.layers.trial import SizeRule
+from segbox.models.layers.probe import SizeRule
 from segbox.models.segmentors import build_segmentor
-from segbox.models.unread import way_out
+from segbox.models.unused_parameters import advice_for
 from segbox.registry import BACKBONES
 from tests.tiny import random_batch, tiny_model
 
@@ -84,8 +84,8 @@ def test_every_parameter_learns(name):
     ("arguments", "message"),
     [
         ({"name": "resnet17"}, 'Did you mean "resnet18"'),
-        ({}, "say which network"),
-        ({"name": "test_resnet", "variant": "test_vit"}, "once"),
+        ({}, "give the name of one network"),
+        ({"name": "test_resnet", "variant": "test_vit"}, "one network"),
         ({"name": "test_vit", "output_stride": 8}, "timm cannot build test_vit"),
         ({"name": "test_vit", "out_indices": (9,)}, r"some of 0\.\.5"),
         ({"name": "test_resnet", "model_arguments": {"colour": 1}}, "colour"),
@@ -153,7 +153,7 @@ def test_pretrained_weights_bring_their_mean_and_std(local_weights):
     """Compared with timm's own way of feeding the network."""
     timm = pytest.importorskip("timm")
     model = model_of(local_weights).eval()
-    assert numbers_of(model) == (CARD_OF_VIT, CARD_OF_VIT) and model.number_sources["mean"] == "the card of test_vit"
+    assert numbers_of(model) == (CARD_OF_VIT, CARD_OF_VIT) and model.mean_std_sources["mean"] == "the card of test_vit"
     theirs = timm.create_model("test_vit", pretrained=True, **local_weights["model_arguments"]).eval()
     config = timm.data.resolve_data_config({}, model=theirs)
     images, _ = random_batch(2, 160, 160, num_classes=5)
@@ -226,11 +226,11 @@ def dead_after_a_step(model):
 def test_maps_that_no_head_reads():
     with torch.device("meta"):
         model = model_of({"name": "hrnet_w18_small"})
-    told = way_out(["backbone.network.incre_modules.0.0.conv1.weight"], model)
-    assert "Its maps are 0 (stride 2), 1 (stride 4), 2 (stride 8), 3 (stride 16), 4 (stride 32)" in told
+    told = advice_for(["backbone.network.incre_modules.0.0.conv1.weight"], model)
+    assert "The backbone's maps are 0 (stride 2), 1 (stride 4), 2 (stride 8), 3 (stride 16), 4 (stride 32)" in told
     assert "model.backbone.out_indices=(4,)" in told and "model.freeze_backbone=True" in told
-    assert "give it a loss" in way_out(["decode_head.x", "backbone.y"], model)
-    assert "out_indices" not in way_out(["backbone.layer4.0.conv1.weight"], tiny_model())
+    assert "give it a loss" in advice_for(["decode_head.x", "backbone.y"], model)
+    assert "out_indices" not in advice_for(["backbone.layer4.0.conv1.weight"], tiny_model())
 
 
 def test_only_the_maps_that_are_read(caplog):

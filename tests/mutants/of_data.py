@@ -92,7 +92,7 @@ OF_DATA = [
          "image"),
         ("masks: two bits are stretched", "return label // step if step > 1 else label", "return label"),
     ]),
-    *in_file("data/statistics.py", "tests/engine/test_class_weights.py tests/doctor", [
+    *in_file("class_weights.py", "tests/test_class_weights.py tests/doctor", [
         ("weights: no root", "/ present) ** power)", "/ present))"),
         ("weights: ENet's with another number", "np.log(1.02 + present", "np.log(1.2 + present"),
         ("weights: the mean frequency", "np.median(frequency[pixels > 0])", "np.mean(frequency[pixels > 0])"),
@@ -128,7 +128,7 @@ OF_DATA = [
     *in_file("registry.py", "tests/test_registry.py", [
         ("registry: a name may be taken twice", "if other is not None and (other", "if False and (other"),
     ]),
-    *in_file("config.py", "tests/test_config.py", [
+    *in_file("config_merge.py", "tests/test_config.py", [
         ("config: _delete_ is ignored", 'not new.get("_delete_", False)', "True"),
         ("config: settings of another type are kept", "return not other_type and", "return"),
     ]),

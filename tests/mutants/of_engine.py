@@ -10,7 +10,7 @@ METRICS = "tests/evaluation/test_metrics.py tests/evaluation/test_metric_set.py"
 
 OF_ENGINE = [
     *in_file("engine/runner.py", APART, [
-        ("run: buffers are not shared before an evaluation", "distributed.share(model.buffers())", "pass"),
+        ("run: buffers are not shared before an evaluation", "distributed.broadcast(model.buffers())", "pass"),
         ("run: the same dropout in all processes", "(self.seed, distributed.rank(), self.step)",
          "(self.seed, 0, self.step)"),
         ("run: the same dropout at all steps", "(self.seed, distributed.rank(), self.step)",
@@ -18,7 +18,8 @@ OF_ENGINE = [
         ("run: dropout goes on where it was", "torch.manual_seed(hash(", "(hash("),
     ]),
     *in_file("engine/runner.py", f"{RUN} -k '{STEPS}'", [
-        ("run: losses of parts are summed", "self.scaler.scale(total / len(parts))", "self.scaler.scale(total)"),
+        ("run: losses of parts are summed", "self.scaler.scale(total / len(micro_batches))",
+         "self.scaler.scale(total)"),
         ("run: gradients are not cleared", "self.optimizer.zero_grad(set_to_none=True)", "pass"),
         ("run: no clipping", "nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad)",
          "gradient_norm(self.model.parameters())"),
@@ -32,18 +33,19 @@ OF_ENGINE = [
     ]),
     *in_file("engine/state.py", f"{RUN} -k 'resumed_run or fp16_scale or goes_on'", [
         ("resume: no optimizer",
-         'load_optimizer_state(runner.optimizer, runner.model, divided(content["optimizer"], runner.model))', "pass"),
+         'load_optimizer_state(runner.optimizer, runner.model, sharded_state(content["optimizer"], runner.model))',
+         "pass"),
         ("resume: images from the beginning", 'runner.draws = content.get("draws", runner.step * runner.batch_size)',
          "runner.draws = 0"),
         ("resume: no state of hooks", "runner.hooks[name].load_state_dict(state)", "pass"),
         ("resume: the average begins anew", 'runner.resumed_average = content.get("ema")', "pass"),
     ]),
-    *in_file("engine/hooks/lr.py", HOOKS, [
+    *in_file("engine/hooks/lr_schedule.py", HOOKS, [
         ("poly: no power", "(1 - progress) ** self.power", "(1 - progress)"),
         ("cosine: a quarter", "math.cos(math.pi * progress)", "math.cos(math.pi * progress / 2)"),
         ("steps: a milestone later", "progress >= milestone", "progress > milestone"),
-        ("warm-up: from zero", "(1 - self.warmup_ratio) * step / self.warmup", "step / self.warmup"),
-        ("warm-up: the schedule does not wait", "(step - self.warmup) / max(1, max_steps - self.warmup)",
+        ("warm-up: from zero", "(1 - self.warmup_ratio) * step / self.warmup_steps", "step / self.warmup_steps"),
+        ("warm-up: the schedule does not wait", "(step - self.warmup_steps) / max(1, max_steps - self.warmup_steps)",
          "step / max_steps"),
         ("rates: one for all groups", 'self.rate_at(group["base_lr"]',
          'self.rate_at(runner.optimizer.param_groups[0]["base_lr"]'),
@@ -79,28 +81,29 @@ OF_ENGINE = [
     *in_file("engine/checkpoint.py", "tests/engine/test_checkpoint.py", [
         ("checkpoints: not forced to the disk", "os.fsync(file.fileno())", "pass"),
         ("checkpoints: written in place", 'partial = path.with_name(f".{path.name}.partial")', "partial = path"),
-        ("checkpoints: the oldest first", "*reversed(numbered(work_dir))]", "*numbered(work_dir)]"),
-        ("checkpoints: last.pt last", "[*([last] if last.exists() else []), *reversed(numbered(work_dir))]",
-         "[*reversed(numbered(work_dir)), *([last] if last.exists() else [])]"),
+        ("checkpoints: the oldest first", "*reversed(numbered_checkpoints(work_dir))]",
+         "*numbered_checkpoints(work_dir)]"),
+        ("checkpoints: last.pt last", "[*([last] if last.exists() else []), *reversed(numbered_checkpoints(work_dir))]",
+         "[*reversed(numbered_checkpoints(work_dir)), *([last] if last.exists() else [])]"),
     ]),
     *in_file("evaluation/loop.py", "tests/evaluation/test_loop.py", [
         ("evaluation: training mode", "model.eval()\n", "model.train()\n"),
         ("evaluation: the mode is not restored", "model.train(was_training)", "pass"),
         ("evaluation: the first image's scores for all", "scores.of(slice(i, i + 1))", "scores.of(slice(0, 1))"),
-        ("evaluation: at the size of the scores", "scores.classes(truth.shape)[0]",
+        ("evaluation: at the size of the scores", "scores.classes(target.shape)[0]",
          "scores.classes(scores.own_size)[0]"),
     ]),
     *in_file("evaluation/loop.py", "tests/test_distributed.py -k 'scores_and_samples and 2'", [
         ("evaluation: a process's own images alone", "metric.merge(other)", "pass"),
     ]),
     *in_file("evaluation/metrics.py", METRICS, [
-        ("IoU: the union counts hits twice", "truths + guesses - hits", "truths + guesses"),
+        ("IoU: the union counts hits twice", "targets + predictions - hits", "targets + predictions"),
         ("metrics: ignored pixels count", "pairs[ignore_index] = 0", "pass"),
-        ("metrics: precision is recall", '"Precision": ratio(hits, guesses, occurs)',
-         '"Precision": ratio(hits, truths, occurs)'),
+        ("metrics: precision is recall", '"Precision": ratio(hits, predictions, occurs)',
+         '"Precision": ratio(hits, targets, occurs)'),
         ("metrics: absent classes are zero", "if absent == 0:", "if True:"),
-        ("metrics: truth and guess change places", "truth.numpy().astype(np.uint16).ravel()",
-         "guess.numpy().astype(np.uint16).ravel()"),
+        ("metrics: target and prediction change places", "target.numpy().astype(np.uint16).ravel()",
+         "prediction.numpy().astype(np.uint16).ravel()"),
         ("metrics: the background counts", "values[1:] if ignore_background else values", "values"),
         ("metrics: merged by replacing", "self.counts += other.counts", "self.counts = other.counts"),
     ]),
@@ -116,7 +119,7 @@ OF_ENGINE = [
     *in_file("evaluation/calibration.py", METRICS, [
         ("calibration: bins hold their lower edge", "np.ceil(sure * np.float32(self.bins)).astype(np.intp) - 1",
          "np.floor(sure * np.float32(self.bins)).clip(0, self.bins - 1).astype(np.intp)"),
-        ("calibration: signed", "np.abs(right - steps / ONE)", "(right - steps / ONE)"),
+        ("calibration: signed", "np.abs(correct - steps / ONE)", "(correct - steps / ONE)"),
     ]),
     *in_file("evaluation/predictor.py", "tests/evaluation/test_predictor.py", [
         ("predictor: the val pipeline is left out", "sample = self.pipeline(sample, random.Random(0))",

@@ -54,7 +54,7 @@ OF_SHARED = [
     ]),
     *in_file("models/layers/initialize.py", "tests/models/layers/test_initialize.py", [
         ("initialize: by fan-in", 'mode="fan_out"', 'mode="fan_in"'),
-        ("initialize: zero_gamma does nothing", "nn.init.zeros_(block.last_norm.weight)",
+        ("initialize: zero_init_residual does nothing", "nn.init.zeros_(block.last_norm.weight)",
          "nn.init.ones_(block.last_norm.weight)"),
     ]),
 ]  # fmt: skip

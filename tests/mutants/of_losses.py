@@ -16,29 +16,29 @@ OF_LOSSES = [
         ("cross entropy: the mean over pixels, not weights",
          "weights_of_pixels(labels, self.class_weight, self.ignore_index).sum()",
          "(labels != self.ignore_index).sum()"),
-        ("cross entropy: unweight with the other sign", "logits + self.shift if", "logits - self.shift if"),
+        ("cross entropy: adjusted the other way", "logits + self.adjustment if", "logits - self.adjustment if"),
     ]),
     *loss("dice", "dice", [
-        ("Dice: no smooth", "guessed + true + self.smooth", "guessed + true + 1e-9"),
+        ("Dice: no smooth", "predicted + target + self.smooth", "predicted + target + 1e-9"),
         ("Dice: half the overlap", "- 2 * both", "- both"),
         ("Dice: never squared", "self.per_image, self.square", "self.per_image, False"),
     ]),
     *loss("tversky", "tversky", [
-        ("Tversky: alpha and beta change places", "self.alpha * (guessed - both) + self.beta * (true - both)",
-         "self.beta * (guessed - both) + self.alpha * (true - both)"),
+        ("Tversky: alpha and beta change places", "self.alpha * (predicted - both) + self.beta * (target - both)",
+         "self.beta * (predicted - both) + self.alpha * (target - both)"),
         ("Tversky: no smooth", "both + wrong + self.smooth", "both + wrong + 1e-9"),
     ]),
     *loss("focal", "focal", [
-        ("focal: no gamma", "doubt**self.gamma * surprise", "surprise"),
-        ("focal: gamma squared", "doubt**self.gamma", "doubt**(self.gamma * 2)"),
-        ("focal: no weights", "(weights * doubt**self.gamma", "((weights > 0) * doubt**self.gamma"),
+        ("focal: no gamma", "error**self.gamma * cross_entropy", "cross_entropy"),
+        ("focal: gamma squared", "error**self.gamma", "error**(self.gamma * 2)"),
+        ("focal: no weights", "(weights * error**self.gamma", "((weights > 0) * error**self.gamma"),
     ]),
     *loss("lovasz", "lovasz", [
         ("Lovász: the smallest errors first", "errors.sort(descending=True)", "errors.sort()"),
-        ("Lovász: truth is not sorted along", "truth[order]", "truth"),
+        ("Lovász: the target is not sorted along", "target[order]", "target"),
         ("Lovász: the hinge at zero", "torch.relu(1 - torch.where", "torch.relu(torch.where"),
-        ("Lovász: correct guesses count as errors", "torch.where(truth, 1 - scores, scores)",
-         "torch.where(truth, scores, 1 - scores)"),
+        ("Lovász: correct predictions count as errors", "torch.where(target, 1 - scores, scores)",
+         "torch.where(target, scores, 1 - scores)"),
         ("Lovász: rows begin at a border", "start = stride // 2", "start = 0"),
     ]),
     *loss("bce_with_logits", "binary", [
@@ -94,7 +94,7 @@ OF_LOSSES = [
          "for scale in sorted(scales, reverse=True)[:1]:"),
         ("scales: the base size is the shorter side's", "base_size / max(height, width)",
          "base_size / min(height, width)"),
-        ("filled: no cut", "return CutMap(predict(larger), size, (height, width))", "return predict(larger)"),
+        ("padding: no cropping", "return CroppedMap(predict(larger), size, (height, width))", "return predict(larger)"),
     ]),
     *in_file("evaluation/score_map.py", "tests/evaluation/test_inference.py", [
         ("scores: windows are summed as logits", "+= logits.softmax(dim=3)\n        return total",
@@ -103,26 +103,30 @@ OF_LOSSES = [
         ("scores: no softmax in probabilities", "result[..., band, :] = logits.softmax(dim=3).movedim(3, 1)",
          "result[..., band, :] = logits.movedim(3, 1)"),
     ]),
-    *in_file("models/segmentors.py", f"{API} tests/models/test_heads_numerics.py -k 'torchvision or froz or freez'", [
+    *in_file("models/encoder_decoder.py", "tests/models/test_heads_numerics.py -k torchvision", [
         ("images are not normalised by std", "(images - self.mean) / self.std", "(images - self.mean)"),
         ("images are not normalised by mean", "(images - self.mean) / self.std", "images / self.std"),
-        ("frozen parts train", "module.eval()\n", "module.train()\n", "for module in self.frozen_modules():"),
-        ("resting norms do not rest", "norm.eval()", "norm.train()", "for norm in self.norms_of(self.resting_norms):"),
+    ]),
+    *in_file("models/freezing.py", f"{API} -k 'froz or freez'", [
+        ("frozen parts train", "module.eval()\n", "module.train()\n"),
+        ("frozen statistics change", "norm.eval()", "norm.train()"),
     ]),
     *in_file("models/norms.py", f"{API} tests/test_distributed.py -k 'norm and not sync'", [
         ("group norm: scale and shift begin anew", 'new.load_state_dict({"weight": norm.weight, "bias": norm.bias})',
          "pass"),
         ("group norm: one group", "math.gcd(GROUPS, norm.num_features)", "1"),
-        ("precise statistics: the last batch's", "variance += norm.running_var", "variance.copy_(norm.running_var)"),
         ("shared norm: unweighted means", "mean = (counts * means).sum(dim=0) / total", "mean = means.mean(dim=0)"),
         ("shared norm: biased variance", "unbiased = variance * total / (total - 1)", "unbiased = variance"),
         ("shared norm: no gradient through the variance", "- normal * along_channels(slope, normal)", ""),
     ]),
-    *in_file("weights/input_channels.py", f"{API} -k stem", [
-        ("stem: the mean for one channel", "stem.sum(dim=1, keepdim=True)", "stem.mean(dim=1, keepdim=True)"),
-        ("stem: not scaled", " * (3 / channels)", ""),
+    *in_file("models/precise_batch_norm.py", f"{API} -k precise", [
+        ("precise statistics: the last batch's", "variance += norm.running_var", "variance.copy_(norm.running_var)"),
     ]),
-    *in_file("models/head_plan.py", f"tests/models/losses/test_criterion.py {API} -k 'weights or reset'", [
+    *in_file("weights/input_channels.py", f"{API} -k first_convolution", [
+        ("RGB weights: mean for one channel", "weight.sum(dim=1, keepdim=True)", "weight.mean(dim=1, keepdim=True)"),
+        ("RGB weights: not scaled", " * (3 / channels)", ""),
+    ]),
+    *in_file("models/criterion.py", f"tests/models/losses/test_criterion.py {API} -k 'weights or reset'", [
         ("criterion: no loss weights", "weight * loss(logits, labels)", "loss(logits, labels)"),
         ("criterion: losses of one name replace each other", 'f"{loss.name}{i}"', "loss.name"),
     ]),

@@ -13,23 +13,23 @@ from segbox.evaluation.metrics import ConfusionMatrix
 
 @st.composite
 def maps(draw):
-    """Guesses and truths of a few images of up to 30 classes, pixels of all of them ignored at times."""
+    """Predictions and targets of a few images of up to 30 classes, pixels of all of them ignored at times."""
     classes = draw(st.integers(1, 30))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     ignored = draw(st.sampled_from([0.0, 0.3, 1.0]))
     pairs = []
     for _ in range(draw(st.integers(1, 5))):
         size = draw(st.integers(1, 20)), draw(st.integers(1, 20))
-        truth = rng.integers(0, classes, size).astype(np.uint8)
-        truth[rng.random(size) < ignored] = IGNORE_INDEX
-        pairs.append((torch.from_numpy(rng.integers(0, classes, size).astype(np.uint8)), torch.from_numpy(truth)))
+        target = rng.integers(0, classes, size).astype(np.uint8)
+        target[rng.random(size) < ignored] = IGNORE_INDEX
+        pairs.append((torch.from_numpy(rng.integers(0, classes, size).astype(np.uint8)), torch.from_numpy(target)))
     return classes, pairs
 
 
 def counted(classes, pairs):
     matrix = ConfusionMatrix([f"class{i}" for i in range(classes)])
-    for guess, truth in pairs:
-        matrix.update(guess, truth)
+    for prediction, target in pairs:
+        matrix.update(prediction, target)
     return matrix
 
 
@@ -37,8 +37,8 @@ def counted(classes, pairs):
 def test_each_labelled_pixel_is_counted_once(drawn):
     classes, pairs = drawn
     expected = np.zeros((classes, classes), int)
-    for guess, truth in pairs:
-        for g, t in zip(guess.flatten().tolist(), truth.flatten().tolist()):
+    for prediction, target in pairs:
+        for g, t in zip(prediction.flatten().tolist(), target.flatten().tolist()):
             if t != IGNORE_INDEX:
                 expected[t, g] += 1
     assert (counted(classes, pairs).counts == expected).all()
@@ -61,9 +61,9 @@ def test_parts_and_their_order_do_not_matter(drawn, cut, rng):
 @given(maps())
 def test_scores_lie_between_0_and_100_and_those_of_the_truth_are_100(drawn):
     classes, pairs = drawn
-    assume(any((truth != IGNORE_INDEX).any() for _, truth in pairs))
+    assume(any((target != IGNORE_INDEX).any() for _, target in pairs))
     scores = counted(classes, pairs).compute()
     assert all(math.isnan(score) or 0 <= score <= 100 for score in scores.values())
-    perfect = [(truth.where(truth != IGNORE_INDEX, 0), truth) for _, truth in pairs]
+    perfect = [(target.where(target != IGNORE_INDEX, 0), target) for _, target in pairs]
     best = counted(classes, perfect).compute()
     assert all(math.isnan(score) or score == 100 for score in best.values())

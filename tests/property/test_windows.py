@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from segbox.evaluation.inference import slide, starts, whole
+from segbox.evaluation.inference import slide, starts, whole_image
 
 SIDES = st.integers(1, 40)
 
@@ -32,7 +32,7 @@ def test_sliding_a_pointwise_model_changes_nothing(height, width, rows, columns,
     images = torch.rand(count, 3, height, width)
     (window_h, stride_h), (window_w, stride_w) = rows, columns
     with torch.no_grad():
-        expected = whole(model)(images).probabilities((height, width))
-        predict = slide(whole(model), (window_h, window_w), (stride_h, stride_w), windows_per_batch)
+        expected = whole_image(model)(images).probabilities((height, width))
+        predict = slide(whole_image(model), (window_h, window_w), (stride_h, stride_w), windows_per_batch)
         found = predict(images).probabilities((height, width))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

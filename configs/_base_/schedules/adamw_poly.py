@@ -11,4 +11,4 @@ optimizer = dict(
     decay_biases=False,
     rules={},
 )
-hooks = dict(lr=dict(type="PolyLR", power=1.0, warmup=1500, warmup_ratio=1e-6))
+hooks = dict(lr_schedule=dict(type="PolyLR", power=1.0, warmup_steps=1500, warmup_ratio=1e-6))

@@ -5,7 +5,7 @@ imports = []
 train = dict(
     max_steps=None,
     max_epochs=None,
-    accumulate=1,
+    gradient_accumulation_steps=1,
     clip_grad=None,
     amp=None,  # "bf16" or "fp16"
     channels_last=True,
@@ -31,7 +31,7 @@ metric = dict(
     extra=(),  # slower metrics: "mBIoU", "imageIoU", "ECE"; hooks.evaluate.best may be one of them
 )
 hooks = dict(
-    lr=dict(type="PolyLR", power=0.9, min_lr=0.0, warmup=0),
+    lr_schedule=dict(type="PolyLR", power=0.9, min_lr=0.0, warmup_steps=0),
     ema=None,
     log=dict(type="Log", interval=50, tensorboard=False),
     evaluate=dict(type="Evaluate", interval=4000, best="mIoU"),

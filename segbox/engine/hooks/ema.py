@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights, for evaluation and for use."""
+"""Exponential moving average of the weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from segbox.engine.sharding import divided, own_parts, twin_of
+from segbox.engine.sharding import copy_of_model, local_parameters, sharded_state
 from segbox.registry import HOOKS
 from segbox.weights.loading import load_weights
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 @HOOKS.register
 class EMA(Hook):
-    """A second model, `momentum` old and the rest new at every step; it is the one that is evaluated.
+    """Keeps a second model, `momentum * average + (1 - momentum) * weights`; evaluation uses it.
 
-    Early on the average is shorter, min(momentum, (1 + step) / (10 + step)), so that it forgets the first weights.
-    Statistics of batch norm are copied.
+    Early in training the momentum is min(momentum, (1 + step) / (10 + step)), so that the average forgets the initial
+    weights. Batch-norm buffers are copied.
     """
 
     def __init__(self, momentum: float = 0.999) -> None:
         if not 0 < momentum < 1:
-            raise ValueError(f"momentum {momentum} does not lie between 0 and 1")
+            raise ValueError(f"momentum={momentum}: expected a number between 0 and 1")
         self.momentum = momentum
 
     def before_train(self, runner: Runner) -> None:
-        self.model = twin_of(runner.model).requires_grad_(False).eval()
+        self.model = copy_of_model(runner.model).requires_grad_(False).eval()
         if runner.resumed_average is not None:
-            resumed = divided(runner.resumed_average, self.model)
+            resumed = sharded_state(runner.resumed_average, self.model)
             load_weights(self.model, resumed, "the average in the checkpoint")
         runner.averaged_model = self.model
 
     @torch.no_grad()
     def after_update(self, runner: Runner) -> None:
         new = 1 - min(self.momentum, (1 + runner.step) / (10 + runner.step))
-        torch._foreach_lerp_(own_parts(self.model), own_parts(runner.model), new)
+        torch._foreach_lerp_(local_parameters(self.model), local_parameters(runner.model), new)
         for average, current in zip(self.model.buffers(), runner.model.buffers(), strict=True):
             average.copy_(current)

@@ -1,4 +1,4 @@
-"""Score the model on the validation set, and keep the best."""
+"""Evaluates during training, and keeps the best checkpoint."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @HOOKS.register
 class Evaluate(Hook):
-    """Every `interval` steps and after the last one. `best.pt` is the checkpoint with the highest `best` score.
+    """Evaluates every `interval` steps and after the last one. `best.pt` has the highest score called `best`.
 
-    A resumed run begins with the evaluation of its step, if that was due and did not come to its end.
+    A resumed run first evaluates its step, if that was due and was not finished.
     """
 
     def __init__(self, interval: int, best: str | None = "mIoU") -> None:
@@ -31,14 +31,17 @@ class Evaluate(Hook):
 
     def before_train(self, runner: Runner) -> None:
         if runner.val_loader is None:
-            raise ConfigError("hooks.evaluate: the config has no data.val to evaluate on; add it, or say evaluate=None")
+            raise ConfigError(
+                "hooks.evaluate: the config has no data.val to evaluate on; add it, or set hooks.evaluate=None"
+            )
         metric = runner.description.get("config", {}).get("metric", {})
         known = MetricSet(runner.classes, **metric).compute()
         if self.best is not None and self.best not in known:
             name = f"m{self.best.split('/')[0]}" if "/" in self.best else self.best
             if name in EXTRA:
                 raise ConfigError(
-                    f"hooks.evaluate.best: {self.best} is scored only if metric.extra names it: metric.extra=['{name}']"
+                    f"hooks.evaluate.best: {self.best} is computed only if metric.extra names it:"
+                    f" metric.extra=['{name}']"
                 )
             raise ConfigError(
                 f"hooks.evaluate.best: there is no score {self.best!r}.{did_you_mean(self.best, known)} Scores:"

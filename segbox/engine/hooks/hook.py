@@ -1,12 +1,12 @@
-"""The contract of hooks: what happens around a step.
+"""The hook interface: what is called around a step. Hooks are called in the order of the config.
 
 before_train
-    before_step -> the step -> after_update      max_steps times; in each moment, hooks in the order of the config
+    before_step -> the step -> after_update      max_steps times
                 -> after_step
-                -> save(is_end=False)            the state of this step is whole: it is saved before it is evaluated
-                -> evaluate                      also once before the first step, for a run that is resumed
-                       after_eval(scores)        whenever somebody evaluated
-                -> save(is_end=False)            once more, if somebody evaluated
+                -> save(is_end=False)            the step is complete: it can be saved before it is evaluated
+                -> evaluate                      also once before the first step, for a resumed run
+                       after_eval(scores)        after each evaluation
+                -> save(is_end=False)            again, for the state after the evaluation
 save(is_end=True)                                also when a signal ended the run early
 after_train                                      the same
 """
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 class Hook:
-    """Every moment is a no-op until a hook says otherwise. `runner.step` counts finished steps."""
+    """The base class: all methods do nothing. `runner.step` is the number of finished steps."""
 
     def before_train(self, runner: Runner) -> None: ...
 
     def before_step(self, runner: Runner) -> None: ...
 
     def after_update(self, runner: Runner) -> None:
-        """What belongs to the state of the run follows the weights: an error in here leaves a state that is not saved,
-        as an error in the optimizer does."""
+        """Update what belongs to the state of the run, such as a moving average. If it raises, the step is incomplete
+        and its state is not saved."""
 
     def after_step(self, runner: Runner) -> None: ...
 
@@ -41,7 +41,7 @@ class Hook:
     def after_train(self, runner: Runner) -> None: ...
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know: tensors, numbers, strings, lists and dicts. First asked for before step 1."""
+        """The state for checkpoints: tensors, numbers, strings, lists, dicts. First called before step 1."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...

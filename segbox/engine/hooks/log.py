@@ -1,4 +1,4 @@
-"""What a run says about itself: lines, a live bar on a terminal, log.jsonl, TensorBoard if asked for."""
+"""Logs a run: lines, a progress bar on a terminal, log.jsonl, and TensorBoard if it is enabled."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from segbox import distributed
-from segbox.engine.checkpoint import unwritten
-from segbox.engine.work_dir import is_cut
+from segbox.engine.checkpoint import write_error
+from segbox.engine.work_dir import ends_mid_line
 from segbox.errors import UserError
 from segbox.progress import ProgressBar, duration
 from segbox.registry import HOOKS
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @HOOKS.register
 class Log(Hook):
-    """One line every `interval` steps: means over these steps and over the processes; images/s of all processes."""
+    """Logs every `interval` steps: means over these steps and over the processes; images/s of all processes."""
 
     def __init__(self, interval: int = 50, tensorboard: bool = False) -> None:
         self.interval = checked_interval(interval)
@@ -42,11 +42,11 @@ class Log(Hook):
     def _start_window(self, runner: Runner) -> None:
         self.window_step, self.window_begin = runner.step, time.perf_counter()
         self.data_seconds = self.step_seconds = 0.0
-        self.learned = 0  # steps of this window that were not skipped
+        self.trained_steps = 0  # steps of this window that were not skipped
         self.sums: dict[str, torch.Tensor] = {}
 
     def after_step(self, runner: Runner) -> None:
-        self.learned += bool(runner.losses)
+        self.trained_steps += bool(runner.losses)
         for name, value in runner.losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.data_seconds += runner.data_seconds
@@ -60,7 +60,7 @@ class Log(Hook):
     def _report(self, runner: Runner) -> None:
         count = runner.step - self.window_step
         sums = torch.tensor([float(value) for value in self.sums.values()])
-        losses = dict(zip(self.sums, distributed.mean(sums / max(1, self.learned)).tolist()))
+        losses = dict(zip(self.sums, distributed.mean(sums / max(1, self.trained_steps)).tolist()))
         if not distributed.is_main():
             return
         row = {
@@ -115,11 +115,11 @@ class Log(Hook):
 
 
 class JsonLines:
-    """One JSON object a line, each written at once. A line that a kill cut short is ended before the next."""
+    """Appends one JSON object per line. An incomplete last line (of a killed run) is ended first."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if is_cut(path):
+        if ends_mid_line(path):
             self._append("\n")
 
     def write(self, row: dict[str, Any]) -> None:
@@ -131,18 +131,18 @@ class JsonLines:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(text)
         except OSError as error:
-            raise unwritten(self.path, error) from error
+            raise write_error(self.path, error) from error
 
 
 def current_rate(optimizer: torch.optim.Optimizer) -> float:
-    """What the config's `lr` has come to; the largest rate, where multiples have left no parameter with it."""
+    """The current value of the config's `lr`; the largest rate if no parameter has `lr` itself."""
     groups = optimizer.param_groups
     plain = [group["lr"] for group in groups if group.get("base_lr") == optimizer.defaults["lr"]]
     return max(plain or (group["lr"] for group in groups))
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Of the device; on a CPU of the process, where the system tells (not on Windows)."""
+    """The peak memory of the device; on a CPU, of the process (NaN on Windows)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     if sys.platform == "win32":

@@ -25,9 +25,9 @@ MLP_RATIO = 4
 
 @BACKBONES.register
 class MixTransformer(nn.Module):
-    """Four maps of strides 4, 8, 16, 32. There are no position embeddings, so any image size is as good as another.
+    """Four maps of strides 4, 8, 16, 32. There are no position embeddings, so images of any size are accepted.
 
-    The strides are those of the patch embeddings, which no dilation can stand in for: `output_stride` is 32.
+    The strides are those of the patch embeddings, which dilation cannot replace: `output_stride` is 32.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class MixTransformer(nn.Module):
 
 
 class Stage(nn.Module):
-    """A map to a coarser one: patches, blocks over their tokens, a norm."""
+    """From a map to a coarser one: patch embedding, transformer blocks, a norm."""
 
     def __init__(self, embed: nn.Module, blocks: list[nn.Module], width: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Stage(nn.Module):
 
 
 class OverlapPatchEmbed(nn.Module):
-    """A strided convolution whose kernels overlap; returns tokens B N C and the size of their map."""
+    """Overlapping patches, by a strided convolution; returns tokens B N C and the size of their map."""
 
     def __init__(self, in_channels: int, width: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class OverlapPatchEmbed(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and Mix-FFN, each normed before and added to its input."""
+    """Attention and Mix-FFN, each with a norm before it and a residual connection."""
 
     def __init__(self, width: int, heads: int, reduction: int, drop_path: float) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class Block(nn.Module):
 
 
 class EfficientAttention(nn.Module):
-    """Every token asks; a map reduced by a strided convolution answers."""
+    """Attention with a query per token; keys and values come from a map reduced by a strided convolution."""
 
     def __init__(self, width: int, heads: int, reduction: int) -> None:
         super().__init__()
@@ -130,13 +130,13 @@ class EfficientAttention(nn.Module):
 
     def reduced(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         height, width = size
-        # An image too small for one window fills the rest of it with zeros.
+        # An image smaller than one window is padded with zeros.
         missing = (0, max(0, self.reduction - width), 0, max(0, self.reduction - height))
         return self.reduce_norm(to_tokens(self.reduce(F.pad(to_map(x, size), missing))))
 
 
 class MixFFN(nn.Module):
-    """Two layers with a 3x3 depthwise convolution between them, whose zero padding tells tokens where they are."""
+    """Two layers with a 3x3 depthwise convolution between them, whose zero padding gives tokens their position."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()

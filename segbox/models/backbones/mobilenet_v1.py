@@ -1,4 +1,4 @@
-"""MobileNet (https://arxiv.org/abs/1704.04861): depthwise and pointwise convolutions in turn."""
+"""MobileNet (https://arxiv.org/abs/1704.04861): alternating depthwise and pointwise convolutions."""
 
 from math import prod
 
@@ -25,7 +25,7 @@ VARIANTS = {
 
 @BACKBONES.register
 class MobileNetV1(nn.Module):
-    """Five maps of strides 2, 4, 8, 16, 32; the activations are plain ReLUs. `output_stride` works by dilation."""
+    """Five maps of strides 2, 4, 8, 16, 32; the activations are ReLUs. `output_stride` 16 or 8 uses dilation."""
 
     def __init__(self, variant: str = "1.0", output_stride: int = 32, in_channels: Count = 3) -> None:
         super().__init__()

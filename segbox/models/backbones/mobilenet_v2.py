@@ -34,7 +34,7 @@ VARIANTS = {
 class MobileNetV2(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation.
 
-    The last map is that of the 1x1 convolution to 1280 channels; `has_last_conv=False` leaves it out and gives the
+    The last map is that of the 1x1 convolution to 1280 channels; `has_last_conv=False` leaves it out and returns the
     320 channels before it. The first block does not expand and, as in torchvision, has no 1x1 convolution for it;
     `expands_first=True` keeps that convolution (32 to 32), as BLSeg does.
     """
@@ -82,7 +82,7 @@ class MobileNetV2(nn.Module):
 
 
 class InvertedResidual(ResidualBlock):
-    """1x1 up, depthwise 3x3, 1x1 down without activation; added to the input where the shapes agree."""
+    """1x1 up, depthwise 3x3, 1x1 down without activation; added to the input if the shapes are equal."""
 
     def __init__(
         self,
@@ -121,12 +121,12 @@ def conv_norm_act(
     norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
     act: Callable[[], nn.Module] = nn.ReLU6,
 ) -> nn.Sequential:
-    """The numbers 0, 1, 2 are torchvision's names for the three, which ConvNormAct's words are not."""
+    """Not ConvNormAct, as torchvision's parameters are named by the indices 0, 1, 2."""
     layer = convolution(in_channels, out_channels, kernel, stride, dilation, groups)
     return nn.Sequential(layer, norm(out_channels), act())
 
 
 def round_channels(channels: float) -> int:
-    """To a multiple of 8, but never down by more than a tenth."""
+    """Rounded to a multiple of 8, but never down by more than 10 %."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * channels else rounded + 8

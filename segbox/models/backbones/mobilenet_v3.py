@@ -70,8 +70,8 @@ NORM = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
 class MobileNetV3(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32; the last is that of the 1x1 convolution (large: 960 channels).
 
-    `taps="first"` reads the first block of each stride in place of the last one, as torchvision's LR-ASPP does.
-    `output_stride` 16 or 8 dilates as torchvision does: a block that loses its stride is dilated too.
+    `taps="first"` returns the first block of each stride instead of the last one, as torchvision's LR-ASPP does.
+    `output_stride` 16 or 8 uses dilation as torchvision does: a block that loses its stride is dilated too.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class MobileNetV3(nn.Module):
 
 
 class InvertedResidual(ResidualBlock):
-    """1x1 up, depthwise, squeeze and excitation, 1x1 down; added to the input where the shapes agree."""
+    """1x1 up, depthwise, squeeze and excitation, 1x1 down; added to the input if the shapes are equal."""
 
     def __init__(
         self,

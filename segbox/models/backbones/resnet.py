@@ -1,7 +1,7 @@
 """ResNet (https://arxiv.org/abs/1512.03385) with the stems and shortcuts that segmentation uses, and SE-ResNet
 (https://arxiv.org/abs/1709.01507).
 
-The names of the parameters are torchvision's; the three-convolution stems go by mmsegmentation's (`stem.0` ...).
+The names of the parameters are torchvision's; those of the three-convolution stems mmsegmentation's (`stem.0` ...).
 """
 
 import torch
@@ -13,7 +13,7 @@ from segbox.registry import BACKBONES
 
 # variant: (bottleneck?, blocks per stage, width of the first stage, squeeze and excitation?)
 VARIANTS = {
-    "10-half": (False, (1, 1, 1, 1), 32, False),  # nobody's but ours, for trials without a GPU
+    "10-half": (False, (1, 1, 1, 1), 32, False),  # only in segbox, for trials without a GPU
     "18": (False, (2, 2, 2, 2), 64, False),
     "34": (False, (3, 4, 6, 3), 64, False),
     "50": (True, (3, 4, 6, 3), 64, False),
@@ -114,7 +114,7 @@ class BasicBlock(ResidualBlock):
 
 
 class Bottleneck(ResidualBlock):
-    """1x1 down, 3x3 (which carries the stride), 1x1 up."""
+    """1x1 down, 3x3 (with the stride), 1x1 up."""
 
     expansion = 4
 

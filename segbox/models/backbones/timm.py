@@ -14,28 +14,29 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count
 from segbox.errors import ConfigError, UserError, did_you_mean
-from segbox.models.layers.trial import SizeRule, find_size_rule, maps_and_unused, takes
+from segbox.models.layers.probe import SizeRule, accepts, find_size_rule, maps_and_unused
 from segbox.registry import BACKBONES
-from segbox.weights.card import Card
+from segbox.weights.mean_std import Card
 
 logger = logging.getLogger("segbox")
 TEST = "test_resnet"
-# What lets a network take images of any size: the first of these that it knows.
+# Arguments that let a network accept images of any size; the first one that the network has is used.
 ANY_SIZE = {"dynamic_img_size": True, "strict_img_size": False}
 
 
 @BACKBONES.register
 class Timm(nn.Module):
-    """`name` is timm's, with a tag for the weights if wanted ("convnext_tiny.fb_in22k"); channels and strides too.
+    """`name` is a model name of timm, with a tag for other weights ("convnext_tiny.fb_in22k").
 
-    A convolutional or hierarchical network gives all its maps, a plain ViT its last one, after the final norm;
-    `out_indices` picks others (ViT: the numbers of blocks). `variant` is another word for `name`, the one that all
-    backbones know, and variant="test" a tiny network whatever the name. `pretrained` downloads timm's weights.
-    `model_arguments` go to timm as they are: dict(drop_path_rate=0.1), dict(patch_size=16), dict(img_size=512).
-    Images are padded inside to whole patches, maps are cut to ceil(size / stride).
+    A convolutional or hierarchical network returns all its maps, a plain ViT its last one, after the final norm;
+    `out_indices` chooses others (ViT: block numbers). `variant` is the same as `name`, for commands that set the
+    variant of any backbone; variant="test" is a tiny network. `pretrained` downloads timm's weights. `model_arguments`
+    are passed to timm: dict(drop_path_rate=0.1), dict(patch_size=16), dict(img_size=512). Images are padded to whole
+    patches, maps are cropped to ceil(size / stride).
 
-    `card` is what the weights were trained with: the mean and std of a model whose config states none. With pretrained
-    weights, others are refused unless `check_card` is False. `unused` names the parameters that no map depends on.
+    `card` has the mean and std that the weights were trained with; a model uses them if its config has none. With
+    pretrained weights, another mean or std is an error unless `check_card` is False. `unused` are the names of the
+    parameters that no map depends on.
     """
 
     def __init__(
@@ -52,19 +53,19 @@ class Timm(nn.Module):
         super().__init__()
         self.name = wanted_name(name, variant)
         if out_indices is not None and not out_indices:
-            raise ValueError("out_indices=[]: name one map or more, or leave it out")
+            raise ValueError("out_indices=[]: expected one index or more; remove it for the default")
         dilation = {} if output_stride == 32 else {"output_stride": output_stride}
         arguments = {"in_chans": in_channels, **dilation, **(model_arguments or {})}
-        self.plan_for = partial(plan_network, self.name, arguments, out_indices)  # sizes of images
+        self.plan_for = partial(plan_network, self.name, arguments, out_indices)  # called with a size of images
         plan = self.plan_for()
         self.in_channels, self.patch, self.strides = in_channels, plan.patch, plan.strides
         self.size_rule = find_size_rule(plan.trial, in_channels, plan.patch, plan.own_size)
-        self.channels, self.unused = try_out(plan, in_channels, self.size_rule)
+        self.channels, self.unused = channels_and_unused(plan, in_channels, self.size_rule)
         self.network = plan.build(pretrained)
         self.card = card_of(self.name, plan.pretrained_cfg, pretrained and check_card)
         if output_stride != 32 and max(self.strides) != output_stride:
             raise ValueError(
-                f"output_stride {output_stride}: {self.name} has the strides {self.strides}, whatever is asked"
+                f"output_stride {output_stride}: {self.name} does not support it, its strides are {self.strides}"
             )
         if self.unused:
             logger.info(
@@ -80,7 +81,7 @@ class Timm(nn.Module):
         return tuple(x[..., : -(-height // s), : -(-width // s)] for x, s in zip(maps, self.strides))
 
     def check_size(self, height: int, width: int) -> None:
-        """Refuse images that are larger than the network takes, with what to do."""
+        """Raise ConfigError for images that are larger than the network accepts."""
         own = self.size_rule.only
         if own is None or (height <= own[0] and width <= own[1]):
             return
@@ -93,11 +94,11 @@ class Timm(nn.Module):
         )
 
     def size_to_build_for(self, height: int, width: int) -> tuple[int, int] | None:
-        """Of whole patches, square if need be; None where the network cannot be built for such images."""
+        """A size of whole patches, square if necessary; None if the network cannot be built for such images."""
         rows, columns = (-(-side // self.patch) * self.patch for side in (height, width))
         for size in ((rows, columns), (max(rows, columns),) * 2):
-            with suppress(ValueError, RuntimeError):  # it has no such argument, or not this size
-                if takes(self.plan_for(size).trial, self.in_channels, size):
+            with suppress(ValueError, RuntimeError):  # it has no argument img_size, or does not support this size
+                if accepts(self.plan_for(size).trial, self.in_channels, size):
                     return size
         return None
 
@@ -107,11 +108,11 @@ class Plan:
     """A network of timm before it is built."""
 
     build: Callable[[bool], nn.Module]  # with its pretrained weights, or without
-    trial: nn.Module  # the same without numbers
-    channels: tuple[int, ...]  # as timm says
+    trial: nn.Module  # the same on the meta device
+    channels: tuple[int, ...]  # from timm
     strides: tuple[int, ...]
-    patch: int  # images are whole multiples of it
-    own_size: tuple[int, int]  # of the images that it was made for
+    patch: int  # image sizes are multiples of it
+    own_size: tuple[int, int]  # of the images that it was built for
     pretrained_cfg: Mapping[str, Any]
 
 
@@ -120,16 +121,16 @@ def plan_network(
 ) -> Plan:
     arguments = {**arguments, "img_size": img_size} if img_size else arguments
     with torch.device("meta"):
-        whole = create(name, arguments)  # costs nothing, and knows what the network is
-    known = inspect.signature(type(whole).__init__).parameters
-    size = arguments.get("img_size") or whole.pretrained_cfg["input_size"][1:]
+        network = create(name, arguments)  # on meta this takes no memory, and it has the network's metadata
+    known = inspect.signature(type(network).__init__).parameters
+    size = arguments.get("img_size") or network.pretrained_cfg["input_size"][1:]
     size = (size, size) if isinstance(size, int) else tuple(size)
     arguments = dict([item for item in ANY_SIZE.items() if item[0] in known][:1]) | dict(arguments)
-    levels = getattr(whole, "feature_info", None)
+    levels = getattr(network, "feature_info", None)
     if not levels:
         raise ValueError(f"timm's {name} gives no maps")
     reductions = [level["reduction"] for level in levels]
-    about = (max(reductions), size, whole.pretrained_cfg)
+    about = (max(reductions), size, network.pretrained_cfg)
     if len(set(reductions)) == 1:
         indices = checked([-1] if out_indices is None else out_indices, len(reductions))
         build = partial(plain_maps, name, arguments, indices)
@@ -142,13 +143,13 @@ def plan_network(
 
 
 def on_meta(build: Callable[[bool], nn.Module]) -> nn.Module:
-    """In training: in evaluation some networks keep what they made of their parameters, without gradient."""
+    """In training mode: in evaluation some networks cache tensors made from their parameters, without gradient."""
     with torch.device("meta"):
         return build(False).train()
 
 
-def try_out(plan: Plan, in_channels: int, rule: SizeRule) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The channels of the maps, and the parameters that none of them depends on."""
+def channels_and_unused(plan: Plan, in_channels: int, rule: SizeRule) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The channels of the maps, and the parameters that no map depends on."""
     height, width = (-(-own // side) * side for own, side in zip(plan.own_size, rule.multiple))
     found = maps_and_unused(plan.trial, in_channels, (height, width))
     if found is None:
@@ -164,7 +165,7 @@ def channels_first(network: nn.Module, maps: Sequence[Tensor]) -> Sequence[Tenso
 
 
 def card_of(name: str, pretrained_cfg: Mapping[str, Any], is_binding: bool) -> Card:
-    """timm counts in parts of 1."""
+    """The mean and std of timm, which are for images from 0 to 1, for bytes."""
     mean, std = (tuple(round(255 * part, 6) for part in pretrained_cfg[key]) for key in ("mean", "std"))
     return Card(name, mean, std, is_binding)
 
@@ -174,7 +175,7 @@ def plain_maps(name: str, arguments: Mapping[str, Any], indices: list[int], pret
 
 
 class PlainMaps(nn.Module):
-    """A network whose blocks all have one stride; their outputs as maps, each after the final norm."""
+    """A network whose blocks all have one stride. Its maps are outputs of blocks, each after the final norm."""
 
     def __init__(self, model: nn.Module, indices: list[int]) -> None:
         super().__init__()
@@ -197,7 +198,7 @@ def wanted_name(name: str | None, variant: str | None) -> str:
     if variant == "test":
         return TEST
     if (name is None) == (variant is None):
-        raise ValueError('say which network of timm, once: name="convnext_tiny"')
+        raise ValueError('give the name of one network of timm: name="convnext_tiny"')
     return name or variant
 
 
@@ -210,7 +211,7 @@ def create(name: str, arguments: Mapping[str, Any], pretrained: bool = False) ->
     if not is_elsewhere and not timm.is_model(name):
         raise ValueError(
             f"timm {timm.__version__} has no network {name!r}.{did_you_mean(name, timm.list_models())}"
-            ' timm.list_models() names them all; "test" is a tiny one'
+            ' See timm.list_models(); "test" is a tiny one'
         )
     try:
         return timm.create_model(name, pretrained=pretrained, **arguments)
@@ -221,5 +222,5 @@ def create(name: str, arguments: Mapping[str, Any], pretrained: bool = False) ->
             raise
         raise UserError(
             f"timm has no weights of {name}, or cannot reach them: {str(error).splitlines()[0].rstrip('.')}."
-            " With pretrained=False it begins at random"
+            " With pretrained=False it starts from random weights"
         ) from error

@@ -14,8 +14,8 @@ VARIANTS = {"64": 64, "32": 32, "test": 4}
 class UNetEncoder(nn.Module):
     """Five maps of strides 1, 2, 4, 8, 16. "64" is U-Net's, "32" that of the U-Net++ paper.
 
-    Size-keeping convolutions instead of the paper's 572 -> 388 pixels. Norms are there by default: deep nets without
-    them learn slowly; `norm=False, bias=True` is the paper's.
+    Padded convolutions keep the size, instead of the paper's 572 -> 388 pixels. Norms are the default, as deep networks
+    without them learn slowly; the paper's is `norm=False, bias=True`.
     """
 
     def __init__(self, variant: str = "64", in_channels: Count = 3, norm: bool = True, bias: bool = False) -> None:

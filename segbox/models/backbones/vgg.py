@@ -24,9 +24,9 @@ TAPS = ("pooled", "before_pool")
 class VGG(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32: the pooled ends of the stages.
 
-    `taps="before_pool"` gives the maps that go into the pools, of strides 1, 2, 4, 8, 16, and leaves the last pool
-    out; SegNet pools them itself, for the places of the maxima. Pools beyond `output_stride` are left out too, and
-    the convolutions behind them are dilated. Odd sizes are rounded up, where torchvision's pools round down.
+    `taps="before_pool"` returns the inputs of the pools, of strides 1, 2, 4, 8, 16, and leaves out the last pool;
+    SegNet pools them itself to get the indices of the maxima. Pools beyond `output_stride` are left out too, and the
+    convolutions after them are dilated. Odd sizes are rounded up, while torchvision's pools round down.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class VGG(nn.Module):
         plan = trade_strides([2] * len(depths), output_stride)
 
         layers: list[nn.Module] = []
-        pools = []  # where they stand
+        pools = []  # their indices
         for depth, width, (stride, dilation) in zip(depths, self.channels, plan):
             for _ in range(depth):
                 layers += convolution(in_channels, width, dilation, has_norm)
@@ -66,7 +66,7 @@ class VGG(nn.Module):
 def convolution(in_channels: int, out_channels: int, dilation: int, has_norm: bool) -> list[nn.Module]:
     norm = [nn.BatchNorm2d(out_channels)] if has_norm else []
     return [
-        nn.Conv2d(in_channels, out_channels, 3, padding=dilation, dilation=dilation),  # the bias is the paper's
+        nn.Conv2d(in_channels, out_channels, 3, padding=dilation, dilation=dilation),  # with a bias, as in the paper
         *norm,
         nn.ReLU(inplace=True),
     ]

@@ -21,7 +21,7 @@ VARIANTS = {
 class Xception(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation.
 
-    The maps of strides 4, 8 and 16 are sums that no ReLU has seen yet.
+    The maps of strides 4, 8 and 16 are sums before their ReLU.
     """
 
     def __init__(self, variant: str = "65", output_stride: int = 32, in_channels: Count = 3) -> None:
@@ -34,7 +34,7 @@ class Xception(nn.Module):
 
         stem = nn.Sequential(ConvNormAct(in_channels, first, 3, stride=2), ConvNormAct(first, second, 3))
         entry = [
-            Block(second, (a, a, a), *plan[1], begins_with_relu=False),  # the stem has ended with one
+            Block(second, (a, a, a), *plan[1], begins_with_relu=False),  # the stem ends with one
             Block(a, (b, b, b), *plan[2]),
             Block(b, (c, c, c), *plan[3]),
         ]
@@ -57,7 +57,7 @@ class Xception(nn.Module):
 
 
 class Block(ResidualBlock):
-    """Three times ReLU and separable convolution, the last of which carries the stride, added to the input."""
+    """Three times ReLU and separable convolution, the last one with the stride, added to the input."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Block(ResidualBlock):
         super().__init__()
         first, second, third = channels
         self.branch = nn.Sequential(
-            nn.ReLU() if begins_with_relu else nn.Identity(),  # not in place: the shortcut wants the sum itself
+            nn.ReLU() if begins_with_relu else nn.Identity(),  # not in place: the shortcut needs its input
             separable_convolution(in_channels, first, 1, dilation),
             nn.ReLU(inplace=True),
             separable_convolution(first, second, 1, dilation),

@@ -14,7 +14,7 @@ from .head import Criterion, DecodeHead
 class BiSeNetHead(DecodeHead):
     """A shallow path over the image keeps detail, the backbone gives context, and both are fused at stride 8.
 
-    The context is read from the last two maps (from one, if there is one); in training each has a loss of its own.
+    The context is read from the last two maps (or the only one); in training each of them has its own loss.
     """
 
     sees_images = True
@@ -53,7 +53,7 @@ class BiSeNetHead(DecodeHead):
 
 
 class SpatialPath(nn.Sequential):
-    """Three strided convolutions: the image at an eighth of its size."""
+    """Three strided convolutions, from the image to stride 8."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
         width = channels // 2
@@ -66,7 +66,7 @@ class SpatialPath(nn.Sequential):
 
 
 class ContextPath(nn.Module):
-    """From the last map up: refine by attention, add what is known, go to the next finer size, smooth."""
+    """From the last map to finer ones: refine by attention, add the coarser context, upsample, convolve."""
 
     def __init__(self, in_channels: list[int], channels: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class ContextPath(nn.Module):
 
 
 class AttentionRefinement(nn.Module):
-    """A 3x3 convolution, its channels scaled by gates made from their averages."""
+    """A 3x3 convolution, with its channels scaled by gates computed from their averages."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class AttentionRefinement(nn.Module):
 
 
 class FeatureFusion(nn.Module):
-    """1x1 over both paths, plus itself times gates made from the averages."""
+    """1x1 convolution of both paths, plus the same scaled by gates computed from its averages."""
 
     def __init__(self, channels: int, reduction: int = 4) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Depth, Share
+from segbox.arguments import Count, Depth, Fraction
 from segbox.models.layers import ConvNormAct
 from segbox.models.layers.full_precision import full_precision
 from segbox.registry import HEADS
@@ -13,7 +13,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class CCNetHead(DecodeHead):
-    """Criss-cross attention, `recurrence` times with the same weights: after two, each pixel has seen all pixels."""
+    """Criss-cross attention, `recurrence` times with the same weights: two times connect each pixel with all others."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class CCNetHead(DecodeHead):
         num_classes: int,
         channels: Count = 512,
         recurrence: Depth = 2,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         if recurrence < 1:
@@ -43,9 +43,9 @@ class CCNetHead(DecodeHead):
 
 
 class CrissCrossAttention(nn.Module):
-    """Each position adds what it gathers from its row and its column by one softmax; nothing at first.
+    """Attention of each position to its row and its column, with one softmax, added to the input (times 0 at first).
 
-    It holds H + W weights for each of the H W positions, not H W of them.
+    It needs H + W weights per position instead of H W.
     """
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
@@ -68,7 +68,7 @@ class CrissCrossAttention(nn.Module):
 def criss_cross_weights(query: Tensor, key: Tensor) -> Tensor:
     """B C H W twice -> B H W (H + W): softmax of q·k over the position's column, then its row.
 
-    A position lies on both; it counts in the row only.
+    The position itself is on both; it is counted in the row only.
     """
     height = query.shape[-2]
     itself = torch.eye(height, dtype=torch.bool, device=query.device)[:, None]  # H 1 H

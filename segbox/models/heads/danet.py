@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
 from segbox.models.layers.full_precision import full_precision
 from segbox.models.layers.pixel_attention import pixel_attention
@@ -14,9 +14,9 @@ from .head import Criterion, DecodeHead
 
 @HEADS.register
 class DANetHead(DecodeHead):
-    """Attention between positions and attention between channels, side by side, summed.
+    """The sum of two branches: attention between positions, and attention between channels.
 
-    `supervise_branches` gives each of the two a classifier and a loss of its own, as the authors trained it.
+    `supervise_branches` adds a classifier and a loss for each branch, as in the authors' code.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class DANetHead(DecodeHead):
         num_classes: int,
         channels: Count = 512,
         supervise_branches: bool = True,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         self.position = branch(in_channels[-1], channels, PositionAttention(channels))
@@ -52,7 +52,7 @@ def branch(in_channels: int, channels: int, attention: nn.Module) -> nn.Sequenti
 
 
 class PositionAttention(nn.Module):
-    """Each position adds what it gathers from all positions by softmax(q·k), not scaled; nothing at first."""
+    """Attention between all positions, softmax(q·k) without scaling, added to the input (times 0 at first)."""
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class PositionAttention(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Each channel adds a mixture of the channels, most of those that are least like it; nothing at first."""
+    """Attention between channels, strongest for the least similar ones, added to the input (times 0 at first)."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
 from segbox.models.layers.aspp import ASPP, atrous_rates
 from segbox.registry import HEADS
@@ -12,7 +12,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class DeepLabV3Head(DecodeHead):
-    """Atrous spatial pyramid pooling on the last map. `rates` follow its stride: 6, 12, 18 at 16, twice that at 8."""
+    """Atrous spatial pyramid pooling on the last map. Default `rates`: 6, 12, 18 at stride 16, twice that at 8."""
 
     def __init__(
         self,
@@ -21,8 +21,8 @@ class DeepLabV3Head(DecodeHead):
         num_classes: int,
         channels: Count = 256,
         rates: tuple[Count, ...] | None = None,
-        dropout: Share = 0.1,
-        pyramid_dropout: Share = 0.5,
+        dropout: Fraction = 0.1,
+        pyramid_dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
         self.pyramid = ASPP(in_channels[-1], channels, rates or atrous_rates(in_strides[-1]), pyramid_dropout)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.aspp import ASPP, atrous_rates, dilated_conv3x3, separable_conv3x3
 from segbox.registry import HEADS
@@ -13,10 +13,10 @@ from .head import DecodeHead
 
 @HEADS.register
 class DeepLabV3PlusHead(DecodeHead):
-    """DeepLabV3's pyramid, brought to a fine map, joined with it and refined.
+    """DeepLabV3's pyramid, upsampled to a fine map, concatenated with it and refined.
 
-    The fine map is the coarsest one of stride 4 or less, else the finest; a single map is refined alone. Plain 3x3
-    convolutions are the default; `separable` makes the paper's light ones of them.
+    The fine map is the coarsest one of stride 4 or less, otherwise the finest; a single map is refined alone. The
+    default are plain 3x3 convolutions; `separable` replaces them by the paper's separable ones.
     """
 
     def __init__(
@@ -28,10 +28,10 @@ class DeepLabV3PlusHead(DecodeHead):
         low_channels: Count = 48,
         rates: tuple[Count, ...] | None = None,
         separable: bool = False,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
-        self.low_levels = low_levels(in_strides)  # one position, or none
+        self.low_levels = low_levels(in_strides)  # one index, or none
         conv3x3 = separable_conv3x3 if separable else dilated_conv3x3
         self.pyramid = ASPP(in_channels[-1], channels, rates or atrous_rates(in_strides[-1]), separable=separable)
         self.reduce = nn.ModuleList(ConvNormAct(in_channels[i], low_channels) for i in self.low_levels)

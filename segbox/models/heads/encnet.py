@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.full_precision import full_precision
 from segbox.registry import HEADS
@@ -14,9 +14,9 @@ from .head import Criterion, DecodeHead
 
 @HEADS.register
 class EncNetHead(DecodeHead):
-    """A description of the whole scene scales the channels and tells which classes are there (the SE-loss).
+    """An encoding of the whole image scales the channels, and predicts which classes are present (the SE loss).
 
-    `lateral` mixes the two maps before the last one in. Behind a JPU, whose map is wide already, `kernel=1` does.
+    `lateral` also uses the two maps before the last one. After a JPU `kernel=1` is enough.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class EncNetHead(DecodeHead):
         kernel: Count = 3,
         lateral: bool = False,
         se_loss_weight: float = 0.2,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         if lateral and len(in_channels) < 3:
@@ -46,7 +46,7 @@ class EncNetHead(DecodeHead):
         return self.predict(features)[0]
 
     def predict(self, features: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Logits of the pixels, and of the classes that are somewhere in the image."""
+        """Logits of the pixels, and logits of the classes being present in the image."""
         x = self.reduce(features[-1])
         if self.lateral is not None:
             x = self.lateral(x, features[-3:-1])
@@ -64,7 +64,7 @@ class EncNetHead(DecodeHead):
 
 
 class LateralFusion(nn.Module):
-    """Finer maps, brought to the width and size of the coarse one, and one 3x3 over all."""
+    """Finer maps, projected and resized to the coarse one, and a 3x3 convolution of all."""
 
     def __init__(self, in_channels: tuple[int, ...], channels: int) -> None:
         super().__init__()
@@ -77,10 +77,10 @@ class LateralFusion(nn.Module):
 
 
 class Encoding(nn.Module):
-    """B C H W -> B C: residuals to learnt codewords, summed by soft assignment, normalised, averaged.
+    """B C H W -> B C: residuals to learned codewords, summed with soft assignment, normalized, averaged.
 
-    A_ik = softmax_k(s_k ||x_i - d_k||²), e_k = Σ_i A_ik (x_i - d_k). The scales s_k are what makes it soft: near
-    -1 the nearest codeword wins.
+    A_ik = softmax_k(s_k ||x_i - d_k||²), e_k = Σ_i A_ik (x_i - d_k). The scales s_k set how soft it is: at 0
+    all codewords have the same weight, near -1 the nearest one dominates.
     """
 
     def __init__(self, channels: int, num_codewords: int) -> None:
@@ -98,7 +98,7 @@ class Encoding(nn.Module):
 
 
 def encode(pixels: Tensor, codewords: Tensor, scales: Tensor) -> Tensor:
-    """B N C, K C, K -> B K C. Both sums are multiplied out, so that no B N K C is ever held."""
+    """B N C, K C, K -> B K C. Both sums are expanded, so no tensor B N K C is needed."""
     squares = pixels.square().sum(-1, keepdim=True) + codewords.square().sum(-1)  # B N K
     distances = squares - 2 * pixels @ codewords.mT
     assignment = torch.softmax(scales * distances, dim=-1)
@@ -106,6 +106,6 @@ def encode(pixels: Tensor, codewords: Tensor, scales: Tensor) -> Tensor:
 
 
 def classes_present(labels: Tensor, num_classes: int) -> Tensor:
-    """B H W -> B K: one for each class that some pixel has. Labels beyond the classes are of none."""
+    """B H W -> B K: 1 for each class that is present. Labels that are no class are ignored."""
     index = labels.flatten(1).long().clamp(max=num_classes)
     return torch.zeros(len(labels), num_classes + 1, device=labels.device).scatter_(1, index, 1.0)[:, :num_classes]

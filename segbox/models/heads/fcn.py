@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Depth, Share
+from segbox.arguments import Count, Depth, Fraction
 from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
@@ -11,7 +11,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class FCNHead(DecodeHead):
-    """3x3 convolutions and a classifier on one map. `channels` is a quarter of the map's, as in the papers."""
+    """3x3 convolutions and a classifier on one map. Default `channels`: a quarter of the map's, as in the papers."""
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class FCNHead(DecodeHead):
         level: int = -1,
         channels: Count | None = None,
         num_convs: Depth = 1,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         if not -len(in_channels) <= level < len(in_channels):

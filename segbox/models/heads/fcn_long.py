@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 
@@ -13,7 +13,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class FCN32sHead(DecodeHead):
-    """VGG's fully connected layers as convolutions, scores, and one learned upsampling to the image."""
+    """VGG's fully connected layers as convolutions, a classifier, and one learned upsampling to the image."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class FCN32sHead(DecodeHead):
         in_strides: tuple[int, ...],
         num_classes: int,
         channels: Count = 4096,
-        dropout: Share = 0.5,
+        dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
         self.decoder = SkipDecoder(in_channels, in_strides, num_classes, (), channels, dropout)
@@ -40,7 +40,7 @@ class FCN16sHead(DecodeHead):
         in_strides: tuple[int, ...],
         num_classes: int,
         channels: Count = 4096,
-        dropout: Share = 0.5,
+        dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
         self.decoder = SkipDecoder(in_channels, in_strides, num_classes, (16,), channels, dropout)
@@ -59,7 +59,7 @@ class FCN8sHead(DecodeHead):
         in_strides: tuple[int, ...],
         num_classes: int,
         channels: Count = 4096,
-        dropout: Share = 0.5,
+        dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
         self.decoder = SkipDecoder(in_channels, in_strides, num_classes, (16, 8), channels, dropout)
@@ -69,7 +69,7 @@ class FCN8sHead(DecodeHead):
 
 
 class SkipDecoder(nn.Module):
-    """Scores of the last map, brought up step by step. A skip of a stride that the backbone lacks is left out.
+    """Scores of the last map, upsampled step by step. Skips of strides that the backbone does not have are left out.
 
     The paper pads the image by 100 so that the 7x7 of fc6 fits, and crops the offsets away at each sum. Padding fc6
     itself by 3 keeps the maps where they are, for any backbone and any image size, with the same parameters.
@@ -96,7 +96,7 @@ class SkipDecoder(nn.Module):
         self.ups = nn.ModuleList(bilinear_deconvolution(num_classes, a // b) for a, b in zip(strides, strides[1:]))
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        # Padded by hand: PyTorch's bfloat16 gradient of a kernel that is larger than its map is garbage on CPUs.
+        # Padded here: on CPUs, PyTorch's bfloat16 gradient is wrong for a kernel that is larger than its map.
         x = self.dropout(torch.relu(self.fc6(F.pad(features[-1], (3, 3, 3, 3)))))
         x = self.dropout(torch.relu(self.fc7(x)))
         x = self.classify(x)
@@ -107,7 +107,7 @@ class SkipDecoder(nn.Module):
 
 
 def bilinear_deconvolution(channels: int, factor: int) -> nn.Module:
-    """Transposed convolution that begins as bilinear interpolation, class by class, and may learn to mix them."""
+    """Transposed convolution, initialized as bilinear interpolation of each class; it can learn to mix classes."""
     if factor == 1:
         return nn.Identity()
     kernel = 2 * factor - factor % 2

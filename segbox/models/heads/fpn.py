@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 
@@ -11,7 +11,7 @@ from .head import DecodeHead, coarse_levels
 
 @HEADS.register
 class FPNHead(DecodeHead):
-    """Each map of stride 4 or more climbs to the finest of them by convolutions and doublings; all are summed.
+    """Maps of stride 4 or more, upsampled to the finest of them by convolutions and doublings of size, and summed.
 
     `norm` is "GN" (groups of channels, 32 groups, the paper's) or "BN".
     """
@@ -23,7 +23,7 @@ class FPNHead(DecodeHead):
         num_classes: int,
         channels: Count = 128,
         norm: str = "GN",
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         if norm not in NORMS:
@@ -46,7 +46,7 @@ NORMS = {"GN": lambda channels: nn.GroupNorm(32, channels), "BN": nn.BatchNorm2d
 
 
 class Climb(nn.Module):
-    """3x3, norm, ReLU and a doubling, as often as it takes; without doublings, one convolution."""
+    """3x3, norm, ReLU and a doubling of size, as often as needed; at least one convolution."""
 
     def __init__(self, in_channels: int, channels: int, num_doublings: int, norm: str) -> None:
         super().__init__()

@@ -12,9 +12,9 @@ from .head import DecodeHead
 
 @HEADS.register
 class GCNHead(DecodeHead):
-    """Large separable kernels score each map of stride 4 or more; refined and summed on the way up, without norms.
+    """Large separable kernels classify each map of stride 4 or more; scores are refined and summed while upsampling.
 
-    Everything is `num_classes` wide, so there is no single classifier.
+    All layers have `num_classes` channels, so there is no single classifier. No norms.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class GCNHead(DecodeHead):
 
 
 class GlobalConvolution(nn.Module):
-    """A k x k neighbourhood by k x 1 and 1 x k, in both orders."""
+    """A k x k convolution as k x 1 and 1 x k, in both orders."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class BoundaryRefinement(nn.Module):
 
 
 def deconvolution(channels: int, factor: int) -> nn.ConvTranspose2d:
-    """Learned upsampling that begins by repeating pixels: random weights would lose the signal in five steps."""
+    """Learned upsampling, initialized to repeat pixels: five steps with random weights would lose the signal."""
     up = nn.ConvTranspose2d(channels, channels, factor, factor, bias=False)
     with torch.no_grad():
         up.weight.copy_(torch.eye(channels)[:, :, None, None].expand_as(up.weight))

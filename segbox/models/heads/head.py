@@ -1,4 +1,4 @@
-"""The contract of heads."""
+"""The base class of heads."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -9,10 +9,10 @@ Criterion = Callable[[Tensor, Tensor], dict[str, Tensor]]
 
 
 class DecodeHead(nn.Module, ABC):
-    """Feature maps to logits. It owns no layers and no constructor; heads are built with `in_channels`,
-    `in_strides` (of all maps, finest first) and `num_classes` offered, and take what they name."""
+    """Feature maps to logits. The base class has no layers and no constructor. A head's constructor gets those of
+    `in_channels`, `in_strides` (of all maps, finest first) and `num_classes` that its signature names."""
 
-    sees_images = False  # True: the normalised images stand before the maps, as a map of stride 1
+    sees_images = False  # True: features begin with the normalized images, as a map of stride 1
 
     @abstractmethod
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
@@ -27,5 +27,5 @@ def coarse_levels(in_strides: tuple[int, ...]) -> list[int]:
     """The maps of stride 4 or coarser."""
     levels = [i for i, stride in enumerate(in_strides) if stride >= 4]
     if not levels:
-        raise ValueError(f"needs a map of stride 4 or coarser; those that it gets have strides {in_strides}")
+        raise ValueError(f"needs a map of stride 4 or coarser; the strides of its maps are {in_strides}")
     return levels

@@ -9,7 +9,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class LinearHead(DecodeHead):
-    """Batch norm and a 1x1 convolution on the last map: says what the features alone know."""
+    """Batch norm and a 1x1 convolution on the last map: measures the features themselves."""
 
     def __init__(self, in_channels: tuple[int, ...], num_classes: int) -> None:
         super().__init__()

@@ -12,16 +12,16 @@ from .head import DecodeHead
 
 @HEADS.register
 class LinkNetHead(DecodeHead):
-    """Narrow transposed convolutions from level to level; what each level of the encoder began with is added.
+    """Narrow transposed convolutions from level to level; the input of each level of the encoder is added.
 
-    The first level began with the stem's map, max-pooled to stride 4. Without such a map it has no decoder.
+    The input of the first level is the stem's map, max-pooled to stride 4. Without such a map it has no decoder.
     """
 
     def __init__(
         self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], num_classes: int, channels: Count = 32
     ) -> None:
         super().__init__()
-        fine = [i for i, stride in enumerate(in_strides) if stride < 4][-1:]  # one position, or none
+        fine = [i for i, stride in enumerate(in_strides) if stride < 4][-1:]  # one index, or none
         self.levels = [*fine, *(i for i, stride in enumerate(in_strides) if stride >= 4)][::-1]  # coarse to fine
         self.pool = 4 // in_strides[fine[0]] if fine else 1
         strides = [max(4, in_strides[i]) for i in self.levels]

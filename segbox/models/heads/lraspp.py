@@ -11,7 +11,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class LRASPPHead(DecodeHead):
-    """The last map gated by its own average, classified; plus the scores of the finest map of stride 8 or coarser."""
+    """Scores of the last map, gated by its own average, plus scores of the finest map of stride 8 or coarser."""
 
     def __init__(
         self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], num_classes: int, channels: Count = 128

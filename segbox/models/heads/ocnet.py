@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.pixel_attention import pixel_attention
 from segbox.registry import HEADS
@@ -14,7 +14,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class OCNetHead(DecodeHead):
-    """`context`: "base" is self-attention beside the map; "asp" makes it one branch of an atrous pyramid."""
+    """`context`: "base" concatenates self-attention and the map; "asp" makes it one branch of an atrous pyramid."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class OCNetHead(DecodeHead):
         context: str = "base",
         channels: Count = 512,
         rates: tuple[Count, ...] = (12, 24, 36),
-        dropout: Share | None = None,
+        dropout: Fraction | None = None,
     ) -> None:
         super().__init__()
         if context not in ("base", "asp"):
@@ -41,7 +41,7 @@ class OCNetHead(DecodeHead):
 
 
 class BaseContext(nn.Module):
-    """What each position gathers joins what it is."""
+    """Self-attention, concatenated with its input."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class BaseContext(nn.Module):
 
 
 class PyramidContext(nn.Module):
-    """Self-attention at half size, 1x1, and a 3x3 convolution for each rate, joined."""
+    """Self-attention at half size, 1x1, and a 3x3 convolution for each rate, concatenated."""
 
     def __init__(self, in_channels: int, channels: int, rates: tuple[int, ...]) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class PyramidContext(nn.Module):
 
 
 class ObjectContext(nn.Module):
-    """Self-attention in which one projection makes both keys and queries. Its output begins at zero."""
+    """Self-attention with one projection for both keys and queries. Its output is zero at first."""
 
     def __init__(self, channels: int, key_channels: int, value_channels: int, pool: int = 1) -> None:
         super().__init__()
@@ -86,14 +86,14 @@ class ObjectContext(nn.Module):
         nn.init.zeros_(self.project.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        small = F.max_pool2d(x, self.pool, ceil_mode=True)  # ceil: a map of one pixel stays one
+        small = F.max_pool2d(x, self.pool, ceil_mode=True)  # ceil: keeps a map of one pixel
         key = self.key(small)
         gathered = pixel_attention(key, key, self.value(small), self.scale)
         return resize(self.project(gathered), x.shape[-2:])
 
 
 def biased_conv(in_channels: int, out_channels: int, kernel: int = 1) -> nn.Sequential:
-    """Convolution, norm and ReLU, with the bias (idle before a norm) that the authors' weights have."""
+    """Convolution, norm and ReLU, with the bias that the authors' weights have (without effect before a norm)."""
     convolution = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
     nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
     return nn.Sequential(convolution, nn.BatchNorm2d(out_channels), nn.ReLU())

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.models.layers.pixel_attention import pixel_attention
 from segbox.registry import HEADS
@@ -14,9 +14,9 @@ from .head import Criterion, DecodeHead
 
 @HEADS.register
 class OCRHead(DecodeHead):
-    """A coarse prediction says which pixels describe each class; every pixel then attends to these descriptions.
+    """A coarse prediction weights the pixels that describe each class; every pixel attends to these descriptions.
 
-    The coarse prediction is made from the map `coarse_level` and has a loss of its own.
+    The coarse prediction is computed from the map `coarse_level`, and has its own loss.
     """
 
     def __init__(
@@ -27,10 +27,10 @@ class OCRHead(DecodeHead):
         key_channels: Count = 256,
         coarse_level: int = -2,
         coarse_loss_weight: float = 0.4,
-        dropout: Share = 0.05,
+        dropout: Fraction = 0.05,
     ) -> None:
         super().__init__()
-        level = max(coarse_level, -len(in_channels))  # a backbone of one map has none before the last
+        level = max(coarse_level, -len(in_channels))  # a backbone with one map has no other
         self.coarse = FCNHead(in_channels, num_classes, level=level)
         self.reduce = ConvNormAct(in_channels[-1], channels, 3)
         self.context = ObjectContext(channels, key_channels)
@@ -56,7 +56,7 @@ class OCRHead(DecodeHead):
 
 
 class ObjectContext(nn.Module):
-    """Pixels (B C H W) gather from regions (B C K 1) by scaled dot products."""
+    """Scaled dot-product attention of pixels (B C H W) to regions (B C K 1)."""
 
     def __init__(self, channels: int, key_channels: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ def project(channels: int, key_channels: int) -> nn.Sequential:
 
 
 def describe_regions(pixels: Tensor, logits: Tensor) -> Tensor:
-    """B C H W, B K H W -> B C K 1: of each class, the pixels' mean weighted by a softmax over the pixels."""
+    """B C H W, B K H W -> B C K 1: for each class, the mean of the pixels, weighted by a softmax over the pixels."""
     weights = torch.softmax(logits.float().flatten(2), dim=-1)  # B K N
     regions = weights.to(pixels.dtype) @ pixels.flatten(2).mT  # B K C
     return regions.mT[..., None]

@@ -14,9 +14,9 @@ from .head import DecodeHead
 
 @HEADS.register
 class PlainUNetHead(DecodeHead):
-    """Up, join, two 3x3, from the last map to the first.
+    """Upsample, concatenate, two 3x3 convolutions, from the last map to the first.
 
-    `transposed` is the paper's learned 2x2 upsampling; else bilinear and a 2x2 convolution.
+    `transposed` is the paper's learned 2x2 upsampling; otherwise bilinear and a 2x2 convolution.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
@@ -12,7 +12,7 @@ from .head import DecodeHead
 
 @HEADS.register
 class PSPHead(DecodeHead):
-    """Averages over grids of 1, 2, 3 and 6 cells join the last map, then 3x3 and the classifier."""
+    """The last map, concatenated with its averages over grids of 1, 2, 3 and 6 cells, then 3x3 and the classifier."""
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class PSPHead(DecodeHead):
         num_classes: int,
         channels: Count = 512,
         pool_scales: tuple[Count, ...] = (1, 2, 3, 6),
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         self.pyramid = PyramidPooling(in_channels[-1], in_channels[-1] // len(pool_scales), pool_scales)
@@ -33,7 +33,7 @@ class PSPHead(DecodeHead):
 
 
 class PyramidPooling(nn.Module):
-    """The map, and its averages over coarse grids brought back to its size."""
+    """The map, and its averages over coarse grids, resized to the map."""
 
     def __init__(self, in_channels: int, channels: int, pool_scales: tuple[int, ...]) -> None:
         super().__init__()

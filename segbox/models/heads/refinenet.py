@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Depth, Share
+from segbox.arguments import Count, Depth, Fraction
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 
@@ -13,9 +13,9 @@ from .head import DecodeHead
 
 @HEADS.register
 class RefineNetHead(DecodeHead):
-    """One refinement per map of stride 4 or more, coarse to fine: adapt, fuse, chain of pools, residual units.
+    """One refinement per map of stride 4 or more, coarse to fine: adapt, fuse, chained pooling, residual units.
 
-    No norms. The coarsest level is `deepest_channels` wide, the others `channels`.
+    No norms. The coarsest level has `deepest_channels`, the others `channels`.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class RefineNetHead(DecodeHead):
         channels: Count = 256,
         deepest_channels: Count = 512,
         num_pools: Depth = 4,
-        dropout: Share = 0.5,
+        dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
         self.levels = [i for i, stride in enumerate(in_strides) if stride >= 4][::-1]  # coarse to fine
@@ -65,7 +65,7 @@ class ResidualUnit(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Both maps through 3x3, summed at the finer one's size."""
+    """A 3x3 convolution of both maps, summed at the size of the finer one."""
 
     def __init__(self, coarse_channels: int, channels: int) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Fusion(nn.Module):
 
 
 class ChainedPooling(nn.Module):
-    """Pooling after pooling sees ever more background; each step is added."""
+    """Chained pooling: each pooling sees more context than the one before; all are added."""
 
     def __init__(self, channels: int, num_pools: int) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
@@ -12,7 +12,7 @@ from .head import DecodeHead, coarse_levels
 
 @HEADS.register
 class SegFormerHead(DecodeHead):
-    """Project each map of stride 4 and coarser, bring all to the finest, mix.
+    """Projects each map of stride 4 and coarser, resizes all to the finest, and mixes them.
 
     `channels` is 256 in the paper's B0 and B1, 768 in B2 to B5.
     """
@@ -23,7 +23,7 @@ class SegFormerHead(DecodeHead):
         in_strides: tuple[int, ...],
         num_classes: int,
         channels: Count = 256,
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         used = [in_channels[i] for i in coarse_levels(in_strides)]

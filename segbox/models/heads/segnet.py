@@ -12,10 +12,10 @@ from .head import DecodeHead
 
 @HEADS.register
 class SegNetHead(DecodeHead):
-    """Unpools with the places of the encoder's maxima, and mirrors its convolutions.
+    """Unpools with the indices of the encoder's maxima, and mirrors its convolutions.
 
-    It wants the maps before pooling: `VGG` "16-bn" with `taps="before_pool"` is the published net. Where the maxima
-    lay is all that it takes from the finer maps. On another backbone it pools the maps itself to find those places.
+    It needs the maps before pooling: `VGG` "16-bn" with `taps="before_pool"` is the published network. Of the finer
+    maps it uses only the indices of the maxima. On another backbone it pools the maps itself to find them.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class SegNetHead(DecodeHead):
         """`depths` are convolutions per level, finest first."""
         super().__init__()
         levels = len(in_channels)
-        # the last map is pooled too, by 2, and comes back
+        # the last map is pooled by 2 too, and unpooled first
         self.factors = [b // a for a, b in zip(in_strides, in_strides[1:])] + [2]
         depths = (*depths, *depths[-1:] * levels)[:levels]
         self.blocks = nn.ModuleList(
@@ -48,7 +48,7 @@ class SegNetHead(DecodeHead):
 
 
 def unpool(x: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
-    """Each value back to its place in an empty map. A scatter: max_unpool2d refuses to be deterministic on GPUs."""
+    """Max unpooling by scatter, as max_unpool2d is not deterministic on GPUs."""
     height, width = size
     flat = x.new_zeros(*x.shape[:2], height * width).scatter(2, places.flatten(2), x.flatten(2))
     return flat.unflatten(2, (height, width))

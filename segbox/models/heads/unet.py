@@ -11,9 +11,9 @@ from .head import DecodeHead
 
 @HEADS.register
 class UNetHead(DecodeHead):
-    """From the last map up to the first, each joined on the way; logits at twice the first map's size.
+    """From the last map to the first, with each map concatenated; logits at twice the first map's size.
 
-    `se` puts squeeze and excitation into the blocks, as is usual when the backbone has it.
+    `se` adds squeeze and excitation to the blocks, as is usual if the backbone has it.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class UNetHead(DecodeHead):
 
 
 class UpBlock(nn.Module):
-    """Resize to the skip, narrow to its channels, join, and a residual block back to them."""
+    """Resize to the skip, project to its channels, concatenate, and a residual block to the same channels."""
 
     def __init__(self, in_channels: int, channels: int, se: bool) -> None:
         super().__init__()

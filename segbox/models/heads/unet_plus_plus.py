@@ -14,10 +14,10 @@ from .head import Criterion, DecodeHead
 
 @HEADS.register
 class UNetPlusPlusHead(DecodeHead):
-    """U-Nets of every depth, nested: node (i, j) joins all earlier nodes of its level with the one below.
+    """Nested U-Nets of every depth: node (i, j) concatenates all earlier nodes of its level and the one below.
 
-    With deep supervision each node of the finest level classifies: their mean loss trains, the mean of their logits
-    answers. `channels` are the widths of the levels, finest first; a level beyond them takes the last.
+    With deep supervision each node of the finest level has a classifier: the loss is the mean of their losses, the
+    prediction the mean of their logits. `channels` are per level, finest first; further levels have the last number.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class UNetPlusPlusHead(DecodeHead):
                 factor = in_strides[i + 1] // in_strides[i] if transposed else 0
                 self.nodes.append(Node(skips, below, widths[i], factor, norm, bias))
         self.depth = depth
-        outputs = max(1, depth) if deep_supervision else 1  # a single map has no nodes: it is classified itself
+        outputs = max(1, depth) if deep_supervision else 1  # a single map has no nodes and is classified itself
         width = widths[0] if depth else in_channels[0]
         self.classify = nn.ModuleList(nn.Conv2d(width, num_classes, 1) for _ in range(outputs))
 
@@ -65,9 +65,9 @@ class UNetPlusPlusHead(DecodeHead):
 
 
 class Node(nn.Module):
-    """The earlier nodes of a level and the one below it, joined, through two 3x3 convolutions.
+    """Two 3x3 convolutions of the earlier nodes of a level and the one below it, concatenated.
 
-    `factor` is that of a learned upsampling; 0 means bilinear.
+    `factor` of a learned upsampling; 0 means bilinear.
     """
 
     def __init__(self, skips: int, below: int, channels: int, factor: int, norm: bool, bias: bool) -> None:

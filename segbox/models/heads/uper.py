@@ -1,9 +1,9 @@
-"""UPerNet (https://arxiv.org/abs/1807.10221), the part that parses objects and stuff."""
+"""UPerNet (https://arxiv.org/abs/1807.10221), the part that segments objects and stuff."""
 
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import Count, Share
+from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, resize
 from segbox.registry import HEADS
 
@@ -13,7 +13,7 @@ from .psp import PyramidPooling
 
 @HEADS.register
 class UPerHead(DecodeHead):
-    """Pyramid pooling on the last map, a feature pyramid down from it, and all levels fused at the finest.
+    """Pyramid pooling on the last map, a feature pyramid from it to finer maps, and all levels fused at the finest.
 
     The levels are the maps of stride 4 and coarser.
     """
@@ -25,7 +25,7 @@ class UPerHead(DecodeHead):
         num_classes: int,
         channels: Count = 512,
         pool_scales: tuple[Count, ...] = (1, 2, 3, 6),
-        dropout: Share = 0.1,
+        dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         *finer, last = [in_channels[i] for i in coarse_levels(in_strides)]

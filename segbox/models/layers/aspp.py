@@ -8,7 +8,7 @@ from .resize import resize
 
 
 class ASPP(nn.Module):
-    """1x1, three dilated 3x3 and the image's mean, side by side; then one 1x1 mixes them."""
+    """1x1, dilated 3x3 and the image's mean, concatenated; then a 1x1 convolution."""
 
     def __init__(
         self, in_channels: int, channels: int, rates: tuple[int, ...], dropout: float = 0.0, separable: bool = False
@@ -27,7 +27,7 @@ class ASPP(nn.Module):
 
 
 def atrous_rates(stride: int) -> tuple[int, ...]:
-    """6, 12, 18 at stride 16; the same reach in pixels at others: 12, 24, 36 at stride 8."""
+    """6, 12, 18 at stride 16; at other strides the same distance in pixels: 12, 24, 36 at stride 8."""
     return tuple(max(1, rate * 16 // stride) for rate in (6, 12, 18))
 
 

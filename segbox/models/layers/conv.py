@@ -6,7 +6,7 @@ from .depthwise import DepthwiseConv2d
 
 
 class ConvNormAct(nn.Module):
-    """A convolution that keeps the size (at stride 1), batch norm, ReLU. `act=None` leaves the activation out."""
+    """A convolution that keeps the size (at stride 1), batch norm, ReLU. `act=None`: no activation."""
 
     def __init__(
         self,

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """One kernel for each channel, padded to keep the size; in training on a CPU, by a quicker way to the same numbers.
+    """One kernel per channel, padded to keep the size; in training on a CPU, computed in a faster, equal way.
 
-    There, oneDNN has no fast gradient for a dilated one, nor in bfloat16 for one with a stride: both are made of plain
-    ones here (`segbox bench depthwise` shows the ratios).
+    On CPUs, oneDNN has no fast gradient for dilated depthwise convolutions, nor for strided ones in bfloat16. Both are
+    computed by plain ones here (`segbox bench depthwise` shows the speedups).
     """
 
     def __init__(self, channels: int, kernel: int = 3, stride: int = 1, dilation: int = 1, bias: bool = False) -> None:
@@ -26,7 +26,7 @@ class DepthwiseConv2d(nn.Conv2d):
         return super().forward(x)
 
     def dilated(self, x: Tensor) -> Tensor:
-        """Every d-th row and column by itself is an image of its own, on which the kernel is not dilated."""
+        """Every d-th row and column form an image, on which the kernel is not dilated."""
         d = self.dilation[0]
         n, c, height, width = x.shape
         x = F.pad(x, (0, -width % d, 0, -height % d))

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 
 class DropPath(nn.Module):
-    """While training, leaves a residual branch out for some samples, and scales the others to keep the mean."""
+    """In training, drops a residual branch for some samples, and scales the others to keep the mean."""
 
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()

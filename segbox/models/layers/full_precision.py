@@ -1,4 +1,4 @@
-"""Where half precision would ruin the numbers."""
+"""Parts that need float32 under autocast."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -7,8 +7,8 @@ from torch import Tensor
 
 
 def full_precision(x: Tensor) -> AbstractContextManager:
-    """Autocast off, for sums over all pixels and for what goes into an exponential. Inputs: `.float()` them.
+    """Disables autocast, for sums over all pixels and inputs of exponentials. Inputs still need `.float()`.
 
-    The meta device, on which models are counted, has no autocast to switch off.
+    The meta device, on which costs are counted, has no autocast.
     """
     return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)

@@ -1,4 +1,4 @@
-"""How new layers begin."""
+"""Initial values of new layers."""
 
 from abc import ABC, abstractmethod
 
@@ -6,19 +6,20 @@ from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module, ABC):
-    """A block that adds a branch to what it is given; it says which norm ends that branch."""
+    """A block that adds a branch to its input; `last_norm` is the norm at the end of that branch."""
 
     @property
     @abstractmethod
     def last_norm(self) -> nn.Module | None:
-        """None where this one of the blocks adds nothing (another size, no shortcut)."""
+        """None for a block without a shortcut (its output has another size)."""
 
 
-def initialize(module: nn.Module, method: str = "msra", zero_gamma: bool = False) -> None:
+def initialize(module: nn.Module, method: str = "msra", zero_init_residual: bool = False) -> None:
     """Convolutions by He et al. ("msra", https://arxiv.org/abs/1502.01852) or Glorot and Bengio ("xavier").
 
-    Norms begin as the identity; `zero_gamma` makes each residual block one too (https://arxiv.org/abs/1706.02677).
-    Everything below `module` begins anew, so layers that want another beginning are set after this.
+    Norms start as the identity. `zero_init_residual` sets the last scale of each residual branch to zero, so each block
+    starts as the identity too (https://arxiv.org/abs/1706.02677). All layers of `module` are initialized again; layers
+    that need other initial values must get them afterwards.
     """
     if method not in METHODS:
         raise ValueError(f"there is no initialization {method!r}; there are: {', '.join(METHODS)}")
@@ -30,14 +31,14 @@ def initialize(module: nn.Module, method: str = "msra", zero_gamma: bool = False
         elif isinstance(layer, NORMS) and layer.weight is not None:
             nn.init.ones_(layer.weight)
             nn.init.zeros_(layer.bias)
-    if zero_gamma:
+    if zero_init_residual:
         for block in module.modules():
             if isinstance(block, ResidualBlock) and block.last_norm is not None:
                 nn.init.zeros_(block.last_norm.weight)
 
 
 def msra(weight: Tensor) -> None:
-    """By fan-out: the gradient keeps its scale on its way back through ReLUs."""
+    """By fan-out, which keeps the scale of the gradient through ReLUs."""
     nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
 
 

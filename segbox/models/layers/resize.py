@@ -1,4 +1,4 @@
-"""The one way in which maps are brought to another size."""
+"""Resizing of maps, in one way everywhere."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,6 @@ from torch import Tensor
 
 
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear, by pixel areas (not aligned corners): the same at every scale, so any image size is fine."""
+    """Bilinear, without aligned corners: the same at every scale."""
     size = tuple(size)
     return x if x.shape[-2:] == size else F.interpolate(x, size, mode="bilinear", align_corners=False)

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 
 class SqueezeExcitation(nn.Module):
-    """Each channel times a gate that is worked out from the averages of all channels."""
+    """Each channel multiplied by a gate computed from the averages of all channels."""
 
     def __init__(self, channels: int, squeezed: int, bias: bool = True, gate: type[nn.Module] = nn.Sigmoid) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Losses on small logits and full-size labels, a band of rows at a time.
+"""Losses on small logits and full-size labels, one band of rows at a time.
 
-Bringing B K h w logits to the labels' size costs B K H W floats, several times over in the backward pass. Here only
-a band of rows is ever that large. A loss says what it makes of a band, `terms(logits, *maps)`, as if the logits had
-been resized all at once: logits B K rows W, and the same rows of its full-size maps (labels, weights).
+Resizing logits B K h w to the labels' size takes B K H W floats, several times in the backward pass. Here only one
+band of rows has the full size at a time. A loss gives a function of a band, `terms(logits, *maps)`, which gets the
+resized logits B K rows W, and the same rows of the full-size maps (labels, weights).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,12 +16,12 @@ from torch.autograd.function import once_differentiable
 from segbox.models.layers.full_precision import full_precision
 
 Terms = Callable[..., Tensor]
-FEWEST_ROWS = 8  # of a band: each costs a fixed time, and reaches rows of logits that its neighbours reach too
+FEWEST_ROWS = 8  # of a band: each band has a fixed cost, and reads rows of logits that its neighbours read too
 
 
 @torch.compiler.disable
 def banded_sum(terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
-    """One number, the sum over all pixels. Its gradient is made in the same pass, so nothing is computed twice."""
+    """The sum over all pixels. The gradient is computed in the same pass, so nothing is computed twice."""
     if torch.is_grad_enabled() and logits.requires_grad:
         return _Sum.apply(terms, logits, *maps)
     return sum_over_bands(terms, logits, maps)
@@ -29,14 +29,14 @@ def banded_sum(terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
 
 @torch.compiler.disable
 def banded_sums(terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
-    """Several numbers, of which a loss is then made. The gradient takes a second pass, when that loss is known."""
+    """Several sums, from which a loss is computed afterwards. The gradient takes a second pass, in backward."""
     return _Sums.apply(terms, logits, *maps)
 
 
 @torch.compiler.disable
 @torch.no_grad()
 def banded_map(values: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
-    """One number for each pixel, B H W, without gradient."""
+    """One number per pixel, B H W, without gradient."""
     result = torch.empty(len(logits), *maps[0].shape[-2:], dtype=precision(logits), device=logits.device)
     with full_precision(logits):
         for band in cut(logits, maps):
@@ -89,7 +89,7 @@ def sum_over_bands(terms: Terms, logits: Tensor, maps: Sequence[Tensor]) -> Tens
 
 @dataclass(frozen=True)
 class Band:
-    """Rows `target` of the labels of some images; rows `near` of the logits, which reach them; how they are mixed."""
+    """Rows `target` of the labels of some images, rows `near` of the logits that they depend on, and the weights."""
 
     images: slice
     target: slice
@@ -110,7 +110,7 @@ class Band:
         return self.source_rows(logits.detach()).to(precision(logits))
 
     def widen(self, source: Tensor) -> Tensor:
-        """The logits' rows, B K near w, brought to the labels' size, B K target W."""
+        """Resize rows of the logits, B K near w, to the labels' size, B K target W."""
         if source.shape[-1] != self.width:
             source = F.interpolate(source, (source.shape[-2], self.width), mode="bilinear", align_corners=False)
         return source if self.mix is None else torch.matmul(self.mix, source)
@@ -118,7 +118,7 @@ class Band:
     def differentiate(
         self, terms: Terms, logits: Tensor, maps: Sequence[Tensor], grad_sums: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The terms, and the gradient by the rows of the logits."""
+        """The terms, and the gradient with respect to the rows of the logits."""
         with torch.enable_grad(), full_precision(logits):
             source = self.source(logits).requires_grad_()
             value = terms(self.widen(source), *self.of(maps))
@@ -127,7 +127,7 @@ class Band:
 
 
 def cut(logits: Tensor, maps: Sequence[Tensor]) -> Iterator[Band]:
-    """Several small images to a band, or several bands to an image: long ones, which share fewer rows of logits."""
+    """Several small images per band, or several bands per image; long bands, which share fewer rows of logits."""
     batch, channels, source = logits.shape[:3]
     height, width = maps[0].shape[-2:]
     floats = floats_per_band(logits.device)
@@ -145,12 +145,12 @@ def cut(logits: Tensor, maps: Sequence[Tensor]) -> Iterator[Band]:
 
 
 def floats_per_band(device: torch.device) -> int:
-    """Of full-size logits: what a CPU's cache holds, or what keeps an accelerator busy."""
+    """Number of full-size logits per band: what fits into a CPU's cache, or what keeps an accelerator busy."""
     return 2**20 if device.type == "cpu" else 2**24
 
 
 def neighbours(row: int, source: int, target: int) -> tuple[int, int, float]:
-    """The two source rows between which a target row lies, and how far it is on the way to the second."""
+    """The two source rows next to a target row, and the weight of the second."""
     place = max(0.0, (row + 0.5) * source / target - 0.5)
     low = min(int(place), source - 1)
     return low, min(low + 1, source - 1), place - low

@@ -15,10 +15,10 @@ from .pixels import log_odds, mean_over_pixels
 
 @LOSSES.register
 class BCEWithLogitsLoss(nn.Module):
-    """Mean over valid pixels, or over the share `ohem_ratio` of them that is hardest.
+    """Mean over valid pixels, or over the fraction `ohem_ratio` of them with the largest losses.
 
-    As in PyTorch, `pos_weight` multiplies the loss of the object's pixels and does not enter the mean's denominator.
-    The logits are the log-odds of the object, or both classes' logits, whose difference that is.
+    As in PyTorch, `pos_weight` multiplies the loss of the object's pixels and does not change the mean's denominator.
+    The logits are the log-odds of the object, or the logits of both classes, whose difference is the log-odds.
     """
 
     name = "bce"
@@ -47,7 +47,7 @@ class BCEWithLogitsLoss(nn.Module):
         return mean_over_pixels(total, valid.sum())
 
     def score(self, odds: Tensor, labels: Tensor, valid: Tensor) -> Tensor:
-        truth = (labels == 1).to(odds.dtype)
+        target = (labels == 1).to(odds.dtype)
         weight = self.pos_weight.to(odds.dtype)
-        losses = F.binary_cross_entropy_with_logits(odds[:, 0], truth, pos_weight=weight, reduction="none")
+        losses = F.binary_cross_entropy_with_logits(odds[:, 0], target, pos_weight=weight, reduction="none")
         return losses.where(valid, 0)

@@ -20,10 +20,11 @@ from .regions import checked_classes, chosen_classes
 class BoundaryLoss(nn.Module):
     """Probabilities times the signed distance (in pixels) to the border of their class: the mean over pixels, classes.
 
-    Inside, distances are negative, and so may be the loss. It is flat far from a solution: put it beside a Dice or
-    cross entropy loss, with a small `loss_weight`. A class that an image lacks, or is all of, has no border there.
-    Ignored pixels neither count nor make borders. Distances are made on the CPU, a few ms per class and image.
-    `classes` as in DiceLoss: "present", "all" or ids; of two classes, both words mean the object (1) alone.
+    Distances inside a class are negative, so the loss can be negative too. Its gradient is weak far from a solution:
+    add it to a Dice or cross entropy loss, with a small `loss_weight`. A class without a border in an image (absent, or
+    covering all of it) is left out there. Ignored pixels are not counted and have no borders. Distances are computed on
+    the CPU, in a few ms per class and image.
+    `classes` as in DiceLoss: "present", "all" or ids; with two classes, "present" and "all" mean the object (1) alone.
     """
 
     name = "boundary"
@@ -46,7 +47,7 @@ class BoundaryLoss(nn.Module):
         return mean_over_pixels(total, valid.sum() * chosen.sum())
 
     def sum_of_image(self, logits: Tensor, labels: Tensor, valid: Tensor, wanted: Tensor) -> Tensor:
-        """One image at a time, so that only its own classes' distances are ever held."""
+        """One image at a time, so that only the distances of its classes are in memory."""
         known = labels.cpu().numpy()
         found = {c: signed_distances(known, c, self.ignore_index) for c in wanted.nonzero()[:, 0].tolist()}
         maps = {c: distances for c, distances in found.items() if distances is not None}

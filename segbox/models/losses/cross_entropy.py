@@ -5,19 +5,21 @@ from torch import Tensor, nn
 
 from segbox import IGNORE_INDEX
 from segbox.registry import LOSSES
+from segbox.renamed import renamed
 
 from .banded import banded_map, banded_sum
 from .pixels import ClassWeight, all_classes, mean_over_pixels, weights_of_classes, weights_of_pixels
 
 
+@renamed(unweight="logit_adjustment")
 @LOSSES.register
 class CrossEntropyLoss(nn.Module):
     """Mean over valid pixels (weighted by `class_weight` as in PyTorch); zero, with a gradient, when there are none.
 
-    A class of weight w is predicted as if it were w times as frequent: rare ones are found, and too much of them.
-    `unweight` takes that back by w ** unweight: the loss sees logits with unweight * log w added, so those that the
-    model learns, and predicts by, are lower by as much (logit adjustment, https://arxiv.org/abs/2007.07314). At 1
-    probabilities are those of the data, at 0 those of the weights.
+    A model trained with a class weight of w predicts the class as if it were w times as frequent: it finds rare
+    classes, and predicts too much of them. `logit_adjustment=a` reduces this factor to w ** (1 - a): the loss adds
+    a * log w to the logits, so the model learns logits that are lower by a * log w (arXiv 2007.07314). With a = 1 the
+    predicted probabilities follow the data, with a = 0 the weights.
     """
 
     name = "ce"
@@ -28,36 +30,36 @@ class CrossEntropyLoss(nn.Module):
         class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
         ignore_index: int = IGNORE_INDEX,
-        unweight: float = 0.0,
+        logit_adjustment: float = 0.0,
     ) -> None:
         super().__init__()
-        if not 0 <= unweight <= 1:
-            raise ValueError(f"unweight={unweight}: expected a number from 0 to 1")
+        if not 0 <= logit_adjustment <= 1:
+            raise ValueError(f"logit_adjustment={logit_adjustment}: expected a number from 0 to 1")
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing={label_smoothing}: expected a number from 0 to below 1")
         self.register_buffer("class_weight", weights_of_classes(class_weight, num_classes), persistent=False)
-        seen = self.class_weight.where(self.class_weight > 0, 1)  # what has no weight is not learnt either
-        self.register_buffer("shift", unweight * seen.log()[:, None, None], persistent=False)
-        self.unweight = unweight
+        positive = self.class_weight.where(self.class_weight > 0, 1)  # classes of weight 0 are not learnt
+        self.register_buffer("adjustment", logit_adjustment * positive.log()[:, None, None], persistent=False)
+        self.logit_adjustment = logit_adjustment
         self.num_classes = num_classes
         self.label_smoothing = label_smoothing
         self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        total = banded_sum(lambda *band: self.score(*band).sum(), self.shifted(logits), labels)
+        total = banded_sum(lambda *band: self.score(*band).sum(), self.adjusted(logits), labels)
         return mean_over_pixels(total, weights_of_pixels(labels, self.class_weight, self.ignore_index).sum())
 
     def of_pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Each pixel's own, weighted, B H W, without gradient."""
-        return banded_map(self.score, self.shifted(logits), labels)
+        """The weighted loss of each pixel, B H W, without gradient."""
+        return banded_map(self.score, self.adjusted(logits), labels)
 
-    def shifted(self, logits: Tensor) -> Tensor:
-        """Of every class, as the loss sees them."""
+    def adjusted(self, logits: Tensor) -> Tensor:
+        """The logits of all classes, with the logit adjustment added."""
         logits = all_classes(logits, self.num_classes)
-        return logits + self.shift if self.unweight else logits
+        return logits + self.adjustment if self.logit_adjustment else logits
 
     def score(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Of logits that have the labels' size."""
+        """The weighted loss of each pixel; logits and labels have the same size."""
         return F.cross_entropy(
             logits,
             labels.long(),

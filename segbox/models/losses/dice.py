@@ -16,8 +16,8 @@ from .regions import checked_classes, chosen_classes, mean_over_classes, region_
 class DiceLoss(nn.Module):
     """1 - (2 Σ p t + smooth) / (Σ p + Σ t + smooth) over valid pixels; the mean over classes.
 
-    `square` puts Σ p² for Σ p, as in V-Net. `classes` are those that the labels of the batch have ("present"), "all",
-    or a list of ids, had or not. Of two classes, both words mean the object (1) alone, one channel or two.
+    `square` uses Σ p² instead of Σ p, as in V-Net. `classes` are those that occur in the labels of the batch
+    ("present"), "all", or a list of ids. With two classes, "present" and "all" mean the object (1) alone.
     """
 
     name = "dice"
@@ -45,9 +45,9 @@ class DiceLoss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         logits = all_classes(logits, self.num_classes)
-        both, guessed, true = region_sums(
+        both, predicted, target = region_sums(
             logits, labels, self.num_classes, self.ignore_index, self.per_image, self.square
         )
-        apart = guessed + true - 2 * both  # 1 - Dice in one fraction: zero, not 0 / 0, where there is nothing
-        losses = ratio_or_zero(apart, guessed + true + self.smooth)
-        return mean_over_classes(losses, chosen_classes(self.classes, true > 0), self.class_weight)
+        apart = predicted + target - 2 * both  # 1 - Dice in one fraction: zero, not 0 / 0, where there is nothing
+        losses = ratio_or_zero(apart, predicted + target + self.smooth)
+        return mean_over_classes(losses, chosen_classes(self.classes, target > 0), self.class_weight)

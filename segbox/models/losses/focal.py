@@ -16,8 +16,8 @@ from .pixels import ClassWeight, all_classes, mean_over_pixels, weights_of_class
 class FocalLoss(nn.Module):
     """-(1 - p)^gamma log p of the true class's softmax probability; the mean over valid pixels.
 
-    With two classes or one channel that is the paper's sigmoid form, and `class_weight=[1 - alpha, alpha]` its alpha.
-    Weights count in the mean's denominator, so `gamma=0` is CrossEntropyLoss.
+    With two classes or one channel, this is the paper's sigmoid form, and `class_weight=[1 - alpha, alpha]` its alpha.
+    The mean is weighted, so `gamma=0` is CrossEntropyLoss.
     """
 
     name = "focal"
@@ -43,7 +43,7 @@ class FocalLoss(nn.Module):
         return mean_over_pixels(total, weights.sum())
 
     def score(self, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-        surprise = F.cross_entropy(logits, labels.long(), ignore_index=self.ignore_index, reduction="none")
-        doubt = -torch.expm1(-surprise)  # 1 - p, exact near p = 1
-        doubt = doubt.clamp(min=torch.finfo(doubt.dtype).eps)  # where gamma < 1 would have an infinite slope
-        return (weights * doubt**self.gamma * surprise).sum()
+        cross_entropy = F.cross_entropy(logits, labels.long(), ignore_index=self.ignore_index, reduction="none")
+        error = -torch.expm1(-cross_entropy)  # 1 - p, exact near p = 1
+        error = error.clamp(min=torch.finfo(error.dtype).eps)  # where gamma < 1 would have an infinite slope
+        return (weights * error**self.gamma * cross_entropy).sum()

@@ -1,11 +1,11 @@
-"""Online hard example mining (https://arxiv.org/abs/1604.03540): which pixels are learned from."""
+"""Online hard example mining (https://arxiv.org/abs/1604.03540): which pixels are used."""
 
 import torch
 from torch import Tensor
 
 
 def hardest(losses: Tensor, valid: Tensor, ratio: float) -> Tensor:
-    """Mask of this share of the valid pixels, those of the largest losses. At least one, and all that tie with it."""
+    """Mask of the fraction of the valid pixels with the largest losses: at least one, and all ties with the last."""
     candidates = losses[valid]
     if ratio == 1 or not len(candidates):
         return valid
@@ -17,7 +17,7 @@ def largest(values: Tensor, rank: int) -> Tensor:
     place = len(values) - rank
     if values.device.type == "cpu":
         return torch.kthvalue(values, place + 1).values  # several times as fast as sorting
-    return values.sort().values[place]  # GPUs sort fast; before 2.10 their kthvalue refuses to be deterministic
+    return values.sort().values[place]  # GPUs sort fast; before 2.10 their kthvalue is not deterministic
 
 
 def checked_ratio(ratio: float) -> float:

@@ -19,12 +19,13 @@ from .regions import checked_classes, chosen_classes, groups, mean_over_classes
 
 @LOSSES.register
 class LovaszLoss(nn.Module):
-    """The Jaccard index's convex stand-in over valid pixels, of the batch or per image; the mean over classes.
+    """The convex surrogate of the Jaccard index over valid pixels, of the batch or per image; the mean over classes.
 
-    `form="hinge"` is for two classes and works on log-odds instead of probabilities. `classes` are those that the
-    labels have ("present"), "all", or a list of ids; of two classes, both words mean the object (1) alone. All pixels
-    are sorted by their error, so unlike other losses this one holds the logits of all classes at full size. `stride=4`
-    takes every fourth row and column: a sixteenth of the memory and of the time (on CPUs, a network takes as long).
+    `form="hinge"` is for two classes and uses log-odds instead of probabilities. `classes` are those that occur in the
+    labels ("present"), "all", or a list of ids; with two classes, "present" and "all" mean the object (1) alone. All
+    pixels are sorted by their error, so unlike other losses this one needs the logits of all classes at full size.
+    `stride=4` uses every fourth row and column, for 1/16 of the memory and time (on CPUs the loss can take as long as
+    the network).
     """
 
     name = "lovasz"
@@ -55,7 +56,7 @@ class LovaszLoss(nn.Module):
         self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        truths = torch.arange(self.num_classes, device=labels.device)
+        ids = torch.arange(self.num_classes, device=labels.device)
         rows, choices = [], []
         with full_precision(logits):
             logits = at_pixels(logits.to(precision(logits)), labels.shape[-2:], self.stride)
@@ -63,20 +64,20 @@ class LovaszLoss(nn.Module):
             labels = labels[:, start :: self.stride, start :: self.stride]
             for own_logits, own_labels in groups(logits, labels, self.per_image):
                 valid = own_labels != self.ignore_index
-                truth = own_labels[valid] == truths[:, None]  # K N
-                chosen = chosen_classes(self.classes, truth.any(dim=1)[None])[0]
-                rows.append(self.losses(own_logits, valid, truth, chosen))
+                target = own_labels[valid] == ids[:, None]  # K N
+                chosen = chosen_classes(self.classes, target.any(dim=1)[None])[0]
+                rows.append(self.losses(own_logits, valid, target, chosen))
                 choices.append(chosen)
             return mean_over_classes(torch.stack(rows), torch.stack(choices), self.class_weight)
 
-    def losses(self, logits: Tensor, valid: Tensor, truth: Tensor, chosen: Tensor) -> Tensor:
-        """One for each class; zero, without sorting, for those that are not chosen."""
+    def losses(self, logits: Tensor, valid: Tensor, target: Tensor, chosen: Tensor) -> Tensor:
+        """The loss of each class; zero, without sorting, for classes that are not chosen."""
         scores = self.scores(logits, valid)  # of the classes, each N
         nothing = scores[0][:0].sum()  # keeps the gradient where no class is chosen
         return torch.stack(
             [
                 self.loss_of_class(own, is_true) if is_chosen else nothing
-                for own, is_true, is_chosen in zip(scores, truth, chosen.tolist(), strict=True)
+                for own, is_true, is_chosen in zip(scores, target, chosen.tolist(), strict=True)
             ]
         )
 
@@ -87,26 +88,26 @@ class LovaszLoss(nn.Module):
         probabilities = all_classes(logits, self.num_classes).softmax(dim=1)
         return [own[valid] for own in probabilities.unbind(dim=1)]
 
-    def loss_of_class(self, scores: Tensor, truth: Tensor) -> Tensor:
+    def loss_of_class(self, scores: Tensor, target: Tensor) -> Tensor:
         if self.form == "hinge":
-            errors = torch.relu(1 - torch.where(truth, scores, -scores))
+            errors = torch.relu(1 - torch.where(target, scores, -scores))
         else:
-            errors = torch.where(truth, 1 - scores, scores)
+            errors = torch.where(target, 1 - scores, scores)
         errors, order = errors.sort(descending=True)
-        return errors @ jaccard_steps(truth[order]).to(errors.dtype)
+        return errors @ jaccard_steps(target[order]).to(errors.dtype)
 
 
-def jaccard_steps(truth: Tensor) -> Tensor:
-    """How much the Jaccard loss grows with each further error, the largest first. In 64 bits, which count exactly."""
-    total = truth.sum()
-    missed = truth.cumsum(0)
-    union = total + (~truth).cumsum(0)
+def jaccard_steps(target: Tensor) -> Tensor:
+    """The increase of the Jaccard loss with each further error, the largest first. In float64, which counts exactly."""
+    total = target.sum()
+    missed = target.cumsum(0)
+    union = total + (~target).cumsum(0)
     jaccard = 1 - (total - missed).double() / union
     return torch.diff(jaccard, prepend=jaccard.new_zeros(1))
 
 
 def at_pixels(logits: Tensor, size: tuple[int, int], stride: int) -> Tensor:
-    """What `resize(logits, size)` has in every `stride`-th row and column, beginning in the middle of a stride."""
+    """Every `stride`-th row and column of `resize(logits, size)`, beginning in the middle of a stride."""
     start = stride // 2
     if stride == 1 or logits.shape[-2:] == size:
         return resize(logits, size)[..., start::stride, start::stride]

@@ -1,4 +1,4 @@
-"""Cross entropy over the hardest pixels: a share of them."""
+"""Cross entropy over the hardest pixels: a fraction of all."""
 
 import torch.nn as nn
 from torch import Tensor
@@ -13,9 +13,9 @@ from .pixels import ClassWeight
 
 @LOSSES.register
 class OHEMCrossEntropyLoss(nn.Module):
-    """The mean over the share `ratio` of the batch's valid pixels that have the largest losses (weights included).
+    """The mean over the fraction `ratio` of the batch's valid pixels with the largest (weighted) losses.
 
-    Pixels that tie with the easiest of them count too. `ratio=1` is CrossEntropyLoss.
+    Pixels that tie with the easiest of them are included. `ratio=1` is CrossEntropyLoss.
     """
 
     name = "ohem"

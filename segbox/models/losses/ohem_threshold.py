@@ -15,10 +15,10 @@ from .pixels import ClassWeight
 
 @LOSSES.register
 class OHEMThresholdCrossEntropyLoss(nn.Module):
-    """The mean over the pixels whose true class has a probability of `threshold` or less, but over `min_kept` at least.
+    """The mean over the pixels whose true class has a probability of `threshold` or less, but over at least `min_kept`.
 
-    `min_kept` is a number of pixels per image, or below 1 a share of the image. With fewer valid pixels than that in
-    the batch, all of them count.
+    `min_kept` is a number of pixels per image, or, below 1, a fraction of the image. With fewer valid pixels than
+    that in the batch, all are used.
     """
 
     name = "ohem"
@@ -36,7 +36,7 @@ class OHEMThresholdCrossEntropyLoss(nn.Module):
         if not 0 < threshold <= 1:
             raise ValueError(f"threshold={threshold}: expected a probability above 0, up to 1")
         if min_kept < 0 or (min_kept > 1 and min_kept != int(min_kept)):
-            raise ValueError(f"min_kept={min_kept}: expected a number of pixels, or a share of the image below 1")
+            raise ValueError(f"min_kept={min_kept}: expected a number of pixels, or a fraction of the image below 1")
         self.cross_entropy = CrossEntropyLoss(num_classes, class_weight, label_smoothing, ignore_index)
         self.surprise = CrossEntropyLoss(num_classes, ignore_index=ignore_index)  # -log p of the true class
         self.threshold = threshold

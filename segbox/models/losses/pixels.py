@@ -1,4 +1,4 @@
-"""What the losses ask about labels and logits before they begin."""
+"""Checks and conversions of labels, logits and class weights that the losses share."""
 
 import math
 from collections.abc import Sequence
@@ -24,17 +24,19 @@ def all_classes(logits: Tensor, num_classes: int) -> Tensor:
 
 
 def log_odds(logits: Tensor) -> Tensor:
-    """B 1 H W: of class 1 against class 0, from a binary model of one channel or two."""
+    """B 1 H W: the log-odds of class 1 against class 0, from a binary model of one or two channels."""
     if logits.shape[1] not in (1, 2):
-        raise ValueError(f"logits of {logits.shape[1]} channels; a loss for binary models takes one, or two")
+        raise ValueError(f"logits of {logits.shape[1]} channels; a loss for binary models takes one or two")
     if logits.shape[1] == 1:
         return logits
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float))  # the difference would be rounded once more
+    logits = logits.to(
+        torch.promote_types(logits.dtype, torch.float)
+    )  # in half precision the difference would be rounded again
     return logits[:, 1:] - logits[:, :1]
 
 
 def check_labels(labels: Tensor, num_classes: int, ignore_index: int) -> None:
-    """Refuse ids that are no class; on a GPU they would end in an assertion that names nothing."""
+    """Raise DataError for ids that are no class; on a GPU they would cause an assertion without details."""
     strange = labels[(labels < 0) | (labels >= num_classes)]
     strange = strange[strange != ignore_index].unique().tolist()
     if strange:
@@ -46,13 +48,13 @@ def check_labels(labels: Tensor, num_classes: int, ignore_index: int) -> None:
 
 
 def one_hot(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
-    """B H W -> B K H W, true at each pixel's class; ignored pixels are of none."""
+    """B H W -> B K H W, true at each pixel's class, false everywhere for ignored pixels."""
     classes = torch.arange(num_classes, device=labels.device)[:, None, None]
     return (labels[:, None] == classes) & (labels[:, None] != ignore_index)
 
 
 def weights_of_classes(class_weight: ClassWeight, num_classes: int) -> Tensor:
-    """One weight for each class; ones if none are given."""
+    """One weight per class; ones by default."""
     if class_weight is None:
         return torch.ones(num_classes)
     if isinstance(class_weight, str):
@@ -65,20 +67,20 @@ def weights_of_classes(class_weight: ClassWeight, num_classes: int) -> Tensor:
 
 
 def weights_of_pixels(labels: Tensor, class_weight: Tensor, ignore_index: int) -> Tensor:
-    """B H W: the weight of each pixel's class; 0 where it is ignored."""
+    """B H W: the weight of each pixel's class; 0 for ignored pixels."""
     valid = labels != ignore_index
     return class_weight[labels.where(valid, 0).long()].where(valid, 0)
 
 
 def mean_over_pixels(total: Tensor, mass: Tensor) -> Tensor:
-    """total / mass of all processes' pixels together: the mean of this over the processes is that ratio.
+    """total / mean of mass over the processes. Its mean over the processes is the ratio over all their pixels.
 
-    DDP takes the mean of gradients over processes, and the log the mean of losses; where one process has more ignored
-    pixels than another, the mean of their own ratios would be something else.
+    DDP averages gradients over the processes, and the log averages losses. The average of total / mass would differ
+    from the ratio over all pixels when one process has more ignored pixels than another.
     """
     return ratio_or_zero(total, distributed.mean(mass))
 
 
 def ratio_or_zero(total: Tensor, mass: Tensor) -> Tensor:
-    """total / mass; where there is no mass, the total is zero, and so is the result, with a gradient of zeros."""
+    """total / mass. Where the mass is zero, the total is zero too, and the result is zero with a gradient of zero."""
     return total / mass.where(mass > 0, 1)

@@ -1,4 +1,4 @@
-"""What losses over the regions of classes share: which classes, and of which images together."""
+"""What region losses (Dice, Tversky ...) share: which classes they use, and sums over pixels."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,20 +14,20 @@ Classes = str | Sequence[int]  # "present", "all", or class ids
 
 
 def checked_classes(classes: Classes, num_classes: int, class_weight: ClassWeight = None) -> Classes:
-    """Weights are of use between classes: where one alone counts they would change nothing, and that is an error."""
+    """The classes, checked. Class weights for a single class would change nothing, so they are an error."""
     is_word = classes in ("present", "all")
     if not is_word and (isinstance(classes, str) or not classes or not all(0 <= c < num_classes for c in classes)):
         raise ValueError(f'classes={classes!r}: expected "present", "all", or ids from 0 to {num_classes - 1}')
     if class_weight is not None and (num_classes == 2 if is_word else len(set(classes)) == 1):
         raise ValueError(
-            f"class_weight={list(class_weight)} would change nothing; classes={classes!r} is one class here (of two,"
-            " the object): leave it out, or name several classes"
+            f"class_weight={list(class_weight)} would change nothing, as classes={classes!r} is one class here (of"
+            " two, the object): remove class_weight, or give several classes"
         )
     return classes if is_word else tuple(classes)
 
 
 def chosen_classes(classes: Classes, present: Tensor) -> Tensor:
-    """Groups x classes: which of them a loss is made of, given which have labelled pixels."""
+    """Groups x classes: whether a loss uses the class; `present` is whether it has labelled pixels."""
     names = torch.zeros_like(present[0])
     if not isinstance(classes, str):
         names[list(classes)] = True
@@ -37,7 +37,7 @@ def chosen_classes(classes: Classes, present: Tensor) -> Tensor:
 
 
 def groups(logits: Tensor, labels: Tensor, per_image: bool) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batch as a whole, or each image for itself."""
+    """The whole batch as one group, or each image as a group."""
     size = 1 if per_image else len(labels)
     return zip(logits.split(size), labels.split(size), strict=True)
 
@@ -45,16 +45,16 @@ def groups(logits: Tensor, labels: Tensor, per_image: bool) -> Iterator[tuple[Te
 def region_sums(
     logits: Tensor, labels: Tensor, num_classes: int, ignore_index: int, per_image: bool, square: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Groups x classes, over valid pixels: Σ p t, Σ p (or Σ p²) and Σ t, of probabilities p and truth t.
+    """Groups x classes, over valid pixels: Σ p t, Σ p (or Σ p²) and Σ t, of probabilities p and targets t.
 
-    A batch as a whole is that of all processes.
+    Sums of a whole batch are over all processes.
     """
 
     def terms(logits: Tensor, labels: Tensor) -> Tensor:
         valid = (labels != ignore_index)[:, None]
-        truth = one_hot(labels, num_classes, ignore_index)
+        target = one_hot(labels, num_classes, ignore_index)
         p = logits.softmax(dim=1).where(valid, 0)
-        sums = p.where(truth, 0), p.square() if square else p, truth.to(p.dtype)
+        sums = p.where(target, 0), p.square() if square else p, target.to(p.dtype)
         return torch.stack([each.sum(dim=(0, 2, 3)) for each in sums])
 
     sums = [banded_sums(terms, *group) for group in groups(logits, labels, per_image)]
@@ -63,7 +63,7 @@ def region_sums(
 
 
 def mean_over_classes(losses: Tensor, chosen: Tensor, class_weight: Tensor) -> Tensor:
-    """The weighted mean over the chosen classes of each group; of these, the mean over groups that have any."""
+    """The weighted mean over the chosen classes of each group, then the mean over groups that have any."""
     weights = chosen * class_weight
     of_groups = ratio_or_zero((losses * weights).sum(dim=1), weights.sum(dim=1))
     return mean_over_pixels(of_groups.sum(), (weights.sum(dim=1) > 0).sum())

@@ -1,4 +1,4 @@
-"""Cross entropy against class probabilities: labels that are uncertain, mixed, or another model's."""
+"""Cross entropy with class probabilities as targets: uncertain or mixed labels, or another model's predictions."""
 
 import torch
 import torch.nn as nn
@@ -14,9 +14,10 @@ from .pixels import ClassWeight, all_classes, mean_over_pixels, one_hot, weights
 
 @LOSSES.register
 class SoftCrossEntropyLoss(nn.Module):
-    """Targets are probabilities B K H W, all zero where a pixel is to be ignored; or labels B H W, as everywhere else.
+    """Targets are probabilities B K H W, all zero for ignored pixels; or labels B H W, as in other losses.
 
-    The mean over labelled pixels (weighted by `class_weight`), or over the share `ohem_ratio` of them that is hardest.
+    The mean over labelled pixels (weighted by `class_weight`), or over the fraction `ohem_ratio` of them with the
+    largest losses.
     """
 
     name = "soft_ce"
@@ -47,7 +48,7 @@ class SoftCrossEntropyLoss(nn.Module):
         return mean_over_pixels(total, mass.sum())
 
     def mass_of_pixels(self, targets: Tensor) -> Tensor:
-        """B H W: the weight of what a pixel's target says."""
+        """B H W: the class weight of each pixel's target."""
         if targets.dim() == 3:
             return weights_of_pixels(targets, self.class_weight, self.ignore_index)
         if targets.shape[1] != self.num_classes:

@@ -16,9 +16,9 @@ from .regions import checked_classes, chosen_classes, mean_over_classes, region_
 class TverskyLoss(nn.Module):
     """1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth) over valid pixels; the mean over classes.
 
-    A beta above alpha minds missed pixels more than false ones. Halves of 1 make it the Dice loss of twice the
-    `smooth`. `classes` are those that the labels of the batch have ("present"), "all", or a list of ids, had or not.
-    Of two classes, both words mean the object (1) alone, one channel or two.
+    With beta above alpha, missed pixels cost more than false ones. alpha = beta = 0.5 is the Dice loss with twice the
+    `smooth`. `classes` are those that occur in the labels of the batch ("present"), "all", or a list of ids. With two
+    classes, "present" and "all" mean the object (1) alone.
     """
 
     name = "tversky"
@@ -48,7 +48,7 @@ class TverskyLoss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         logits = all_classes(logits, self.num_classes)
-        both, guessed, true = region_sums(logits, labels, self.num_classes, self.ignore_index, self.per_image)
-        wrong = self.alpha * (guessed - both) + self.beta * (true - both)
+        both, predicted, target = region_sums(logits, labels, self.num_classes, self.ignore_index, self.per_image)
+        wrong = self.alpha * (predicted - both) + self.beta * (target - both)
         losses = ratio_or_zero(wrong, both + wrong + self.smooth)
-        return mean_over_classes(losses, chosen_classes(self.classes, true > 0), self.class_weight)
+        return mean_over_classes(losses, chosen_classes(self.classes, target > 0), self.class_weight)

@@ -9,9 +9,9 @@ from segbox.registry import NECKS
 
 @NECKS.register
 class FPN(nn.Module):
-    """Coarse maps are added to finer ones; every map leaves with the same number of channels.
+    """Adds coarse maps to finer ones; all output maps have the same number of channels.
 
-    `levels` are the positions of the maps to take, finest first; if not given, all of stride 4 and above.
+    `levels` are the indices of the maps to use, finest first; by default all of stride 4 and above.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class FPN(nn.Module):
     def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         pyramid = [lateral(maps[i]) for lateral, i in zip(self.laterals, self.levels)]
         for i in reversed(range(len(pyramid) - 1)):
-            # The paper repeats cells instead of interpolating, and its weights expect that.
+            # Nearest neighbours, as in the paper: published weights were trained with it.
             pyramid[i] = pyramid[i] + F.interpolate(pyramid[i + 1], pyramid[i].shape[-2:], mode="nearest")
         return tuple(smooth(x) for smooth, x in zip(self.smooth, pyramid))
 
 
 def chosen(levels: tuple[int, ...], in_strides: tuple[int, ...]) -> list[int]:
-    """The levels as positions from the front, finest first."""
+    """The levels as indices from 0, finest first."""
     count = len(in_strides)
     if not levels or any(not -count <= level < count for level in levels):
         raise ValueError(f"levels {tuple(levels)}: expected some of 0..{count - 1}; the maps have strides {in_strides}")

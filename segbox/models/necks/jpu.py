@@ -12,9 +12,9 @@ DILATIONS = (1, 2, 4, 8)
 
 @NECKS.register
 class JPU(nn.Module):
-    """What a dilated backbone of stride 8 would have given, made from the last three maps of one that is not dilated.
+    """Approximates the last map of a dilated backbone of stride 8, from the last three maps of one without dilation.
 
-    It gives the maps up to stride 8 as they are, and as the last one its own: 4 x `channels` wide, at stride 8.
+    It returns the maps up to stride 8 unchanged, and its own as the last one: 4 x `channels`, at stride 8.
     """
 
     def __init__(self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], channels: Count = 512) -> None:

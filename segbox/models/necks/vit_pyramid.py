@@ -12,8 +12,8 @@ from segbox.registry import NECKS
 class ViTPyramid(nn.Module):
     """Finer maps by transposed convolutions, coarser ones by pooling.
 
-    All of them come from the last map; if the backbone gives as many maps as there are `strides`, each from its own.
-    A finer map covers the cells of the map it is made of, so it is not cut to an image that is no multiple of them.
+    All are computed from the last map, or, if the backbone has as many maps as there are `strides`, each from its own.
+    A finer map covers whole cells of its source, so it may be larger than the image / stride.
     """
 
     def __init__(

@@ -21,10 +21,10 @@ def test_weights_have_the_deviation_of_the_paper(method, deviation):
 
 
 @pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3", "ResNet", "Xception"])
-def test_zero_gamma_closes_every_residual_branch_and_nothing_else(name):
+def test_zero_init_residual_closes_every_residual_branch_and_nothing_else(name):
     torch.manual_seed(0)
     backbone = BACKBONES.build({"type": name, "variant": "test"})
-    initialize(backbone, zero_gamma=True)
+    initialize(backbone, zero_init_residual=True)
     closed = [block.last_norm for block in backbone.modules() if isinstance(block, ResidualBlock) and block.last_norm]
     assert closed
     for norm in (m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)):
@@ -34,7 +34,7 @@ def test_zero_gamma_closes_every_residual_branch_and_nothing_else(name):
 
 def test_a_closed_block_passes_its_input_on():
     backbone = BACKBONES.build({"type": "ResNet", "variant": "test"}).eval()
-    initialize(backbone, zero_gamma=True)
+    initialize(backbone, zero_init_residual=True)
     x = torch.rand(1, 256, 4, 4)
     torch.testing.assert_close(backbone.layer4[1](x), x)
 

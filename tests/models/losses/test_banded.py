@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from segbox import IGNORE_INDEX
-from segbox.models.head_plan import build_criterion
+from segbox.models.criterion import build_criterion
 from segbox.models.losses import banded
 from segbox.models.losses.banded import banded_map, banded_sum, banded_sums
 from segbox.models.losses.cross_entropy import CrossEntropyLoss

@@ -10,7 +10,7 @@ from segbox.models.losses import banded
 from segbox.registry import LOSSES
 
 OPTIONS = {  # besides each loss as it comes
-    "CrossEntropyLoss": [dict(class_weight=[0.5, 2.0], unweight=0.5), dict(label_smoothing=0.1)],
+    "CrossEntropyLoss": [dict(class_weight=[0.5, 2.0], logit_adjustment=0.5), dict(label_smoothing=0.1)],
     "OHEMCrossEntropyLoss": [dict(ratio=0.3), dict(ratio=0.5, class_weight=[0.5, 2.0], label_smoothing=0.1)],
     "OHEMThresholdCrossEntropyLoss": [dict(threshold=0.3, min_kept=0.25), dict(min_kept=20, class_weight=[0.5, 2.0])],
     "BCEWithLogitsLoss": [dict(pos_weight=3.0, ohem_ratio=0.3)],
@@ -156,7 +156,7 @@ def test_logits_of_other_channels_are_refused(config, num_classes):
         (dict(type="CrossEntropyLoss", class_weight=[1.0, 1.0, 1.0, 1.0, -1.0]), "0 or more"),
         (dict(type="CrossEntropyLoss", class_weight=[0.0] * 5), "not all of them 0"),
         (dict(type="CrossEntropyLoss", label_smoothing=1.0), "label_smoothing=1.0"),
-        (dict(type="CrossEntropyLoss", unweight=1.5), "unweight=1.5: expected a number from 0 to 1"),
+        (dict(type="CrossEntropyLoss", logit_adjustment=1.5), "logit_adjustment=1.5: expected a number from 0 to 1"),
         (dict(type="OHEMCrossEntropyLoss", ratio=0.0), "ratio of hard pixels is 0.0"),
         (dict(type="OHEMCrossEntropyLoss", ratio=1.5), "ratio of hard pixels is 1.5"),
         (dict(type="OHEMThresholdCrossEntropyLoss", threshold=0.0), "threshold=0.0"),
@@ -182,7 +182,7 @@ def test_arguments_that_make_no_sense_are_refused(config, message):
 
 @pytest.mark.parametrize("name", ["DiceLoss", "TverskyLoss", "LovaszLoss"])
 def test_weights_of_two_classes_of_which_one_counts_are_refused(name):
-    with pytest.raises(ConfigError, match=r"would change nothing; classes='present' is one class here"):
+    with pytest.raises(ConfigError, match=r"would change nothing, as classes='present' is one class here"):
         LOSSES.build(dict(type=name, class_weight=[0.5, 2.0]), num_classes=2)
     LOSSES.build(dict(type=name, class_weight=[0.5, 2.0], classes=[0, 1]), num_classes=2)
 

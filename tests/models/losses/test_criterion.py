@@ -5,7 +5,7 @@ import torch
 
 from segbox import IGNORE_INDEX
 from segbox.errors import ConfigError, DataError
-from segbox.models.head_plan import build_criterion
+from segbox.models.criterion import build_criterion
 from tests.tiny import SMALL, random_batch, tiny_model
 
 LOSSES = [

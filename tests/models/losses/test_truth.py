@@ -52,14 +52,16 @@ def test_cross_entropy(weight, smoothing):
     check("CrossEntropyLoss", logits, labels, total / mass, class_weight=weight, label_smoothing=smoothing)
 
 
-@pytest.mark.parametrize("unweight", [0.0, 0.5, 1.0])
-def test_what_is_best_under_weights_and_how_much_of_them_is_taken_back(unweight):
+@pytest.mark.parametrize("adjustment", [0.0, 0.5, 1.0])
+def test_logit_adjustment_takes_class_weights_back_from_the_best_probabilities(adjustment):
     """Where all pixels look alike, the best probabilities are shares times what is left of the weights."""
     labels = torch.tensor([0] * 6 + [1] * 3 + [2] + [4] * 2).view(1, 3, 4)  # none of class 3
     weight = [0.5, 2.0, 4.0, 0.0, 1.0]
-    best = torch.tensor([6.0, 3.0, 1.0, 1e-30, 2.0]) * torch.tensor([w ** (1 - unweight) if w else 1.0 for w in weight])
+    best = torch.tensor([6.0, 3.0, 1.0, 1e-30, 2.0]) * torch.tensor(
+        [w ** (1 - adjustment) if w else 1.0 for w in weight]
+    )
     logits = best.double().log().view(1, 5, 1, 1).expand(1, 5, 3, 4).clone().requires_grad_()
-    loss = LOSSES.build(dict(type="CrossEntropyLoss", class_weight=weight, unweight=unweight), num_classes=5)
+    loss = LOSSES.build(dict(type="CrossEntropyLoss", class_weight=weight, logit_adjustment=adjustment), num_classes=5)
     loss(logits, labels).backward()
     torch.testing.assert_close(logits.grad.sum(dim=(0, 2, 3)), torch.zeros(5).double(), atol=1e-7, rtol=0)
 

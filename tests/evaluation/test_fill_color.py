@@ -9,8 +9,8 @@ from segbox.config import Config, load_config
 from segbox.data.loader import build_dataset
 from segbox.data.readers.files import read_image
 from segbox.engine.build import build_runner
-from segbox.evaluation.evaluator import Evaluation
-from segbox.evaluation.fill import fill_with_mean, mean_without_building
+from segbox.evaluation.evaluator import Evaluator
+from segbox.evaluation.fill_color import fill_with_mean, mean_without_building
 from tests.runs import run_tool, tiny_runner, write_config
 from tests.tiny import tiny_model
 
@@ -70,7 +70,7 @@ def test_evaluation_is_filled_with_the_mean():
 
     val = {"type": "ShapesDataset", "num_images": 2, "size": (40, 56)}
     config = Config(data={"val": val, "workers": 0}, test={"mode": "crop", "window": (40, 100)})
-    Evaluation(config, torch.device("cpu"))(Model())
+    Evaluator(config, torch.device("cpu"))(Model())
     for images in seen:
         assert images.shape[2:] == (40, 100)
         assert (images[:, :, :, :22] == Model.mean.byte()).all() and (images[:, :, :, 78:] == Model.mean.byte()).all()

@@ -1,13 +1,15 @@
 """Class weights by the name of a rule."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
+from segbox.class_weights import ClassWeights
 from segbox.data.datasets.shapes import ShapesDataset
-from segbox.engine.class_weights import ClassWeights
+from segbox.data.statistics import class_pixels
 from segbox.errors import ConfigError
 from segbox.models.segmentors import build_segmentor
 from tests.runs import tiny_runner
@@ -28,7 +30,7 @@ def counts():
 def test_the_rule_is_counted_from_the_labels():
     shares = counts() / counts().sum()
     expected = [1 / math.log(1.02 + share) if share else 0.0 for share in shares]
-    weigh = ClassWeights(SHAPES, workers=0)
+    weigh = ClassWeights(partial(class_pixels, SHAPES))
     assert weigh("enet") == pytest.approx(expected)
     assert weigh("auto") == weigh("enet") and weigh("median") != weigh("enet")
 
@@ -37,12 +39,12 @@ def test_the_rule_is_counted_from_the_labels():
 def test_roots_of_one_over_the_share(rule, power):
     expected = [pixels**-power if pixels else 0.0 for pixels in counts()]
     mean = sum(expected) / sum(weight > 0 for weight in expected)
-    assert ClassWeights(SHAPES, workers=0)(rule) == pytest.approx([weight / mean for weight in expected])
+    assert ClassWeights(partial(class_pixels, SHAPES))(rule) == pytest.approx([weight / mean for weight in expected])
 
 
 def test_an_unknown_rule_is_refused():
     with pytest.raises(ConfigError, match=r"'medain'.*Did you mean \"median\"\?"):
-        ClassWeights(SHAPES, workers=0)("medain")
+        ClassWeights(partial(class_pixels, SHAPES))("medain")
 
 
 def test_every_loss_of_every_head_gets_its_numbers():

@@ -1,4 +1,4 @@
-"""The colour where there is no image: the model's mean, told to the data sets."""
+"""The colour outside of the image: the model's mean, which data sets fill with."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,20 +9,20 @@ from torch import nn
 from segbox.data.datasets.dataset import SegDataset
 from segbox.registry import BACKBONES
 from segbox.weights.loading import read_weights
-from segbox.weights.normalization import choose_numbers
+from segbox.weights.mean_std import choose_mean_std
 
 
 def fill_with_mean(dataset: SegDataset, model: nn.Module) -> None:
-    """What lies outside of the image is 0 once it is normalised, as it is where layers pad. Before a loader begins."""
+    """Set the fill colour of a data set, before its loader starts: normalised, the mean is 0, as zero padding is."""
     mean = getattr(model, "mean", None)
     if mean is not None:
         dataset.fill = tuple(mean.flatten().tolist())
 
 
 def mean_without_building(config: Mapping[str, Any]) -> tuple[float, ...]:
-    """The mean that the model of a config would have: for those who only look at its images."""
+    """The mean that the model of a config would have, without building the model."""
     mean = config.get("mean")
-    for argument in ("weights", "backbone_weights"):  # the first of them is loaded last
+    for argument in ("weights", "backbone_weights"):  # the first one is loaded last and wins
         if mean is None and config.get(argument) is not None:
             found = read_weights(config[argument]).get("mean")
             mean = None if found is None else found.flatten().tolist()
@@ -33,4 +33,4 @@ def mean_without_building(config: Mapping[str, Any]) -> tuple[float, ...]:
     if mean is None:
         with torch.device("meta"):
             card = getattr(BACKBONES.build(backbone, "model.backbone"), "card", None)
-    return choose_numbers(mean, 1.0, backbone.get("in_channels", 3), card)["mean"].values
+    return choose_mean_std(mean, 1.0, backbone.get("in_channels", 3), card)["mean"].values

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from segbox import distributed
-from segbox.engine.checkpoint import newest_whole, read_run
+from segbox.engine.checkpoint import newest_readable, read_run
 from segbox.engine.hooks.hook import Hook
-from segbox.engine.rescue import rescue
+from segbox.engine.save_on_error import save_state
 from segbox.engine.sharding import until_stopped
 from segbox.engine.signals import Stopped
 from segbox.errors import DataError, TrainingError
@@ -31,7 +31,7 @@ def straight(tmp_path_factory):
 
 def goes_on(folder, straight, step, overrides=RARE):
     """From the newest checkpoint, which is of this step, to the same end; the steps that were evaluated, in order."""
-    path, content, refused = newest_whole(folder)
+    path, content, refused = newest_readable(folder)
     assert (path.name, content["step"], refused) == ("last.pt", step, [])
     runner = tiny_runner(folder, overrides)
     runner.resume(path, content)
@@ -73,7 +73,7 @@ def test_an_error_between_steps_costs_nothing_and_the_message_says_so(tmp_path, 
 @pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), RuntimeError("of a device"), OSError(5, "of a disk")])
 def test_an_error_within_a_step_leaves_the_state_before_it(tmp_path, straight, error):
     """In its second part, when the first has moved the statistics of the norms. A bug keeps its own words."""
-    parts = ["train.accumulate=2", *RARE]
+    parts = ["train.gradient_accumulation_steps=2", *RARE]
     tiny_runner(tmp_path / "straight", parts).train()
     runner = tiny_runner(tmp_path / "broken", parts)
     real, calls = runner.forward_losses, iter(range(100))
@@ -142,9 +142,9 @@ def test_the_first_step_has_no_state_to_save(tmp_path):
 
 
 def test_a_sharded_model_is_not_gathered_after_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("segbox.engine.rescue.is_sharded", lambda model: True)
-    runner = SimpleNamespace(step=3, work_dir=tmp_path, is_saved=lambda: False, is_whole=True, model=None)
-    assert rescue(runner).startswith("The parts of a sharded model were not gathered; go on from the newest")
+    monkeypatch.setattr("segbox.engine.save_on_error.is_sharded", lambda model: True)
+    runner = SimpleNamespace(step=3, work_dir=tmp_path, is_saved=lambda: False, is_consistent=True, model=None)
+    assert save_state(runner).startswith("The parts of a sharded model were not gathered; go on from the newest")
 
 
 @pytest.mark.parametrize("rank", [0, 1])

@@ -8,8 +8,7 @@ import torch
 from segbox.config import Config
 from segbox.errors import ConfigError
 from segbox.evaluation.predictor import load_model
-from segbox.weights.card import Card
-from segbox.weights.normalization import IMAGENET, STATED, choose_numbers
+from segbox.weights.mean_std import IMAGENET, STATED, Card, choose_mean_std
 from tests.tiny import tiny_model
 
 HALF = (127.5, 127.5, 127.5)
@@ -26,11 +25,11 @@ def saved(path, **model):
 
 
 def test_who_says_the_numbers():
-    chosen = choose_numbers(None, None, 3, None)
+    chosen = choose_mean_std(None, None, 3, None)
     assert chosen["mean"].values == IMAGENET["mean"] and chosen["std"].source == "ImageNet"
-    chosen = choose_numbers(None, None, 3, CARD)
+    chosen = choose_mean_std(None, None, 3, CARD)
     assert chosen["mean"].values == chosen["std"].values == HALF and chosen["mean"].source == "the card of siglip"
-    chosen = choose_numbers(10, None, 3, CARD)
+    chosen = choose_mean_std(10, None, 3, CARD)
     assert chosen["mean"].values == (10.0, 10.0, 10.0) and chosen["mean"].source == STATED
     assert chosen["std"].values == HALF
 
@@ -41,10 +40,10 @@ def test_who_says_the_numbers():
 def test_a_binding_card_refuses_other_numbers(mean, std):
     binding = Card("siglip", HALF, HALF, is_binding=True)
     with pytest.raises(ConfigError, match=r"siglip were trained with mean \(127\.5, .*check_card=False"):
-        choose_numbers(mean, std, 3, binding)
-    assert choose_numbers(mean, std, 3, CARD)
-    assert choose_numbers(127.5, HALF, 3, binding)["mean"].source == STATED
-    assert choose_numbers(2000, 300, 4, binding)["mean"].values == (2000.0,) * 4  # of which the card says nothing
+        choose_mean_std(mean, std, 3, binding)
+    assert choose_mean_std(mean, std, 3, CARD)
+    assert choose_mean_std(127.5, HALF, 3, binding)["mean"].source == STATED
+    assert choose_mean_std(2000, 300, 4, binding)["mean"].values == (2000.0,) * 4  # of which the card says nothing
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_a_binding_card_refuses_other_numbers(mean, std):
 )
 def test_numbers_that_are_none(mean, std, message):
     with pytest.raises(ConfigError, match=message):
-        choose_numbers(mean, std, 3, None)
+        choose_mean_std(mean, std, 3, None)
 
 
 @pytest.mark.parametrize("argument", ["weights", "backbone_weights"])
@@ -68,12 +67,12 @@ def test_weights_bring_their_numbers_unless_the_config_states_others(tmp_path, c
         model = tiny_model(**{argument: path})
         assert numbers_of(model) == (list(HALF), [100.0] * 3)
         assert f"model.mean: (127.5, 127.5, 127.5) is taken from {path}, as the config states none" in caplog.text
-        assert model.number_sources == {"mean": path, "std": path}
+        assert model.mean_std_sources == {"mean": path, "std": path}
         caplog.clear()
         model = tiny_model(**{argument: path}, mean=(1, 2, 3))
         assert numbers_of(model) == ([1.0, 2.0, 3.0], [100.0] * 3)
         assert (
-            f"model.mean: (1, 2, 3) of the config holds; the weights of {path} were trained with (127.5" in caplog.text
+            f"model.mean: the config's (1, 2, 3) is used; the weights of {path} were trained with (127.5" in caplog.text
         )
         caplog.clear()
         model = tiny_model(**{argument: path}, mean=127.5, std=100)

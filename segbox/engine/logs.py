@@ -1,0 +1,95 @@
+"""The log of a run: lines on the terminal and in the work dir's log.txt, and the first lines of a training."""
+
+import logging
+import platform
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from segbox import __version__, distributed
+from segbox.config import Config
+from segbox.data.datasets.dataset import SegDataset
+from segbox.engine.checkpoint import write_error
+from segbox.engine.settings import DataSettings, TrainSettings
+from segbox.engine.sharding import sharding_summary
+from segbox.engine.work_dir import ends_mid_line
+from segbox.errors import printable
+from segbox.launch import launch
+from segbox.terminal import OutputLines, TerminalLines
+from segbox.weights.mean_std import describe_mean_std
+
+logger = logging.getLogger("segbox")
+
+
+def start_logging(work_dir: Path | None = None) -> None:
+    """Log to the terminal and, with a work dir, to its log.txt. Only the main process logs."""
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    for old in list(logger.handlers):
+        logger.removeHandler(old)
+        old.close()
+    if launch().rank:
+        logger.addHandler(logging.NullHandler())
+        return
+    terminal = (OutputLines if work_dir is None else TerminalLines)(sys.stdout)
+    terminal.setFormatter(Printable("%(message)s"))
+    logger.addHandler(terminal)
+    if work_dir is not None:
+        file = LogFile(work_dir / "log.txt", encoding="utf-8")
+        if ends_mid_line(work_dir / "log.txt"):
+            file.stream.write("\n")
+        file.setFormatter(Printable("%(asctime)s %(message)s"))
+        logger.addHandler(file)
+
+
+class Printable(logging.Formatter):
+    """Escapes control characters: file names in messages may hold any character."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), keep="\n")
+
+
+class LogFile(logging.FileHandler):
+    """Raises CheckpointError when a line cannot be written: on a full disk, the next checkpoint would fail too."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            return super().handleError(record)
+        logger.removeHandler(self)
+        stream, self.stream = self.stream, None
+        with suppress(OSError):  # flushing the rest fails for the same reason
+            stream.close()
+        raise write_error(Path(self.baseFilename), error) from error
+
+
+def describe_run(
+    config: Config,
+    dataset: SegDataset,
+    data: DataSettings,
+    settings: TrainSettings,
+    max_steps: int,
+    device: torch.device,
+    model: nn.Module,
+) -> None:
+    """Log the first lines of a run: the environment, the length, the units of the images, the sharding."""
+    if not distributed.is_main():
+        return
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    processes = distributed.world_size()
+    logger.info(
+        f"segbox {__version__}, PyTorch {torch.__version__}, Python {platform.python_version()},"
+        f" {processes} process(es) on {name}, precision {settings.amp or 'fp32'}"
+    )
+    epochs = max_steps * data.batch_size / max(1, len(dataset))
+    logger.info(
+        f"{len(dataset)} training images, {len(dataset.classes)} classes, {max_steps} steps of {data.batch_size} images"
+        f" ({epochs:.1f} epochs), {config.optimizer.get('type')} with lr {config.optimizer.get('lr')}"
+    )
+    if numbers := describe_mean_std(model):
+        logger.info(numbers)
+    if settings.shard:
+        logger.info(sharding_summary(model))

@@ -1,0 +1,42 @@
+"""The lines of a run, on the terminal and in log.txt."""
+
+import logging
+
+import pytest
+
+from segbox.engine.logs import LogFile, start_logging
+from segbox.errors import CheckpointError
+
+
+def test_lines_that_cannot_be_written_end_the_run(tmp_path):
+    start_logging()
+    logger = logging.getLogger("segbox")
+    logger.addHandler(LogFile("/dev/full"))
+    with pytest.raises(CheckpointError, match=r"/dev/full could not be written: .*No space left"):
+        logger.info("hello")
+    logger.info("and then to the terminal alone")
+    start_logging()
+
+
+def test_lines_go_to_the_terminal_and_the_log(tmp_path, capsys, monkeypatch):
+    logger = logging.getLogger("segbox")
+    start_logging(tmp_path)
+    logger.info("hello")
+    logger.info("two\nlines of \x1b[2J\udcff.png")
+    start_logging()
+    logger.info("again")
+    assert capsys.readouterr().out == "hello\ntwo\nlines of \\x1b[2J\\udcff.png\nagain\n"
+    lines = (tmp_path / "log.txt").read_text().splitlines()
+    assert lines[0].endswith(" hello") and lines[1].endswith(" two") and lines[2] == r"lines of \x1b[2J\udcff.png"
+    (tmp_path / "log.txt").write_text("whole\ncut sho")
+    start_logging(tmp_path)
+    logger.info("on")
+    start_logging()
+    lines = (tmp_path / "log.txt").read_text().splitlines()
+    assert lines[:2] == ["whole", "cut sho"] and lines[2].endswith(" on") and len(lines) == 3
+    capsys.readouterr()
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    start_logging(tmp_path)
+    logger.info("from another process")
+    assert capsys.readouterr().out == ""
