@@ -1,6 +1,5 @@
 """From a data set to a stream of batches, with or without worker processes."""
 
-import inspect
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -59,10 +58,12 @@ def classes_without_files(config: Mapping) -> tuple[str, ...] | None:
     inner = config.get("dataset") or next(iter(config.get("datasets", ())), None)
     if inner is not None:
         return classes_without_files(inner)
-    known = getattr(DATASETS.get(config.get("type"), "data"), "classes", None)
-    if callable(known):
-        return known(**{name: config[name] for name in inspect.signature(known).parameters if name in config})
-    return known
+    builder = DATASETS.get(config.get("type"), "data")
+    spec = getattr(builder, "spec", None)  # a public data set's
+    if spec is not None:
+        has_background = config.get("use_background") and spec.background is not None
+        return (spec.with_background() if has_background else spec).classes
+    return getattr(builder, "classes", None)
 
 
 def pipeline_of(config: Mapping, path: str = "data") -> tuple[Sequence, str]:

@@ -92,7 +92,7 @@ OF_DATA = [
          "image"),
         ("masks: two bits are stretched", "return label // step if step > 1 else label", "return label"),
     ]),
-    *in_file("data/statistics.py", "tests/engine/test_class_weights.py tests/data/checking", [
+    *in_file("data/statistics.py", "tests/engine/test_class_weights.py tests/doctor", [
         ("weights: no root", "/ present) ** power)", "/ present))"),
         ("weights: ENet's with another number", "np.log(1.02 + present", "np.log(1.2 + present"),
         ("weights: the mean frequency", "np.median(frequency[pixels > 0])", "np.mean(frequency[pixels > 0])"),
@@ -104,7 +104,7 @@ OF_DATA = [
         ("ellipses: turned the other way", "(columns - x) * cosine + (rows - y) * sine",
          "(columns - x) * cosine - (rows - y) * sine"),
     ]),
-    *in_file("convert/draw.py", "tests/data/convert", [
+    *in_file("convert/draw.py", "tests/convert", [
         ("objects: the smallest first", "key=lambda shape: -shape.area", "key=lambda shape: shape.area"),
     ]),
     *in_file("data/datasets/dataset.py", "tests/data/datasets/test_dataset.py", [

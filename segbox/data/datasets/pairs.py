@@ -9,13 +9,12 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from segbox import IGNORE_INDEX
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.names import FileNames
 from segbox.data.readers.files import read_image, read_label
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
-from segbox.errors import DataError, did_you_mean, printable
+from segbox.errors import DataError, printable
 
 File = TypeVar("File", str, Path)
 
@@ -23,7 +22,6 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 SHOWN = 200  # characters of a name in messages
 SAME_IDS = np.arange(256, dtype=np.uint8)
-ZERO_IGNORED = np.r_[IGNORE_INDEX, 0:254, IGNORE_INDEX].astype(np.uint8)  # ids from 1 on become classes from 0 on
 
 
 class PairDataset(SegDataset):
@@ -78,30 +76,6 @@ def load_pair(
 # --- finding files ---------------------------------------------------------------------------------------------------
 
 
-def open_root(root: str, needed: Sequence[str], how_to_get: str) -> Path:
-    """The root as a path. Where it or a part that is needed is missing, the error says how to get the data set."""
-    path = Path(root).expanduser()
-    missing = [path / part for part in ("", *needed) if not (path / part).exists()]
-    if missing:
-        raise DataError(f"there is no {missing[0].absolute()}. {how_to_get.format(root=root)}")
-    return path
-
-
-def check_split(split: str, known: Iterable[str]) -> None:
-    known = list(known)
-    if split not in known:
-        raise ValueError(f"split={split!r}: is none of {', '.join(known)}.{did_you_mean(split, known)}")
-
-
-def find_pairs(
-    images: Path, labels: Path, image_suffixes: Sequence[str], label_suffix: str, names: list[str] | None = None
-) -> list[tuple[str, str]]:
-    """The files of two folders, matched by name; only those of `names`, in that order, if given."""
-    return match_names(
-        paths_in(images, *image_suffixes), paths_in(labels, label_suffix), names, images, f"*{label_suffix} in {labels}"
-    )
-
-
 def paths_in(folder: Path, *suffixes: str) -> dict[str, str]:
     """Name without suffix -> path, as `list_files`; nothing where there is no folder."""
     return list_files(folder, suffixes, begin=os.path.join(folder, ""))
@@ -150,7 +124,11 @@ def _leads_back(path: str) -> bool:
 
 
 def match_names(
-    images: Mapping[str, File], labels: Mapping[str, File], names: list[str] | None, image_folder: Path, masks: str
+    images: Mapping[str, File],
+    labels: Mapping[str, File],
+    names: list[str] | None,
+    image_folder: Path | str,
+    masks: str,
 ) -> list[tuple[File, File]]:
     """Image and label of each name (None: of all). `masks` says in messages which files were looked for, and where."""
     wanted = all_names(images, labels) if names is None else names
@@ -227,13 +205,3 @@ def read_text(path: Path) -> str:
 def first_few(names: Sequence[str]) -> str:
     shown = [name if len(name) <= SHOWN else f"{name[:SHOWN]}..." for name in names[:3]]
     return ", ".join(map(printable, shown)) + (", ..." if len(names) > 3 else "")
-
-
-def class_names(text: str) -> tuple[str, ...]:
-    """ "sky, traffic light" -> ("sky", "traffic light"); lines may break anywhere between words."""
-    return tuple(" ".join(text.split()).split(", "))
-
-
-def hex_colours(text: str) -> list[Colour]:
-    """ "ff0000 00ff00" -> [(255, 0, 0), (0, 255, 0)]."""
-    return [(value >> 16, value >> 8 & 255, value & 255) for value in (int(word, 16) for word in text.split())]
