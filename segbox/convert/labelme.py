@@ -27,7 +27,7 @@ from segbox.convert.plan import (
     with_background,
     within,
 )
-from segbox.data.readers.orientation import PNG_START
+from segbox.data.readers.png import START as PNG_START
 from segbox.errors import DataError, did_you_mean
 
 IGNORED, BACKGROUND = "__ignore__", "_background_"  # as labelme's own scripts call them

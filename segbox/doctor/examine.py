@@ -13,9 +13,10 @@ from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import SAME_IDS, PairDataset
 from segbox.data.datasets.wrapper import innermost
 from segbox.data.placement import Size
-from segbox.data.readers.files import OtherKind, decode_anything, quiet, read_image, read_label
+from segbox.data.readers.files import OtherKind, orientation_of, read_image, read_label
 from segbox.data.readers.headers import Header, read_header
-from segbox.data.readers.orientation import UPRIGHT, orientation_of
+from segbox.data.readers.opencv import decode_anything, quiet
+from segbox.data.readers.orientation import UPRIGHT
 from segbox.data.statistics import OnProgress, count_ids, in_processes
 from segbox.errors import DataError
 

@@ -22,7 +22,8 @@ from segbox.data.datasets.pairs import (
     read_lines,
 )
 from segbox.data.palette import checked_palette, default_palette
-from segbox.data.readers.files import KINDS, read_label
+from segbox.data.readers.files import read_label
+from segbox.data.readers.format import KINDS
 from segbox.data.readers.headers import read_header
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline

@@ -1,14 +1,21 @@
 """TIFF files as sensors give them: any number of channels, as samples of a pixel, as planes, or as pages (TIFF 6.0).
 
-OpenCV reads the first page alone, four channels at most, and drops or mixes some of them without a word. What it does
-well is to unpack pictures of one channel. So every page is declared to be of one channel, and taken apart here.
+OpenCV reads only the first page and at most four channels, and drops or mixes some of them without an error. It unpacks
+images of one channel well. So the directories are parsed here (tifffile would be one more package, and takes the memory
+that a directory claims), and each page is declared to be of one channel, decoded by OpenCV, and split again.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from segbox.data.readers import opencv
+from segbox.data.readers.format import Format, Header, cut_off
+from segbox.data.readers.orientation import UPRIGHT, find_tag
+from segbox.errors import DataError
 
 MARKS = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}  # of the two byte orders, classic and BigTIFF
 NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # the types of tags that hold numbers
@@ -71,8 +78,54 @@ class Page:
         return max(map(sum, zip(self.starts, sizes)), default=0)
 
 
-def is_tiff(data: bytes) -> bool:
-    return data[:4] in MARKS
+class Tiff(Format):
+    def fits(self, data: bytes) -> bool:
+        return data[:4] in MARKS
+
+    def check_undecodable(self, data: bytes) -> None:
+        if is_cut(data):
+            raise cut_off(data)
+
+    def upright(self, data: bytes) -> bytes:
+        """With orientation 1 in it: OpenCV turns TIFF files, whatever its flags are."""
+        tag = find_tag(data, self.exif_blocks(data))
+        if tag.value == UPRIGHT:
+            return data
+        return data[: tag.position] + struct.pack(tag.kind, UPRIGHT) + data[tag.position + struct.calcsize(tag.kind) :]
+
+    def exif_blocks(self, data: bytes) -> Iterator[int]:
+        return iter((0,))
+
+    def header(self, data: bytes) -> Header | None:
+        """Pages are channels; with a palette it is a colour image."""
+        try:
+            pages = read_pages(data)
+        except struct.error:
+            return None
+        channels = sum(3 if page.has_palette else page.channels for page in pages)
+        return Header(channels, pages[0].bits, self.orientation(data)) if pages else None
+
+    def is_for_opencv(self, data: bytes) -> bool:
+        """One page of at most four channels. (Of a damaged file, too: decoding says what is wrong.)"""
+        try:
+            pages = read_pages(data)
+        except struct.error:
+            return True
+        return len(pages) <= 1 and all(page.channels <= 4 for page in pages)
+
+    def stored(self, data: bytes) -> np.ndarray:
+        try:
+            with opencv.quiet():
+                return decode(data)
+        except ValueError as error:
+            raise opencv.Unreadable(str(error)) from None
+        except (struct.error, cv2.error):
+            raise opencv.Unreadable from None
+
+    def label(self, data: bytes) -> np.ndarray:
+        if not self.is_for_opencv(data):
+            raise DataError("a mask has one channel in one page; this TIFF has more of them")
+        return opencv.decode(data)
 
 
 def read_pages(data: bytes) -> list[Page]:
