@@ -1,4 +1,4 @@
-"""How often classes occur in a data set, and what weights that gives them."""
+"""Class frequencies of a data set, and class weights computed from them."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -23,16 +23,16 @@ Result = TypeVar("Result")
 
 
 def class_frequencies(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None) -> np.ndarray:
-    """Pixels of each class. Reads every label once, and only the labels; nothing is kept on disk."""
+    """Pixels of each class. Reads each label once, and no images; nothing is cached on disk."""
     return class_pixels(dataset, workers, on_progress)[0]
 
 
 def class_pixels(
     dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Per class, its pixels, and the labelled pixels of the images that hold it: what `all_weights` takes.
+    """For each class, its pixels, and all labelled pixels of the images that hold it: the arguments of `all_weights`.
 
-    Each process reads its share of the labels, and all get the same numbers.
+    Each process reads a part of the labels, and all get the same numbers.
     """
 
     def count() -> np.ndarray:
@@ -54,19 +54,18 @@ def label_counts(dataset: SegDataset, workers: int = 0, on_progress: OnProgress 
 def own_label_counts(
     dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None
 ) -> Iterator[np.ndarray]:
-    """`label_counts` of this process's share of the images: those that `own_share` deals to it."""
-    share = own_share(len(dataset))
-    return in_processes(partial(_count_label, dataset, share), len(share), workers, on_progress)
+    """`label_counts` of the images that this process reads, those of `own_indices`."""
+    indices = own_indices(len(dataset))
+    return in_processes(partial(_count_label, dataset, indices), len(indices), workers, on_progress)
 
 
-def own_share(length: int) -> range:
+def own_indices(length: int) -> range:
+    """The images that this process reads; the processes of a run read different ones."""
     return range(distributed.rank(), length, distributed.world_size())
 
 
 def together(work: Callable[[], Result]) -> list[Result]:
-    """What `work` gives in each process, in the order of ranks. A user's mistake in one is raised in all of them, so
-    that none waits for it.
-    """
+    """The results of `work` in all processes, in order of rank. A UserError in one is raised in all, so none waits."""
     try:
         outcome: Result | UserError = work()
     except UserError as error:
@@ -79,7 +78,7 @@ def together(work: Callable[[], Result]) -> list[Result]:
 
 
 def _count_label(dataset: SegDataset, indices: range, position: int) -> np.ndarray:
-    """Zeros where the data set skips the file: nothing of it is learned."""
+    """Zeros for a file that the data set skips."""
     try:
         return count_ids(load_label(dataset, indices[position]))
     except DataError:
@@ -89,7 +88,7 @@ def _count_label(dataset: SegDataset, indices: range, position: int) -> np.ndarr
 
 
 def load_label(dataset: SegDataset, index: int) -> np.ndarray:
-    """The label as `dataset.load` gives it, without reading the image where that can be done."""
+    """The label as `dataset.load` gives it; if the data set has label files, the image is not read."""
     dataset, index = innermost(dataset, index)
     if not isinstance(dataset, FolderDataset | PairDataset):
         return dataset.load(index)["label"]
@@ -102,29 +101,29 @@ def count_ids(label: np.ndarray) -> np.ndarray:
     return cv2.calcHist([label], [0], None, [256], [0, 256]).ravel().astype(np.int64)
 
 
-# --- class weights: for absent classes zero --------------------------------------------------------------------------
+# --- class weights; those of absent classes are 0 ---------------------------------------------------------------------
 
 
 def inverse_weights(pixels: np.ndarray, power: float = 1.0) -> np.ndarray:
-    """One over the share of a class to a power, scaled to a mean of 1."""
+    """1 / frequency of a class, to a power, scaled to a mean of 1."""
     weights = _where_present(pixels, lambda present: (pixels.sum() / present) ** power)
     return weights / max(weights[pixels > 0].mean(), 1e-12) if pixels.any() else weights
 
 
 def enet_weights(pixels: np.ndarray) -> np.ndarray:
-    """1 / ln(1.02 + share): 1.4 to 50, so that rare classes do not drown the others (arXiv 1606.02147)."""
+    """1 / ln(1.02 + frequency): 1.4 to 50, so that rare classes do not dominate (arXiv 1606.02147)."""
     return _where_present(pixels, lambda present: 1 / np.log(1.02 + present / pixels.sum()))
 
 
 def median_frequency_weights(pixels: np.ndarray, pixels_where_present: np.ndarray) -> np.ndarray:
-    """The median frequency over a class's own, that counted in the images that hold the class (SegNet)."""
+    """Median frequency / frequency of a class, counted in the images that hold the class (SegNet)."""
     frequency = pixels / np.maximum(pixels_where_present, 1)
     middle = np.median(frequency[pixels > 0]) if pixels.any() else 0.0
     return _where_present(pixels, lambda present: middle / frequency[pixels > 0])
 
 
 def all_weights(pixels: np.ndarray, pixels_where_present: np.ndarray) -> dict[str, np.ndarray]:
-    """By the name of the rule."""
+    """Name of the rule -> weights."""
     return {name: weigh(pixels, pixels_where_present) for name, weigh in RULES.items()}
 
 
@@ -150,7 +149,7 @@ def _where_present(pixels: np.ndarray, weigh: Callable[[np.ndarray], np.ndarray]
 def in_processes(
     function: Callable[[int], Result], length: int, workers: int = 0, on_progress: OnProgress | None = None
 ) -> Iterator[Result]:
-    """function(0), function(1), ... in order. A user's mistake met in a process is raised here."""
+    """function(0), function(1), ... in order, computed in worker processes. Their UserErrors are raised here."""
     if workers < 0:
         raise ConfigError(f"workers={workers}: expected 0 (in this process) or more")
     loader = DataLoader(
@@ -183,7 +182,7 @@ class _Calls(Dataset):
     def __getitem__(self, index: int) -> Any:
         try:
             return self.function(index)
-        except UserError as error:  # torch would wrap it in a stack trace
+        except UserError as error:  # PyTorch would wrap it in a stack trace
             return error
 
 

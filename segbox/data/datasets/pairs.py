@@ -1,4 +1,4 @@
-"""Data sets that are pairs of an image and a label file: how files are found, matched and read."""
+"""Data sets of an image file and a label file per sample: find, match and read the files."""
 
 import os
 from collections import Counter
@@ -25,7 +25,7 @@ SAME_IDS = np.arange(256, dtype=np.uint8)
 
 
 class PairDataset(SegDataset):
-    """Pairs of files; the ids in a label file go through a table of 256 entries. The public data sets build this."""
+    """Pairs of files. `label_table` maps the ids in a label file to classes. All public data sets are built as this."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class PairDataset(SegDataset):
         return load_pair(*self.files(index), self.label_table, exif=self.exif)
 
     def files(self, index: int) -> tuple[Path, Path]:
-        """Of the image and of the label."""
+        """Paths of the image and of the label."""
         return Path(self.image_files[index]), Path(self.label_files[index])
 
 
@@ -77,16 +77,16 @@ def load_pair(
 
 
 def paths_in(folder: Path, *suffixes: str) -> dict[str, str]:
-    """Name without suffix -> path, as `list_files`; nothing where there is no folder."""
+    """Name without suffix -> path, as `list_files`; empty if the folder does not exist."""
     return list_files(folder, suffixes, begin=os.path.join(folder, ""))
 
 
 def list_files(
     folder: Path, suffixes: tuple[str, ...], prefix: str = "", without: Iterable[str] = (), begin: str = ""
 ) -> dict[str, str]:
-    """Name without prefix and suffix -> file, both relative to the folder and sorted; not the files in `without`.
+    """Name without prefix and suffix -> file, relative to the folder, sorted by name. Files in `without` are omitted.
 
-    `begin` is put before each file.
+    `begin` is put in front of each file.
     """
     found: dict[str, str] = {}
     without = set(without)
@@ -106,7 +106,7 @@ def list_files(
 
 
 def walk_files(folder: Path) -> Iterator[tuple[str, str]]:
-    """Each file that is not hidden, at any depth: its folder as seen from `folder` ("" or "a/b/"), and its name."""
+    """Each file that is not hidden, at any depth: its folder relative to `folder` ("" or "a/b/"), and its name."""
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not _leads_back(os.path.join(place, name))]
         inside = "" if place == os.fspath(folder) else os.path.join(os.path.relpath(place, folder), "")
@@ -116,7 +116,7 @@ def walk_files(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _leads_back(path: str) -> bool:
-    """Whether it is a link to a folder that it lies in: a walk along it would have no end."""
+    """Whether it is a link to one of its own parent folders: following it would never end."""
     if not os.path.islink(path):
         return False
     target = os.path.realpath(path)
@@ -130,7 +130,7 @@ def match_names(
     image_folder: Path | str,
     masks: str,
 ) -> list[tuple[File, File]]:
-    """Image and label of each name (None: of all). `masks` says in messages which files were looked for, and where."""
+    """Image and label of each name; None stands for all names. `masks` describes the searched files in messages."""
     wanted = all_names(images, labels) if names is None else names
     if not wanted:
         raise DataError(f"{image_folder}: " + ("holds no images" if names is None else "the split lists no names"))
@@ -158,7 +158,7 @@ def find_missing(
 
 
 class MissingPairs(DataError):
-    """Images without masks, or masks without images: all their names."""
+    """Images without masks, or masks without images, with all their names."""
 
     def __init__(self, message: str, no_image: Sequence[str] = (), no_mask: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -167,14 +167,14 @@ class MissingPairs(DataError):
 
 
 def read_names(path: Path) -> list[str]:
-    """The names that a list of VOC's kind holds: bare, or as the paths of image and label."""
+    """The names in a list like VOC's. A line holds a name, or the paths of an image and its label."""
     return [os.path.splitext(os.path.basename(line.split()[0].rstrip("/")))[0] for line in read_lines(path)]
 
 
 def known_name(line: str, known: Container[str]) -> str:
-    """The name that a line of a list means: the line itself, or the end of the path that it begins with.
+    """The known name in a line of a list: the line itself, or the end of the path at its start.
 
-    "/data/set/train/a.png /data/set/trainannot/a.png" means a. What means nothing that is known is kept.
+    "/data/set/train/a.png /data/set/trainannot/a.png" stands for a. A line without a known name comes back as it is.
     """
     if line in known:
         return line
@@ -193,12 +193,12 @@ def read_lines(path: Path) -> list[str]:
 
 
 def read_text(path: Path) -> str:
-    """With line ends of any kind, and with the mark that some editors begin with."""
+    """UTF-8 with any line ends, with or without a byte order mark."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: is no text in UTF-8 (byte {error.start} is 0x{error.object[error.start]:02x})"
+            f"{path}: is not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x})"
         ) from None
 
 

@@ -61,7 +61,7 @@ class RandomResize(Transform):
 
 
 class _Target:
-    """What a size is to become."""
+    """The size that an image is resized to."""
 
     def __init__(self, size: Sequence[int] | None, short: int | None, long: int | None, keep_ratio: bool) -> None:
         if size is not None and (short is not None or long is not None):

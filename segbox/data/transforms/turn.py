@@ -30,9 +30,9 @@ class RandomFlip(Transform):
 
 @TRANSFORMS.register
 class RandomRotate(Transform):
-    """By a random angle up to `degrees` either way, about the centre; the size stays.
+    """Rotate about the centre by a random angle in [-degrees, degrees]; the size stays.
 
-    The corners show what an earlier crop had cut off, and are filled only where the image itself ends.
+    Corners show pixels that an earlier crop had removed, and are filled only outside of the source image.
     """
 
     def __init__(self, degrees: float, probability: float = 0.5) -> None:

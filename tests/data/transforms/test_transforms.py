@@ -247,7 +247,10 @@ def test_distortion_keeps_what_is_below_nothing():
     [
         (sample(channels=1)["image"], r"saturation and hue, which are of RGB images; this one has 1 channels: satur"),
         (sample(channels=5)["image"].astype(np.uint16), r"this one has 5 channels: saturation=\(1, 1\), hue=0 changes"),
-        (sample()["image"].astype(np.float32), r"which level is white in images of float32: white=4095 for 12 bits"),
+        (
+            sample()["image"].astype(np.float32),
+            r"needs the level of white in images of float32: white=4095 for 12 bits",
+        ),
     ],
 )
 def test_what_distortion_must_be_told(image, message):
@@ -275,7 +278,10 @@ def test_blur_takes_away_detail():
         ({"type": "Resize", "short": 0}, "short: expected a whole number from 1 to 65536 or None, got 0"),
         ({"type": "Resize", "short": 5, "keep_ratio": False}, "keep_ratio=False needs size"),
         ({"type": "RandomResize", "ratio_range": (2, 1)}, r"ratio_range=\(2, 1\)"),
-        ({"type": "RandomResize", "ratio_range": (1, float("inf"))}, r"ratio_range=\(1, inf\)"),
+        (
+            {"type": "RandomResize", "ratio_range": (1, float("inf"))},
+            r"ratio_range.1: expected a finite number, got inf",
+        ),
         (
             {"type": "RandomCrop", "size": 10**9},
             r"size: expected a whole number from 1 to 65536 or 2 whole numbers, got",
