@@ -53,8 +53,8 @@ class Placement:
         return np.allclose(self.matrix, np.eye(3), rtol=0, atol=1e-9)
 
 
-def whole(size: Size) -> Placement:
-    """The image as it is."""
+def identity(size: Size) -> Placement:
+    """The placement that changes nothing."""
     return Placement(np.eye(3), size)
 
 

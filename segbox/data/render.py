@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.placement import Placement, Size, whole
+from segbox.data.placement import Placement, Size, identity
 from segbox.data.sample import Sample
 from segbox.errors import ConfigError, DataError
 from segbox.machine import too_large
@@ -20,10 +20,10 @@ CV2_DTYPES = {np.dtype(name) for name in ("uint8", "uint16", "int16", "float32",
 
 def pending(sample: Sample) -> Placement:
     """The placement to edit: the pending one, or the identity."""
-    return sample.get("placement") or whole(sample["image"].shape[:2])
+    return sample.get("placement") or identity(sample["image"].shape[:2])
 
 
-def place(sample: Sample, placement: Placement) -> Sample:
+def with_placement(sample: Sample, placement: Placement) -> Sample:
     return {**sample, "placement": placement}
 
 

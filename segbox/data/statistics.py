@@ -13,7 +13,7 @@ from segbox import distributed
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import PairDataset
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.data.readers.files import read_label
 from segbox.errors import ConfigError, DataError, UserError
 from segbox.machine import cores
@@ -82,14 +82,14 @@ def _count_label(dataset: SegDataset, indices: range, position: int) -> np.ndarr
     try:
         return count_ids(load_label(dataset, indices[position]))
     except DataError:
-        if not innermost(dataset, indices[position])[0].skip_unreadable:
+        if not unwrap(dataset, indices[position])[0].skip_unreadable:
             raise
         return np.zeros(256, np.int64)
 
 
 def load_label(dataset: SegDataset, index: int) -> np.ndarray:
     """The label as `dataset.load` gives it; if the data set has label files, the image is not read."""
-    dataset, index = innermost(dataset, index)
+    dataset, index = unwrap(dataset, index)
     if not isinstance(dataset, FolderDataset | PairDataset):
         return dataset.load(index)["label"]
     return cv2.LUT(read_label(dataset.files(index)[1], dataset.exif), dataset.label_table)

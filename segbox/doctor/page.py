@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.data.readers.files import read_image, read_label
 from segbox.doctor.examine import Pair, Scan
 from segbox.doctor.page_style import STYLE
@@ -121,7 +121,7 @@ def _with_code(text: str) -> str:
 def _offender(found: Scan, position: int, file: str, text: str, report: Report) -> str:
     """Image and mask side by side, as far as they can be read."""
     pair = found.pairs[position]
-    own = innermost(found.dataset, found.places[position])[0]
+    own = unwrap(found.dataset, found.places[position])[0]
     image = _picture(lambda: read_image(pair.path, own.channels, own.bits, own.exif))
     mask = _picture(lambda: _mask_picture(pair, found.tables[position], report, own.exif))
     caption = f"<b>{escape(Path(file).name)}</b><br>{escape(text)}"

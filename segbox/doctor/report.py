@@ -11,7 +11,7 @@ from segbox import IGNORE_INDEX
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.folder import DeepImages, FolderDataset
 from segbox.data.datasets.pairs import MissingPairs
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.data.loader import build_dataset
 from segbox.data.statistics import OnProgress
 from segbox.doctor.examine import Scan, scan
@@ -81,7 +81,7 @@ def add_split(report: Report, name: str, found: Scan) -> None:
     report.classes, report.palette = tuple(dataset.classes), list(dataset.palette)
     report.scans[name] = found
     report.splits[name] = numbers_of(name, found, len(dataset.classes))
-    inside = [innermost(dataset, place)[0] for place in found.places]
+    inside = [unwrap(dataset, place)[0] for place in found.places]
     for folder in {id(inner): inner for inner in inside if isinstance(inner, FolderDataset)}.values():
         report.problems += missing_partners(name, *folder.missing)
     report.problems += file_problems(name, found)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.doctor.examine import Mask, Scan
 
 
@@ -55,7 +55,7 @@ def numbers_of(name: str, scan: Scan, num_classes: int) -> Split:
     images, files = sum(scan.times), len(scan.pairs)
     mean, std = channel_statistics(scan)
     largest = max((pair.image.largest for pair in scan.pairs), default=0.0)
-    read_bits = max((innermost(scan.dataset, place)[0].bits for place in scan.places), default=8)
+    read_bits = max((unwrap(scan.dataset, place)[0].bits for place in scan.places), default=8)
     counts = (pixels, images_with, where_present, ignored)
     return Split(name, images, files, sizes, channels, bits, *counts, mean, std, largest, read_bits)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from segbox.data.value_range import Numbers, are_far
+from segbox.data.normalization import Numbers, is_mismatch
 from segbox.doctor.problem import Problem
 from segbox.doctor.summary import Split, rounded
 
@@ -15,7 +15,7 @@ def unit_problems(split: Split, mean: Numbers | None, std: Numbers | None) -> It
         what = "are not given, so they are those of RGB bytes"
     elif not _fit(mean, len(split.mean)) or not _fit(std, len(split.std)):
         what = f"are not {len(split.mean)} numbers, one per channel"
-    elif are_far(mean, std, split.mean, split.std):
+    elif is_mismatch(mean, std, split.mean, split.std):
         what = f"({mean} and {std}) are far from those of the images"
     else:
         return

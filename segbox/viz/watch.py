@@ -15,7 +15,7 @@ from segbox import distributed
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import PairDataset
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.data.sample import Item
 from segbox.errors import DataError
 from segbox.evaluation.image_iou import mean_iou
@@ -199,5 +199,5 @@ def files_of(dataset: SegDataset) -> Iterator[Path]:
 
 def pairs_of(dataset: SegDataset) -> Iterator[tuple[Path, Path]]:
     """The images and labels of a data set that lists its files."""
-    places = (innermost(dataset, index) for index in range(len(dataset)))
+    places = (unwrap(dataset, index) for index in range(len(dataset)))
     return (own.files(index) for own, index in places if isinstance(own, PairDataset | FolderDataset))

@@ -56,8 +56,8 @@ class DatasetWrapper(SegDataset):
         return dataset[index, draw[1]]
 
 
-def innermost(dataset: SegDataset, index: int) -> tuple[SegDataset, int]:
-    """Through all wrappers."""
+def unwrap(dataset: SegDataset, index: int) -> tuple[SegDataset, int]:
+    """The data set of files behind all wrappers, and the index there."""
     while isinstance(dataset, DatasetWrapper):
         dataset, index = dataset.locate(index)
     return dataset, index

@@ -8,7 +8,7 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.arguments import Count
 from segbox.data.placement import Placement, Size
-from segbox.data.render import BYTES_PER_PIXEL, pending, place, render, render_label
+from segbox.data.render import BYTES_PER_PIXEL, pending, render, render_label, with_placement
 from segbox.data.sample import Sample
 from segbox.data.transforms.transform import Transform
 from segbox.machine import too_large
@@ -38,7 +38,7 @@ class RandomCrop(Transform):
                 if _largest_share(sample["label"], window) <= self.cat_max_ratio:
                     break
                 window = self._draw(pending(sample), rng)
-        return place(sample, window)
+        return with_placement(sample, window)
 
     def _draw(self, placement: Placement, rng: random.Random) -> Placement:
         top = rng.randint(0, max(0, placement.size[0] - self.size[0]))
@@ -56,7 +56,7 @@ class CenterCrop(Transform):
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         placement = pending(sample)
         top, left = (placement.size[0] - self.size[0]) // 2, (placement.size[1] - self.size[1]) // 2
-        return place(sample, placement.cropped(top, left, self.size))
+        return with_placement(sample, placement.cropped(top, left, self.size))
 
 
 @TRANSFORMS.register
@@ -78,7 +78,7 @@ class Pad(Transform):
             return sample
         if "placement" in sample and _cuts(sample["placement"], sample["image"].shape):
             sample = render(sample)  # or the padding would show again what a crop has removed
-        return place(sample, pending(sample).cropped(0, 0, size))
+        return with_placement(sample, pending(sample).cropped(0, 0, size))
 
     def _padded(self, side: int, least: int) -> int:
         return -(-max(side, least) // self.divisor) * self.divisor

@@ -2,7 +2,7 @@
 
 import random
 
-from segbox.data.render import pending, place
+from segbox.data.render import pending, with_placement
 from segbox.data.sample import Sample
 from segbox.data.transforms.transform import Transform
 from segbox.registry import TRANSFORMS
@@ -25,7 +25,7 @@ class RandomFlip(Transform):
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         if rng.random() >= self.probability:
             return sample
-        return place(sample, pending(sample).flipped(self.direction))
+        return with_placement(sample, pending(sample).flipped(self.direction))
 
 
 @TRANSFORMS.register
@@ -46,4 +46,4 @@ class RandomRotate(Transform):
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         if rng.random() >= self.probability:
             return sample
-        return place(sample, pending(sample).rotated(rng.uniform(-self.degrees, self.degrees)))
+        return with_placement(sample, pending(sample).rotated(rng.uniform(-self.degrees, self.degrees)))
