@@ -1,7 +1,7 @@
 """The EXIF orientation of a file: how a viewer turns the stored pixels before it shows them.
 
 Decoders differ in what they turn, by format and by version, so pixels are decoded as they are stored and turned here.
-The tag is parsed here because OpenCV does not tell it, and Pillow reads it too slowly to be asked for every image.
+The tag is parsed here because OpenCV does not report it.
 """
 
 import struct

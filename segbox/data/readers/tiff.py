@@ -1,8 +1,8 @@
 """TIFF files as sensors give them: any number of channels, as samples of a pixel, as planes, or as pages (TIFF 6.0).
 
 OpenCV reads only the first page and at most four channels, and drops or mixes some of them without an error. It unpacks
-images of one channel well. So the directories are parsed here (tifffile would be one more package, and takes the memory
-that a directory claims), and each page is declared to be of one channel, decoded by OpenCV, and split again.
+images of one channel well. So the directories are parsed here (tifffile would need imagecodecs as well, for LZW), and
+each page is declared to be of one channel, decoded by OpenCV, and split again.
 """
 
 import struct
