@@ -1,4 +1,4 @@
-"""Decoding by OpenCV: the fastest decoder at hand for bytes, which also reads 16 bits and floats."""
+"""Decoding by OpenCV: faster than Pillow on JPEG and PNG, and it reads 16 bits and floats as they are."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
