@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     options = {name: value for name, value in vars(args).items() if name not in OWN}
 
     from segbox.convert.formats import COMMANDS
-    from segbox.convert.plan import Crew
+    from segbox.convert.plan import WorkerPool
     from segbox.convert.run import problems_text, summary_text
     from segbox.convert.run import run as convert
     from segbox.progress import ProgressBar
@@ -63,12 +63,12 @@ def run(args: argparse.Namespace) -> None:
         bar.total = total
         bar.show(done, "files")
 
-    crew = Crew(max(0, args.workers), show)
+    pool = WorkerPool(max(0, args.workers), show)
     module, function = (COMMANDS[args.name].function or f"{args.name}.plan").split(".")
     make_plan = getattr(importlib.import_module(f"segbox.convert.{module}"), function)
     source, target = (Path(os.path.normpath(path.expanduser())) for path in (args.source, args.target))
-    plan = make_plan(source, target, crew, **options)
-    summary = convert(plan, crew, args.copy, args.overwrite, args.exif)
+    plan = make_plan(source, target, pool, **options)
+    summary = convert(plan, pool, args.copy, args.overwrite, args.exif)
     bar.clear()
     print(summary_text(plan, summary))
     if summary.problems:

@@ -1,1 +1,1 @@
-"""From what others publish or draw to masks of class ids: one converter per module, listed in `commands`."""
+"""Converters of published and drawn annotations to masks of class ids, one per module; `formats` lists them."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from segbox.convert.draw import Size
-from segbox.convert.plan import Crew, Item, Plan, find, need
+from segbox.convert.plan import Item, Plan, WorkerPool, find, need
 from segbox.convert.rgb import recognise
 from segbox.convert.run import Output, check_size
 from segbox.data.readers.files import read_image
@@ -35,13 +35,13 @@ POTSDAM_TRAIN = (
 POTSDAM_VAL = "2_13 2_14 3_13 3_14 4_13 4_14 4_15 5_13 5_14 5_15 6_13 6_14 6_15 7_13"
 
 
-def plan_potsdam(source: Path, target: Path, crew: Crew, window: int = 512, stride: int = 512) -> Plan:
+def plan_potsdam(source: Path, target: Path, pool: WorkerPool, window: int = 512, stride: int = 512) -> Plan:
     splits = dict.fromkeys(POTSDAM_TRAIN.split(), "train") | dict.fromkeys(POTSDAM_VAL.split(), "val")
     image, label = r"top_potsdam_(\d+_\d+)_RGB", r"top_potsdam_(\d+_\d+)_label_noBoundary"
     return _plan("potsdam", source, target, window, stride, splits, image, label)
 
 
-def plan_vaihingen(source: Path, target: Path, crew: Crew, window: int = 512, stride: int = 512) -> Plan:
+def plan_vaihingen(source: Path, target: Path, pool: WorkerPool, window: int = 512, stride: int = 512) -> Plan:
     splits = {f"area{i}": "train" for i in VAIHINGEN_TRAIN.split()} | {f"area{i}": "val" for i in VAIHINGEN_VAL.split()}
     image, label = r"top_mosaic_09cm_(area\d+)", r"top_mosaic_09cm_(area\d+)_noBoundary"
     return _plan("vaihingen", source, target, window, stride, splits, image, label)

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.convert.draw import Shape, Size, outline_of, paint
-from segbox.convert.plan import Crew, Item, Plan, entry, find, need, read_json, size_in
+from segbox.convert.draw import Shape, Size, fill_polygon_and_outline, paint
+from segbox.convert.plan import Item, Plan, WorkerPool, entry, find, need, read_json, size_in
 from segbox.data.datasets.cityscapes import CLASSES, LABEL_IDS
 from segbox.data.readers.files import read_label
 from segbox.errors import DataError
@@ -20,11 +20,11 @@ OTHERS = """
     unlabeled, ego vehicle, rectification border, out of roi, static, dynamic, ground, parking, rail track,
     guard rail, bridge, tunnel, polegroup, caravan, trailer
     """
-NOT_DRAWN = "license plate"  # has the id -1: what lies below it is seen
+NOT_DRAWN = "license plate"  # has the id -1: the object below it stays visible
 LABELS, POLYGONS, RESULT = "_gtFine_labelIds.png", "_gtFine_polygons.json", "_gtFine_labelTrainIds.png"
 
 
-def plan(source: Path, target: Path, crew: Crew, polygons: bool = False) -> Plan:
+def plan(source: Path, target: Path, pool: WorkerPool, polygons: bool = False) -> Plan:
     need(source, "gtFine", expected=EXPECTED)
     labels = {} if polygons else find(source / "gtFine", LABELS)
     found = find(source / "gtFine", POLYGONS) | labels
@@ -58,7 +58,7 @@ def _shapes(item: Item, things: list, size: Size) -> Iterator[Shape]:
         if label not in values:
             raise DataError(f"{item.source}: there is no label {label!r} in Cityscapes")
         if values[label] is not None and not thing.get("deleted"):
-            yield Shape(values[label], (outline_of(entry(thing, "polygon", list), size),))
+            yield Shape(values[label], (fill_polygon_and_outline(entry(thing, "polygon", list), size),))
 
 
 def _id_table() -> np.ndarray:

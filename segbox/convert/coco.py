@@ -1,4 +1,4 @@
-"""COCO (https://cocodataset.org) and all that is written like it: instances in one JSON file."""
+"""COCO (https://cocodataset.org) and data sets in its format: instances in one JSON file."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -8,11 +8,20 @@ from typing import Any
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.convert.draw import Region, Shape, Size, area_of, from_runs, largest_first, paint, uncompress
+from segbox.convert.draw import (
+    Region,
+    Shape,
+    Size,
+    decode_rle,
+    fill_polygon,
+    largest_first,
+    paint,
+    parse_compressed_rle,
+)
 from segbox.convert.plan import (
-    Crew,
     Item,
     Plan,
+    WorkerPool,
     entry,
     folder_item,
     given_classes,
@@ -29,13 +38,13 @@ from segbox.errors import DataError, did_you_mean
 EXPECTED = """\
   annotations/instances_{train,val}2017.json
   {train,val}2017/NAME.jpg                      or images/{train,val}2017/NAME.jpg"""
-VOC_PIXELS = 1001  # that an image of the VOC selection must hold at least
+VOC_PIXELS = 1001  # fewest pixels of VOC's classes in an image of the VOC selection
 
 
 def plan(
     source: Path,
     target: Path,
-    crew: Crew,
+    pool: WorkerPool,
     classes: Sequence[str] = ("voc",),
     split: Sequence[str] | None = None,
     json: str | None = None,
@@ -61,7 +70,7 @@ def plan(
 def _sources(
     source: Path, splits: Sequence[str] | None, json: str | None, images: str | None
 ) -> list[tuple[Path, Path, str | None]]:
-    """JSON file, folder of its images, split."""
+    """For each split: JSON file, folder of its images, name."""
     if json is not None:
         if splits is not None and len(splits) > 1:
             raise DataError(f"--json is one split, not {len(splits)}")
@@ -81,7 +90,7 @@ def _sources(
 def _classes(
     records: dict[Path, Any], classes: Sequence[str], no_background: bool
 ) -> tuple[tuple[str, ...], dict[int, int]]:
-    """Names in order of id, and from the categories' ids to ours."""
+    """Class names in order of id, and category id -> class id."""
     categories: dict[int, str] = {}
     for file, record in records.items():
         for category in entry(record, "categories", list, str(file)):
@@ -98,7 +107,7 @@ def _classes(
         names = with_background(dict.fromkeys(wanted), no_background)
         ours = categories
     missing = [name for name in names if name not in ours.values() and name != "background"]
-    if missing and (names != VOC or len(missing) == len(VOC) - 1):  # a part of COCO may lack some of VOC's
+    if missing and (names != VOC or len(missing) == len(VOC) - 1):  # a part of COCO may lack some
         raise DataError(f"no category is called {missing[0]!r}.{did_you_mean(missing[0], categories.values())}")
     return names, {number: names.index(name) for number, name in ours.items() if name in names}
 
@@ -136,13 +145,13 @@ def _shape(annotation: dict, ids: dict[int, int], value: int | None, size: Size)
 
 
 def regions_of(segmentation: object, size: Size) -> tuple[Region, ...]:
-    """Polygons, or runs along the columns, compressed or not."""
+    """Polygons, or RLE along the columns, compressed or not."""
     if isinstance(segmentation, list):
-        return tuple(area_of(polygon, size) for polygon in segmentation if not _has_no_area(polygon))
+        return tuple(fill_polygon(polygon, size) for polygon in segmentation if not _has_no_area(polygon))
     counts = entry(segmentation, "counts", (list, str))
     if list(entry(segmentation, "size", list)) != list(size):
-        raise DataError(f"runs for an image of {segmentation['size']} (height, width), this one is {list(size)}")
-    inside = from_runs(uncompress(counts) if isinstance(counts, str) else counts, size, by_column=True)
+        raise DataError(f"RLE for an image of {segmentation['size']} (height, width), this one is {list(size)}")
+    inside = decode_rle(parse_compressed_rle(counts) if isinstance(counts, str) else counts, size, by_column=True)
     return (Region(0, 0, inside),)
 
 

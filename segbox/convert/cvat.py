@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.convert.draw import Region, Shape, Size, area_of, box_corners, ellipse, from_runs, paint
+from segbox.convert.draw import Region, Shape, Size, box_corners, decode_rle, ellipse, fill_polygon, paint
 from segbox.convert.plan import (
-    Crew,
     Item,
     Plan,
+    WorkerPool,
     checked_size,
     folder_item,
     given_classes,
@@ -35,7 +35,7 @@ Record = tuple[str, dict[str, str]]  # a shape: its kind, its attributes
 def plan(
     source: Path,
     target: Path,
-    crew: Crew,
+    pool: WorkerPool,
     classes: Sequence[str] | None = None,
     split: str | None = None,
     no_background: bool = False,
@@ -60,13 +60,13 @@ def plan(
 
 def _read(file: Path) -> ElementTree.Element:
     data = file.read_bytes()
-    is_utf8 = b"\0" not in data  # in other encodings the next line would not see what it looks for
-    if not is_utf8 or re.search(rb"<!\s*(DOCTYPE|ENTITY)", data) or b"<" not in data[:200]:  # entities can grow
-        raise DataError(f"{file}: is not what CVAT writes: UTF-8, and no entities of its own")
+    is_utf8 = b"\0" not in data  # in other encodings the next line would not find entities
+    if not is_utf8 or re.search(rb"<!\s*(DOCTYPE|ENTITY)", data) or b"<" not in data[:200]:  # entities can be huge
+        raise DataError(f"{file}: is not what CVAT writes: UTF-8 without entities")
     try:
         return ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
-        raise DataError(f"{file}: is no XML file, or it is damaged ({error})") from None
+        raise DataError(f"{file}: is not an XML file, or it is damaged ({error})") from None
 
 
 def _item(file: Path, source: Path, image: ElementTree.Element, split: str | None) -> Item:
@@ -85,7 +85,7 @@ def _item(file: Path, source: Path, image: ElementTree.Element, split: str | Non
 
 
 def draw(ids: dict[str, int], unlabelled: int, skip: set[str], item: Item, size: Size) -> np.ndarray:
-    """By z_order; in the order of the file where that is equal."""
+    """Shapes are drawn by z_order, and in the order of the file if that is equal."""
     wanted = [(number, record) for number, record in enumerate(item.content) if record[0] not in (*skip, "tag")]
     order = sorted((_explained(number, record, _z_order), number, record) for number, record in wanted)
     return paint(
@@ -95,7 +95,7 @@ def draw(ids: dict[str, int], unlabelled: int, skip: set[str], item: Item, size:
 
 
 def _explained(number: int, record: Record, work: Callable[[str, dict[str, str]], Any]) -> Any:
-    """What `work` makes of it, or a message that says which one it is."""
+    """The result of `work`; its errors name the shape."""
     kind, values = record
     try:
         return work(kind, values)
@@ -122,15 +122,15 @@ def _region(kind: str, values: dict[str, str], size: Size) -> Region:
         corners = [tuple(map(float, pair.split(","))) for pair in values["points"].split(";")]
         if len(corners) < 3 or {len(corner) for corner in corners} != {2}:
             raise DataError(f"points={values['points'][:40]!r}: expected x,y;x,y;x,y and so on")
-        return area_of(corners, size)
+        return fill_polygon(corners, size)
     if kind == "mask":
         left, top, width, height = (int(values[name]) for name in ("left", "top", "width", "height"))
         if min(left, top) < 0 or min(width, height) < 1 or left + width > size[1] or top + height > size[0]:
             raise DataError("does not fit into the image")
-        inside = from_runs([int(word) for word in values["rle"].split(",")], (height, width), by_column=False)
+        inside = decode_rle([int(word) for word in values["rle"].split(",")], (height, width), by_column=False)
         return Region(top, left, inside)
     degrees = float(values.get("rotation", 0))
     if kind == "ellipse":
         centre, radii = (tuple(float(values[name]) for name in pair) for pair in (("cx", "cy"), ("rx", "ry")))
         return ellipse(centre, radii, degrees, size)
-    return area_of(box_corners(*(float(values[name]) for name in ("xtl", "ytl", "xbr", "ybr")), degrees), size)
+    return fill_polygon(box_corners(*(float(values[name]) for name in ("xtl", "ytl", "xbr", "ybr")), degrees), size)

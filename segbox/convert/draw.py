@@ -1,4 +1,7 @@
-"""Shapes as pixels: polygons in the two ways that tools draw them, circles, runs."""
+"""Rasterise shapes: polygons in the two ways that tools draw them, ellipses, lines and run-length encodings (RLE).
+
+COCO's RLE is decoded here: 30 lines of NumPy save a compiled package, and check that the runs fill the image.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,14 +12,14 @@ import numpy as np
 from segbox.errors import DataError
 
 Size = tuple[int, int]  # H, W
-FIRST_CHARACTER = 48  # of compressed runs
+FIRST_CHARACTER = 48  # of compressed RLE
 MOST_HELD = 2**31  # pixels of an image's objects, each a byte
 OUTSIDE = 4  # times the image's size that a corner may lie outside of it
 
 
 @dataclass(frozen=True)
 class Region:
-    """Some pixels: those of a rectangle of the image that are True in `inside`."""
+    """The pixels of a rectangle of the image that are True in `inside`."""
 
     top: int
     left: int
@@ -36,7 +39,7 @@ class Shape:
 
 
 def paint(mask: np.ndarray, shapes: Iterable[Shape]) -> np.ndarray:
-    """Later shapes over earlier ones."""
+    """Draw the shapes, later ones over earlier ones."""
     for shape in shapes:
         for region in shape.regions:
             height, width = region.inside.shape
@@ -45,27 +48,27 @@ def paint(mask: np.ndarray, shapes: Iterable[Shape]) -> np.ndarray:
 
 
 def largest_first(shapes: Iterable[Shape]) -> list[Shape]:
-    """The order for formats that give none: what is small lies on top, or nobody would have drawn it."""
+    """The drawing order for formats without one: small objects lie on top of large ones."""
     held, size = [], 0
     for shape in shapes:
         held.append(shape)
         size += sum(region.inside.size for region in shape.regions)
         if size > MOST_HELD:
-            raise DataError(f"its first {len(held)} objects cover {size} pixels together, too many to be put in order")
+            raise DataError(f"its first {len(held)} objects cover {size} pixels together, too many to sort")
     return sorted(held, key=lambda shape: -shape.area)
 
 
-def area_of(points: object, size: Size) -> Region:
-    """The pixels whose centre the polygon holds (even-odd), where pixel (0, 0) reaches from 0 to 1: COCO, CVAT."""
+def fill_polygon(points: object, size: Size) -> Region:
+    """The pixels with their centre in the polygon (even-odd rule). Pixel (0, 0) spans 0 to 1, as in COCO and CVAT."""
     corners = as_corners(points, size)
-    x, y = (corners - 0.5).T  # centres are at whole numbers now
+    x, y = (corners - 0.5).T  # centres are at integers now
     next_x, next_y = np.roll(x, -1), np.roll(y, -1)
     first = np.clip(np.ceil(np.minimum(y, next_y)), 0, size[0]).astype(int)  # rows first to last - 1 are crossed
     last = np.clip(np.ceil(np.maximum(y, next_y)), 0, size[0]).astype(int)
     count = last - first
     edge = np.repeat(np.arange(len(x)), count)
     row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
-    with np.errstate(divide="ignore", invalid="ignore"):  # level edges cross no row
+    with np.errstate(divide="ignore", invalid="ignore"):  # horizontal edges cross no row
         slope = (next_x - x) / (next_y - y)
     column = np.clip(np.ceil(x[edge] + (row - y[edge]) * slope[edge]), 0, size[1]).astype(int)
     if not len(row):
@@ -73,14 +76,14 @@ def area_of(points: object, size: Size) -> Region:
     top, left = row.min(), column.min()
     crossings = np.zeros((row.max() - top + 1, column.max() - left + 1), np.uint8)
     np.add.at(crossings, (row - top, column - left), 1)
-    inside = np.cumsum(crossings, axis=1, dtype=np.uint8)[:, :-1] & 1 > 0  # beyond the last crossing is nothing
+    inside = np.cumsum(crossings, axis=1, dtype=np.uint8)[:, :-1] & 1 > 0  # behind the last crossing is no inside
     return Region(int(top), int(left), inside)
 
 
-def outline_of(points: object, size: Size) -> Region:
-    """The polygon through the pixels that hold its corners, these included: labelme, Ultralytics, Cityscapes.
+def fill_polygon_and_outline(points: object, size: Size) -> Region:
+    """The polygon with the pixels of its outline, as labelme, Ultralytics and Cityscapes draw it.
 
-    A contour that `cv2.findContours` found comes back whole.
+    It restores the region that `cv2.findContours` found a contour of.
     """
     corners = np.floor(as_corners(points, size)).astype(np.int32)
     left, top = np.maximum(corners.min(axis=0), 0)
@@ -96,7 +99,7 @@ def circle(centre: Sequence[float], radius: float, size: Size) -> Region:
 
 
 def ellipse(centre: Sequence[float], radii: Sequence[float], degrees: float, size: Size) -> Region:
-    """The pixels whose centre it holds."""
+    """The pixels with their centre inside."""
     (x, y), reach = as_corners([centre], size)[0], max(radii)
     if not (0 < min(radii) <= reach < OUTSIDE * max(size) and np.isfinite(degrees)):
         raise DataError(f"an ellipse has the radii {tuple(radii)} and is turned by {degrees} degrees")
@@ -109,8 +112,8 @@ def ellipse(centre: Sequence[float], radii: Sequence[float], degrees: float, siz
     return Region(top, left, (along / radii[0]) ** 2 + (across / radii[1]) ** 2 <= 1)
 
 
-def stroke(points: np.ndarray, width: float, size: Size) -> Region:
-    """The pixels whose centre lies no farther than half the width from the line through these points."""
+def thick_line(points: np.ndarray, width: float, size: Size) -> Region:
+    """The pixels with their centre at most half the width from the line through these points."""
     rows, columns = np.mgrid[: size[0], : size[1]] + 0.5
     inside = np.zeros(size, bool)
     for start, end in zip(points[: max(1, len(points) - 1)], points[-max(1, len(points) - 1) :]):
@@ -122,7 +125,7 @@ def stroke(points: np.ndarray, width: float, size: Size) -> Region:
 
 
 def box_corners(left: float, top: float, right: float, bottom: float, degrees: float = 0.0) -> np.ndarray:
-    """Of a box, turned around its centre."""
+    """The corners of a box that is rotated about its centre."""
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
     cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     centre = corners.mean(axis=0)
@@ -130,7 +133,7 @@ def box_corners(left: float, top: float, right: float, bottom: float, degrees: f
 
 
 def as_corners(points: object, size: Size) -> np.ndarray:
-    """N 2, of x and y."""
+    """N 2: x and y."""
     try:
         corners = np.array(points, float).reshape(-1, 2)
     except (TypeError, ValueError):
@@ -141,8 +144,8 @@ def as_corners(points: object, size: Size) -> np.ndarray:
     return corners
 
 
-def from_runs(counts: Sequence[int], size: Size, by_column: bool) -> np.ndarray:
-    """H W, bool: so many pixels of nothing, so many of the object, and so on; along columns as COCO, or along rows."""
+def decode_rle(counts: Sequence[int], size: Size, by_column: bool) -> np.ndarray:
+    """H W, bool, from lengths of runs, alternately outside and inside, along columns (as in COCO) or along rows."""
     total = size[0] * size[1]
     if not all(type(count) is int and 0 <= count <= total for count in counts) or sum(counts) != total:
         raise DataError(f"runs {str(counts)[:60]}: do not fill {size[1]}x{size[0]} pixels")
@@ -150,8 +153,8 @@ def from_runs(counts: Sequence[int], size: Size, by_column: bool) -> np.ndarray:
     return pixels.reshape(size[::-1]).T if by_column else pixels.reshape(size)
 
 
-def uncompress(text: str) -> list[int]:
-    """COCO's compressed runs: groups of 5 bits, low ones first; from the third run on less the one before the last."""
+def parse_compressed_rle(text: str) -> list[int]:
+    """COCO's compressed RLE: groups of 5 bits, low ones first; from the fourth run on, minus the run two before."""
     counts: list[int] = []
     number = shift = 0
     for character in text.encode("ascii", "replace"):

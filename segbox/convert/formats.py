@@ -1,4 +1,4 @@
-"""What segbox convert can be told to do. Read for --help: imports nothing."""
+"""The formats of `segbox convert` and their options. Imported for --help, so it imports nothing heavy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ Options = tuple[tuple[str, dict[str, Any]], ...]
 
 @dataclass(frozen=True)
 class Command:
-    """`tree` is what SRC must hold; `function` is what plans it: by default `plan` in the module of its name."""
+    """`tree` shows what SRC must hold. `function` makes the plan, by default `plan` in the module of the same name."""
 
     summary: str
     tree: str
@@ -23,7 +23,7 @@ CLASSES = (
 SPLIT = ("--split", dict(metavar="NAME", help="put everything into the split NAME: images/NAME, annotations/NAME"))
 NO_BACKGROUND = (
     "--no-background",
-    dict(action="store_true", help="every pixel should be labelled: ids from 0, what is not labelled is ignored (255)"),
+    dict(action="store_true", help="no background class: ids start at 0, pixels without a label are ignored (255)"),
 )
 WINDOWS = (
     ("--window", dict(type=int, default=512, metavar="N", help="side of the windows (512)")),
@@ -58,7 +58,7 @@ COMMANDS: dict[str, Command] = {
                     help="crowds: become 255 (default), are objects like others, or are left out",
                 ),
             ),
-            ("--min-pixels", dict(type=int, metavar="N", help="leave out images with less of all classes together")),
+            ("--min-pixels", dict(type=int, metavar="N", help="leave out images with fewer labelled pixels")),
             NO_BACKGROUND,
         ),
     ),
@@ -99,7 +99,7 @@ COMMANDS: dict[str, Command] = {
         (CLASSES, NO_BACKGROUND),
     ),
     "rgb": Command(
-        "masks that are pictures, a colour for each class",
+        "masks in colours, one or more per class",
         """
         SRC/images/**/NAME.jpg
         SRC/masks/**/NAME.png                 or SRC/annotations, SRC/labels
@@ -130,7 +130,7 @@ COMMANDS: dict[str, Command] = {
                     type=float,
                     const=113510,  # the farthest that two colours of 16 bits can lie apart
                     metavar="MAX",
-                    help="for masks spoilt by JPEG: other colours become the closest one, at most MAX away",
+                    help="for masks damaged by JPEG: other colours become the closest one, at most MAX away",
                 ),
             ),
             ("--images", dict(default="images", metavar="DIR", help="where the images are in SRC (images)")),

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.convert.draw import Region, Shape, Size, as_corners, circle, outline_of, paint, stroke
+from segbox.convert.draw import Region, Shape, Size, as_corners, circle, fill_polygon_and_outline, paint, thick_line
 from segbox.convert.plan import (
-    Crew,
     Item,
     Plan,
+    WorkerPool,
     entry,
     find,
     folder_item,
@@ -27,7 +27,7 @@ from segbox.convert.plan import (
     with_background,
     within,
 )
-from segbox.data.readers.orientation import PNG_START
+from segbox.data.readers.png import START as PNG_START
 from segbox.errors import DataError, did_you_mean
 
 IGNORED, BACKGROUND = "__ignore__", "_background_"  # as labelme's own scripts call them
@@ -36,7 +36,7 @@ IGNORED, BACKGROUND = "__ignore__", "_background_"  # as labelme's own scripts c
 def plan(
     source: Path,
     target: Path,
-    crew: Crew,
+    pool: WorkerPool,
     classes: Sequence[str] | None = None,
     split: str | None = None,
     no_background: bool = False,
@@ -44,7 +44,7 @@ def plan(
 ) -> Plan:
     need(source, expected="a folder of labelme's JSON files, the images beside them")
     files = find(source, ".json")
-    read = crew.map(partial(_read, source), list(files.values()))
+    read = pool.map(partial(_read, source), list(files.values()))
     names = given_classes(classes)
     if names is None:
         found = {label for _, labels, _ in read for label in labels}
@@ -76,7 +76,7 @@ def _read(root: Path, path: Path) -> tuple[Path, set[str], Size]:
 
 
 def draw_shapes(ids: dict[str, int], no_background: bool, line_width: int | None, item: Item, size: Size) -> np.ndarray:
-    """In the order of the file, as labelme shows them."""
+    """Shapes are drawn in the order of the file, as labelme shows them."""
     shapes = entry(read_json(item.source), "shapes", list)
     start = IGNORE_INDEX if no_background else ids["background"]
     drawn = (_shape(number, shape, ids, size, line_width) for number, shape in enumerate(shapes))
@@ -100,25 +100,25 @@ def _regions(shape: dict, size: Size, line_width: int | None) -> tuple[Region, .
     if len(points) < needed:
         raise DataError(f"a {kind} of {len(points)} points; it needs {needed}")
     if kind == "polygon":
-        return (outline_of(points, size),)
+        return (fill_polygon_and_outline(points, size),)
     if kind == "rectangle":
         (left, top), (right, bottom) = points[:2]
-        return (outline_of([(left, top), (right, top), (right, bottom), (left, bottom)], size),)
+        return (fill_polygon_and_outline([(left, top), (right, top), (right, bottom), (left, bottom)], size),)
     if kind == "circle":
         return (circle(points[0], math.dist(*points[:2]), size),)
     if kind == "mask":
         return (_mask(entry(shape, "mask", str), points, size),)
     if kind not in ("line", "linestrip", "point", "points"):
-        raise DataError(f"is of the kind {kind!r}, which is not known here")
+        raise DataError(f"is of the unsupported kind {kind!r}")
     if line_width is None:
         raise DataError(f"a {kind} has no area; --line-width 10 draws lines and points that wide")
     if kind in ("line", "linestrip"):
-        return (stroke(points, line_width, size),)
+        return (thick_line(points, line_width, size),)
     return tuple(circle(point, line_width / 2, size) for point in points)
 
 
 def _mask(text: str, points: np.ndarray, size: Size) -> Region:
-    """A small PNG, where its first point says."""
+    """A small PNG, placed at the first point."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from segbox.convert.draw import Size
-from segbox.convert.plan import Crew, Item, Plan, find, need
+from segbox.convert.plan import Item, Plan, WorkerPool, find, need
 from segbox.data.readers.files import read_label
 from segbox.errors import DataError
 
@@ -15,7 +15,7 @@ EXPECTED = """\
 CLASSES = ("no data", "background", "building", "road", "water", "barren", "forest", "agricultural")
 
 
-def plan(source: Path, target: Path, crew: Crew) -> Plan:
+def plan(source: Path, target: Path, pool: WorkerPool) -> Plan:
     splits = [split for split in ("Train", "Val", "Test") if (source / split).is_dir()]
     need(source, *([] if splits else ["Train"]), expected=EXPECTED)
     items = []
@@ -28,7 +28,7 @@ def plan(source: Path, target: Path, crew: Crew) -> Plan:
 
 
 def _item(folder: Path, image: Path, split: str) -> Item:
-    """The test's masks are secret."""
+    """The split "Test" has no public masks."""
     place = f"{split.lower()}/{image.name}"
     mask = f"ann_dir/{place}" if split != "Test" else ""
     return Item(folder / "masks_png" / image.name if mask else image, mask, image, f"img_dir/{place}")

@@ -1,4 +1,7 @@
-"""One array out of a MATLAB 5 file, the format of SBD and of Pascal Context's full labels."""
+"""Read one array of a MATLAB 5 file, the format of SBD and of Pascal Context's full labels.
+
+scipy.io reads these files too; this parser saves the package for two converters, and limits what a file unpacks to.
+"""
 
 import struct
 import zlib
@@ -14,15 +17,15 @@ HEADER = 128  # bytes of text, version and byte order
 MATRIX, COMPRESSED = 14, 15
 STRUCT = 2
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-LARGEST = 2**26  # bytes that a compressed variable may unfold to
-MOST = 100  # parts of a variable that are looked at
+LARGEST = 2**26  # bytes that a compressed variable may unpack to
+MOST = 100  # parts of a variable that are read
 
 
 def read_array(path: Path, *names: str) -> np.ndarray:
-    """The variable of that name; with two names a field of it."""
+    """The variable of that name; with two names, a field of it."""
     data = path.read_bytes()
     if data[124:128] != b"\x00\x01IM":
-        raise DataError(f"{path}: is no MATLAB 5 file of little-endian order")
+        raise DataError(f"{path}: is not a little-endian MATLAB 5 file")
     try:
         for kind, element in _elements(data[HEADER:]):
             if kind == COMPRESSED:
@@ -31,12 +34,12 @@ def read_array(path: Path, *names: str) -> np.ndarray:
             if found is not None:
                 return found
     except (struct.error, zlib.error, IndexError, KeyError, ValueError, StopIteration) as error:
-        raise DataError(f"{path}: is damaged, or written in a way that is not known here ({error})") from None
+        raise DataError(f"{path}: is damaged, or uses features that are not supported ({error})") from None
     raise DataError(f"{path}: holds no {'.'.join(names)}")
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Kind and content, one after the other. Up to four bytes of content lie within the tag."""
+    """Kind and content of each element. Up to four bytes of content are stored in the tag."""
     position = 0
     while position + 8 <= len(data):
         kind, length = struct.unpack_from("<II", data, position)
@@ -51,7 +54,7 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _matrix(data: bytes, names: tuple[str, ...]) -> np.ndarray | None:
-    """The array if it has the first name, or one below it that has the others."""
+    """The array of the first name, or its field of the second; None if the name is another."""
     parts = list(islice(_elements(data), MOST))
     if not parts or parts[2][1].decode("latin-1") != names[0]:
         return None
@@ -66,7 +69,7 @@ def _matrix(data: bytes, names: tuple[str, ...]) -> np.ndarray | None:
 
 
 def _numbers(parts: list[tuple[int, bytes]]) -> np.ndarray:
-    """Flags, dimensions, name, real part."""
+    """An array from its parts: flags, dimensions, name, real part."""
     shape = np.frombuffer(parts[1][1], "<i4")
     kind, content = parts[3]
     return np.frombuffer(content, "<" + NUMBERS[kind]).reshape(shape, order="F")

@@ -8,7 +8,7 @@ import numpy as np
 from segbox.convert.coco import regions_of
 from segbox.convert.draw import Shape, Size, paint
 from segbox.convert.matlab import read_array
-from segbox.convert.plan import Crew, Item, Plan, entry, find, need, read_json, size_in, within
+from segbox.convert.plan import Item, Plan, WorkerPool, entry, find, need, read_json, size_in, within
 from segbox.data.datasets.pairs import read_names
 from segbox.data.datasets.pascal_context import LISTS
 from segbox.errors import DataError
@@ -25,7 +25,7 @@ FILE_IDS = """
     """
 
 
-def plan(source: Path, target: Path, crew: Crew) -> Plan:
+def plan(source: Path, target: Path, pool: WorkerPool) -> Plan:
     """The target is VOCdevkit/VOC2010."""
     need(target, "JPEGImages", expected="  JPEGImages/NAME.jpg      VOCdevkit/VOC2010 is the target")
     is_json = source.is_file() or (source / JSON).is_file()

@@ -1,4 +1,4 @@
-"""What a converter hands over: one item per image, and how to make its mask."""
+"""The plan that a converter makes, an `Item` per image, and what converters share to make it."""
 
 import json
 import os
@@ -22,14 +22,14 @@ MOST_PIXELS = 2**30  # that OpenCV reads
 
 @dataclass(frozen=True)
 class Item:
-    """An image and its mask. `mask` and `link` are places in the target."""
+    """An image and its mask. `mask` and `link` are paths in the target folder."""
 
-    source: Path  # what messages name
-    mask: str = ""  # none: only the image is wanted
-    image: Path | None = None  # of which the mask must have the size
-    link: str = ""  # where the image goes, if it goes anywhere
-    size: Size | None = None  # what the source says of the image
-    content: Any = None  # the converter's own
+    source: Path  # the annotation file; messages name it
+    mask: str = ""  # empty: only the image is wanted
+    image: Path | None = None  # the mask must have its size
+    link: str = ""  # empty: the image is not linked
+    size: Size | None = None  # the size of the image in the annotations
+    content: Any = None  # for the converter's own use
 
 
 @dataclass
@@ -39,17 +39,17 @@ class Plan:
     root: Path
     items: Sequence[Item]
     draw: Callable[[Item, Size], np.ndarray | None]
-    folder: str  # in the target; what it holds must have been made with the same `settings`
+    folder: str  # of the masks, in the target; existing ones must have been made with the same `settings`
     settings: dict[str, Any] = field(default_factory=dict)
     classes: Sequence[str] = ()
-    texts: dict[str, Iterable[str]] = field(default_factory=dict)  # files of lines: place in the target -> lines
+    texts: dict[str, Iterable[str]] = field(default_factory=dict)  # path in the target -> lines of a text file
     notes: list[str] = field(default_factory=list)
-    convert: Callable | None = None  # other than one mask for one image; see `run`
+    convert: Callable | None = None  # in place of `run.convert_pair`, which makes one mask for one image
 
 
 @dataclass(frozen=True)
-class Crew:
-    """Several processes, and who is told how far they are."""
+class WorkerPool:
+    """Worker processes, and a callback for their progress."""
 
     workers: int = 0
     on_progress: OnProgress | None = None
@@ -62,11 +62,11 @@ def _call(function: Callable[[Element], Result], elements: Sequence[Element], in
     return function(elements[index])
 
 
-# --- finding things in the source ------------------------------------------------------------------------------------
+# --- finding files in the source -------------------------------------------------------------------------------------
 
 
 def need(source: Path, *parts: str, expected: str) -> None:
-    """Each part is a file or a folder of the source."""
+    """DataError unless each part is a file or a folder of the source."""
     missing = [source / part for part in ("", *parts) if not (source / part).exists()]
     if missing:
         raise DataError(f"there is no {missing[0].absolute()}. Expected:\n{expected}")
@@ -82,15 +82,15 @@ def find_images(folder: Path) -> dict[str, Path]:
 
 
 def within(root: Path, name: object, folder: Path | None = None) -> Path:
-    """The file of this name, seen from `folder`; one outside of the root is refused."""
-    parts = PureWindowsPath(str(name))  # takes slashes of both kinds
+    """The path of a file name relative to `folder`. DataError if it lies outside of the root."""
+    parts = PureWindowsPath(str(name))  # accepts both kinds of slashes
     place = folder or root
     path = Path(os.path.normpath(place.joinpath(*parts.parts))) if parts.parts and not parts.anchor else None
     is_inside = path is not None and Path(os.path.normpath(root)) in path.parents and "\0" not in str(name)
     if not isinstance(name, str) or not is_inside:
         raise DataError(f"the file name {str(name)[:80]!r} leads out of {root}; names must be relative and stay inside")
     if not all(map(is_printable, name)):
-        raise DataError(f"the file name {name[:80]!r} holds characters that are no letters; rename the file")
+        raise DataError(f"the file name {name[:80]!r} holds characters that cannot be shown; rename the file")
     return path
 
 
@@ -98,11 +98,11 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is no JSON file, or it is damaged ({error})") from None
+        raise DataError(f"{path}: is not a JSON file, or it is damaged ({error})") from None
 
 
 def entry(record: object, name: str, kind: type | tuple[type, ...], what: str = "") -> Any:
-    """`record[name]`, if it is there and of that kind."""
+    """`record[name]`. DataError if it is missing or of another type."""
     value = record.get(name) if isinstance(record, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
         kinds = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
@@ -115,25 +115,25 @@ def size_in(record: object, height: str = "height", width: str = "width", what: 
 
 
 def checked_size(height: int, width: int, what: str = "") -> Size:
-    """One that a picture can have."""
+    """DataError unless an image can have this size."""
     if min(height, width) < 1 or height * width > MOST_PIXELS:
         begin = what and f"{what}: "
         raise DataError(f"{begin}an image cannot be {str(width)[:20]} pixels wide and {str(height)[:20]} high")
     return height, width
 
 
-# --- classes and places in the target --------------------------------------------------------------------------------
+# --- classes and paths in the target ---------------------------------------------------------------------------------
 
 
 def given_classes(classes: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Names, or the names in a file."""
+    """The names, or those in a file if it is the path of one."""
     if classes is not None and len(classes) == 1 and Path(classes[0]).is_file():
         classes = read_lines(Path(classes[0]))
     return None if classes is None else tuple(classes)
 
 
 def with_background(names: Iterable[str], no_background: bool) -> tuple[str, ...]:
-    """In order of id. Where everything is labelled there is no background: what is not is ignored."""
+    """Class names in order of id. With `no_background`, pixels without a label are ignored."""
     names = tuple(names)
     if no_background or "background" in names:
         return names
@@ -141,6 +141,6 @@ def with_background(names: Iterable[str], no_background: bool) -> tuple[str, ...
 
 
 def folder_item(source: Path, image: Path, name: str, split: str | None = None, **more: Any) -> Item:
-    """In the layout of `FolderDataset`."""
+    """An item in the layout of `FolderDataset`."""
     name = f"{split}/{name}" if split else name
     return Item(source, f"annotations/{name}.png", image, f"images/{name}{image.suffix.lower()}", **more)

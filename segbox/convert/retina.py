@@ -15,19 +15,19 @@ import cv2
 import numpy as np
 
 from segbox.convert.draw import Size
-from segbox.convert.plan import Crew, Item, Plan, need
+from segbox.convert.plan import Item, Plan, WorkerPool, need
 from segbox.convert.run import Output, check_size
 from segbox.data.datasets.pairs import IMAGE_SUFFIXES, first_few
 from segbox.data.datasets.retina import CLASSES
 from segbox.data.readers.files import read_image
 from segbox.errors import DataError
 
-WHITE = 128  # some masks are not quite black and white
+WHITE = 128  # some masks hold grey values, too
 
 
 @dataclass(frozen=True)
 class Published:
-    """What the files of a set are called, in whatever folders; the brackets hold the name of the picture."""
+    """Patterns of the file names of a data set, in any folders. The first group is the name of the image."""
 
     image: str
     mask: str
@@ -66,14 +66,14 @@ HRF = Published(
 )
 
 
-def plan(name: str, published: Published, source: Path, target: Path, crew: Crew) -> Plan:
+def plan(name: str, published: Published, source: Path, target: Path, pool: WorkerPool) -> Plan:
     need(source, expected=published.readable)
     images, masks = _matching(source, published.image), _matching(source, published.mask)
     items = [_item(published, name, images[name], masks[name]) for name in images if name in masks]
     if not items:
-        raise DataError(f"{source.absolute()}: holds no pictures with masks. Expected in it:\n{published.readable}")
+        raise DataError(f"{source.absolute()}: holds no images with masks. Expected in it:\n{published.readable}")
     alone = [name for name in images if name not in masks]
-    notes = [f"left out, for want of a mask: {len(alone)} pictures ({first_few(alone)})"] if alone else []
+    notes = [f"left out, without a mask: {len(alone)} images ({first_few(alone)})"] if alone else []
     return Plan(target, items, draw, "annotations", dict(format=name), CLASSES, notes=notes, convert=convert)
 
 
@@ -96,7 +96,7 @@ def _item(published: Published, name: str, image: Path, mask: Path) -> Item:
 
 
 def convert(item: Item, output: Output) -> None:
-    """What data sets read is linked; of the others, PNG files are made."""
+    """Link images that data sets can read; write others as PNG files."""
     if output.needs(item.mask):
         size = read_picture(item.image).shape[:2]
         mask = draw(item, size)
@@ -113,7 +113,7 @@ def draw(item: Item, size: Size) -> np.ndarray:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """H W 3; also of a file that is packed."""
+    """H W 3; the file may be packed by gzip."""
     if path.suffix.lower() == ".gif" and not cv2.haveImageWriter(".gif"):
         raise DataError(f"{path}: OpenCV {cv2.__version__} reads no GIF files; pip install 'opencv-python>=4.11' does")
     if path.suffix.lower() != ".gz":
@@ -124,5 +124,5 @@ def read_picture(path: Path) -> np.ndarray:
         raise DataError(f"{path}: cannot be unpacked ({error}); copy or download it again") from error
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if picture is None:
-        raise DataError(f"{path}: what is packed in it is no image")
+        raise DataError(f"{path}: its content is not an image")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

@@ -1,4 +1,4 @@
-"""Masks that are pictures: a colour for each class."""
+"""Masks in colours, one or more per class."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.convert.draw import Size
-from segbox.convert.plan import Crew, Item, Plan, find_images, folder_item, need
+from segbox.convert.plan import Item, Plan, WorkerPool, find_images, folder_item, need
 from segbox.data.datasets.pairs import match_names, read_lines
 from segbox.data.readers.files import read_image
 from segbox.data.readers.headers import read_header
@@ -23,7 +23,7 @@ EXPECTED = """\
 MASK_FOLDERS = ("masks", "annotations", "labels")
 UNKNOWN = 254  # in tables: no class has this colour
 MOST = 64  # colours that masks may hold where no palette is given
-HIGHEST = 2**16 - 1  # that a colour is made of
+HIGHEST = 2**16 - 1  # value of a channel
 FAR = 3 * HIGHEST**2
 FOUND = "the colours were found, not given: name them in"
 COLOUR = r"(?P<red>\d+)[,\s]+(?P<green>\d+)[,\s]+(?P<blue>\d+)"
@@ -32,7 +32,7 @@ COLOUR = r"(?P<red>\d+)[,\s]+(?P<green>\d+)[,\s]+(?P<blue>\d+)"
 def plan(
     source: Path,
     target: Path,
-    crew: Crew,
+    pool: WorkerPool,
     palette: Sequence[str] | None = None,
     ignore: Sequence[str] = ("ignore", "void", "unlabelled", "unlabeled"),
     nearest: float | None = None,
@@ -46,7 +46,7 @@ def plan(
     found = find_images(source / folder)
     coloured = {name.removesuffix(mask_suffix): path for name, path in found.items() if name.endswith(mask_suffix)}
     pairs = match_names(pictures, coloured, None, source / images, f"in {source / folder}")
-    colours = read_palette(palette) if palette else _colours_of(coloured, crew)
+    colours = read_palette(palette) if palette else _colours_of(coloured, pool)
     classes = tuple(name for name in dict.fromkeys(name for name, _ in colours) if name not in ignore)
     items = [
         folder_item(mask, image, image.relative_to(source / images).with_suffix("").as_posix()) for image, mask in pairs
@@ -84,14 +84,14 @@ def read_palette(entries: Sequence[str]) -> list[tuple[str, Colour]]:
     if len({colour for _, colour in colours}) < len(colours):
         raise DataError("the palette gives a colour to two classes")
     if len(dict(colours)) > UNKNOWN:
-        raise DataError(f"the palette names {len(dict(colours))} classes; a mask can tell {UNKNOWN} apart")
+        raise DataError(f"the palette names {len(dict(colours))} classes; a mask can hold {UNKNOWN}")
     return colours
 
 
-def _colours_of(masks: dict[str, Path], crew: Crew) -> list[tuple[str, Colour]]:
-    """All that occur, dark ones first."""
+def _colours_of(masks: dict[str, Path], pool: WorkerPool) -> list[tuple[str, Colour]]:
+    """All colours in the masks, dark ones first."""
     found: set[Colour] = set()
-    for path, colours in zip(masks.values(), crew.map(count_colours, list(masks.values())), strict=True):
+    for path, colours in zip(masks.values(), pool.map(count_colours, list(masks.values())), strict=True):
         found.update(colours)
         if len(found) > MOST:
             raise DataError(
@@ -115,7 +115,7 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 def described(colours: dict[Colour, int]) -> str:
-    """The commonest first."""
+    """A few colours, the most frequent first."""
     few = sorted(colours, key=lambda colour: -colours[colour])[:5]
     return ", ".join(f"{colour} in {colours[colour]} pixels" for colour in few) + (", ..." if len(colours) > 5 else "")
 
@@ -125,7 +125,7 @@ def draw(ids: tuple[tuple[int, Colour], ...], nearest: float | None, item: Item,
 
 
 def recognise(picture: np.ndarray, ids: tuple[tuple[int, Colour], ...], nearest: float | None) -> np.ndarray:
-    """From colours, H W 3, to ids. `nearest`: how far a colour may lie from the one that it is meant to be."""
+    """Colours, H W 3, to ids. `nearest`: the largest distance to a colour of the palette."""
     packed = pack(picture)
     mask = _table(ids)[packed] if picture.itemsize == 1 else _found(packed, ids)
     is_strange = mask == UNKNOWN
@@ -162,7 +162,7 @@ def unpack(packed: np.ndarray, itemsize: int) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _table(ids: tuple[tuple[int, Colour], ...]) -> np.ndarray:
-    """Of all colours of bytes."""
+    """The id of every colour of 8 bits."""
     table = np.full(2**24, UNKNOWN, np.uint8)
     for value, (red, green, blue) in ids:
         if max(red, green, blue) < 256:
@@ -171,7 +171,7 @@ def _table(ids: tuple[tuple[int, Colour], ...]) -> np.ndarray:
 
 
 def _found(packed: np.ndarray, ids: tuple[tuple[int, Colour], ...]) -> np.ndarray:
-    """As the table would say, of 2^48 colours."""
+    """As by a table, for 2^48 colours."""
     values, colours = (
         np.array([value for value, _ in ids], np.uint8),
         np.array([[colour for _, colour in ids]], np.uint16),

@@ -1,4 +1,4 @@
-"""A plan made true: in several processes, nothing half-written, and what is there already left alone."""
+"""Carry out a plan: in several processes, without half-written files; existing masks are kept."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from segbox.convert.draw import Size
-from segbox.convert.plan import Crew, Item, Plan
+from segbox.convert.plan import Item, Plan, WorkerPool
 from segbox.data.class_names import checked_classes
 from segbox.data.readers.files import read_image, read_label
 from segbox.data.statistics import count_ids
@@ -29,7 +29,7 @@ TURNED = " (an EXIF tag turns the image? --no-exif takes it as its pixels are st
 
 @dataclass
 class Output:
-    """Where files go, and what became of them."""
+    """Where files are written, and the counts of one item."""
 
     root: Path
     copy: bool = False
@@ -42,7 +42,7 @@ class Output:
     pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
 
     def needs(self, place: str) -> bool:
-        """A mask that is whole is counted and not made again."""
+        """Whether a mask must be made. A readable one is counted and kept."""
         if self.overwrite or not (self.root / place).exists():
             return True
         try:
@@ -64,11 +64,11 @@ class Output:
             part.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
 
     def link(self, place: str, image: Path) -> None:
-        """The image itself with `copy`, else a link to it that survives moving both."""
+        """Copy the image with `copy`, else make a relative link to it."""
         path = self.root / place
         is_other = path.is_file() and not path.is_symlink() and path.stat().st_size != image.stat().st_size
         if is_other and not self.overwrite:
-            raise DataError(f"{path} is there already and is another image; move it, or --overwrite")
+            raise DataError(f"{path} exists already and is another image; move it, or --overwrite")
         if self.copy:
             if path.is_symlink() or not path.exists() or path.stat().st_size != image.stat().st_size:
                 with atomic_file(path) as part:
@@ -79,7 +79,7 @@ class Output:
 
 
 class _Bug(UserError):
-    """Ours; as a user's mistake it gets out of a process without the processes being waited for."""
+    """An unexpected exception in a worker. As a UserError it is passed on without waiting for the other workers."""
 
 
 @dataclass
@@ -91,8 +91,8 @@ class Summary:
     problems: list[str]
 
 
-def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False, exif: bool = True) -> Summary:
-    """Every item is tried; what is wrong with some of them is in the summary."""
+def run(plan: Plan, pool: WorkerPool, copy: bool = False, overwrite: bool = False, exif: bool = True) -> Summary:
+    """Try every item; problems with some of them are in the summary."""
     _check_places(plan)
     if plan.classes:
         checked_classes(plan.classes, f"the classes for {plan.root}")
@@ -108,11 +108,11 @@ def run(plan: Plan, crew: Crew, copy: bool = False, overwrite: bool = False, exi
     output = Output(plan.root, copy, overwrite, exif)
     function = partial(_convert, plan.convert or partial(convert_pair, plan.draw), output)
     try:
-        done = crew.map(function, plan.items)
+        done = pool.map(function, plan.items)
     except _Bug as bug:
         raise RuntimeError(str(bug)) from None
     problems = [output.problem for output in done if output.problem]
-    if not problems:  # lists name only what is there
+    if not problems:  # lists name only files that exist
         for path, text in texts.items():
             write_text(path, text)
     pixels = sum((output.pixels for output in done), np.zeros(256, np.int64))
@@ -131,7 +131,7 @@ def _convert(convert: Callable, start: Output, item: Item) -> Output:
     except DataError as error:
         message = str(error)
         output.problem = message if str(item.source) in message else f"{item.source}: {message}"
-    except (UserError, OSError) as error:  # a full disk does not get better with the next file
+    except (UserError, OSError) as error:  # such as a full disk, which the next file would not fit on either
         raise UserError(f"{item.source}: {error}") from error
     except Exception:
         raise _Bug(f"while converting {item.source}:\n{traceback.format_exc()}") from None
@@ -139,7 +139,7 @@ def _convert(convert: Callable, start: Output, item: Item) -> Output:
 
 
 def convert_pair(draw: Callable[[Item, Size], np.ndarray | None], item: Item, output: Output) -> None:
-    """One mask, and the image beside it."""
+    """Make one mask, and link its image."""
     if item.mask and output.needs(item.mask):
         size = item.size
         if item.image is not None:
@@ -180,11 +180,11 @@ def _check_places(plan: Plan) -> None:
 
 
 def _refuse_sources(plan: Plan) -> None:
-    """No file of the source is a target; but an image may lie where it would be linked, and stays."""
+    """DataError if a file of the source would be overwritten. An image that lies where its link would be is kept."""
     folder_of = cache(os.path.realpath)
 
     def places(path: Path) -> list[str]:
-        """Where its name stands, and where its content does if that is a link."""
+        """The path itself, and the file that it links to."""
         return [os.path.join(folder_of(path.parent), path.name), os.path.realpath(path)]
 
     read = {place: path for item in plan.items for path in (item.source, item.image) if path for place in places(path)}
@@ -193,7 +193,7 @@ def _refuse_sources(plan: Plan) -> None:
         for name, harmless in ((item.mask, []), (item.link, stays)):
             place = places(plan.root / name)[0] if name else ""
             if place in read and place not in harmless:
-                raise DataError(f"{read[place]} would be written over; give another target folder")
+                raise DataError(f"{read[place]} would be overwritten; give another target folder")
 
 
 def _check_record(plan: Plan) -> None:
@@ -202,7 +202,7 @@ def _check_record(plan: Plan) -> None:
         found = next((item.mask for item in plan.items if item.mask and (plan.root / item.mask).exists()), None)
         if found is not None:
             raise DataError(
-                f"{plan.root / found} is there already and was not made by this tool;"
+                f"{plan.root / found} exists already and was not made by this tool;"
                 " give another target folder, or --overwrite"
             )
     elif settings != json.loads(json.dumps(plan.settings)):
@@ -225,7 +225,7 @@ def _record(root: Path) -> dict:
     return {}
 
 
-# --- what to say at the end ------------------------------------------------------------------------------------------
+# --- the report at the end -------------------------------------------------------------------------------------------
 
 
 def summary_text(plan: Plan, summary: Summary) -> str:
@@ -248,7 +248,7 @@ def summary_text(plan: Plan, summary: Summary) -> str:
 def problems_text(problems: list[str], total: int) -> str:
     more = f"\n  ... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
     return (
-        f"{len(problems)} of {total} files could not be converted (the others were; mend these and start again):\n  "
+        f"{len(problems)} of {total} files could not be converted (the others were; repair these and start again):\n  "
         + "\n  ".join(problems[:SHOWN])
         + more
     )

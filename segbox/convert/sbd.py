@@ -6,7 +6,7 @@ import numpy as np
 
 from segbox.convert.draw import Size
 from segbox.convert.matlab import read_array
-from segbox.convert.plan import Crew, Item, Plan, need
+from segbox.convert.plan import Item, Plan, WorkerPool, need
 from segbox.data.datasets.pairs import read_names
 from segbox.data.datasets.pascal_voc import CLASSES, LISTS
 from segbox.errors import DataError
@@ -21,7 +21,7 @@ PLACES = ("", "dataset", "benchmark_RELEASE/dataset")
 WHOLE = 10582
 
 
-def plan(source: Path, target: Path, crew: Crew) -> Plan:
+def plan(source: Path, target: Path, pool: WorkerPool) -> Plan:
     """SBD's train and val with VOC's train, less VOC's val. VOC's own images keep VOC's own masks."""
     source = next((source / place for place in PLACES if (source / place / "cls").is_dir()), source)
     need(source, "cls", "train.txt", "val.txt", expected=EXPECTED)

@@ -1,4 +1,4 @@
-"""Ultralytics' text files for segmentation: one polygon per line, as parts of the image's width and height."""
+"""Ultralytics' text files for segmentation: one polygon per line, as fractions of the image's width and height."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.convert.draw import Shape, Size, largest_first, outline_of, paint
+from segbox.convert.draw import Shape, Size, fill_polygon_and_outline, largest_first, paint
 from segbox.convert.plan import (
-    Crew,
     Item,
     Plan,
+    WorkerPool,
     find,
     find_images,
     folder_item,
@@ -27,14 +27,14 @@ EXPECTED = """\
   images/{train,val}/NAME.jpg       or images/NAME.jpg
   labels/{train,val}/NAME.txt       CLASS X1 Y1 X2 Y2 X3 Y3 ..., a polygon per line
   data.yaml                         with `names`, or --classes"""
-ROUNDED = 0.01  # pixels that numbers of six digits may have lost; else pixel 5 of 24, 0.208333, would become 4
+ROUNDED = 0.01  # pixels lost by rounding to six digits; without it, pixel 5 of 24 (0.208333) would become 4
 YAML_FILES = ("data.yaml", "dataset.yaml", "data.yml")
 
 
 def plan(
     source: Path,
     target: Path,
-    crew: Crew,
+    pool: WorkerPool,
     classes: Sequence[str] | None = None,
     no_background: bool = False,
 ) -> Plan:
@@ -76,8 +76,8 @@ def _shapes(item: Item, lines: Iterable[str], num_classes: int, shift: int, size
             raise DataError(f"{item.source}, line {number}: is {what}")
         corners = np.array(numbers).reshape(-1, 2)
         if not ((corners >= -0.01) & (corners <= 1.01)).all():
-            raise DataError(f"{item.source}, line {number}: x and y must be parts of the image, 0 to 1")
-        yield Shape(index + shift, (outline_of(corners * size[::-1] + ROUNDED, size),))
+            raise DataError(f"{item.source}, line {number}: x and y must be fractions of the image, 0 to 1")
+        yield Shape(index + shift, (fill_polygon_and_outline(corners * size[::-1] + ROUNDED, size),))
 
 
 def _names_in(source: Path) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The class names in the YAML file of an Ultralytics data set.
 
-The file's nodes are read, and no objects are made of them: no tag runs code, an alias that stands for a billion nodes
-costs nothing, and a class called `no` or `1e3` keeps its name.
+PyYAML's nodes are read without making objects of them: no tag runs code, aliases for a billion nodes cost nothing, and
+a class called `no` or `1e3` keeps its name.
 """
 
 from collections.abc import Sequence
@@ -49,10 +49,10 @@ def _root(path: Path) -> Any:
         where = "" if mark is None else f", line {mark.line + 1}"
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise DataError(
-            f"{path}{where}: is no YAML that can be read ({printable(what)}); mend it, or {OTHERWISE}"
+            f"{path}{where}: is not readable as YAML ({printable(what)}); repair it, or {OTHERWISE}"
         ) from None
     except RecursionError:
-        raise DataError(f"{path}: its lists lie too deep in each other; mend it, or {OTHERWISE}") from None
+        raise DataError(f"{path}: its lists are nested too deeply; repair it, or {OTHERWISE}") from None
 
 
 def _library() -> Any:
@@ -67,7 +67,7 @@ def _library() -> Any:
 
 def _entries(path: Path, root: Any) -> Sequence[tuple[str, Any]]:
     if getattr(root, "id", "") != "mapping":
-        raise DataError(f"{path}: is no table with `names`; {OTHERWISE}")
+        raise DataError(f"{path}: is not a table with `names`; {OTHERWISE}")
     return [(key.value, value) for key, value in root.value if key.id == "scalar"]
 
 

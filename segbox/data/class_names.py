@@ -1,4 +1,4 @@
-"""Names of classes: from users, and from other people's lists, annotations and checkpoints."""
+"""Check class names, which may come from lists, annotations and checkpoints of unknown origin."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ LONGEST = 100  # characters
 
 
 def checked_classes(names: Any, source: object = "classes") -> tuple[str, ...]:
-    """Names that a list holds one a line, a table shows and a byte numbers. `source` says where they come from."""
+    """At most 255 different names of one printable line each. `source` tells in errors where they come from."""
     if (
         isinstance(names, str)
         or hasattr(names, "dtype")

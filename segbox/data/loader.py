@@ -1,6 +1,5 @@
 """From a data set to a stream of batches, with or without worker processes."""
 
-import inspect
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -28,13 +27,13 @@ SHARED = tuple(field.name for field in fields(Shared))  # arguments that a wrapp
 def build_dataset(config: Mapping, path: str = "data", **context: Any) -> SegDataset:
     """`context` is offered to the data set, as `Registry.build` does; `path` is where the config stands.
 
-    `dataset` and `datasets` in a config are data sets inside a wrapper. What the wrapper says about pipelines holds
-    for all of them, so that one pipeline need not be written twice, and evaluation reaches every set.
+    `dataset` and `datasets` in a config are data sets inside a wrapper. The pipeline arguments of the wrapper apply to
+    all of them, so that a pipeline is written once, and evaluation can change those of all sets.
     """
     if not isinstance(config, Mapping):
-        return DATASETS.build(config, path, **context)  # which says what is wrong
+        return DATASETS.build(config, path, **context)  # raises the error
     config = dict(config)
-    if "pipeline" in config and not isinstance(config["pipeline"], Pipeline):  # here its place is known
+    if "pipeline" in config and not isinstance(config["pipeline"], Pipeline):  # errors name this path
         config["pipeline"] = build_pipeline(config["pipeline"], f"{path}.pipeline")
     if "dataset" in config or "datasets" in config:
         shared = {key: config.pop(key) for key in SHARED if key in config}
@@ -51,7 +50,7 @@ def _build_inner(config: Any, path: str, shared: Mapping[str, Any], context: Map
 
 
 def classes_without_files(config: Mapping) -> tuple[str, ...] | None:
-    """The class names of a data set's config, without opening it: from the config, or what the set says of itself."""
+    """The class names of a data set's config without opening files: from the config, or those of a public data set."""
     if not isinstance(config, Mapping):
         return None
     if config.get("classes") is not None:
@@ -59,14 +58,16 @@ def classes_without_files(config: Mapping) -> tuple[str, ...] | None:
     inner = config.get("dataset") or next(iter(config.get("datasets", ())), None)
     if inner is not None:
         return classes_without_files(inner)
-    known = getattr(DATASETS.get(config.get("type"), "data"), "classes", None)
-    if callable(known):
-        return known(**{name: config[name] for name in inspect.signature(known).parameters if name in config})
-    return known
+    builder = DATASETS.get(config.get("type"), "data")
+    spec = getattr(builder, "spec", None)  # a public data set's
+    if spec is not None:
+        has_background = config.get("use_background") and spec.background is not None
+        return (spec.with_background() if has_background else spec).classes
+    return getattr(builder, "classes", None)
 
 
 def pipeline_of(config: Mapping, path: str = "data") -> tuple[Sequence, str]:
-    """The pipeline that every image of a data set goes through, and where it stands: for images of one's own."""
+    """The pipeline that every image of a data set goes through, and its config path: for prediction on other images."""
     if "pipeline" in config:
         return config["pipeline"], f"{path}.pipeline"
     if "dataset" in config:
@@ -75,20 +76,20 @@ def pipeline_of(config: Mapping, path: str = "data") -> tuple[Sequence, str]:
     for pipeline, place in found[1:]:
         if list(pipeline) != list(found[0][0]):
             raise ConfigError(
-                f"{place} is another than {found[0][1]}, so there is none for images that are of neither set;"
-                f" say which is meant in {path}.pipeline, which then holds for all of them"
+                f"{place} differs from {found[0][1]}, so it is unknown which one other images need;"
+                f" set {path}.pipeline, which then applies to all of them"
             )
     return found[0] if found else ((), f"{path}.pipeline")
 
 
 def bits_of(config: Mapping) -> int:
-    """Per channel, of the images of a data set's config: what images of one's own must have too."""
+    """Bits per channel that a data set's config reads: images to predict must have them too."""
     inside = [config["dataset"]] if "dataset" in config else config.get("datasets", ())
     return config.get("bits") or max(map(bits_of, inside), default=8)
 
 
 def exif_of(config: Mapping) -> bool:
-    """Whether a data set's config reads files turned by their EXIF tag: how images of one's own are read too."""
+    """Whether a data set's config turns images by their EXIF tag: images to predict are read the same way."""
     inside = [config["dataset"]] if "dataset" in config else config.get("datasets", ())
     return config.get("exif", any(map(exif_of, inside)) if inside else True)
 
@@ -112,7 +113,7 @@ def train_loader(
 def val_loader(
     dataset: SegDataset, batch_size: int = 1, workers: int = 0, rank: int = 0, world_size: int = 1
 ) -> "Loader[list[Item]]":
-    """One pass over this process's share; the images of a batch may differ in size."""
+    """One pass over this process's part of the data set; the images of a batch may differ in size."""
     _check_filled(dataset)
     return Loader(dataset, ShardSampler(len(dataset), rank, world_size), batch_size, collate_list, workers, False)
 
@@ -120,12 +121,11 @@ def val_loader(
 class Loader:
     """Batches in the order of the sampler, the same for any number of workers.
 
-    A user's mistake met in a worker is carried home as an object and raised here: torch would wrap its message in
-    a stack trace. The global random state is left alone.
+    A UserError in a worker is returned as an object and raised here, because PyTorch would wrap its message in a stack
+    trace. The global random state does not change.
 
-    Each pass has workers of its own, and ends them when it is over, when it is closed, or when an error ends it. Close
-    a pass that you may leave early: `with closing(iter(loader)) as batches`. Workers that still wait when Python ends
-    would keep it from ending.
+    Each pass starts its own workers, and ends them when it is finished, closed, or ended by an error. Close a pass that
+    you may leave early: `with closing(iter(loader)) as batches`. Workers that wait would keep Python from exiting.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Loader:
             batch_size,
             sampler=sampler,
             collate_fn=_GuardedCollate(collate),
-            num_workers=min(workers, cores()),  # more of them only wait for each other
+            num_workers=min(workers, cores()),  # more would only wait for each other
             pin_memory=pin_memory,
             worker_init_fn=start_worker,
             prefetch_factor=2 if workers else None,
@@ -165,9 +165,9 @@ class Loader:
 
 
 def start_worker(worker: int) -> None:
-    cv2.setNumThreads(0)  # the processes are the parallelism; threads on top of them only wait for each other
+    cv2.setNumThreads(0)  # the processes are the parallelism; more threads would only wait for each other
     torch.set_num_threads(1)
-    # A signal to the whole process group is for the main process to answer: it saves, and needs its workers until then.
+    # The main process answers signals to the group: it saves, and needs its workers until then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     if hasattr(signal, "SIGHUP"):
@@ -175,7 +175,7 @@ def start_worker(worker: int) -> None:
 
 
 def end_workers(batches: Iterator) -> None:
-    """Of one pass over a DataLoader. Torch does it when the iterator is deleted, which a traceback can hold off."""
+    """End the workers of one pass. PyTorch does so when the iterator is deleted, which a traceback can delay."""
     if isinstance(batches, _MultiProcessingDataLoaderIter):
         batches._shutdown_workers()
 

@@ -1,4 +1,4 @@
-"""Colours of classes: those that are given, and some for classes that bring none."""
+"""Colours of classes: check given ones, and choose them for classes without."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -29,14 +29,14 @@ MOST = 255  # more classes than a label byte can name
 
 
 def default_palette(num_classes: int) -> list[Colour]:
-    """Each colour is as far as can be, to the eye, from those before it; a longer palette begins like a shorter one."""
+    """Each colour is far from those before it, as eyes see it. A longer palette begins like a shorter one."""
     if num_classes > MOST:
         raise ValueError(f"{num_classes} classes: a label byte can tell at most {MOST} apart")
     return list((FIRST if num_classes <= len(FIRST) else _spread())[:num_classes])
 
 
 def checked_palette(colours: Any, num_classes: int, source: object = "palette") -> list[Colour]:
-    """A colour of three bytes for each class."""
+    """DataError unless there is a colour of three bytes for each class."""
     if (
         hasattr(colours, "dtype")
         or not isinstance(colours, Iterable)
@@ -73,5 +73,5 @@ def _spread() -> tuple[Colour, ...]:
 
 
 def _to_lab(colours: np.ndarray) -> np.ndarray:
-    """N 3, in units of just about what an eye can tell apart."""
+    """N 3 in CIELAB, where a distance of 1 is about the smallest visible difference."""
     return cv2.cvtColor(colours[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]

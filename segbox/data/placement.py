@@ -1,4 +1,4 @@
-"""Geometry as arithmetic: where each source pixel is to go, before any pixel is read."""
+"""Geometry as arithmetic: transforms compose an affine map, and pixels are resampled once at the end."""
 
 import math
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ Size = tuple[int, int]  # height, width
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """An affine map from the source to an output of `size`, not yet carried out.
+    """An affine map from the source to an output of `size`, to be applied by `render`.
 
     Coordinates are continuous, (x, y): pixel i covers [i, i + 1), so flips and resizes need no half pixels.
-    A crop is a window, not scissors: what it hides is still there for a rotation that comes after it.
+    A crop only moves the window: a rotation after it can still show the pixels around it.
     """
 
     matrix: np.ndarray  # 3 3
@@ -27,7 +27,7 @@ class Placement:
         return self.then(np.diag([size[1] / self.size[1], size[0] / self.size[0], 1.0]), size)
 
     def cropped(self, top: int, left: int, size: Size) -> "Placement":
-        """A window of `size`; where it leaves the image, there will be fill."""
+        """A window of `size`; its pixels outside of the image will be filled."""
         return self.then(_shift(-left, -top), size)
 
     def flipped(self, direction: str) -> "Placement":
@@ -53,8 +53,8 @@ class Placement:
         return np.allclose(self.matrix, np.eye(3), rtol=0, atol=1e-9)
 
 
-def whole(size: Size) -> Placement:
-    """The image as it is."""
+def identity(size: Size) -> Placement:
+    """The placement that changes nothing."""
     return Placement(np.eye(3), size)
 
 

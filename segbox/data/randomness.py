@@ -1,4 +1,4 @@
-"""The global random generators, for transforms of a user's own that draw from them."""
+"""Seed the global random generators, for users' transforms that draw from them."""
 
 import hashlib
 import random
@@ -13,9 +13,9 @@ from segbox.data.sampler import Draw
 
 @contextmanager
 def seeded_globals(draw: Draw) -> Iterator[None]:
-    """The global states of `random`, NumPy and PyTorch (CPU) are a function of the draw, and afterwards as before.
+    """Seed `random`, NumPy and PyTorch (CPU) by the draw, and restore their states afterwards.
 
-    So a transform that uses them gives the same image with any number of workers and processes, and in a resumed run.
+    A transform that uses them then gives the same image with any number of workers and processes, and in a resumed run.
     """
     before = random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
     own, numpys, torchs = _seeds(draw)
@@ -31,7 +31,7 @@ def seeded_globals(draw: Draw) -> Iterator[None]:
 
 
 def _seeds(draw: Draw) -> tuple[int, int, int]:
-    """Three numbers of 63 bits, unrelated to each other and to the sample's own seed. In evaluation, of the index."""
+    """Three 63-bit seeds, independent of each other and of the sample's seed. In evaluation the index decides."""
     index, seed = draw
     text = f"global {index if seed is None else seed}"
     digest = hashlib.blake2b(text.encode(), digest_size=24).digest()

@@ -1,4 +1,4 @@
-"""Carry out a pending placement: pixels are read once, and only those that the output needs."""
+"""Apply a pending placement: pixels are resampled once, and only those that the output shows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.placement import Placement, Size, whole
+from segbox.data.placement import Placement, Size, identity
 from segbox.data.sample import Sample
 from segbox.errors import ConfigError, DataError
 from segbox.machine import too_large
@@ -19,16 +19,16 @@ CV2_DTYPES = {np.dtype(name) for name in ("uint8", "uint16", "int16", "float32",
 
 
 def pending(sample: Sample) -> Placement:
-    """The placement to edit: the one that waits, or the image as it is."""
-    return sample.get("placement") or whole(sample["image"].shape[:2])
+    """The placement to edit: the pending one, or the identity."""
+    return sample.get("placement") or identity(sample["image"].shape[:2])
 
 
-def place(sample: Sample, placement: Placement) -> Sample:
+def with_placement(sample: Sample, placement: Placement) -> Sample:
     return {**sample, "placement": placement}
 
 
 def render(sample: Sample) -> Sample:
-    """The sample with its pixels where its placement wants them, and its `fill` where there is no image."""
+    """Apply the pending placement to image and label. Outside of the image is the `fill` of the sample."""
     if "placement" not in sample:
         return sample
     placement, image = sample["placement"], sample["image"]
@@ -36,7 +36,7 @@ def render(sample: Sample) -> Sample:
     if placement.is_identity and placement.size == image.shape[:2]:
         return done
     if why := too_large(*placement.size, BYTES_PER_PIXEL):
-        raise ConfigError(f"{sample['path']}: the pipeline makes it too large: {why}. Say smaller sizes or ratios")
+        raise ConfigError(f"{sample['path']}: the pipeline makes it too large: {why}. Set smaller sizes or ratios")
     done["image"] = render_image(image, placement, sample.get("fill", 0))
     done["outside"] = Outside(done["image"], placement, image.shape[:2], _outside_of(sample))
     if "label" in sample:
@@ -45,7 +45,7 @@ def render(sample: Sample) -> Sample:
 
 
 def recolour(sample: Sample, image: np.ndarray) -> Sample:
-    """The sample with other colours. Outside of the image the fill stays what it is."""
+    """The sample with the colours of `image`; the fill outside of the image is kept."""
     outside = _outside_of(sample)
     if image is sample["image"] or outside is None:
         return {**sample, "image": image}
@@ -55,10 +55,9 @@ def recolour(sample: Sample, image: np.ndarray) -> Sample:
 
 @dataclass(frozen=True, eq=False)
 class Outside:
-    """Where a rendered image shows nothing of its source: worked out when somebody asks.
+    """Which pixels of a rendered image lie outside of its source; computed on demand.
 
-    It holds for the array `image` alone. Whoever puts another one into the sample by other ways than `recolour` may
-    have moved its pixels, and then nothing is known.
+    It is valid for the array `image` only: code that replaces the image without `recolour` may have moved its pixels.
     """
 
     image: np.ndarray
@@ -71,7 +70,7 @@ class Outside:
             _paint_around(image, *_axes(self.placement, self.source), colour)
         else:
             mask = self.mask()
-            for channel, value in enumerate(colour):  # one by one is several times as fast
+            for channel, value in enumerate(colour):  # channel by channel is several times as fast
                 np.copyto(image[:, :, channel], value, where=mask)
 
     def mask(self) -> np.ndarray:
@@ -86,7 +85,7 @@ def _outside_of(sample: Sample) -> Outside | None:
 
 
 def colour_of(image: np.ndarray, fill: Sequence[float] | float) -> Colour:
-    """The fill in the image's own kind of numbers: rounded to whole ones, floats as they are."""
+    """The fill in the dtype of the image; rounded for integers."""
     colour = np.asarray(fill, np.float64)
     if colour.shape not in ((), (1,), image.shape[2:]):
         raise DataError(f"the fill has {colour.size} numbers for an image of {image.shape[2]} channels")
@@ -106,7 +105,7 @@ def render_label(label: np.ndarray, placement: Placement) -> np.ndarray:
 
 
 def render_image(image: np.ndarray, placement: Placement, fill: Sequence[float] | float = 0) -> np.ndarray:
-    """Bilinear, after an integer reduction where it shrinks by more than two; the fill outside."""
+    """Bilinear, after averaging blocks where it shrinks by two or more; the fill outside."""
     colour = colour_of(image, fill)
     if not placement.is_upright:
         return in_cv2(image, partial(_warp_into, placement), colour)
@@ -116,7 +115,7 @@ def render_image(image: np.ndarray, placement: Placement, fill: Sequence[float] 
     if rows.is_copied and columns.is_copied:
         inside = image[rows.as_slice(), columns.as_slice()]
     else:
-        # The canvas is cut to where there is image, and the edge repeats there: no seam of half-filled pixels.
+        # Only the part with image is resampled, with its edge repeated: no seam of pixels mixed with the fill.
         window = placement.cropped(rows.start, columns.start, (rows.stop - rows.start, columns.stop - columns.start))
         inside = in_cv2(image, lambda part: _resize_or_warp(part, window))
     return _on_canvas(inside, rows, columns, placement.size, colour)
@@ -124,7 +123,7 @@ def render_image(image: np.ndarray, placement: Placement, fill: Sequence[float] 
 
 @dataclass(frozen=True)
 class _Axis:
-    """Along one side of the output: the range that shows the source, and the source index nearest to each of it."""
+    """Along one side of the output: the range that shows the source, and the source index nearest to each pixel."""
 
     start: int
     stop: int
@@ -202,12 +201,12 @@ def _warp(image: np.ndarray, placement: Placement, interpolation: int, border: i
 
 
 def _needed(image: np.ndarray, placement: Placement) -> tuple[np.ndarray, Placement]:
-    """The rectangle of the source that the output shows, and the placement seen from there."""
+    """The rectangle of the source that the output shows, and the placement relative to it."""
     height, width = placement.size
     corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]])
     points = np.linalg.solve(placement.matrix, corners)[:2]
     step_x, step_y = _factors(placement)
-    # Starts are multiples of the reduction, so what a pixel becomes does not depend on the crop it is in.
+    # Starts are multiples of the reduction, so a pixel gets the same value in every crop.
     left, right = _span(points[0], step_x, image.shape[1])
     top, bottom = _span(points[1], step_y, image.shape[0])
     move = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
@@ -215,14 +214,14 @@ def _needed(image: np.ndarray, placement: Placement) -> tuple[np.ndarray, Placem
 
 
 def _span(points: np.ndarray, step: int, length: int) -> tuple[int, int]:
-    margin = 2 * step  # what bilinear reading reaches beyond the last centre
+    margin = 2 * step  # bilinear interpolation reads beyond the last centre
     start = max(0, int(np.floor(points.min())) - margin) // step * step
     stop = min(length, (int(np.ceil(points.max())) + margin) // step * step + step)
     return min(start, length), max(stop, 0)
 
 
 def _reduce(image: np.ndarray, placement: Placement) -> tuple[np.ndarray, Placement]:
-    """Average whole blocks first, where bilinear reading would skip pixels and alias."""
+    """Average blocks of pixels first where bilinear interpolation would skip pixels and alias."""
     step_x, step_y = _factors(placement)
     if step_x == step_y == 1:
         return image, placement
@@ -239,9 +238,9 @@ def _factors(placement: Placement) -> tuple[int, int]:
 
 
 def in_cv2(image: np.ndarray, work: Callable[..., np.ndarray], *numbers: np.ndarray) -> np.ndarray:
-    """Do `work` in what OpenCV can: its number types, four channels at a time, no last axis of length one.
+    """Call `work` within the limits of OpenCV: its dtypes, up to four channels, no last axis of length one.
 
-    `numbers` are arrays of one number for each channel; `work` gets those of its channels.
+    `numbers` are arrays of one number per channel; `work` gets those of its channels.
     """
     if image.dtype not in CV2_DTYPES:
         done = in_cv2(image.astype(np.float64), work, *numbers)

@@ -1,4 +1,4 @@
-"""What the data floor hands on: a sample, and batches of samples."""
+"""A sample, and batches of samples: what data sets and loaders give."""
 
 from collections.abc import Sequence
 from typing import Any, TypedDict
@@ -18,17 +18,17 @@ class _Always(TypedDict):
 
 
 class Sample(_Always, total=False):
-    """One image on its way; without `label` where there is none to move, without `placement` where none is pending."""
+    """One image in the pipeline. `label` is absent if it is not transformed, `placement` if no geometry is pending."""
 
     label: np.ndarray  # H W, uint8, IGNORE_INDEX where no class
     label_path: str  # for messages
     placement: Placement
-    fill: Sequence[float] | float  # the colour where there is no image, in its units; 0 without it
-    outside: Any  # of `render`: where there is no image
+    fill: Sequence[float] | float  # the colour outside of the image, in its units; 0 if absent
+    outside: Any  # an `Outside` of `render`: which pixels lie outside of the image
 
 
 class Batch(TypedDict):
-    """What training gets: images of one size."""
+    """A batch for training: images of one size."""
 
     images: Tensor  # B C H W, bytes or float32
     labels: Tensor  # B H W
@@ -36,7 +36,7 @@ class Batch(TypedDict):
 
 
 class Item(TypedDict):
-    """One image of evaluation; the label keeps its own size when only the image was resized."""
+    """One image for evaluation. The label keeps its own size when only the image was resized."""
 
     image: Tensor  # C H W, bytes or float32
     label: Tensor  # H W
@@ -64,7 +64,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 
 def collate_list(samples: Sequence[Sample | None]) -> list[Item]:
-    """For evaluation: images of any size side by side; what could not be read (None) is left out."""
+    """For evaluation: a list, as images differ in size. Unreadable files (None) are left out."""
     return [
         {
             "image": as_tensor(sample["image"]),
@@ -86,7 +86,7 @@ def as_tensor(image: np.ndarray) -> Tensor:
 
 
 def _channels_first(image: np.ndarray) -> np.ndarray:
-    """C H W. PyTorch hardly counts in uint16; a float holds every level of 16 bits."""
+    """C H W. Deep images become float32, which holds all values of 16 bits; PyTorch has few operations for uint16."""
     return np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.uint8 if _is_of_bytes(image) else np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Which image is drawn when, and with which seed: a function of the draw number, so there is nothing to save."""
+"""Samplers. Image and seed are a function of the draw number, so a checkpoint needs no state of them."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ Draw = tuple[int, int | None]  # index and seed; no seed in evaluation
 
 
 class EndlessSampler(Sampler[Draw]):
-    """One endless stream of epochs, dealt to the processes like cards: process r gets draws r, r + world_size, ...
+    """One endless stream of shuffled epochs: process r gets the draws r, r + world_size, ...
 
     `start` counts the draws of all processes together, so a run may resume with another number of them.
     """
@@ -36,7 +36,7 @@ class EndlessSampler(Sampler[Draw]):
 
 
 class ShardSampler(Sampler[Draw]):
-    """This process's part of one pass over everything: no image twice, none left out, none to even out the shares."""
+    """This process's part of one pass: each image once, without repeats that would make the parts equally long."""
 
     def __init__(self, length: int, rank: int = 0, world_size: int = 1) -> None:
         self.indices = range(rank, length, world_size)

@@ -1,4 +1,4 @@
-"""How often classes occur in a data set."""
+"""Class frequencies of a data set."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,7 +13,7 @@ from segbox import distributed
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import PairDataset
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.data.readers.files import read_label
 from segbox.errors import ConfigError, DataError, UserError
 from segbox.machine import cores
@@ -23,16 +23,16 @@ Result = TypeVar("Result")
 
 
 def class_frequencies(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None) -> np.ndarray:
-    """Pixels of each class. Reads every label once, and only the labels; nothing is kept on disk."""
+    """Pixels of each class. Reads each label once, and no images; nothing is cached on disk."""
     return class_pixels(dataset, workers, on_progress)[0]
 
 
 def class_pixels(
     dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Per class: its pixels, and the labelled pixels of the images that contain it (for `class_weights.all_weights`).
+    """For each class, its pixels, and all labelled pixels of the images that hold it: the arguments of `all_weights`.
 
-    Each process reads its share of the labels, and all get the same numbers.
+    Each process reads a part of the labels, and all get the same numbers.
     """
 
     def count() -> np.ndarray:
@@ -54,19 +54,18 @@ def label_counts(dataset: SegDataset, workers: int = 0, on_progress: OnProgress 
 def own_label_counts(
     dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None = None
 ) -> Iterator[np.ndarray]:
-    """`label_counts` of this process's share of the images: those that `own_share` deals to it."""
-    share = own_share(len(dataset))
-    return in_processes(partial(_count_label, dataset, share), len(share), workers, on_progress)
+    """`label_counts` of the images that this process reads, those of `own_indices`."""
+    indices = own_indices(len(dataset))
+    return in_processes(partial(_count_label, dataset, indices), len(indices), workers, on_progress)
 
 
-def own_share(length: int) -> range:
+def own_indices(length: int) -> range:
+    """The images that this process reads; the processes of a run read different ones."""
     return range(distributed.rank(), length, distributed.world_size())
 
 
 def together(work: Callable[[], Result]) -> list[Result]:
-    """What `work` gives in each process, in the order of ranks. A user's mistake in one is raised in all of them, so
-    that none waits for it.
-    """
+    """The results of `work` in all processes, in order of rank. A UserError in one is raised in all, so none waits."""
     try:
         outcome: Result | UserError = work()
     except UserError as error:
@@ -79,18 +78,18 @@ def together(work: Callable[[], Result]) -> list[Result]:
 
 
 def _count_label(dataset: SegDataset, indices: range, position: int) -> np.ndarray:
-    """Zeros where the data set skips the file: nothing of it is learned."""
+    """Zeros for a file that the data set skips."""
     try:
         return count_ids(load_label(dataset, indices[position]))
     except DataError:
-        if not innermost(dataset, indices[position])[0].skip_unreadable:
+        if not unwrap(dataset, indices[position])[0].skip_unreadable:
             raise
         return np.zeros(256, np.int64)
 
 
 def load_label(dataset: SegDataset, index: int) -> np.ndarray:
-    """The label as `dataset.load` gives it, without reading the image where that can be done."""
-    dataset, index = innermost(dataset, index)
+    """The label as `dataset.load` gives it; if the data set has label files, the image is not read."""
+    dataset, index = unwrap(dataset, index)
     if not isinstance(dataset, FolderDataset | PairDataset):
         return dataset.load(index)["label"]
     return cv2.LUT(read_label(dataset.files(index)[1], dataset.exif), dataset.label_table)
@@ -108,7 +107,7 @@ def count_ids(label: np.ndarray) -> np.ndarray:
 def in_processes(
     function: Callable[[int], Result], length: int, workers: int = 0, on_progress: OnProgress | None = None
 ) -> Iterator[Result]:
-    """function(0), function(1), ... in order. A user's mistake met in a process is raised here."""
+    """function(0), function(1), ... in order, computed in worker processes. Their UserErrors are raised here."""
     if workers < 0:
         raise ConfigError(f"workers={workers}: expected 0 (in this process) or more")
     loader = DataLoader(
@@ -141,7 +140,7 @@ class _Calls(Dataset):
     def __getitem__(self, index: int) -> Any:
         try:
             return self.function(index)
-        except UserError as error:  # torch would wrap it in a stack trace
+        except UserError as error:  # PyTorch would wrap it in a stack trace
             return error
 
 

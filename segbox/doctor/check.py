@@ -8,7 +8,7 @@ from segbox import IGNORE_INDEX
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import DeepImages, FolderDataset
 from segbox.data.datasets.pairs import MissingPairs
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.data.loader import build_dataset
 from segbox.data.statistics import OnProgress
 from segbox.doctor.file_problems import file_problems
@@ -59,7 +59,7 @@ def add_split(report: Report, name: str, found: Scan) -> None:
     report.classes, report.palette = tuple(dataset.classes), list(dataset.palette)
     report.scans[name] = found
     report.splits[name] = summarize_split(name, found, len(dataset.classes))
-    inside = [innermost(dataset, index)[0] for index in found.indices]
+    inside = [unwrap(dataset, index)[0] for index in found.indices]
     for folder in {id(inner): inner for inner in inside if isinstance(inner, FolderDataset)}.values():
         report.problems += missing_partners(name, *folder.missing)
     report.problems += file_problems(name, found)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.data.readers.files import read_image, read_label
 from segbox.doctor.html_style import STYLE
 from segbox.doctor.problem import Problem
@@ -121,7 +121,7 @@ def _with_code(text: str) -> str:
 def _pair_figure(found: Scan, position: int, file: str, text: str, report: Report) -> str:
     """Image and mask side by side, where they can be read."""
     pair = found.pairs[position]
-    own = innermost(found.dataset, found.indices[position])[0]
+    own = unwrap(found.dataset, found.indices[position])[0]
     image = _picture(lambda: read_image(pair.path, own.channels, own.bits, own.exif))
     mask = _picture(lambda: _mask_picture(pair, found.label_tables[position], report, own.exif))
     caption = f"<b>{escape(Path(file).name)}</b><br>{escape(text)}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.datasets.folder import FolderDataset
-from segbox.data.readers.files import KINDS
+from segbox.data.readers.format import KINDS
 from segbox.data.readers.headers import read_header
 from segbox.data.statistics import OnProgress
 from segbox.doctor.check import ScanProgress, add_split

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from segbox.data.value_range import Numbers, are_far
+from segbox.data.normalization import Numbers, is_mismatch
 from segbox.doctor.problem import Problem
 from segbox.doctor.summary import SplitSummary, rounded
 
@@ -15,7 +15,7 @@ def mean_std_problems(split: SplitSummary, mean: Numbers | None, std: Numbers | 
         defect = "are not set, so they are those of RGB bytes"
     elif not _fit(mean, len(split.mean)) or not _fit(std, len(split.std)):
         defect = f"are not {len(split.mean)} numbers, one per channel"
-    elif are_far(mean, std, split.mean, split.std):
+    elif is_mismatch(mean, std, split.mean, split.std):
         defect = f"({mean} and {std}) are far from those of the images"
     else:
         return

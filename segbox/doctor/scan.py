@@ -11,11 +11,12 @@ import numpy as np
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import SAME_IDS, PairDataset
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.data.placement import Size
-from segbox.data.readers.files import OtherKind, decode_anything, quiet, read_image, read_label
+from segbox.data.readers.files import OtherKind, orientation_of, read_image, read_label
 from segbox.data.readers.headers import Header, read_header
-from segbox.data.readers.orientation import UPRIGHT, orientation_of
+from segbox.data.readers.opencv import decode_anything, quiet
+from segbox.data.readers.orientation import UPRIGHT
 from segbox.data.statistics import OnProgress, count_ids, in_processes
 from segbox.errors import DataError
 
@@ -79,7 +80,7 @@ def scan(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None =
     repeats: dict[tuple[int, int], int] = {}
     label_tables = []
     for index in range(len(dataset)):
-        inner, position = innermost(dataset, index)
+        inner, position = unwrap(dataset, index)
         key = (id(inner), position)
         repeats[key] = repeats.get(key, 0) + 1
         if key not in first_index:
@@ -92,7 +93,7 @@ def scan(dataset: SegDataset, workers: int = 0, on_progress: OnProgress | None =
 
 
 def _examine(dataset: SegDataset, indices: list[int], position: int) -> Pair:
-    inner, index = innermost(dataset, indices[position])
+    inner, index = unwrap(dataset, indices[position])
     if isinstance(inner, FolderDataset | PairDataset):
         path, label_path = inner.files(index)
         image = examine_image(path, inner.channels, inner.bits, inner.exif)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.doctor.scan import MaskInfo, Scan
 
 
@@ -55,7 +55,7 @@ def summarize_split(name: str, scan: Scan, num_classes: int) -> SplitSummary:
     images, files = sum(scan.repeats), len(scan.pairs)
     mean, std = channel_statistics(scan)
     largest = max((pair.image.largest for pair in scan.pairs), default=0.0)
-    read_bits = max((innermost(scan.dataset, index)[0].bits for index in scan.indices), default=8)
+    read_bits = max((unwrap(scan.dataset, index)[0].bits for index in scan.indices), default=8)
     counts = (pixels, images_with, where_present, ignored)
     return SplitSummary(name, images, files, sizes, channels, bits, *counts, mean, std, largest, read_bits)
 

@@ -7,9 +7,9 @@ import numpy as np
 from torch import nn
 
 from segbox.data.datasets.dataset import SegDataset
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
+from segbox.data.normalization import is_mismatch
 from segbox.data.placement import Size
-from segbox.data.value_range import are_far
 from segbox.errors import ConfigError, DataError
 from segbox.models.encoder_decoder import EncoderDecoder
 from segbox.weights.mean_std import is_for_bytes
@@ -20,7 +20,7 @@ MEASURE = "Give them in the units of the files; `segbox check CONFIG` measures b
 
 def check_images(datasets: Mapping[str, SegDataset], model: nn.Module, window: Size | None = None) -> None:
     """Refuse data sets whose images do not fit the model. `window` is the sliding window on data.val."""
-    bits = {name: innermost(dataset, 0)[0].bits for name, dataset in datasets.items()}
+    bits = {name: unwrap(dataset, 0)[0].bits for name, dataset in datasets.items()}
     if len(set(bits.values())) > 1:
         own = ", ".join(f"{name} {number}" for name, number in bits.items())
         raise ConfigError(f"the images of the data sets differ in their bits: {own}; set the same bits in all of them")
@@ -59,7 +59,7 @@ def _check_levels(name: str, dataset: SegDataset, model: EncoderDecoder) -> None
     images = [image.astype(float) for image in _some_images(dataset, MEASURED_IMAGES, mean.tolist())]
     means, squares = (np.mean([(image**power).mean(axis=(0, 1)) for image in images], axis=0) for power in (1, 2))
     stds = np.sqrt(np.maximum(squares - means**2, 0))
-    if are_far(mean, std, means, stds):
+    if is_mismatch(mean, std, means, stds):
         raise ConfigError(
             f"model.mean={_few(mean)} and model.std={_few(std)} are in other units than the images of {name}: their"
             f" mean is about {_few(means)}, their standard deviation {_few(stds)}. {MEASURE}"
@@ -70,7 +70,7 @@ def _some_images(dataset: SegDataset, count: int, fill: Sequence[float] | float 
     """Evenly spaced images after the pipeline. Unreadable ones are skipped: training reports them."""
     images: list[np.ndarray] = []
     for position in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int).tolist():
-        inner, index = innermost(dataset, position)
+        inner, index = unwrap(dataset, position)
         try:
             sample = {key: value for key, value in inner.load(index).items() if key != "label"}
             images.append(inner.pipeline({**sample, "fill": fill}, random.Random(index))["image"])

@@ -12,7 +12,7 @@ from segbox.config import Config
 from segbox.data.class_names import checked_classes
 from segbox.data.loader import bits_of, exif_of, pipeline_of
 from segbox.data.palette import checked_palette
-from segbox.data.readers.files import KINDS
+from segbox.data.readers.format import KINDS
 from segbox.data.sample import Sample, as_tensor
 from segbox.data.transforms.pipeline import build_pipeline
 from segbox.errors import CheckpointError, ConfigError, DataError

@@ -15,7 +15,7 @@ from segbox import distributed
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import PairDataset
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.data.sample import Item
 from segbox.errors import DataError
 from segbox.evaluation.image_iou import mean_iou
@@ -199,5 +199,5 @@ def files_of(dataset: SegDataset) -> Iterator[Path]:
 
 def pairs_of(dataset: SegDataset) -> Iterator[tuple[Path, Path]]:
     """The files of images and labels, where the data set lists them."""
-    items = (innermost(dataset, index) for index in range(len(dataset)))
+    items = (unwrap(dataset, index) for index in range(len(dataset)))
     return (own.files(index) for own, index in items if isinstance(own, PairDataset | FolderDataset))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from segbox.convert.formats import COMMANDS
-from segbox.convert.plan import Crew
+from segbox.convert.plan import WorkerPool
 from segbox.convert.run import Summary, run
 from segbox.data.readers.files import read_label
 from tests.faulty_data import smooth_image, write_image
@@ -19,8 +19,8 @@ def convert(
 ) -> Summary:
     module, function = (COMMANDS[name].function or f"{name}.plan").split(".")
     make_plan = getattr(importlib.import_module(f"segbox.convert.{module}"), function)
-    plan = make_plan(source, target, Crew(workers), **options)
-    return run(plan, Crew(workers), overwrite=overwrite, exif=exif)
+    plan = make_plan(source, target, WorkerPool(workers), **options)
+    return run(plan, WorkerPool(workers), overwrite=overwrite, exif=exif)
 
 
 def write_picture(path: Path, size: tuple[int, int] = SIZE) -> Path:

@@ -120,7 +120,7 @@ def test_a_wrong_source_is_told(tmp_path, change, options, message):
 @pytest.mark.parametrize(
     ("segmentation", "message"),
     [
-        (dict(size=[3, 4], counts=[12]), r"runs for an image of \[3, 4\]"),
+        (dict(size=[3, 4], counts=[12]), r"RLE for an image of \[3, 4\]"),
         (dict(size=list(SIZE), counts=[12]), "do not fill"),
         ([5], "pairs of numbers"),
         ("x", "expected 'counts'"),

@@ -6,14 +6,14 @@ import pytest
 
 from segbox.convert.draw import (
     Shape,
-    area_of,
     box_corners,
+    decode_rle,
     ellipse,
-    from_runs,
+    fill_polygon,
+    fill_polygon_and_outline,
     largest_first,
-    outline_of,
     paint,
-    uncompress,
+    parse_compressed_rle,
 )
 from segbox.errors import DataError
 from tests.convert.made import SIZE, naive_area
@@ -30,14 +30,14 @@ def random_polygon(seed: int, corners: int = 7) -> list:
 @pytest.mark.parametrize("seed", range(6))
 def test_an_area_is_the_pixels_whose_centre_is_inside_even_where_it_crosses_itself(seed):
     points = random_polygon(seed)
-    assert (whole(area_of(points, SIZE)) == naive_area(points)).all()
+    assert (whole(fill_polygon(points, SIZE)) == naive_area(points)).all()
 
 
 def test_an_area_of_whole_numbers_reaches_from_edge_to_edge():
-    inside = whole(area_of([(2, 3), (10, 3), (10, 7), (2, 7)], SIZE))
+    inside = whole(fill_polygon([(2, 3), (10, 3), (10, 7), (2, 7)], SIZE))
     assert inside[3:7, 2:10].all() and inside.sum() == 4 * 8
-    assert not whole(area_of([(40, 3), (50, 3), (50, 9)], SIZE)).any()
-    assert not whole(area_of([(3.1, 3), (3.2, 3), (3.2, 9)], SIZE)).any()
+    assert not whole(fill_polygon([(40, 3), (50, 3), (50, 9)], SIZE)).any()
+    assert not whole(fill_polygon([(3.1, 3), (3.2, 3), (3.2, 9)], SIZE)).any()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -48,14 +48,14 @@ def test_the_outline_of_a_contour_gives_the_mask_back(seed):
         if level[3] < 0 and len(contour) > 2:
             one = np.zeros(SIZE, np.uint8)
             cv2.drawContours(one, [contour], 0, 1, cv2.FILLED)
-            assert (whole(outline_of(contour[:, 0].tolist(), SIZE)) == (one > 0)).all()
-            assert (whole(outline_of(contour[:, 0] + 0.9, SIZE)) == (one > 0)).all()
+            assert (whole(fill_polygon_and_outline(contour[:, 0].tolist(), SIZE)) == (one > 0)).all()
+            assert (whole(fill_polygon_and_outline(contour[:, 0] + 0.9, SIZE)) == (one > 0)).all()
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_an_outline_is_the_area_and_at_most_the_pixels_around(seed):
     points = np.clip(np.floor(random_polygon(seed, 4)), 0, (SIZE[1] - 1, SIZE[0] - 1)).tolist()
-    outline = whole(outline_of(points, SIZE))
+    outline = whole(fill_polygon_and_outline(points, SIZE))
     inside = naive_area([(x + 0.5, y + 0.5) for x, y in points])
     assert (outline | ~inside).all()
     assert not (outline & ~(cv2.dilate(inside.astype(np.uint8), np.ones((3, 3))) > 0) & ~_near(points)).any()
@@ -83,27 +83,27 @@ def test_runs_are_what_pycocotools_writes():
     expected = np.zeros((20, 30), bool)
     expected[3:17, 5:8] = expected[0:2, 20:29] = expected[10, 10:30] = True
     text = "W3>6000_1CnN00000000000000000F1OO11OO11OO11OO11OO11OO11OO11OO11OO;0F"
-    assert (from_runs(uncompress(text), (20, 30), by_column=True) == expected).all()
-    assert (from_runs([1, 2, 3], (2, 3), by_column=False) == [[0, 1, 1], [0, 0, 0]]).all()
+    assert (decode_rle(parse_compressed_rle(text), (20, 30), by_column=True) == expected).all()
+    assert (decode_rle([1, 2, 3], (2, 3), by_column=False) == [[0, 1, 1], [0, 0, 0]]).all()
 
 
 def test_small_shapes_come_last():
-    large = Shape(1, (area_of([(0, 0), (9, 0), (9, 9), (0, 9)], SIZE),))
-    small = Shape(2, (area_of([(0, 0), (2, 0), (2, 2), (0, 2)], SIZE),))
+    large = Shape(1, (fill_polygon([(0, 0), (9, 0), (9, 9), (0, 9)], SIZE),))
+    small = Shape(2, (fill_polygon([(0, 0), (2, 0), (2, 2), (0, 2)], SIZE),))
     assert largest_first([small, large]) == [large, small] and large.area == 81
 
 
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        (lambda: area_of([(0, 0), (float("nan"), 1), (3, 3)], SIZE), "far outside"),
-        (lambda: outline_of([(0, 0), (1e12, 1), (3, 3)], SIZE), "far outside"),
-        (lambda: area_of([1, 2, 3], SIZE), "pairs of numbers"),
-        (lambda: area_of("no", SIZE), "pairs of numbers"),
-        (lambda: from_runs([5, 10**12], SIZE, True), "do not fill 36x24"),
-        (lambda: from_runs([-1, 865], SIZE, True), "do not fill"),
-        (lambda: uncompress("é~"), "COCO's characters"),
-        (lambda: uncompress("o" * 40), "COCO's characters"),
+        (lambda: fill_polygon([(0, 0), (float("nan"), 1), (3, 3)], SIZE), "far outside"),
+        (lambda: fill_polygon_and_outline([(0, 0), (1e12, 1), (3, 3)], SIZE), "far outside"),
+        (lambda: fill_polygon([1, 2, 3], SIZE), "pairs of numbers"),
+        (lambda: fill_polygon("no", SIZE), "pairs of numbers"),
+        (lambda: decode_rle([5, 10**12], SIZE, True), "do not fill 36x24"),
+        (lambda: decode_rle([-1, 865], SIZE, True), "do not fill"),
+        (lambda: parse_compressed_rle("é~"), "COCO's characters"),
+        (lambda: parse_compressed_rle("o" * 40), "COCO's characters"),
         (lambda: ellipse((2, 2), (1e9, 1), 0, SIZE), "radii"),
     ],
 )

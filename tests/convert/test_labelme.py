@@ -113,5 +113,5 @@ def test_a_path_that_leaves_the_source_is_refused(tmp_path, image):
 def test_a_damaged_file_is_named(tmp_path):
     path = write(tmp_path / "src", "a", shape("tree", TREE))
     path.write_text(path.read_text()[:50])
-    with pytest.raises(DataError, match=r"a\.json: is no JSON file, or it is damaged"):
+    with pytest.raises(DataError, match=r"a\.json: is not a JSON file, or it is damaged"):
         convert("labelme", tmp_path / "src", tmp_path / "out")

@@ -42,5 +42,5 @@ def test_what_is_wrong_is_told(tmp_path):
     with pytest.raises(DataError, match=r"a\.mat: is damaged"):
         read_array(path, "GTcls", "Segmentation")
     path.write_bytes(b"no")
-    with pytest.raises(DataError, match="no MATLAB 5 file"):
+    with pytest.raises(DataError, match="not a little-endian MATLAB 5 file"):
         read_array(path, "GTcls", "Segmentation")

@@ -80,7 +80,7 @@ def test_pictures_without_a_mask_are_left_out(tmp_path):
     assert convert("stare", tmp_path / "source", tmp_path / "out").written == 3
     for path in (tmp_path / "source/labels-ah").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match=r"holds no pictures with masks\. Expected in it:\n  im0001\.ppm\.gz"):
+    with pytest.raises(DataError, match=r"holds no images with masks\. Expected in it:\n  im0001\.ppm\.gz"):
         convert("stare", tmp_path / "source", tmp_path / "other")
 
 
@@ -94,7 +94,7 @@ def test_an_opencv_without_gif_is_told(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"\x1f\x8b cut", "cannot be unpacked"), (gzip.compress(b"no picture"), "what is packed in it is no image")],
+    [(b"\x1f\x8b cut", "cannot be unpacked"), (gzip.compress(b"no picture"), "its content is not an image")],
 )
 def test_damaged_files_are_told(tmp_path, content, message):
     make_stare(tmp_path / "source")

@@ -85,7 +85,7 @@ def test_palettes_as_tools_write_them(tmp_path):
 
 def test_a_mask_without_an_image_is_told_and_sources_are_not_written_over(tmp_path):
     make(tmp_path / "src", "annotations")
-    with pytest.raises(DataError, match="would be written over"):
+    with pytest.raises(DataError, match="would be overwritten"):
         convert("rgb", tmp_path / "src", tmp_path / "src", palette=PALETTE, overwrite=True)
     write_image(tmp_path / "src/annotations/val/c.png", COLOURS[IDS])
     with pytest.raises(DataError, match=r"1 have no image in .* \(val/c\)"):

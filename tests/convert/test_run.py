@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from segbox.convert.plan import Crew, Plan, folder_item, within
+from segbox.convert.plan import Plan, WorkerPool, folder_item, within
 from segbox.convert.run import problems_text, run, summary_text
 from segbox.errors import DataError, UserError
 from tests.convert.made import SIZE, mask_of, write_picture
 from tests.faulty_data import cut
 
-CREW = Crew(0)
+CREW = WorkerPool(0)
 
 
 def number(item, size):
@@ -46,11 +46,11 @@ def contents(folder):
 
 def test_none_and_two_processes_write_the_same(tmp_path):
     plan = make_plan(tmp_path, *range(10))
-    run(plan, Crew(0))
+    run(plan, WorkerPool(0))
     alone = contents(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
     seen = []
-    summary = run(plan, Crew(2, lambda done, total: seen.append((done, total))))
+    summary = run(plan, WorkerPool(2, lambda done, total: seen.append((done, total))))
     assert contents(tmp_path / "out") == alone and len(alone) == 22
     assert summary.pixels[:10].tolist() == [SIZE[0] * SIZE[1]] * 10
     assert seen[-1] == (10, 10)
@@ -100,7 +100,7 @@ def test_a_failed_write_leaves_nothing_and_ends_at_once(tmp_path, monkeypatch):
 def test_what_is_wrong_with_a_file_is_told_and_the_others_are_made(tmp_path, workers):
     plan = make_plan(tmp_path, 0, 13, 15, 1)
     cut(tmp_path / "src/1.jpg")
-    summary = run(plan, Crew(workers))
+    summary = run(plan, WorkerPool(workers))
     assert (summary.written, summary.left_out) == (1, 1)
     assert [problem.split(" ")[0] for problem in summary.problems] == [
         f"{tmp_path}/src/13.jpg:",
@@ -114,7 +114,7 @@ def test_what_is_wrong_with_a_file_is_told_and_the_others_are_made(tmp_path, wor
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_bug_is_told_with_the_file(tmp_path, workers):
     with pytest.raises(RuntimeError, match=r"while converting .*14\.jpg:\n(.*\n)*.*ZeroDivisionError: a bug"):
-        run(make_plan(tmp_path, 0, 14), Crew(workers))
+        run(make_plan(tmp_path, 0, 14), WorkerPool(workers))
 
 
 def test_masks_of_other_settings_are_not_mixed(tmp_path):
@@ -123,7 +123,7 @@ def test_masks_of_other_settings_are_not_mixed(tmp_path):
     with pytest.raises(DataError, match=r"other settings \(classes: \['a'\] there, \('b',\) now\)"):
         run(make_plan(tmp_path, 2, classes=("b",)), CREW)
     (tmp_path / "out/.conversion").unlink()
-    with pytest.raises(DataError, match=r"0\.png is there already and was not made by this tool"):
+    with pytest.raises(DataError, match=r"0\.png exists already and was not made by this tool"):
         run(make_plan(tmp_path, 0), CREW)
     run(make_plan(tmp_path, 0), CREW, overwrite=True)
     assert json.loads((tmp_path / "out/.conversion").read_text()) == {"annotations": {}}
@@ -145,19 +145,19 @@ def test_files_of_the_user_are_not_written_over(tmp_path):
     (tmp_path / "out/images/train/0.jpg").write_bytes(b"another image")
     (tmp_path / "out/classes.txt").write_text("mine\n")
     for copy in (False, True):
-        with pytest.raises(UserError, match=r"out/classes\.txt would be written over"):
+        with pytest.raises(UserError, match=r"out/classes\.txt would be (written over|overwritten)"):
             run(plan, CREW, copy)
     assert (tmp_path / "out/classes.txt").read_text() == "mine\n"
     (tmp_path / "out/classes.txt").write_text("a\nb\nc\n")  # as it would be
     for copy in (False, True):
         (problem,) = run(plan, CREW, copy).problems
-        assert "out/images/train/0.jpg is there already and is another image" in problem
+        assert "out/images/train/0.jpg exists already and is another image" in problem
     assert (tmp_path / "out/images/train/0.jpg").read_bytes() == b"another image"
     (tmp_path / "out/images/train/0.jpg").unlink()
     for _ in range(2):
         assert not run(plan, CREW, True).problems
     (tmp_path / "out/list.txt").write_text("mine\n")
-    with pytest.raises(UserError, match=r"out/list\.txt would be written over"):
+    with pytest.raises(UserError, match=r"out/list\.txt would be (written over|overwritten)"):
         run(plan, CREW)
     assert not run(plan, CREW, overwrite=True).problems
 
@@ -169,7 +169,7 @@ def test_files_of_the_source_are_not_written_over(tmp_path):
     first, second = plan.items
     for mask, link in (("src/1.jpg", ""), ("m.png", "src/1.jpg"), ("src/0.jpg", "src/0.jpg"), ("src/0.jpg", "")):
         plan.items = [replace(first, mask=mask, link=link), second]
-        with pytest.raises(DataError, match=r"src/[01]\.jpg would be written over"):
+        with pytest.raises(DataError, match=r"src/[01]\.jpg would be overwritten"):
             run(plan, CREW, overwrite=True)
     assert contents(tmp_path) == before
     plan.items = [

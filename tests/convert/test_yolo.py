@@ -54,8 +54,8 @@ def test_names_as_people_write_them(tmp_path, yaml):
         ("0 0.5 0.5 0.2 0.2", r"a\.txt, line 1: is a box, not a polygon"),
         ("2 0.1 0.1 0.5 0.5 0.1 0.5", "class 2, but there are 2 classes"),
         ("0 0.1 0.1 0.5 0.5 0.1", "5 numbers, not pairs"),
-        ("0 10 10 50 50 10 50", "parts of the image, 0 to 1"),
-        ("0 nan 0.1 0.5 0.5 0.1 0.5", "parts of the image"),
+        ("0 10 10 50 50 10 50", "fractions of the image, 0 to 1"),
+        ("0 nan 0.1 0.5 0.5 0.1 0.5", "fractions of the image"),
         ("road 1", "expected numbers, got 'road 1'"),
     ],
 )

@@ -110,11 +110,11 @@ def config_of(trained):
         ),
         (
             f"data.val=dict(type='ConcatDataset', datasets=[{SHAPES.format(20)}, {SHAPES.format(40)}])",
-            "data.val.datasets.1.pipeline is another than data.val.datasets.0.pipeline, so there is none for images",
+            "data.val.datasets.1.pipeline differs from data.val.datasets.0.pipeline, so it is unknown",
         ),
         (
             f"data.val=dict(type='ConcatDataset', datasets=[{SHAPES.format(20)}, dict(type='ShapesDataset')])",
-            "which is meant in data.val.pipeline, which then holds for all",
+            "set data.val.pipeline, which then applies to all of them",
         ),
     ],
 )

@@ -87,9 +87,11 @@ OF_DATA = [
     *in_file("data/datasets/repeat.py", "tests/data/datasets/test_wrappers.py", [
         ("repeat: an image several times in a row", "index % len(self.dataset)", "index // self.times"),
     ]),
-    *in_file("data/readers/files.py", "tests/data/readers/test_files.py", [
+    *in_file("data/readers/opencv.py", "tests/data/readers/test_files.py", [
         ("images: blue comes first", "cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image) if channels == 3 else image",
          "image"),
+    ]),
+    *in_file("data/readers/png.py", "tests/data/readers/test_files.py", [
         ("masks: two bits are stretched", "return label // step if step > 1 else label", "return label"),
     ]),
     *in_file("class_weights.py", "tests/test_class_weights.py tests/doctor", [

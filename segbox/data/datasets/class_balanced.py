@@ -4,29 +4,29 @@ import numpy as np
 
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.wrapper import DatasetWrapper, Inner, check_built
-from segbox.data.statistics import own_label_counts, own_share, together
+from segbox.data.statistics import own_indices, own_label_counts, together
 from segbox.errors import DataError
 from segbox.registry import DATASETS
 
 
 @DATASETS.register
 class ClassBalancedDataset(DatasetWrapper):
-    """A class in the share f of the images asks for the factor max(1, sqrt(threshold / f)); an image obeys its rarest.
+    """Repeats an image by the factor of its rarest class: max(1, sqrt(threshold / f)), where f of the images hold it.
 
-    The part of a factor behind the point is drawn once, by `seed`. Every label is read when it is built: each process
-    of a run reads its share, with `workers` helpers, and all get the same factors. Classes on less than `min_pixels`
-    pixels of an image do not count as being in it.
+    The fractional part of a factor is rounded at random once, by `seed`. The constructor reads all labels: each process
+    of a run reads a part of them, with `workers` worker processes, and all get the same factors. A class with fewer
+    than `min_pixels` pixels in an image counts as absent from it.
     """
 
     def __init__(self, dataset: Inner, threshold: float, min_pixels: int = 1, seed: int = 0, workers: int = 0) -> None:
         if not 0 < threshold <= 1:
-            raise ValueError(f"threshold={threshold!r}: expected a share of the images, above 0 and 1 at most")
+            raise ValueError(f"threshold={threshold!r}: expected a fraction of the images, above 0 and at most 1")
         self.dataset = check_built(dataset, "dataset")
         self.classes = dataset.classes
         self.palette = dataset.palette
         factors = _factors(dataset, threshold, min_pixels, workers)
-        whole = np.floor(factors).astype(int)
-        times = whole + (np.random.default_rng(seed).random(len(factors)) < factors - whole)
+        times = np.floor(factors).astype(int)
+        times += np.random.default_rng(seed).random(len(factors)) < factors - times
         self.indices = np.repeat(np.arange(len(factors)), times)
 
     def __len__(self) -> int:
@@ -37,7 +37,7 @@ class ClassBalancedDataset(DatasetWrapper):
 
 
 def _factors(dataset: SegDataset, threshold: float, min_pixels: int, workers: int) -> np.ndarray:
-    """One per image, the same in every process."""
+    """The factor of each image, the same in every process."""
     lengths = together(lambda: len(dataset))
     if len(set(lengths)) > 1:
         shown = ", ".join(f"process {rank}: {length}" for rank, length in enumerate(lengths))
@@ -45,7 +45,7 @@ def _factors(dataset: SegDataset, threshold: float, min_pixels: int, workers: in
     num_classes = len(dataset.classes)
 
     def read() -> np.ndarray:
-        present = np.zeros((len(own_share(len(dataset))), num_classes), bool)
+        present = np.zeros((len(own_indices(len(dataset))), num_classes), bool)
         for row, count in zip(present, own_label_counts(dataset, workers)):
             row[:] = count[:num_classes] >= min_pixels
         return present
@@ -58,7 +58,7 @@ def _factors(dataset: SegDataset, threshold: float, min_pixels: int, workers: in
 
 
 def repeat_factors(present: np.ndarray, threshold: float) -> np.ndarray:
-    """One per image; `present` says which classes (columns) are in which image (rows)."""
+    """The factor of each image. `present` tells which classes (columns) an image (row) holds."""
     share = present.mean(axis=0)
     of_class = np.maximum(1, np.sqrt(threshold / np.maximum(share, 1e-12)))
     return np.where(present, of_class, 1).max(axis=1)

@@ -1,22 +1,8 @@
 """COCO-Stuff 164k (https://github.com/nightrome/cocostuff): COCO 2017 with things and stuff named."""
 
-import numpy as np
-
-from segbox import IGNORE_INDEX
-from segbox.data.datasets.pairs import (
-    SAME_IDS,
-    PairDataset,
-    check_split,
-    class_names,
-    match_names,
-    open_root,
-    paths_in,
-)
+from segbox.data.datasets.public import DatasetSpec, class_names, register, table_of_ids
 from segbox.data.palette import default_palette
-from segbox.data.transforms.pipeline import PipelineConfig
-from segbox.registry import DATASETS
 
-FOLDERS = {"train": "train2017", "val": "val2017"}
 UNUSED = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)  # things that COCO planned and never drew: a street sign, a hat
 HOW_TO_GET = """\
 Download train2017.zip and val2017.zip from http://images.cocodataset.org/zips and stuffthingmaps_trainval2017.zip from
@@ -46,41 +32,14 @@ CLASSES = class_names(
 )
 PALETTE = default_palette(len(CLASSES))  # the set has none of its own
 
-
-def _file_ids() -> np.ndarray:
-    """From the ids of the files, 0 to 181 with gaps, to classes."""
-    table = np.full(256, IGNORE_INDEX, np.uint8)
-    table[[i for i in range(182) if i not in UNUSED]] = np.arange(len(CLASSES))
-    return table
-
-
-@DATASETS.register(name="COCOStuff")
-def coco_stuff(
-    root: str,
-    split: str = "train",
-    pipeline: PipelineConfig = (),
-    transform_labels: bool = True,
-    skip_unreadable: bool = False,
-    exif: bool = True,
-) -> PairDataset:
-    """171 classes: 80 things, then 91 kinds of stuff. The masks as they were published, or already renumbered."""
-    check_split(split, FOLDERS)
-    images, labels = f"images/{FOLDERS[split]}", f"annotations/{FOLDERS[split]}"
-    path = open_root(root, [images, labels], HOW_TO_GET)
-    renumbered = paths_in(path / labels, "_labelTrainIds.png")
-    masks, table, where = renumbered, SAME_IDS, f"*_labelTrainIds.png in {path / labels}"
-    if not renumbered:
-        masks, table, where = paths_in(path / labels, ".png"), _file_ids(), f"*.png in {path / labels}"
-    return PairDataset(
-        match_names(paths_in(path / images, ".jpg"), masks, None, path / images, where),
-        CLASSES,
-        PALETTE,
-        table,
-        pipeline,
-        transform_labels,
-        skip_unreadable,
-        exif,
+register(
+    DatasetSpec(
+        name="COCOStuff",
+        classes=CLASSES,  # 80 things, then 91 kinds of stuff
+        palette=PALETTE,
+        how_to_get=HOW_TO_GET,
+        splits={"train": ("train2017",), "val": ("val2017",)},
+        ids=table_of_ids([i for i in range(182) if i not in UNUSED]),
+        renumbered_suffix="_labelTrainIds.png",
     )
-
-
-coco_stuff.classes = CLASSES  # known without the files
+)

@@ -1,4 +1,4 @@
-"""Several data sets, one after the other."""
+"""Join several data sets."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from segbox.registry import DATASETS
 
 @DATASETS.register
 class ConcatDataset(DatasetWrapper):
-    """All images of all sets. They must agree on classes and palette; RepeatDataset inside changes the balance."""
+    """All images of all sets, which must agree on classes and palette. RepeatDataset inside changes the balance."""
 
     def __init__(self, datasets: Sequence[Inner]) -> None:
         if not isinstance(datasets, Sequence) or not datasets:

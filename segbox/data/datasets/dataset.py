@@ -1,4 +1,4 @@
-"""The contract of a data set, and the road from its files to a sample."""
+"""The contract of a data set, and how its files become a sample."""
 
 import random
 import warnings
@@ -22,11 +22,11 @@ Colour = tuple[int, int, int]
 
 
 class SegDataset(Dataset, ABC):
-    """Images with one class id per pixel: a subclass says `classes`, `palette`, `__len__` and `load`.
+    """Images with one class id per pixel. A subclass defines `classes`, `palette`, `__len__` and `load`.
 
-    `dataset[index, seed]` is loaded, checked, and sent through the pipeline. Without a seed (None) it is evaluation:
-    nothing is drawn, and a file that is skipped gives None. The attributes below are set by a constructor that
-    takes them as arguments.
+    `dataset[index, seed]` loads a sample, checks it and runs the pipeline on it. Seed None stands for evaluation:
+    nothing is random, and a skipped file gives None. A constructor sets those attributes below that it takes as
+    arguments.
     """
 
     classes: tuple[str, ...]
@@ -34,9 +34,11 @@ class SegDataset(Dataset, ABC):
     channels: int = 3
     bits: int = 8  # per channel: 8 are bytes; 16 and 32 (floats) keep the values of their files
     pipeline: Pipeline = Pipeline()
-    transform_labels: bool = True  # False: geometry is for the image only, the label stays as it is in its file
-    fill: Sequence[float] | float = 0  # the colour where a crop or a turn leaves the image; a run sets the model's mean
-    exif: bool = True  # files are turned as their EXIF orientation says; False: as their pixels are stored
+    transform_labels: bool = True  # False: geometry applies to the image only; the label keeps the size of its file
+    fill: Sequence[float] | float = (
+        0  # the colour outside of the image after a crop or a rotation; a run sets the model's mean
+    )
+    exif: bool = True  # images are turned as their EXIF orientation says; False: pixels stay as they are stored
     skip_unreadable: bool = False  # True: a file that cannot be read is replaced (training) or left out (evaluation)
 
     @abstractmethod
@@ -44,7 +46,7 @@ class SegDataset(Dataset, ABC):
 
     @abstractmethod
     def load(self, index: int) -> Sample:
-        """Read the files. DataError, naming the file, where one cannot be read."""
+        """Read the files. DataError names a file that cannot be read."""
 
     def __getitem__(self, draw: Draw) -> Sample | None:
         index, seed = draw
@@ -64,9 +66,9 @@ class SegDataset(Dataset, ABC):
         if not self.skip_unreadable:
             return self.load(index)
         errors: list[DataError] = []
-        for place in self._in_turn(index, rng):
+        for candidate in self._candidates(index, rng):
             try:
-                sample = self.load(place)
+                sample = self.load(candidate)
             except DataError as error:
                 errors.append(error)
                 continue
@@ -82,8 +84,8 @@ class SegDataset(Dataset, ABC):
             f" wrong with each); the last: {errors[-1]}"
         )
 
-    def _in_turn(self, index: int, rng: random.Random | None) -> Iterator[int]:
-        """The image, and in training others that may take its place, none twice."""
+    def _candidates(self, index: int, rng: random.Random | None) -> Iterator[int]:
+        """The image, and in training others that may replace it, each once."""
         yield index
         if rng is not None:
             others = rng.sample(range(len(self)), min(TRIES, len(self)))
@@ -91,13 +93,13 @@ class SegDataset(Dataset, ABC):
 
 
 def _warn(errors: Sequence[DataError], instead: str) -> None:
-    """The text names the file, so that Python's own filter shows it once per file and process."""
+    """The text names the file, so Python's filter shows it once per file and process."""
     for error in errors:
         warnings.warn(f"{error}; {instead} (skip_unreadable=True)", stacklevel=2)
 
 
 def check_label(sample: Sample, classes: tuple[str, ...]) -> None:
-    """The label lies on the image, and holds only known ids."""
+    """DataError unless the label has the size of the image and holds only known ids."""
     image, label = sample["image"].shape[:2], sample["label"].shape
     if sample["label"].dtype != np.uint8 or len(label) != 2:
         raise DataError(f"{sample['path']}: its label must be H W of uint8, not {label} of {sample['label'].dtype}")

@@ -1,4 +1,4 @@
-"""A data set that is two folders: images, and masks of the same names."""
+"""A data set of two folders: images, and masks of the same names."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -22,18 +22,19 @@ from segbox.data.datasets.pairs import (
     read_lines,
 )
 from segbox.data.palette import checked_palette, default_palette
-from segbox.data.readers.files import KINDS, read_label
+from segbox.data.readers.files import read_label
+from segbox.data.readers.format import KINDS
 from segbox.data.readers.headers import read_header
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
 from segbox.errors import DataError
 from segbox.registry import DATASETS
 
-LOOKED_AT = 8  # masks that are looked at to see a mask of 0 and 255, and images to see how deep they are
+SAMPLED = 8  # masks that are read to detect masks of 0 and 255, and images to detect their bit depth
 
 
 class DeepImages(DataError):
-    """Images of more than a byte per channel, in a data set that does not say how to read them."""
+    """Images of more than 8 bits per channel in a data set whose config does not set `bits`."""
 
     def __init__(self, message: str, bits: int = 0) -> None:
         super().__init__(message)
@@ -44,11 +45,11 @@ class DeepImages(DataError):
 class FolderDataset(SegDataset):
     """`root/images/{split}/NAME.jpg` and `root/annotations/{split}/NAME.png`, at any depth.
 
-    Where there is no folder for the split, `root/{split}.txt` or `root/splits/{split}.txt` lists the names; so does
-    `split_file`, anywhere; paths of images will do too. `label_map` changes ids as they are read: {11: 255} ignores
-    class 11. Images and masks may lie in one folder, where `label_suffix` tells them apart. `allow_missing` leaves
-    out what has no partner. `bits=16` or 32 (floats) keeps the values of deep images; `bits=8` cuts them to bytes.
-    `exif=False` is for masks that were drawn on the stored pixels, not on what viewers show.
+    Without a folder for the split, `root/{split}.txt` or `root/splits/{split}.txt` lists the names or the paths of its
+    images; `split_file` is a list anywhere else. `label_map` changes ids as they are read: {11: 255} ignores class 11.
+    Images and masks may share a folder if `label_suffix` tells them apart. `allow_missing` leaves out images without a
+    mask and masks without an image. `bits=16` or 32 (floats) keeps the values of deep images; `bits=8` cuts them to
+    bytes. `exif=False` is for masks that were drawn on the stored pixels instead of the image as viewers show it.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class FolderDataset(SegDataset):
         return load_pair(*self.files(index), self.label_table, self.channels, self.bits, self.exif)
 
     def files(self, index: int) -> tuple[Path, Path]:
-        """Of the image and of the label."""
+        """Paths of the image and of the label."""
         return self.image_folder / self.image_files[index], self.label_folder / self.label_files[index]
 
     def _leave_out_missing(self, names: list[str]) -> list[str]:
@@ -130,15 +131,15 @@ class FolderDataset(SegDataset):
         )
         left_out = {*no_image, *no_mask}
         kept = [name for name in names if name not in left_out]
-        return kept or names  # nothing left: `match_names` says so
+        return kept or names  # if nothing is left, `match_names` raises the error
 
     def _refuse_black_and_white(self) -> None:
-        """Two classes drawn as 0 and 255 would train on one class only, without a word: 255 is ignored."""
+        """Two classes drawn as 0 and 255 would silently train on one class: 255 is ignored."""
         ids: set[int] = set()
         for index in self._some():
             try:
                 ids.update(np.flatnonzero(np.bincount(read_label(self.files(index)[1]).ravel())).tolist())
-            except DataError:  # is told when the file's turn comes
+            except DataError:  # reported when the sample is loaded
                 continue
         if ids == {0, IGNORE_INDEX}:
             raise DataError(
@@ -147,7 +148,7 @@ class FolderDataset(SegDataset):
             )
 
     def _refuse_deep_images(self) -> None:
-        """Cut to bytes without a word, 12 bits in files of 16 would be nearly black. (A stray one among bytes may.)"""
+        """12 bits in files of 16, silently cut to bytes, would be nearly black. (A few deep files may be.)"""
         headers = [read_header(self.files(index)[0]) for index in self._some()]
         depths = sorted(header.depth for header in headers if header is not None)
         bits = depths[len(depths) // 2] if depths else 8  # of most of them
@@ -160,8 +161,8 @@ class FolderDataset(SegDataset):
             )
 
     def _some(self) -> list[int]:
-        """A few places, spread evenly."""
-        return np.linspace(0, len(self) - 1, min(LOOKED_AT, len(self))).astype(int).tolist()
+        """A few indices, spread evenly."""
+        return np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).astype(int).tolist()
 
 
 def _find_folders(

@@ -1,4 +1,4 @@
-"""Names of files, kept so that a million of them is no burden."""
+"""File names in little memory: a data set may have a million."""
 
 import os
 from array import array
@@ -6,14 +6,15 @@ from collections.abc import Iterable
 
 
 class FileNames:
-    """An immutable list of names: bytes in one piece, and where each ends. The text that all begin with is kept once.
+    """An immutable list of names: one block of bytes, the end of each name, and once their common prefix.
 
-    Objects of Python, a million strings, would be copied into every worker process as soon as it counts references.
+    A list of a million strings would be copied into each worker process, because reading a string changes its reference
+    count.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
         names = list(names)
-        begin = _common_begin(min(names), max(names)) if names else ""
+        begin = _common_prefix(min(names), max(names)) if names else ""
         content, ends = bytearray(), array("q", [0])
         for name in names:
             content += os.fsencode(name[len(begin) :])
@@ -30,6 +31,6 @@ class FileNames:
         return self.begin + os.fsdecode(self.content[self.ends[index] : self.ends[index + 1]])
 
 
-def _common_begin(one: str, other: str) -> str:
-    differing = (place for place, pair in enumerate(zip(one, other)) if pair[0] != pair[1])
+def _common_prefix(one: str, other: str) -> str:
+    differing = (i for i, pair in enumerate(zip(one, other)) if pair[0] != pair[1])
     return one[: next(differing, min(len(one), len(other)))]

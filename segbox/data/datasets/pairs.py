@@ -1,4 +1,4 @@
-"""Data sets that are pairs of an image and a label file: how files are found, matched and read."""
+"""Data sets of an image file and a label file per sample: find, match and read the files."""
 
 import os
 from collections import Counter
@@ -9,13 +9,12 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from segbox import IGNORE_INDEX
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.names import FileNames
 from segbox.data.readers.files import read_image, read_label
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
-from segbox.errors import DataError, did_you_mean, printable
+from segbox.errors import DataError, printable
 
 File = TypeVar("File", str, Path)
 
@@ -23,11 +22,10 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 SHOWN = 200  # characters of a name in messages
 SAME_IDS = np.arange(256, dtype=np.uint8)
-ZERO_IGNORED = np.r_[IGNORE_INDEX, 0:254, IGNORE_INDEX].astype(np.uint8)  # ids from 1 on become classes from 0 on
 
 
 class PairDataset(SegDataset):
-    """Pairs of files; the ids in a label file go through a table of 256 entries. The public data sets build this."""
+    """Pairs of files. `label_table` maps the ids in a label file to classes. All public data sets are built as this."""
 
     def __init__(
         self,
@@ -57,7 +55,7 @@ class PairDataset(SegDataset):
         return load_pair(*self.files(index), self.label_table, exif=self.exif)
 
     def files(self, index: int) -> tuple[Path, Path]:
-        """Of the image and of the label."""
+        """Paths of the image and of the label."""
         return Path(self.image_files[index]), Path(self.label_files[index])
 
 
@@ -78,41 +76,17 @@ def load_pair(
 # --- finding files ---------------------------------------------------------------------------------------------------
 
 
-def open_root(root: str, needed: Sequence[str], how_to_get: str) -> Path:
-    """The root as a path. Where it or a part that is needed is missing, the error says how to get the data set."""
-    path = Path(root).expanduser()
-    missing = [path / part for part in ("", *needed) if not (path / part).exists()]
-    if missing:
-        raise DataError(f"there is no {missing[0].absolute()}. {how_to_get.format(root=root)}")
-    return path
-
-
-def check_split(split: str, known: Iterable[str]) -> None:
-    known = list(known)
-    if split not in known:
-        raise ValueError(f"split={split!r}: is none of {', '.join(known)}.{did_you_mean(split, known)}")
-
-
-def find_pairs(
-    images: Path, labels: Path, image_suffixes: Sequence[str], label_suffix: str, names: list[str] | None = None
-) -> list[tuple[str, str]]:
-    """The files of two folders, matched by name; only those of `names`, in that order, if given."""
-    return match_names(
-        paths_in(images, *image_suffixes), paths_in(labels, label_suffix), names, images, f"*{label_suffix} in {labels}"
-    )
-
-
 def paths_in(folder: Path, *suffixes: str) -> dict[str, str]:
-    """Name without suffix -> path, as `list_files`; nothing where there is no folder."""
+    """Name without suffix -> path, as `list_files`; empty if the folder does not exist."""
     return list_files(folder, suffixes, begin=os.path.join(folder, ""))
 
 
 def list_files(
     folder: Path, suffixes: tuple[str, ...], prefix: str = "", without: Iterable[str] = (), begin: str = ""
 ) -> dict[str, str]:
-    """Name without prefix and suffix -> file, both relative to the folder and sorted; not the files in `without`.
+    """Name without prefix and suffix -> file, relative to the folder, sorted by name. Files in `without` are omitted.
 
-    `begin` is put before each file.
+    `begin` is put in front of each file.
     """
     found: dict[str, str] = {}
     without = set(without)
@@ -132,7 +106,7 @@ def list_files(
 
 
 def walk_files(folder: Path) -> Iterator[tuple[str, str]]:
-    """Each file that is not hidden, at any depth: its folder as seen from `folder` ("" or "a/b/"), and its name."""
+    """Each file that is not hidden, at any depth: its folder relative to `folder` ("" or "a/b/"), and its name."""
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not _leads_back(os.path.join(place, name))]
         inside = "" if place == os.fspath(folder) else os.path.join(os.path.relpath(place, folder), "")
@@ -142,7 +116,7 @@ def walk_files(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _leads_back(path: str) -> bool:
-    """Whether it is a link to a folder that it lies in: a walk along it would have no end."""
+    """Whether it is a link to one of its own parent folders: following it would never end."""
     if not os.path.islink(path):
         return False
     target = os.path.realpath(path)
@@ -150,9 +124,13 @@ def _leads_back(path: str) -> bool:
 
 
 def match_names(
-    images: Mapping[str, File], labels: Mapping[str, File], names: list[str] | None, image_folder: Path, masks: str
+    images: Mapping[str, File],
+    labels: Mapping[str, File],
+    names: list[str] | None,
+    image_folder: Path | str,
+    masks: str,
 ) -> list[tuple[File, File]]:
-    """Image and label of each name (None: of all). `masks` says in messages which files were looked for, and where."""
+    """Image and label of each name; None stands for all names. `masks` describes the searched files in messages."""
     wanted = all_names(images, labels) if names is None else names
     if not wanted:
         raise DataError(f"{image_folder}: " + ("holds no images" if names is None else "the split lists no names"))
@@ -180,7 +158,7 @@ def find_missing(
 
 
 class MissingPairs(DataError):
-    """Images without masks, or masks without images: all their names."""
+    """Images without masks, or masks without images, with all their names."""
 
     def __init__(self, message: str, no_image: Sequence[str] = (), no_mask: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -189,14 +167,14 @@ class MissingPairs(DataError):
 
 
 def read_names(path: Path) -> list[str]:
-    """The names that a list of VOC's kind holds: bare, or as the paths of image and label."""
+    """The names in a list like VOC's. A line holds a name, or the paths of an image and its label."""
     return [os.path.splitext(os.path.basename(line.split()[0].rstrip("/")))[0] for line in read_lines(path)]
 
 
 def known_name(line: str, known: Container[str]) -> str:
-    """The name that a line of a list means: the line itself, or the end of the path that it begins with.
+    """The known name in a line of a list: the line itself, or the end of the path at its start.
 
-    "/data/set/train/a.png /data/set/trainannot/a.png" means a. What means nothing that is known is kept.
+    "/data/set/train/a.png /data/set/trainannot/a.png" stands for a. A line without a known name comes back as it is.
     """
     if line in known:
         return line
@@ -215,25 +193,15 @@ def read_lines(path: Path) -> list[str]:
 
 
 def read_text(path: Path) -> str:
-    """With line ends of any kind, and with the mark that some editors begin with."""
+    """UTF-8 with any line ends, with or without a byte order mark."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: is no text in UTF-8 (byte {error.start} is 0x{error.object[error.start]:02x})"
+            f"{path}: is not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x})"
         ) from None
 
 
 def first_few(names: Sequence[str]) -> str:
     shown = [name if len(name) <= SHOWN else f"{name[:SHOWN]}..." for name in names[:3]]
     return ", ".join(map(printable, shown)) + (", ..." if len(names) > 3 else "")
-
-
-def class_names(text: str) -> tuple[str, ...]:
-    """ "sky, traffic light" -> ("sky", "traffic light"); lines may break anywhere between words."""
-    return tuple(" ".join(text.split()).split(", "))
-
-
-def hex_colours(text: str) -> list[Colour]:
-    """ "ff0000 00ff00" -> [(255, 0, 0), (0, 255, 0)]."""
-    return [(value >> 16, value >> 8 & 255, value & 255) for value in (int(word, 16) for word in text.split())]

@@ -1,18 +1,7 @@
 """Pascal Context (https://cs.stanford.edu/~roozbeh/pascal-context): VOC 2010 with every pixel named."""
 
 from segbox.data.datasets.ade20k import PALETTE as ADE20K_PALETTE
-from segbox.data.datasets.pairs import (
-    SAME_IDS,
-    ZERO_IGNORED,
-    PairDataset,
-    check_split,
-    class_names,
-    find_pairs,
-    open_root,
-    read_names,
-)
-from segbox.data.transforms.pipeline import PipelineConfig
-from segbox.registry import DATASETS
+from segbox.data.datasets.public import ZERO_IGNORED, DatasetSpec, class_names, register
 
 LISTS = "ImageSets/SegmentationContext"
 HOW_TO_GET = """\
@@ -35,35 +24,17 @@ CLASSES = class_names(
 )
 PALETTE = ADE20K_PALETTE[1:60]  # the set has none of its own; these are the colours that it is usually shown in
 
-
-@DATASETS.register(name="PascalContext")
-def pascal_context(
-    root: str,
-    split: str = "train",
-    use_background: bool = False,
-    pipeline: PipelineConfig = (),
-    transform_labels: bool = True,
-    skip_unreadable: bool = False,
-    exif: bool = True,
-) -> PairDataset:
-    """59 classes; the rest (id 0 in the files) is ignored, or with `use_background` the first of 60 classes."""
-    check_split(split, ("train", "val"))
-    path = open_root(root, ["JPEGImages", "SegmentationClassContext", f"{LISTS}/{split}.txt"], HOW_TO_GET)
-    names = read_names(path / LISTS / f"{split}.txt")
-    return PairDataset(
-        find_pairs(path / "JPEGImages", path / "SegmentationClassContext", (".jpg",), ".png", names),
-        classes(use_background),
-        [ADE20K_PALETTE[0], *PALETTE] if use_background else PALETTE,
-        SAME_IDS if use_background else ZERO_IGNORED,
-        pipeline,
-        transform_labels,
-        skip_unreadable,
-        exif,
+register(
+    DatasetSpec(
+        name="PascalContext",
+        classes=CLASSES,  # what belongs to none of them has id 0
+        palette=PALETTE,
+        how_to_get=HOW_TO_GET,
+        splits={"train": ("train",), "val": ("val",)},
+        images="JPEGImages",
+        labels="SegmentationClassContext",
+        name_list=f"{LISTS}/{{part}}.txt",
+        ids=ZERO_IGNORED,
+        background=ADE20K_PALETTE[0],
     )
-
-
-def classes(use_background: bool = False) -> tuple[str, ...]:
-    return ("background", *CLASSES) if use_background else CLASSES
-
-
-pascal_context.classes = classes  # known without the files
+)

@@ -3,21 +3,12 @@
 from pathlib import Path
 
 from segbox.data.datasets.dataset import Colour
-from segbox.data.datasets.pairs import (
-    PairDataset,
-    check_split,
-    class_names,
-    match_names,
-    open_root,
-    paths_in,
-    read_names,
-)
-from segbox.data.transforms.pipeline import PipelineConfig
+from segbox.data.datasets.pairs import match_names, paths_in, read_names
+from segbox.data.datasets.public import DatasetSpec, Found, class_names, find_files, open_root, register
 from segbox.errors import DataError
-from segbox.registry import DATASETS
 
 LISTS = "ImageSets/Segmentation"
-SPLITS = ("train", "val", "trainval", "train_aug")
+AUGMENTED = "train_aug"  # the split with SBD's masks: 10582 images
 AUGMENTED_LISTS = ("train_aug.txt", "trainaug.txt")  # complete ones; aug.txt may also hold only what SBD adds
 HOW_TO_GET = """\
 Download http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar (2 GB), unpack it, and give the
@@ -52,44 +43,19 @@ def bit_colours(count: int) -> list[Colour]:
 PALETTE = bit_colours(len(CLASSES))
 
 
-@DATASETS.register(name="PascalVOC")
-def pascal_voc(
-    root: str,
-    split: str = "train",
-    pipeline: PipelineConfig = (),
-    transform_labels: bool = True,
-    skip_unreadable: bool = False,
-    exif: bool = True,
-) -> PairDataset:
-    """21 classes; the outlines of objects (255) are ignored. `split="train_aug"`: 10582 images, with SBD's masks."""
-    check_split(split, SPLITS)
-    how_to_get = f"{HOW_TO_GET}\n{HOW_TO_GET_AUGMENTED}" if split == "train_aug" else HOW_TO_GET
-    path = open_root(root, ["JPEGImages", "SegmentationClass", LISTS], how_to_get)
-    labels = paths_in(path / "SegmentationClass", ".png")
-    where = f"*.png in {path / 'SegmentationClass'}"
-    if split == "train_aug":
-        open_root(root, ["SegmentationClassAug"], HOW_TO_GET_AUGMENTED)
-        labels |= paths_in(path / "SegmentationClassAug", ".png")
-        where += "Aug"
-    images = paths_in(path / "JPEGImages", ".jpg")
-    pairs = match_names(images, labels, _names(path / LISTS, split), path / "JPEGImages", where)
-    return PairDataset(
-        pairs,
-        CLASSES,
-        PALETTE,
-        pipeline=pipeline,
-        transform_labels=transform_labels,
-        skip_unreadable=skip_unreadable,
-        exif=exif,
-    )
+def _find(spec: DatasetSpec, root: str, split: str) -> Found:
+    if split != AUGMENTED:
+        return find_files(spec, root, split)
+    path = open_root(root, [spec.images, spec.labels, LISTS], f"{HOW_TO_GET}\n{HOW_TO_GET_AUGMENTED}")
+    open_root(root, [f"{spec.labels}Aug"], HOW_TO_GET_AUGMENTED)
+    images = paths_in(path / spec.images, *spec.image_suffixes)
+    labels = paths_in(path / spec.labels, spec.label_suffix)
+    labels |= paths_in(path / f"{spec.labels}Aug", spec.label_suffix)
+    names = _augmented_names(path / LISTS)
+    return match_names(images, labels, names, path / spec.images, f"*.png in {path / spec.labels}Aug"), spec.ids
 
 
-pascal_voc.classes = CLASSES  # known without the files
-
-
-def _names(lists: Path, split: str) -> list[str]:
-    if split != "train_aug":
-        return read_names(open_root(str(lists), [f"{split}.txt"], "It belongs to VOC 2012") / f"{split}.txt")
+def _augmented_names(lists: Path) -> list[str]:
     for name in AUGMENTED_LISTS:
         if (lists / name).is_file():
             return read_names(lists / name)
@@ -98,3 +64,18 @@ def _names(lists: Path, split: str) -> list[str]:
             f"there is no {lists / AUGMENTED_LISTS[0]}. {HOW_TO_GET_AUGMENTED.format(root=lists.parents[1])}"
         )
     return list(dict.fromkeys(read_names(lists / "train.txt") + read_names(lists / "aug.txt")))
+
+
+register(
+    DatasetSpec(
+        name="PascalVOC",
+        classes=CLASSES,  # the outlines of objects have id 255 and are ignored
+        palette=PALETTE,
+        how_to_get=HOW_TO_GET,
+        splits={split: (split,) for split in ("train", "val", "trainval", AUGMENTED)},
+        images="JPEGImages",
+        labels="SegmentationClass",
+        name_list=f"{LISTS}/{{part}}.txt",
+        find=_find,
+    )
+)

@@ -1,4 +1,4 @@
-"""Another choice of classes for a data set: merged, left out, in another order."""
+"""Merge, drop or reorder the classes of a data set."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,14 +20,14 @@ def relabel(
     rest: str | None = None,
     palette: Sequence[Sequence[int]] | None = None,
 ) -> FolderDataset | PairDataset:
-    """The data set with new classes, in this order: each a name of the set's own, or {name: the set's names for it}.
+    """The data set with new classes in this order: names of its own classes, or {new name: names that it merges}.
 
-    What is named nowhere is ignored, or becomes the class `rest`. Colours are those of the first names.
+    Classes that are not named are ignored, or become the class `rest`. A new class has the colour of its first old one.
     """
     check_built(dataset, "dataset")
     if not isinstance(dataset, FolderDataset | PairDataset):
         raise ConfigError(
-            f"dataset: {type(dataset).__name__} has no files of its own; RelabelDataset goes around a set that has"
+            f"dataset: {type(dataset).__name__} reads no label files; RelabelDataset needs a data set of files"
         )
     parts = _parts(classes, rest, dataset.classes)
     table = np.arange(256, dtype=np.uint8)
@@ -44,7 +44,7 @@ def relabel(
 def _parts(
     classes: Mapping[str, str | Sequence[str]] | Sequence[str], rest: str | None, own: Sequence[str]
 ) -> dict[str, list[int]]:
-    """The ids that each new class is made of."""
+    """New class -> the old ids that it merges."""
     named = classes if isinstance(classes, Mapping) else {name: name for name in classes}
     parts = {new: [names] if isinstance(names, str) else list(names) for new, names in named.items()}
     taken = [name for names in parts.values() for name in names]

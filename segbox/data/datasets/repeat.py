@@ -1,4 +1,4 @@
-"""A data set several times over."""
+"""Repeat a data set."""
 
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.wrapper import DatasetWrapper, Inner, check_built

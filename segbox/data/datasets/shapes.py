@@ -82,7 +82,7 @@ def write_folder(dataset: SegDataset, root: str | Path, split: str) -> None:
 
 
 def _ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Soft clouds of a muted colour, with stripes or dots woven in."""
+    """Smooth noise of a muted colour, with stripes or dots."""
     colour = _colour(rng.uniform(0, 180), rng.uniform(10, 70), rng.uniform(110, 210))
     clouds = cv2.resize(rng.uniform(-1, 1, (4, 5)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     angle, period = rng.uniform(0, math.pi), rng.uniform(5, 14)
@@ -97,7 +97,7 @@ def _ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 def _places(
     rng: np.random.Generator, height: int, width: int, radii: tuple[float, ...]
 ) -> list[tuple[tuple[float, float], float]]:
-    """Centres and radii of a few shapes that hardly overlap."""
+    """Centres and radii of a few shapes with little overlap."""
     places: list[tuple[tuple[float, float], float]] = []
     wanted = int(rng.integers(3, 7))
     for _ in range(4 * wanted):
@@ -158,7 +158,7 @@ def _colour(hue: float, saturation: float, value: float) -> tuple[int, int, int]
 
 
 def _polygon(angles: Sequence[float], radii: Sequence[float], turn: float) -> np.ndarray:
-    """Corners at the angles and radii, the whole turned."""
+    """Corners at these angles and radii, rotated together."""
     directions = np.array(angles) + turn
     return np.stack([np.cos(directions), np.sin(directions)], axis=1) * np.array(radii)[:, None]
 

@@ -11,7 +11,7 @@ from segbox.registry import DATASETS
 
 @DATASETS.register
 class SubsetDataset(DatasetWrapper):
-    """The images of these `indices`, the `first` so many, or a random `fraction`, the same one for the same `seed`."""
+    """The images at `indices`, the `first` N images, or a random `fraction` that depends on `seed` alone."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ def _first(first: int, length: int) -> Sequence[int]:
 
 def _fraction(fraction: float, length: int, seed: int) -> Sequence[int]:
     if not 0 < fraction <= 1:
-        raise ValueError(f"fraction={fraction!r}: expected more than 0, and 1 at most")
+        raise ValueError(f"fraction={fraction!r}: expected more than 0 and at most 1")
     count = max(1, round(fraction * length))
     return sorted(np.random.default_rng(seed).permutation(length)[:count].tolist())
 

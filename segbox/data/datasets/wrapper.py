@@ -1,4 +1,4 @@
-"""Data sets made of other data sets."""
+"""Data sets that wrap other data sets."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from segbox.registry import DATASETS
 
 @dataclass
 class Shared:
-    """What a wrapper may say for the data sets inside it, in place of their own."""
+    """Arguments of a wrapper that override those of the data sets inside it."""
 
     pipeline: PipelineConfig = ()
     transform_labels: bool = True
@@ -35,11 +35,11 @@ Inner = Annotated[SegDataset, MADE]  # a data set inside a wrapper: in the confi
 
 
 class DatasetWrapper(SegDataset):
-    """Deals the images of other data sets anew: a subclass says `__len__` and `locate`.
+    """Selects, repeats or joins the samples of other data sets. A subclass defines `__len__` and `locate`.
 
-    Samples go through the pipeline of the set that they come from. In a config, `pipeline`, `transform_labels`,
-    `skip_unreadable` and `exif` of the wrapper hold for all sets inside, in place of their own
-    (`loader.build_dataset`), and so does its `fill`.
+    A sample goes through the pipeline of the data set that it comes from. In a config, `pipeline`, `transform_labels`,
+    `skip_unreadable` and `exif` of the wrapper override those of the sets inside (`loader.build_dataset`); its `fill`
+    does so too.
     """
 
     @abstractmethod
@@ -56,8 +56,8 @@ class DatasetWrapper(SegDataset):
         return dataset[index, draw[1]]
 
 
-def innermost(dataset: SegDataset, index: int) -> tuple[SegDataset, int]:
-    """Through all wrappers."""
+def unwrap(dataset: SegDataset, index: int) -> tuple[SegDataset, int]:
+    """The data set of files behind all wrappers, and the index there."""
     while isinstance(dataset, DatasetWrapper):
         dataset, index = dataset.locate(index)
     return dataset, index
@@ -70,7 +70,7 @@ def check_built(dataset: SegDataset, name: str) -> SegDataset:
 
 
 def check_agree(datasets: Sequence[SegDataset]) -> None:
-    """One image's ids and colours mean what another's mean."""
+    """ConfigError unless all data sets have the same classes and palette."""
     first = datasets[0]
     for position, other in enumerate(datasets[1:], 1):
         if tuple(other.classes) != tuple(first.classes):

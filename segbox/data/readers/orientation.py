@@ -1,10 +1,11 @@
 """The EXIF orientation of a file: how a viewer turns the stored pixels before it shows them.
 
-Decoders differ in what they turn, by format and by version. So pixels are decoded as they are stored, and turned here.
+Decoders differ in what they turn, by format and by version, so pixels are decoded as they are stored and turned here.
+The tag is parsed here because OpenCV does not report it.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,25 +14,8 @@ UPRIGHT = 1
 TRANSPOSED = (5, 6, 7, 8)  # height and width change places
 ORIENTATION = 0x0112
 LONG = 4  # a number of 32 bits; else of 16
-EXIF = 0xE1
-START_OF_SCAN = 0xDA
-JPEG_START = b"\xff\xd8"
-PNG_START = b"\x89PNG\r\n\x1a\n"
 EXIF_START = b"Exif\0\0"
 BYTE_ORDERS = {b"II": "<", b"MM": ">"}
-
-
-def orientation_of(data: bytes) -> int:
-    """1 to 8, as EXIF numbers them; 1 where the file says nothing that can be understood."""
-    return _find(data).value
-
-
-def stored_upright(data: bytes) -> bytes:
-    """A TIFF file that says orientation 1: OpenCV turns TIFF files, whatever its flags are. Others as they are."""
-    tag = _find(data)
-    if tag.value == UPRIGHT or data[:2] not in BYTE_ORDERS:
-        return data
-    return data[: tag.place] + struct.pack(tag.kind, UPRIGHT) + data[tag.place + struct.calcsize(tag.kind) :]
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -47,64 +31,22 @@ def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, and where its content begins and ends, up to the pixels."""
-    position = len(JPEG_START)
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
-        if marker == START_OF_SCAN:
-            return
-        if marker == 0xFF:  # padding before a marker
-            position += 1
-            continue
-        yield marker, position + 4, position + 2 + length
-        position += 2 + length
-
-
 class Tag(NamedTuple):
     value: int = UPRIGHT
-    place: int = 0
+    position: int = 0  # of the value, in the file
     kind: str = "<H"  # as `struct` names it
 
 
-def _find(data: bytes) -> Tag:
+def find_tag(data: bytes, blocks: Iterable[int]) -> Tag:
+    """The first orientation in these TIFF structures, given by where they begin. Of damaged ones: upright."""
     try:
-        for start in _blocks(data):
+        for start in blocks:
             found = _entry(data, start)
             if found is not None:
                 return found
-    except (struct.error, OverflowError):  # damaged; nobody turns an image by it
+    except (struct.error, OverflowError):
         pass
     return Tag()
-
-
-def _blocks(data: bytes) -> Iterator[int]:
-    """Where a TIFF header begins whose first directory may hold the tag."""
-    if data[:2] in BYTE_ORDERS:
-        yield 0
-    elif data[:2] == JPEG_START:
-        for marker, start, _ in jpeg_segments(data):
-            if marker == EXIF and data[start : start + 6] == EXIF_START:
-                yield start + 6
-    elif data[:8] == PNG_START:
-        yield from _chunks(data, 8, b"eXIf", is_png=True)
-    elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        yield from _chunks(data, 12, b"EXIF", is_png=False)
-
-
-def _chunks(data: bytes, position: int, kind: bytes, is_png: bool) -> Iterator[int]:
-    """Where the content of the chunks of this kind begins. Before it stand length and kind, in PNG, or both changed."""
-    while position + 8 <= len(data):
-        if is_png:
-            length, own = struct.unpack_from(">I4s", data, position)
-            end = position + 12 + length  # a checksum behind it
-        else:
-            own, length = struct.unpack_from("<4sI", data, position)
-            end = position + 8 + length + length % 2
-        if own == kind:
-            start = position + 8
-            yield start + 6 if data[start : start + 6] == EXIF_START else start
-        position = end
 
 
 def _entry(data: bytes, start: int) -> Tag | None:

@@ -1,14 +1,21 @@
 """TIFF files as sensors give them: any number of channels, as samples of a pixel, as planes, or as pages (TIFF 6.0).
 
-OpenCV reads the first page alone, four channels at most, and drops or mixes some of them without a word. What it does
-well is to unpack pictures of one channel. So every page is declared to be of one channel, and taken apart here.
+OpenCV reads only the first page and at most four channels, and drops or mixes some of them without an error. It unpacks
+images of one channel well. So the directories are parsed here (tifffile would need imagecodecs as well, for LZW), and
+each page is declared to be of one channel, decoded by OpenCV, and split again.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from segbox.data.readers import opencv
+from segbox.data.readers.format import Format, Header, cut_off
+from segbox.data.readers.orientation import UPRIGHT, find_tag
+from segbox.errors import DataError
 
 MARKS = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}  # of the two byte orders, classic and BigTIFF
 NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # the types of tags that hold numbers
@@ -17,7 +24,7 @@ SHORT, LONG = 3, 4
 KIND, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 254, 256, 257, 258, 259, 262, 266
 STRIPS, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES, PLANES, PREDICTOR = 273, 277, 278, 279, 284, 317
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
-KEPT = (HEIGHT, COMPRESSION, FILL_ORDER, ROWS_PER_STRIP, TILE_HEIGHT)  # hold for a declared page as they are
+KEPT = (HEIGHT, COMPRESSION, FILL_ORDER, ROWS_PER_STRIP, TILE_HEIGHT)  # copied to a declared page
 READ = {*KEPT, KIND, WIDTH, BITS, PHOTOMETRIC, STRIPS, SAMPLES, STRIP_SIZES, PLANES, PREDICTOR}
 READ |= {TILE_WIDTH, TILES, TILE_SIZES, SAMPLE_FORMAT}
 LOSSLESS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits"}
@@ -61,25 +68,70 @@ class Page:
 
     @property
     def starts(self) -> tuple[int, ...]:
-        """Of its tiles or strips, those of one plane after those of the other."""
+        """Positions of its tiles or strips, plane by plane."""
         return self.tags.get(TILES, self.tags.get(STRIPS, ()))
 
     @property
     def end(self) -> int:
-        """Where its last byte is followed by others."""
+        """The position behind its last byte."""
         sizes = self.tags.get(TILE_SIZES, self.tags.get(STRIP_SIZES, ()))
         return max(map(sum, zip(self.starts, sizes)), default=0)
 
 
-def is_tiff(data: bytes) -> bool:
-    return data[:4] in MARKS
+class Tiff(Format):
+    def fits(self, data: bytes) -> bool:
+        return data[:4] in MARKS
+
+    def check_undecodable(self, data: bytes) -> None:
+        if is_cut(data):
+            raise cut_off(data)
+
+    def upright(self, data: bytes) -> bytes:
+        """With orientation 1 in it: OpenCV turns TIFF files, whatever its flags are."""
+        tag = find_tag(data, self.exif_blocks(data))
+        if tag.value == UPRIGHT:
+            return data
+        return data[: tag.position] + struct.pack(tag.kind, UPRIGHT) + data[tag.position + struct.calcsize(tag.kind) :]
+
+    def exif_blocks(self, data: bytes) -> Iterator[int]:
+        return iter((0,))
+
+    def header(self, data: bytes) -> Header | None:
+        """Pages are channels; with a palette it is a colour image."""
+        try:
+            pages = read_pages(data)
+        except struct.error:
+            return None
+        channels = sum(3 if page.has_palette else page.channels for page in pages)
+        return Header(channels, pages[0].bits, self.orientation(data)) if pages else None
+
+    def is_for_opencv(self, data: bytes) -> bool:
+        """One page of at most four channels. (Of a damaged file, too: decoding says what is wrong.)"""
+        try:
+            pages = read_pages(data)
+        except struct.error:
+            return True
+        return len(pages) <= 1 and all(page.channels <= 4 for page in pages)
+
+    def stored(self, data: bytes) -> np.ndarray:
+        try:
+            with opencv.quiet():
+                return decode(data)
+        except ValueError as error:
+            raise opencv.Unreadable(str(error)) from None
+        except (struct.error, cv2.error):
+            raise opencv.Unreadable from None
+
+    def label(self, data: bytes) -> np.ndarray:
+        if not self.is_for_opencv(data):
+            raise DataError("a mask has one channel in one page; this TIFF has more of them")
+        return opencv.decode(data)
 
 
 def read_pages(data: bytes) -> list[Page]:
-    """In order; previews and masks of other pages are none.
+    """The pages in order, without previews and transparency masks of other pages.
 
-    struct.error where the file ends too early, or where its directories lie upon each other: 1 MB can speak of 10^12
-    numbers.
+    struct.error if the file ends too early or its directories overlap: 1 MB of them can claim 10^12 numbers.
     """
     order, is_big = MARKS[data[:4]], data[2:3] == b"+" or data[3:4] == b"+"
     pages, seen = [], {0}
@@ -94,7 +146,7 @@ def read_pages(data: bytes) -> list[Page]:
 
 
 def is_cut(data: bytes) -> bool:
-    """What its directories speak of is not all there."""
+    """Whether data that its directories claim lie behind the end of the file."""
     try:
         return any(page.end > len(data) for page in read_pages(data))
     except struct.error:
@@ -102,7 +154,7 @@ def is_cut(data: bytes) -> bool:
 
 
 def decode(data: bytes) -> np.ndarray:
-    """H W C, the values as they are stored. ValueError says what cannot be read."""
+    """H W C, the values as they are stored. ValueError tells what cannot be read."""
     pages = read_pages(data)
     sizes = sorted({f"{page.size[0]}x{page.size[1]}" for page in pages})
     if len(sizes) != 1:
@@ -120,7 +172,7 @@ def decode(data: bytes) -> np.ndarray:
 
 
 def _read_directory(data: bytes, place: int, order: str, is_big: bool, left: int) -> tuple[Directory, int, int]:
-    """The tags that matter here, where the next directory is, and what is left of the bytes that may be read."""
+    """The tags in READ, the position of the next directory, and how many bytes may still be read."""
     count_type, value_type, head = ("Q", "Q", 12) if is_big else ("H", "I", 8)
     (count,) = struct.unpack_from(order + count_type, data, place)
     place += struct.calcsize(count_type)
@@ -148,9 +200,9 @@ def _check(page: Page) -> None:
     if len(set(bits)) > 1:
         raise ValueError(f"its channels differ in their bits ({', '.join(map(str, bits))}); save all with the same")
     if page.has_planes and len(page.starts) < page.channels:
-        raise ValueError(f"speaks of {page.channels} channels that are not there: it is damaged")
+        raise ValueError(f"claims {page.channels} channels that are not there: it is damaged")
     if page.channels == 1 or page.has_planes:
-        return  # as OpenCV reads it
+        return  # OpenCV reads it
     if compression not in LOSSLESS or page.first(PREDICTOR, 1) > DIFFERENCES:
         raise ValueError(
             f"{page.channels} channels in compression {compression} with predictor {page.first(PREDICTOR, 1)} cannot be"
@@ -159,12 +211,12 @@ def _check(page: Page) -> None:
 
 
 def _declare(page: Page) -> list[Directory]:
-    """As pictures of one channel: the planes one by one, or one in which the samples of a pixel are neighbours."""
+    """Directories of one-channel images: one per plane, or one in which the samples of a pixel are neighbours."""
     shared = {tag: page.tags[tag] for tag in KEPT if tag in page.tags}
     shared |= {BITS: (page.bits,), SAMPLE_FORMAT: (page.first(SAMPLE_FORMAT, 1),), SAMPLES: (1,), PHOTOMETRIC: (GREY,)}
     is_tiled = TILES in page.tags
     starts, sizes = (TILES, TILE_SIZES) if is_tiled else (STRIPS, STRIP_SIZES)
-    places = {tag: page.tags[tag] for tag in (starts, sizes) if tag in page.tags}
+    blocks = {tag: page.tags[tag] for tag in (starts, sizes) if tag in page.tags}
     side_by_side = 1 if page.has_planes else page.channels
     shared[WIDTH] = (page.width * side_by_side,)
     if is_tiled:
@@ -172,16 +224,16 @@ def _declare(page: Page) -> list[Directory]:
     if side_by_side == 1 and PREDICTOR in page.tags:
         shared[PREDICTOR] = page.tags[PREDICTOR]
     if not page.has_planes:
-        return [shared | places]
+        return [shared | blocks]
     count = len(page.starts) // page.channels
     return [
-        shared | {tag: numbers[plane * count : (plane + 1) * count] for tag, numbers in places.items()}
+        shared | {tag: numbers[plane * count : (plane + 1) * count] for tag, numbers in blocks.items()}
         for plane in range(page.channels)
     ]
 
 
 def _with_directories(data: bytes, directories: list[Directory]) -> np.ndarray:
-    """The file with these directories in place of its own."""
+    """The file with its directories replaced by these."""
     order = MARKS[data[:4]]
     place = len(data) + len(data) % 2
     parts = [data[:2] + struct.pack(order + "HI", 42, place), memoryview(data)[8:], b"\0" * (len(data) % 2)]
@@ -194,9 +246,9 @@ def _with_directories(data: bytes, directories: list[Directory]) -> np.ndarray:
     return np.frombuffer(b"".join(parts), np.uint8)
 
 
-def _pack(directory: Directory, place: int, order: str, is_last: bool) -> bytes:
-    """A directory that is to stand at `place`, the numbers that do not fit into it, and the way to the next one."""
-    body_at = place + 2 + 12 * len(directory) + 4
+def _pack(directory: Directory, position: int, order: str, is_last: bool) -> bytes:
+    """The bytes of a directory at `position`, the numbers that do not fit into it, and the link to the next one."""
+    body_at = position + 2 + 12 * len(directory) + 4
     head, body = struct.pack(order + "H", len(directory)), b""
     for tag, numbers in sorted(directory.items()):
         kind = SHORT if max(numbers) < 2**16 and tag not in (STRIPS, TILES) else LONG
@@ -208,7 +260,7 @@ def _pack(directory: Directory, place: int, order: str, is_last: bool) -> bytes:
 
 
 def _assemble(page: Page, parts) -> np.ndarray:
-    """H W C of one page from its declared pictures."""
+    """H W C of one page from its declared images."""
     height, width = page.size
     if page.has_planes:
         return np.stack([_unscaled(next(parts), page.bits) for _ in range(page.channels)], axis=2)
@@ -218,12 +270,12 @@ def _assemble(page: Page, parts) -> np.ndarray:
     image = picture.reshape(height, width, page.channels)
     if page.channels == 1 or page.first(PREDICTOR, 1) != DIFFERENCES:
         return image
-    whole = image.view(f"u{image.itemsize}")  # differences are counted in bits, also those of floats
+    bits = image.view(f"u{image.itemsize}")  # differences are those of the bits, also for floats
     step = page.first(TILE_WIDTH, width)
-    sums = [np.cumsum(whole[:, x : x + step], axis=1, dtype=whole.dtype) for x in range(0, width, step)]
+    sums = [np.cumsum(bits[:, x : x + step], axis=1, dtype=bits.dtype) for x in range(0, width, step)]
     return np.concatenate(sums, axis=1).view(image.dtype)
 
 
 def _unscaled(picture: np.ndarray, bits: int) -> np.ndarray:
-    """OpenCV unpacks 10, 12 and 14 bits to the upper ones of 16."""
+    """OpenCV unpacks 10, 12 and 14 bits to the upper bits of 16."""
     return picture >> (16 - bits) if 8 < bits < 16 else picture

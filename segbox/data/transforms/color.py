@@ -21,7 +21,7 @@ class PhotoMetricDistortion(Transform):
 
     Contrast comes before or after the colours. Hue is in OpenCV's degrees, 180 to the circle; images that are not RGB
     have no hue and no saturation: saturation=(1, 1), hue=0. `white` is the level at which values are cut, and
-    brightness is in 255ths of it; bytes have 255, deeper images must be told theirs (12 bits: 4095).
+    brightness is in 255ths of it; bytes have 255, deeper images need it (12 bits: 4095).
     """
 
     keeps_view = True
@@ -71,7 +71,7 @@ class PhotoMetricDistortion(Transform):
             )
         if image.dtype != np.uint8 and self.white is None:
             raise DataError(
-                f"{sample['path']}: PhotoMetricDistortion must be told which level is white in images of {image.dtype}:"
+                f"{sample['path']}: PhotoMetricDistortion needs the level of white in images of {image.dtype}:"
                 " white=4095 for 12 bits, 65535 for 16 (segbox check prints the largest value)"
             )
 
@@ -93,7 +93,7 @@ class GaussianBlur(Transform):
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         if rng.random() >= self.probability:
             return sample
-        radius = max(rng.uniform(*self.radius), 1e-3)  # OpenCV takes 0 for "choose yourself"
+        radius = max(rng.uniform(*self.radius), 1e-3)  # OpenCV derives a value itself if it is 0
         sample = render(sample)
         blurred = in_cv2(sample["image"], lambda part: cv2.GaussianBlur(part, (0, 0), radius))
         return recolour(sample, blurred)
@@ -109,7 +109,7 @@ def _distort_bytes(
 def _distort_levels(
     image: np.ndarray, white: float, shift: float, before: float, turn: int, saturation: float, after: float
 ) -> np.ndarray:
-    """The same in floats, of which 1 is white; `shift` is in these too. What is signed is cut at -1 as well."""
+    """The same in floats where 1 is white; so is `shift`. Signed values are clipped at -1 as well."""
     black = 0.0 if image.dtype.kind == "u" else -1.0
     levels = (image.astype(np.float32) / white + shift).clip(black, 1) * before
     if turn or saturation != 1:

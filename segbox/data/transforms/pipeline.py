@@ -1,4 +1,4 @@
-"""Transforms one after the other."""
+"""A pipeline of transforms."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from segbox.registry import TRANSFORMS, call, each
 
 
 class Pipeline:
-    """Calls its transforms in order; what geometry is still pending at the end is carried out once."""
+    """Calls its transforms in order, and applies the geometry that is still pending at the end, once."""
 
     def __init__(self, transforms: Sequence[Callable[[Sample, random.Random], Sample]] = (), path: str = "pipeline"):
         self.transforms = tuple(transforms)
@@ -26,7 +26,7 @@ class Pipeline:
         return {key: value for key, value in render(sample).items() if key not in ("fill", "outside")}
 
     def check_keeps_view(self) -> None:
-        """Refuse transforms after which a label in its own size would no longer lie on the image."""
+        """ConfigError for transforms after which an untransformed label would no longer fit the image."""
         for position, transform in enumerate(self.transforms):
             if not (isinstance(transform, Transform) and transform.keeps_view):
                 raise ConfigError(
@@ -45,7 +45,7 @@ def build_pipeline(configs: Sequence[Mapping], path: str = "pipeline") -> Pipeli
 
 
 def as_pipeline(pipeline: PipelineConfig, transform_labels: bool) -> Pipeline:
-    """For a data set's argument: the configs of a pipeline or a finished one, fit for how labels are treated."""
+    """Build the `pipeline` argument of a data set unless it is built, and check it if labels are not transformed."""
     pipeline = pipeline if isinstance(pipeline, Pipeline) else build_pipeline(pipeline)
     if not transform_labels:
         pipeline.check_keeps_view()

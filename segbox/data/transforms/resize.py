@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from segbox.arguments import Count
 from segbox.data.placement import Size
-from segbox.data.render import pending, place
+from segbox.data.render import pending, with_placement
 from segbox.data.sample import Sample
 from segbox.data.transforms.transform import Transform
 from segbox.registry import TRANSFORMS
@@ -35,7 +35,7 @@ class Resize(Transform):
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         placement = pending(sample)
-        return place(sample, placement.resized(self.target.size(placement.size, 1.0)))
+        return with_placement(sample, placement.resized(self.target.size(placement.size, 1.0)))
 
 
 @TRANSFORMS.register
@@ -57,11 +57,13 @@ class RandomResize(Transform):
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         placement = pending(sample)
-        return place(sample, placement.resized(self.target.size(placement.size, rng.uniform(*self.ratio_range))))
+        return with_placement(
+            sample, placement.resized(self.target.size(placement.size, rng.uniform(*self.ratio_range)))
+        )
 
 
 class _Target:
-    """What a size is to become."""
+    """The size that an image is resized to."""
 
     def __init__(self, size: Sequence[int] | None, short: int | None, long: int | None, keep_ratio: bool) -> None:
         if size is not None and (short is not None or long is not None):

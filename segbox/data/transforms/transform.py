@@ -7,12 +7,12 @@ from segbox.data.sample import Sample
 
 
 class Transform(ABC):
-    """A step of a pipeline. Geometry edits `sample["placement"]`; whoever wants pixels calls `render` first.
+    """A step of a pipeline. Geometry edits `sample["placement"]`; a transform that needs pixels calls `render` first.
 
-    The sample may come without a label, and all randomness comes from `rng`.
+    A sample may have no label. All randomness comes from `rng`.
     """
 
-    keeps_view: bool = False  # True: the whole image stays in view and unmoved, so its label may stay as it is
+    keeps_view: bool = False  # True: the image is neither cropped nor moved, so its label may stay untransformed
 
     @abstractmethod
     def __call__(self, sample: Sample, rng: random.Random) -> Sample: ...

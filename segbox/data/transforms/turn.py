@@ -2,7 +2,7 @@
 
 import random
 
-from segbox.data.render import pending, place
+from segbox.data.render import pending, with_placement
 from segbox.data.sample import Sample
 from segbox.data.transforms.transform import Transform
 from segbox.registry import TRANSFORMS
@@ -25,14 +25,14 @@ class RandomFlip(Transform):
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         if rng.random() >= self.probability:
             return sample
-        return place(sample, pending(sample).flipped(self.direction))
+        return with_placement(sample, pending(sample).flipped(self.direction))
 
 
 @TRANSFORMS.register
 class RandomRotate(Transform):
-    """By a random angle up to `degrees` either way, about the centre; the size stays.
+    """Rotate about the centre by a random angle in [-degrees, degrees]; the size stays.
 
-    The corners show what an earlier crop had cut off, and are filled only where the image itself ends.
+    Corners show pixels that an earlier crop had removed, and are filled only outside of the source image.
     """
 
     def __init__(self, degrees: float, probability: float = 0.5) -> None:
@@ -46,4 +46,4 @@ class RandomRotate(Transform):
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
         if rng.random() >= self.probability:
             return sample
-        return place(sample, pending(sample).rotated(rng.uniform(-self.degrees, self.degrees)))
+        return with_placement(sample, pending(sample).rotated(rng.uniform(-self.degrees, self.degrees)))

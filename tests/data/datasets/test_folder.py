@@ -138,7 +138,7 @@ def test_an_absolute_path_means_the_image_of_that_name_inside(tmp_path):
 
 @pytest.mark.parametrize("text", ["Straße".encode("latin-1"), "a\nb".encode("utf-16")])
 def test_a_list_in_another_encoding(tmp_path, text):
-    with pytest.raises(DataError, match=r"train\.txt: is no text in UTF-8 \(byte \d is 0x\w\w\)"):
+    with pytest.raises(DataError, match=r"train\.txt: is not UTF-8 text \(byte \d is 0x\w\w\)"):
         FolderDataset(in_one_folder(tmp_path, text), "train")
 
 

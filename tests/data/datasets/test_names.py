@@ -6,7 +6,15 @@ import time
 import pytest
 
 from segbox.data.datasets.names import FileNames
-from segbox.data.datasets.pairs import PairDataset, find_pairs, known_name, read_lines, read_names, walk_files
+from segbox.data.datasets.pairs import (
+    PairDataset,
+    known_name,
+    match_names,
+    paths_in,
+    read_lines,
+    read_names,
+    walk_files,
+)
 from segbox.errors import DataError
 from tests.faulty_data import write_pairs
 
@@ -39,11 +47,12 @@ def test_a_long_common_begin_is_kept_once():
 def test_pairs_are_found_as_text_and_given_as_paths(tmp_path):
     root = write_pairs(tmp_path, ["b", "x/a", "x/c"])
     images, labels = root / "images/train", root / "annotations/train"
-    pairs = find_pairs(images, labels, (".png", ".jpg"), ".png")
+    found, masks = paths_in(images, ".png", ".jpg"), paths_in(labels, ".png")
+    pairs = match_names(found, masks, None, images, "")
     assert pairs == [(f"{images}/{name}.jpg", f"{labels}/{name}.png") for name in ("b", "x/a", "x/c")]
     dataset = PairDataset(pairs, ("a", "b", "c"), [(0, 0, 0)] * 3)
     assert dataset.files(1) == (images / "x/a.jpg", labels / "x/a.png")
-    assert find_pairs(images, labels, (".jpg",), ".png", ["x/c", "b"]) == [pairs[2], pairs[0]]
+    assert match_names(found, masks, ["x/c", "b"], images, "") == [pairs[2], pairs[0]]
     given = PairDataset([(images / "b.jpg", labels / "b.png")], ("a", "b", "c"), [(0, 0, 0)] * 3)  # paths will do too
     assert given[0, None]["path"] == f"{images}/b.jpg"
 

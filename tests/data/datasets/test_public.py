@@ -10,9 +10,10 @@ from segbox import IGNORE_INDEX
 from segbox.config import load_config
 from segbox.convert.formats import COMMANDS
 from segbox.data.datasets.dataset import check_label
-from segbox.data.datasets.pairs import hex_colours, read_names
+from segbox.data.datasets.pairs import read_names
 from segbox.data.datasets.pascal_voc import PALETTE, bit_colours
-from segbox.data.loader import build_dataset, train_loader
+from segbox.data.datasets.public import hex_colours
+from segbox.data.loader import build_dataset, classes_without_files, train_loader
 from segbox.errors import DataError
 from segbox.registry import DATASETS
 from tests.faulty_data import smooth_image, write_image, write_png
@@ -268,6 +269,19 @@ def test_configs_of_converted_sets(tmp_path, name):
     data = load_config(DATASET_CONFIGS / f"{name.lower()}.py", [f"data_root={tmp_path}", "crop_size=(16, 24)"]).data
     assert ids_of(build_dataset(data.val, transform_labels=False)) == SETS[name][2]
     assert build_dataset(data.train)[0, 1]["image"].shape == (16, 24, 3)
+
+
+def test_rows_of_the_table():
+    specs = [DATASETS[name].spec for name in DATASETS if hasattr(DATASETS[name], "spec")]
+    assert {spec.name for spec in specs} == {*SETS, "COCOVOC"}
+    for spec in specs:
+        for variant in (spec, *([spec.with_background()] if spec.background else ())):
+            ids = set(variant.ids.tolist())
+            assert variant.ids.shape == (256,) and variant.ids.dtype == np.uint8, spec.name
+            assert ids >= {*range(len(variant.classes))} and len(variant.palette) == len(variant.classes), spec.name
+        assert classes_without_files({"type": spec.name, "use_background": False}) == spec.classes
+    wall = classes_without_files({"type": "ADE20K", "use_background": True})[:2]
+    assert wall == ("background", "wall") and len(classes_without_files({"type": "ADE20K"})) == 150
 
 
 def test_hex_colours():

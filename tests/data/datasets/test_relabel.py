@@ -96,5 +96,7 @@ def test_mistakes(voc, arguments, message):
 
 
 def test_only_sets_of_files():
-    with pytest.raises(ConfigError, match=r"ShapesDataset has no files of its own; RelabelDataset goes around"):
+    with pytest.raises(
+        ConfigError, match=r"ShapesDataset reads no label files; RelabelDataset needs a data set of files"
+    ):
         relabelled(dict(type="ShapesDataset", num_images=1), classes=["circle"])

@@ -9,7 +9,7 @@ from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.repeat import RepeatDataset
 from segbox.data.datasets.shapes import ShapesDataset
 from segbox.data.datasets.subset import SubsetDataset
-from segbox.data.datasets.wrapper import innermost
+from segbox.data.datasets.wrapper import unwrap
 from segbox.data.loader import build_dataset, train_loader
 from segbox.data.statistics import class_frequencies, class_pixels, label_counts
 from segbox.errors import ConfigError, DataError
@@ -44,7 +44,7 @@ def test_concat():
     first, second = Stripes([[0]] * 2), Stripes([[1]] * 3)
     both = ConcatDataset([first, second, first])
     assert dealt(both) == list("0101201"[:2] + "012" + "01")
-    assert both[4, 5]["path"] == "2" and innermost(both, 4) == (second, 2)
+    assert both[4, 5]["path"] == "2" and unwrap(both, 4) == (second, 2)
     assert both.classes == CLASSES and both.palette == first.palette
 
 
@@ -171,7 +171,7 @@ def test_the_pipeline_of_the_wrapper_holds_for_all_inside():
         ),
         ({"type": "RepeatDataset", "times": 2, "dataset": 3}, r"^data.train.dataset: expected dict"),
         ({"type": "RepeatDataset", "times": 2}, r"needs the argument 'dataset'"),
-        ({"type": "ConcatDataset", "datasets": SHAPES}, r"data.train.datasets: expected a list"),
+        ({"type": "ConcatDataset", "datasets": SHAPES}, r"^data.train.datasets: expected a list"),
         (
             {"type": "SubsetDataset", "dataset": {**SHAPES, "pipeline": [{"type": "RandomFlip"}]}, "first": 1}
             | {"transform_labels": False},

@@ -89,7 +89,7 @@ def test_numbers_that_are_none_are_refused(tmp_path):
     image = deep_image(8, 9, 2, kind="float32")
     image[0, 0], image[1, 1, 0] = np.nan, np.inf
     path = write_tiff(tmp_path / "a.tif", image)
-    assert "3 of its 144 values are no numbers" in message(lambda p: read_image(p, 2, bits=32), path)
+    assert "3 of its 144 values are not numbers" in message(lambda p: read_image(p, 2, bits=32), path)
 
 
 @pytest.mark.parametrize("read", [read_image, read_label])

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from segbox.data.readers.files import read_image, read_label
+from segbox.data.readers.files import orientation_of, read_image, read_label
 from segbox.data.readers.headers import read_header
-from segbox.data.readers.orientation import orientation_of, turned
+from segbox.data.readers.orientation import turned
 from tests.doctor.broken_set import exif_block, turn
 from tests.faulty_data import deep_image, smooth_image, write_deep_png, write_image
 from tests.tiff_files import write_tiff

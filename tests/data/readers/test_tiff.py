@@ -93,7 +93,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
     path = write_tiff(tmp_path / "a.tif", image, more_tags={259: 50000}, planes=True)
     assert "(compression 50000), or it is damaged" in message(path, 5, 16)
     path = write_tiff(tmp_path / "a.tif", image, planes=True, more_tags={277: 2**31})
-    assert "speaks of 2147483648 channels that are not there" in message(path, 5, 16)
+    assert "claims 2147483648 channels that are not there" in message(path, 5, 16)
     path = write_tiff(tmp_path / "a.tif", image)
     data = bytearray(path.read_bytes())
     at = data.find((16).to_bytes(4, "little") * 5)

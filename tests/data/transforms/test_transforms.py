@@ -247,7 +247,10 @@ def test_distortion_keeps_what_is_below_nothing():
     [
         (sample(channels=1)["image"], r"saturation and hue, which are of RGB images; this one has 1 channels: satur"),
         (sample(channels=5)["image"].astype(np.uint16), r"this one has 5 channels: saturation=\(1, 1\), hue=0 changes"),
-        (sample()["image"].astype(np.float32), r"which level is white in images of float32: white=4095 for 12 bits"),
+        (
+            sample()["image"].astype(np.float32),
+            r"needs the level of white in images of float32: white=4095 for 12 bits",
+        ),
     ],
 )
 def test_what_distortion_must_be_told(image, message):

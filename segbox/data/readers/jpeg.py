@@ -1,0 +1,52 @@
+"""JPEG. OpenCV decodes it, and fills what is missing of a cut file with grey: the end is looked for here, before."""
+
+from collections.abc import Iterator
+
+from segbox.data.readers.format import Format, Header, cut_off
+from segbox.data.readers.orientation import EXIF_START
+
+START, END = b"\xff\xd8", b"\xff\xd9"
+EXIF, START_OF_SCAN, PADDING = 0xE1, 0xDA, 0xFF
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+
+
+class Jpeg(Format):
+    def fits(self, data: bytes) -> bool:
+        return data[: len(START)] == START
+
+    def check(self, data: bytes) -> None:
+        """An end marker must follow the start of the pixels. (The thumbnail before it has markers of its own.)"""
+        last = len(START)
+        for marker, start, end in segments(data):
+            if marker == START_OF_SCAN:
+                if data.rfind(END, start) < 0:
+                    raise cut_off(data)
+                return
+            last = end
+        if last + 4 > len(data):  # else it is not a JPEG at all, and decoding says so
+            raise cut_off(data)
+
+    def exif_blocks(self, data: bytes) -> Iterator[int]:
+        for marker, start, _ in segments(data):
+            if marker == EXIF and data[start : start + len(EXIF_START)] == EXIF_START:
+                yield start + len(EXIF_START)
+
+    def header(self, data: bytes) -> Header | None:
+        for marker, start, _ in segments(data):
+            if marker in FRAMES and start + 6 <= len(data):
+                return Header(data[start + 5], data[start], self.orientation(data))
+        return None
+
+
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, and where its content begins and ends; the last is the start of the pixels."""
+    position = len(START)
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
+        if marker == PADDING:
+            position += 1
+            continue
+        yield marker, position + 4, position + 2 + length
+        if marker == START_OF_SCAN:
+            return
+        position += 2 + length
