@@ -289,7 +289,7 @@ def test_a_parameter_without_gradient_is_named(tmp_path):
     model = Small()
     model.forgotten = nn.Linear(2, 2)
     model.frozen = nn.Linear(2, 2).requires_grad_(False)
-    with pytest.raises(TrainingError, match=r"no loss depends on forgotten\.weight, forgotten\.bias; take"):
+    with pytest.raises(TrainingError, match=r"no loss depends on forgotten\.weight, forgotten\.bias; remove"):
         small_runner(tmp_path, model).train()
 
 
