@@ -3,13 +3,15 @@
 import hashlib
 import math
 import os
+import pickle
 import socket
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -21,6 +23,7 @@ from segbox.ending import LEAD_SECONDS
 from segbox.errors import UserError
 from segbox.launch import LAUNCHERS, launch, meeting_point, number
 
+Result = TypeVar("Result")
 LONGEST_TIMEOUT = 365 * 24 * 60  # minutes
 ADDRESS_SECONDS = 20  # a cluster may start a machine before the name of another resolves
 MESSAGE_SECONDS = LEAD_SECONDS + 3  # for the process that failed to print its message
@@ -188,6 +191,47 @@ def gather(value: Any) -> list[Any]:
     values = [None] * world_size()
     dist.all_gather_object(values, value)
     return values
+
+
+def once_per_machine(work: Callable[[], Result]) -> Result:
+    """The result of `work`, done by one process of each machine and given to the others in a file.
+
+    All processes call it. An exception in one machine's `work` is raised in all processes of the run.
+    """
+    if world_size() == 1:
+        return work()
+    machines = gather(machine_name())
+    leader = machines.index(machine_name())
+    result, file, error = None, None, None
+    if rank() == leader:
+        try:
+            result = work()
+            file = _write_result(result) if machines.count(machine_name()) > 1 else None
+        except Exception as own:
+            error = own
+    told = gather((file, error))
+    try:
+        if error := next((error for _, error in told if error is not None), None):
+            raise error
+        if rank() != leader:
+            result = pickle.loads(Path(told[leader][0]).read_bytes())
+        return result
+    finally:
+        barrier()
+        if file is not None:
+            Path(file).unlink(missing_ok=True)
+
+
+def machine_name() -> str:
+    """The same in all processes of a machine; two containers of one host have different names."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{socket.gethostname()} {boot.read_text().strip() if boot.exists() else ''}"
+
+
+def _write_result(result: Any) -> str:
+    with tempfile.NamedTemporaryFile(prefix="segbox_", delete=False) as file:
+        pickle.dump(result, file, pickle.HIGHEST_PROTOCOL)
+    return file.name
 
 
 def gather_tensors(values: Tensor) -> Tensor:

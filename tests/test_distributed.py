@@ -13,14 +13,16 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 
 from segbox import IGNORE_INDEX, distributed
 from segbox.config import load_config
+from segbox.data.datasets import folder
 from segbox.engine.build import build_runner
 from segbox.engine.checkpoint import read_run
 from segbox.engine.devices import wrap_for_training
 from segbox.engine.hooks.hook import Hook
-from segbox.errors import UserError
+from segbox.errors import DataError, UserError
 from segbox.evaluation.evaluator import Evaluator
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.registry import LOSSES
+from tests.faulty_data import blocky_label, smooth_image, write_image
 from tests.processes import CPU, fork, free_port, kill, together, wait
 from tests.runs import write_config
 
@@ -408,3 +410,41 @@ def test_a_bug_stays_a_bug():
 
     with pytest.raises(AssertionError):
         together(1, work)
+
+
+def test_once_per_machine():
+    def work():
+        done = []
+        result = distributed.once_per_machine(lambda: done.append(1) or {"rank": distributed.rank()})
+        distributed.machine_name = lambda: f"machine {distributed.rank() % 2}"
+        return result["rank"], len(done), distributed.once_per_machine(distributed.rank)
+
+    assert together(3, work) == [(0, 1, 0), (0, 0, 1), (0, 0, 0)]
+
+
+def test_an_error_in_the_work_of_one_machine_is_raised_in_all():
+    def work():
+        def fail():
+            raise DataError(f"there is no folder {distributed.rank()}")
+
+        with pytest.raises(DataError, match="there is no folder 0"):
+            distributed.once_per_machine(fail)
+        return distributed.once_per_machine(lambda: "goes on")
+
+    assert together(2, work) == ["goes on"] * 2
+
+
+def test_processes_of_a_machine_list_the_files_of_a_data_set_once(tmp_path):
+    for i in range(5):
+        write_image(tmp_path / "images" / f"{i}.png", smooth_image(8, 9, seed=i))
+        write_image(tmp_path / "masks" / f"{i}.png", blocky_label(8, 9, num_classes=2))
+
+    def work():
+        listed = []
+        original = folder.list_files
+        folder.list_files = lambda *arguments, **options: listed.append(1) or original(*arguments, **options)
+        dataset = folder.FolderDataset(str(tmp_path), classes=["a", "b"], images="images", annotations="masks")
+        return len(listed), [dataset.files(i) for i in range(len(dataset))], dataset.missing
+
+    (first, files, missing), other = together(2, work)
+    assert (first, len(files), missing) == (2, 5, ([], [])) and other == (0, files, missing)

@@ -33,7 +33,7 @@ def split_names(found: Scan, arguments: Arguments, seed: int = 0) -> Lists:
     groups = defaultdict(list)
     prefix = arguments.get("image_prefix", "")
     for pair, index in zip(found.pairs, found.indices):
-        folder, file = os.path.split(found.dataset.image_files[index])
+        folder, file = os.path.split(found.dataset.pairs[index][0])
         suffix = arguments.get("image_suffix", os.path.splitext(file)[1])
         name = os.path.join(folder, file[len(prefix) : len(file) - len(suffix)])
         groups[pair.image.content or name.encode()].append(name)

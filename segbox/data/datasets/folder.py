@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from segbox import IGNORE_INDEX
+from segbox import IGNORE_INDEX, distributed
 from segbox.data.class_names import checked_classes
 from segbox.data.datasets.dataset import SegDataset
-from segbox.data.datasets.names import FileNames
+from segbox.data.datasets.names import FilePairs
 from segbox.data.datasets.pairs import (
     IMAGE_SUFFIXES,
     all_names,
@@ -39,6 +39,10 @@ class DeepImages(DataError):
     def __init__(self, message: str, bits: int = 0) -> None:
         super().__init__(message)
         self.bits = bits
+
+
+NameKind = tuple[tuple[str, ...], str]  # the suffixes and the prefix of file names
+Missing = tuple[list[str], list[str]]  # names without an image, names without a mask
 
 
 @DATASETS.register
@@ -94,40 +98,47 @@ class FolderDataset(SegDataset):
         self.palette = default_palette(count) if palette is None else checked_palette(palette, count)
         self.label_table = _label_table(label_map or {}, len(self.classes))
         suffixes = IMAGE_SUFFIXES if image_suffix is None else (image_suffix,)
-        labels = list_files(self.label_folder, (label_suffix,), label_prefix)
-        no_images = labels.values() if self.image_folder == self.label_folder else ()
-        images = list_files(self.image_folder, suffixes, image_prefix, without=no_images)
-        names = None if names is None else [known_name(line, images) for line in names]
-        wanted = all_names(images, labels) if names is None else names
-        self.missing = find_missing(images, labels, wanted)
-        if allow_missing and any(self.missing):
-            names = self._leave_out_missing(wanted)
-        pairs = match_names(
-            images, labels, names, self.image_folder, f"{label_prefix}*{label_suffix} in {self.label_folder}"
+        image_kind, label_kind = (suffixes, image_prefix), ((label_suffix,), label_prefix)
+        self.pairs, self.missing = distributed.once_per_machine(
+            lambda: self._find_pairs(image_kind, label_kind, names, allow_missing)
         )
-        self.image_files = FileNames(image for image, _ in pairs)
-        self.label_files = FileNames(label for _, label in pairs)
         if len(self.classes) == 2 and IGNORE_INDEX not in (label_map or {}):
             self._refuse_black_and_white()
         if bits is None:
             self._refuse_deep_images()
 
+    def _find_pairs(
+        self, image_kind: NameKind, label_kind: NameKind, names: Sequence[str] | None, allow_missing: bool
+    ) -> tuple[FilePairs, Missing]:
+        """The pairs of the two folders, and the names that are in one of them only. `names` come from a split file."""
+        labels = list_files(self.label_folder, *label_kind)
+        no_images = labels.values() if self.image_folder == self.label_folder else ()
+        images = list_files(self.image_folder, *image_kind, without=no_images)
+        names = None if names is None else [known_name(line, images) for line in names]
+        wanted = all_names(images, labels) if names is None else names
+        missing = find_missing(images, labels, wanted)
+        if allow_missing and any(missing):
+            names = self._leave_out_missing(wanted, *missing)
+        (suffix,), prefix = label_kind
+        masks = f"{prefix}*{suffix} in {self.label_folder}"
+        return FilePairs(match_names(images, labels, names, self.image_folder, masks)), missing
+
     def __len__(self) -> int:
-        return len(self.image_files)
+        return len(self.pairs)
 
     def load(self, index: int) -> Sample:
         return load_pair(*self.files(index), self.label_table, self.channels, self.bits, self.exif)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Paths of the image and of the label."""
-        return self.image_folder / self.image_files[index], self.label_folder / self.label_files[index]
+        image, label = self.pairs[index]
+        return self.image_folder / image, self.label_folder / label
 
-    def _leave_out_missing(self, names: list[str]) -> list[str]:
-        no_image, no_mask = self.missing
+    def _leave_out_missing(self, names: list[str], no_image: list[str], no_mask: list[str]) -> list[str]:
         warnings.warn(
             f"{self.image_folder}: left out are {len(no_mask)} images without mask ({first_few(no_mask)}) and"
             f" {len(no_image)} masks or names without image ({first_few(no_image)}) (allow_missing=True)",
-            stacklevel=3,
+            stacklevel=2,
         )
         left_out = {*no_image, *no_mask}
         kept = [name for name in names if name not in left_out]

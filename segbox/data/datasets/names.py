@@ -2,7 +2,7 @@
 
 import os
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class FileNames:
@@ -29,6 +29,20 @@ class FileNames:
     def __getitem__(self, index: int) -> str:
         index = range(len(self))[index]
         return self.begin + os.fsdecode(self.content[self.ends[index] : self.ends[index + 1]])
+
+
+class FilePairs:
+    """Images with their masks, as two `FileNames`."""
+
+    def __init__(self, pairs: Sequence[tuple[str | os.PathLike, str | os.PathLike]]) -> None:
+        self.images = FileNames(os.fspath(image) for image, _ in pairs)
+        self.labels = FileNames(os.fspath(label) for _, label in pairs)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[str, str]:
+        return self.images[index], self.labels[index]
 
 
 def _common_prefix(one: str, other: str) -> str:

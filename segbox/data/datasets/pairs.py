@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from segbox.data.datasets.dataset import Colour, SegDataset
-from segbox.data.datasets.names import FileNames
+from segbox.data.datasets.names import FilePairs
 from segbox.data.readers.files import read_image, read_label
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
@@ -29,7 +29,7 @@ class PairDataset(SegDataset):
 
     def __init__(
         self,
-        pairs: Sequence[tuple[File, File]],
+        pairs: FilePairs | Sequence[tuple[File, File]],
         classes: Sequence[str],
         palette: Sequence[Colour],
         label_table: np.ndarray = SAME_IDS,
@@ -45,18 +45,18 @@ class PairDataset(SegDataset):
         self.transform_labels = transform_labels
         self.skip_unreadable = skip_unreadable
         self.exif = exif
-        self.image_files = FileNames(os.fspath(image) for image, _ in pairs)
-        self.label_files = FileNames(os.fspath(label) for _, label in pairs)
+        self.pairs = pairs if isinstance(pairs, FilePairs) else FilePairs(pairs)
 
     def __len__(self) -> int:
-        return len(self.image_files)
+        return len(self.pairs)
 
     def load(self, index: int) -> Sample:
         return load_pair(*self.files(index), self.label_table, exif=self.exif)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Paths of the image and of the label."""
-        return Path(self.image_files[index]), Path(self.label_files[index])
+        image, label = self.pairs[index]
+        return Path(image), Path(label)
 
 
 def load_pair(

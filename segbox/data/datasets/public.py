@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from segbox import IGNORE_INDEX
+from segbox import IGNORE_INDEX, distributed
 from segbox.data.datasets.dataset import Colour
+from segbox.data.datasets.names import FilePairs
 from segbox.data.datasets.pairs import SAME_IDS, PairDataset, match_names, paths_in, read_names
 from segbox.data.transforms.pipeline import PipelineConfig
 from segbox.errors import DataError, did_you_mean
@@ -72,7 +73,12 @@ def _builder(spec: DatasetSpec) -> Callable[..., PairDataset]:
         exif: bool = True,
     ) -> PairDataset:
         check_split(split, spec.splits)
-        pairs, ids = (spec.find or find_files)(spec, root, split)
+
+        def find() -> tuple[FilePairs, np.ndarray]:
+            pairs, ids = (spec.find or find_files)(spec, root, split)
+            return FilePairs(pairs), ids
+
+        pairs, ids = distributed.once_per_machine(find)
         return PairDataset(pairs, spec.classes, spec.palette, ids, pipeline, transform_labels, skip_unreadable, exif)
 
     return build
