@@ -173,7 +173,7 @@ def test_what_it_refuses(tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text("no markers")
     answer = run("--check", readme)
-    assert answer.returncode == 2 and "has no place for a table" in answer.stderr
+    assert answer.returncode == 2 and "has no markers for a table" in answer.stderr
     (tmp_path / "configs/foo").mkdir(parents=True)
     (tmp_path / "configs/foo/foo.py").write_text("model = dict()\n")
     answer = run("--configs", tmp_path / "configs")
