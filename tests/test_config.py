@@ -371,7 +371,8 @@ def test_old_names_are_told_with_their_new_ones(tmp_path, caplog, monkeypatch):
     (tmp_path / "base.py").write_text(NEW)
     (tmp_path / "child.py").write_text("_base_ = 'base.py'\nhooks = dict(lr=dict(warmup=7))\n")
     load_config(tmp_path / "child.py", ["train.accumulate=2", "hooks.lr=None"])
-    told = [message.removesuffix("; the old name is still accepted") for message in caplog.messages]
+    messages = dict.fromkeys(caplog.messages)  # a test of the tools may have left the logger with a handler of its own
+    told = [message.removesuffix("; the old name is still accepted") for message in messages]
     assert told == [
         f"{tmp_path / 'child.py'}: hooks.lr is now called 'lr_schedule'",
         "hooks.lr_schedule.warmup is now called 'warmup_steps'",
