@@ -11,6 +11,9 @@ CONFIG := configs/demo/pspnet_r10_shapes.py
 # Idle threads sleep instead of spinning, which makes steps several times slower on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
+# The tests run in as many processes as there are cores: TEST_PROCESSES=0 runs them in one, one after the other.
+TEST_PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN)
+
 .PHONY: demo test test-slow test-gpu faults mutants lint format clean
 
 demo: .venv/.runtime
@@ -27,7 +30,7 @@ demo: .venv/.runtime
 	@echo "          segbox init YOUR_FOLDER    to train on your own images: README.md, 'Train on your own images'"
 
 test: .venv/.tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --maxprocesses 8 --dist loadfile
 
 test-slow: .venv/.tests
 	$(BIN)/python -m pytest -q -m slow
