@@ -177,7 +177,7 @@ def test_what_it_refuses(tmp_path):
     (tmp_path / "configs/foo").mkdir(parents=True)
     (tmp_path / "configs/foo/foo.py").write_text("model = dict()\n")
     answer = run("--configs", tmp_path / "configs")
-    assert answer.returncode == 2 and "foo.py: its first lines do not say what to expect" in answer.stderr
+    assert answer.returncode == 2 and "foo.py: its docstring has no expected score" in answer.stderr
 
 
 def test_help_is_quick():
