@@ -35,10 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     top = parser()
     args = top.parse_args(arguments[:1])
-    if args.command is None:
+    name = "version" if args.version else args.command
+    if name is None:
         top.print_help()
         return
-    start(args.command, arguments[1:], program=f"segbox {args.command}")
+    start(name, arguments[1:], program=f"segbox {name}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     version = "print the version and the environment"
-    top.add_argument("--version", action="store_const", dest="command", const="version", help=version)
+    top.add_argument("--version", action="store_true", help=version)
     top.add_argument("command", nargs="?", type=command_name, metavar="COMMAND", help="one of the commands below")
     return top
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from segbox.commands import COMMANDS, main
 from tests.runs import run_tool
 
 TOOLS = Path(__file__).parents[2] / "tools"
@@ -50,3 +51,23 @@ def test_shell_scripts_say_how_to_call_them(script):
 def test_the_number_of_processes_is_a_number():
     done = subprocess.run([str(TOOLS / "dist_train.sh"), "a.py", "two"], capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr == "error: expected a number of processes, got 'two'\n"
+
+
+def test_the_command_alone_and_its_version(capsys):
+    main([])
+    assert "commands:\n  init " in capsys.readouterr().out
+    main(["--version"])
+    first = capsys.readouterr().out
+    assert first.startswith("segbox ") and "torch " in first and "GPU" in first
+    main(["version"])
+    assert capsys.readouterr().out == first
+    with pytest.raises(SystemExit) as end:
+        main(["trian"])
+    assert end.value.code == 2 and 'Did you mean "train"?' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_every_command_and_option(shell, capsys):
+    main(["completion", shell])
+    script = capsys.readouterr().out
+    assert all(name in script for name in COMMANDS) and "cfg-options" in script and "labelme" in script
