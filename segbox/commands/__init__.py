@@ -32,7 +32,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script `segbox`."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    arguments = sys.argv[1:] if arguments is None else [*arguments]  # `list` is a command here
     top = parser()
     args = top.parse_args(arguments[:1])
     name = "version" if args.version else args.command
