@@ -1,5 +1,6 @@
 """Tiny runs on generated shapes, and the tools called in this process."""
 
+import os
 import runpy
 import sys
 from collections.abc import Iterable
@@ -52,9 +53,11 @@ hooks = dict(
 
 
 def write_config(folder: Path, text: str = "", name: str = "tiny.py") -> Path:
-    """The tiny config, with `text` behind it; with another name, a child of it."""
-    path = folder / name
-    path.write_text(TEXT + text if name == "tiny.py" else f'_base_ = "tiny.py"\n{text}')
+    """The tiny config, with `text` behind it; with another name, a child of it. Put in place whole: processes that
+    train together all write it, and none may read what another has half written."""
+    path, part = folder / name, folder / f"{name}.{os.getpid()}"
+    part.write_text(TEXT + text if name == "tiny.py" else f'_base_ = "tiny.py"\n{text}')
+    part.replace(path)
     return path
 
 
