@@ -18,12 +18,17 @@ BELOW_TORCH = {
 }
 SHARED = {*BELOW_TORCH, "distributed", "precision", "progress", "class_weights"}
 MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "losses")}
-MODELS = {"models", "models.layers", *MODEL_PARTS, "weights"}
+WEIGHTS = {"weights", "weights.sources", "weights.names"}
+MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS}
 DATA = {"data", "data.readers", "data.datasets", "data.transforms"}
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
-    "weights": set(),
+    "weights.sources": {"weights"},
+    "weights.names": set(),
+    "weights": {"weights.sources", "weights.names"},
+    "interop.mmseg": {"interop", "weights", "weights.sources"},
+    "interop": {"interop.mmseg", "weights", "weights.sources", "weights.names"},
     "models.layers": set(),
-    "models.backbones": {"models.layers", "weights"},
+    "models.backbones": {"models.layers", *WEIGHTS},
     "models.necks": {"models.layers"},
     "models.heads": {"models.layers"},
     "models.losses": {"models.layers"},
@@ -33,11 +38,11 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "data.transforms": DATA,
     "data": DATA,
     "convert": DATA,
-    "evaluation": {*MODELS, *DATA},
-    "engine": {"evaluation", *MODELS, *DATA},
+    "evaluation": {"interop", "interop.mmseg", *MODELS, *DATA},
+    "engine": {"evaluation", "interop", *MODELS, *DATA},
     "viz": {"evaluation", *MODELS, *DATA},
     "doctor": {"viz", "convert", *DATA},
-    "commands": {"doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
+    "commands": {"doctor", "viz", "engine", "evaluation", "convert", "interop", "interop.mmseg", *MODELS, *DATA},
     "__main__": {"commands"},
 }
 OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yaml", "yapf"}
