@@ -16,7 +16,6 @@ from terminaltables import AsciiTable
 from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, printable, short
-from segbox.weights.input_channels import adapt_first_convolution
 from segbox.weights.mean_std import Reconcile, reconcile_mean_std
 from segbox.weights.safety import refuse_deep_nesting, refuse_unsafe_file
 
@@ -134,22 +133,6 @@ def load_parameters(
     """Load the weights of a whole model. With `strict=False`, tensors that do not fit are skipped and logged."""
     weights = {name: value.to(map_location) for name, value in read_weights(path).items()}
     return load_weights(model, weights, path, not strict)
-
-
-def load_backbone_parameters(
-    model: nn.Module, path: str | Path, map_location: str | torch.device | None = None, strict: bool = True
-) -> Fit:
-    """Load the weights of the backbone, from a file of the backbone or of a whole model, whose mean and std come along.
-
-    A first convolution for RGB images is adapted to the model's number of channels.
-    """
-    weights = read_weights(path)
-    own = adapt_first_convolution(part_of(weights, "backbone."), model.backbone)
-    own = {name: value.to(map_location) for name, value in own.items()}
-    fit = load_weights(model.backbone, own, path, not strict)
-    mean_std = {name: value for name, value in weights.items() if name in model.mean_std_sources}
-    model.load_state_dict(reconcile_mean_std(model, mean_std, path), strict=False)
-    return fit
 
 
 def load_weights(
