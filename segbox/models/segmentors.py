@@ -64,7 +64,7 @@ def build_encoder_decoder(
     mean, std = chosen["mean"].values, chosen["std"].values
     model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, builders, sources)
     if backbone_weights is not None:
-        model.load_backbone_parameters(backbone_weights, strict=False)
+        model.load_backbone_parameters(backbone_weights)
     if weights is not None:
         model.load_parameters(weights, strict=False)
     if freeze_backbone:
