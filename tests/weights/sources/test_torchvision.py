@@ -38,7 +38,8 @@ def test_each_file_states_its_hash_and_torchvisions_mean_and_std():
 
 
 def test_a_name_without_a_tag_is_the_first_version():
-    assert ours.locate("resnet50") == ours.locate("resnet50.IMAGENET1K_V1") != ours.locate("resnet50.IMAGENET1K_V2")
+    urls = [ours.locate(f"resnet50{tag}").url for tag in ("", ".IMAGENET1K_V1", ".IMAGENET1K_V2")]
+    assert urls[0] == urls[1] != urls[2]
     assert ours.locate("fcn_resnet50").filename == "fcn_resnet50_coco-1167a1af.pth"
 
 
