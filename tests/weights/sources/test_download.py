@@ -95,6 +95,12 @@ def test_a_part_that_is_longer_than_the_file_is_thrown_away(location, target, se
     assert get(location, target) == ["a.pth"] and len(ranges(server)) == 2
 
 
+def test_a_server_that_answers_with_another_part(location, target, server):
+    server.replies["/a.pth"] = Reply(CONTENT, 206, {"Content-Range": "bytes 5-9/10"})
+    assert "its part on this disk does not fit what the server has" in refused(location, target)
+    assert len(server.asked) == download.ATTEMPTS
+
+
 def test_after_some_attempts_the_part_is_kept_for_the_next_call(location, target, server, monkeypatch):
     reply = server.replies["/a.pth"]
     reply.before = lambda: setattr(reply, "cut", 0 if ranges(server)[-1] else 1_000_000)
