@@ -119,9 +119,14 @@ def test_a_wrong_hash_leaves_nothing(location, target):
     assert not list(target.parent.iterdir())
 
 
-@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/octet-stream"])
-def test_a_web_page_is_no_file(location, target, server, kind):
-    page = b"\n<!DOCTYPE html><html>Sign in to the network of your hotel</html>"
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        (b"<p>Sign in to the network of your hotel</p>", "text/html; charset=utf-8"),
+        (b"\n<!DOCTYPE html><html>Sign in</html>", "application/octet-stream"),
+    ],
+)
+def test_a_web_page_is_no_file(location, target, server, page, kind):
     server.replies["/a.pth"] = Reply(page, headers={"Content-Type": kind})
     assert "the answer is a web page (HTML)" in refused(replace(location, digest=""), target)
     assert not list(target.parent.iterdir())
