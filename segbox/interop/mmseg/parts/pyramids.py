@@ -41,7 +41,7 @@ def convert_fpn(args: Arguments, maps: Maps) -> Part:
     if levels != EVERY_LEVEL:
         raise ConfigError(f"{args.path}: segbox's FPN reads the maps of strides 4, 8, 16 and 32")
     config = {"type": "FPN", "channels": args.take("out_channels"), "levels": tuple(levels)}
-    return Part(config, rename_fpn, levels={i: level for i, level in enumerate(levels)})
+    return Part(config, rename_fpn, levels=dict(enumerate(levels)))
 
 
 def rename_fpn(weights: Weights) -> Weights:
