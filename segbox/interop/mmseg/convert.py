@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from segbox.errors import ConfigError
+from segbox.errors import ConfigError, UserError, short
 from segbox.interop.imported import Imported
+from segbox.interop.mmseg.binary import is_binary, number_of_classes, with_threshold
 from segbox.interop.mmseg.classes import classes_and_palette, shipped_dataset
 from segbox.interop.mmseg.config_file import refuse_unreadable
 from segbox.interop.mmseg.part import Arguments, Maps, Part, converters, is_plain_norm
@@ -46,6 +47,9 @@ def convert(
     own = {"type": "EncoderDecoder", **sections(placed, model), **mean_std(config), **model_wide(placed)}
     test = test_section(config)
     classes, palette = classes_and_palette(config, meta or {}, own["num_classes"])
+    decode = next(one.args for one in placed if one.ours == "decode_head.")
+    state = {name.removeprefix("module."): value for name, value in state.items()}
+    state, note = with_threshold(decode, state)
     weights, unused = rename(placed, state)
     return Imported(
         own,
@@ -56,7 +60,7 @@ def convert(
         palette,
         dataset=shipped_dataset(config, classes),
         pipeline=test_pipeline(config),
-        notes=notes_on(test, classes, unused),
+        notes=(*([note] if note else []), *notes_on(test, classes, unused)),
     )
 
 
@@ -80,6 +84,8 @@ def parts_of(model: Mapping[str, Any]) -> Iterator[Placed]:
         yield neck
         levels, own_levels = neck.part.levels, neck.part.passes
     *earlier, args = arguments_of(model["decode_head"], "model.decode_head")
+    if "num_classes" not in args.values:
+        raise ConfigError(f"{args.path}: says no num_classes")
     if bool(earlier) != (bare(model["type"]) == "CascadeEncoderDecoder"):
         raise ConfigError("model.decode_head: a CascadeEncoderDecoder has a list of heads, an EncoderDecoder has one")
     args = Arguments(args.path, args.values, earlier)
@@ -92,7 +98,7 @@ def parts_of(model: Mapping[str, Any]) -> Iterator[Placed]:
 
 def arguments_of(heads: Any, path: str) -> list[Arguments]:
     """The arguments of one head, or of a list of heads."""
-    if isinstance(heads, list | tuple):
+    if isinstance(heads, list | tuple) and heads:
         return [Arguments(f"{path}.{i}", mapping(head, f"{path}.{i}")) for i, head in enumerate(heads)]
     return [Arguments(path, mapping(heads, path))]
 
@@ -106,7 +112,12 @@ def place(args: Arguments, maps: Maps, theirs: str, ours: str | None = None) -> 
     for one in (args, *args.earlier):
         one.values["type"] = bare(one.values.get("type"))
         read_common(one)
-    part = known[kind](args, maps)
+    try:
+        part = known[kind](args, maps)
+    except UserError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ConfigError(f"{args.path}: is no {kind} as mmsegmentation has it: {short(str(error) or error)}") from None
     for one in (args, *args.earlier):
         one.refuse_rest()
     return Placed(part, args, theirs, theirs if ours is None else ours)
@@ -143,14 +154,14 @@ def sections(placed: list[Placed], model: Mapping[str, Any]) -> dict[str, Any]:
             own[name] = config
     if auxiliary:
         own["auxiliary_head"] = auxiliary[0] if len(auxiliary) == 1 else auxiliary
-    own["num_classes"] = next(one.args.values["num_classes"] for one in placed if one.ours == "decode_head.")
+    own["num_classes"] = next(number_of_classes(one.args) for one in placed if one.ours == "decode_head.")
     return own
 
 
 def output_and_loss(args: Arguments) -> dict[str, Any]:
     """The number of output channels, where it is not that of the classes, and the weight of the loss."""
     found: dict[str, Any] = {}
-    if args.values.get("out_channels") == 1:
+    if is_binary(args.values):
         found["out_channels"] = 1
     losses = args.values.get("loss_decode")
     losses = losses if isinstance(losses, list | tuple) else [losses]
@@ -178,7 +189,7 @@ def model_wide(placed: list[Placed]) -> dict[str, Any]:
 
 def rename(placed: list[Placed], state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     """The tensors by our names, and the names of those that belong to no part of the config."""
-    left = {name.removeprefix("module."): value for name, value in state.items()}
+    left = dict(state)
     found: dict[str, Tensor] = {}
     for one in placed:
         own = {name.removeprefix(one.theirs): left.pop(name) for name in list(left) if name.startswith(one.theirs)}

@@ -107,6 +107,8 @@ class Maps:
         args.expect("input_transform", None)
         if index == -1:
             index = max(self.levels)
+        if index not in self.levels:
+            raise ConfigError(f"{args.path}.in_index: {index!r} is none of the maps {[*self.levels]}")
         return self.levels[index]
 
     def expect_last(self, args: Arguments) -> None:
