@@ -10,6 +10,7 @@ aligned corners, 4x4 kernels), so nothing could be compared with it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 
 import torch
@@ -62,6 +63,11 @@ CASES: dict[str, Case] = {
         of("BiSeNetHead", channels=8, context_loss_weight=0.5), frozenset({IMAGE, 16, 32}), True,
         context.bisenet, "paper",
     ),
+    "BiSeNetHead nearest": Case(
+        of("BiSeNetHead", channels=8, nearest=True, gate_norm=True, head_channels=10, context_head_channels=4),
+        frozenset({IMAGE, 16, 32}), True, partial(context.bisenet, is_nearest=True),
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "CCNetHead": Case(
         of("CCNetHead", channels=16), frozenset({32}), True, context.ccnet, "paper, loop over pixels; mmsegmentation",
         ("attention.gamma",), ("attention.key.bias",), SINGLE,
@@ -106,6 +112,10 @@ CASES: dict[str, Case] = {
         "paper; mmsegmentation",
     ),
     "GCNHead": Case(of("GCNHead", kernel=5), COARSE, False, naive.gcn, "paper"),
+    "LRASPPDecoderHead": Case(
+        of("LRASPPDecoderHead", channels=8, skip_channels=(3, 5)), frozenset({2, 4, 32}), True, naive.lraspp_decoder,
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "LRASPPHead": Case(of("LRASPPHead", channels=8), frozenset({8, 32}), True, naive.lraspp, "paper; torchvision"),
     "LinearHead": Case(of("LinearHead"), frozenset({32}), False, naive.linear, "its formula"),
     "LinkNetHead": Case(of("LinkNetHead", channels=8), ALL, False, naive.linknet, "paper"),

@@ -24,8 +24,5 @@ class DecodeHead(nn.Module, ABC):
 
 
 def coarse_levels(in_strides: tuple[int, ...]) -> list[int]:
-    """The maps of stride 4 or coarser."""
-    levels = [i for i, stride in enumerate(in_strides) if stride >= 4]
-    if not levels:
-        raise ValueError(f"needs a map of stride 4 or coarser; the strides of its maps are {in_strides}")
-    return levels
+    """The maps of stride 4 or coarser; if all are finer, the last one."""
+    return [i for i, stride in enumerate(in_strides) if stride >= 4] or [len(in_strides) - 1]
