@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import initialize, resize
+from segbox.models.layers import Resizing, initialize, resize
 from segbox.registry import BACKBONES
 
 from .resnet import BasicBlock, Bottleneck
@@ -21,14 +21,14 @@ VARIANTS = {
 
 
 @BACKBONES.register
-class HRNet(nn.Module):
+class HRNet(Resizing):
     """Four branches of strides 4, 8, 16 and 32, which exchange their maps after every few blocks.
 
     The output is one map of stride 4, all branches resized to the finest and concatenated (the paper's HRNetV2). With
     `concat=False` it is the four maps; use them with heads that read all of them, as UPerHead does.
 
-    In the exchange, coarse maps are resized to the size of the finer one. `by_factor` first enlarges them by 2, 4 or 8,
-    as mmsegmentation does: a difference only where the sides of the image are no multiples of 32.
+    In the exchange, coarse maps are resized to the size of the finer one, never with aligned corners. `by_factor` first
+    enlarges them by 2, 4 or 8, as mmsegmentation does: other numbers where the image's sides are no multiples of 32.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class HRNet(nn.Module):
             sources = [*maps, maps[-1]]  # the new branch begins at the coarsest map
             maps = stage([layer(source) for layer, source in zip(change, sources)])
         if self.concat:
-            return (torch.cat([resize(x, maps[0].shape[-2:]) for x in maps], dim=1),)
+            return (torch.cat([self.resize(x, maps[0].shape[-2:]) for x in maps], dim=1),)
         return tuple(maps)
 
 

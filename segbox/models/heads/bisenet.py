@@ -1,13 +1,11 @@
 """BiSeNet (https://arxiv.org/abs/1808.00897)."""
 
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct, Resizing
 from segbox.registry import HEADS
 
 from .head import Criterion, DecodeHead
@@ -82,7 +80,7 @@ class SpatialPath(nn.Sequential):
         )
 
 
-class ContextPath(nn.Module):
+class ContextPath(Resizing):
     """From the last map to finer ones: refine by attention, add the coarser context, upsample, convolve."""
 
     def __init__(self, in_channels: list[int], channels: int, nearest: bool) -> None:
@@ -90,7 +88,7 @@ class ContextPath(nn.Module):
         self.whole = nn.Sequential(nn.AdaptiveAvgPool2d(1), ConvNormAct(in_channels[-1], channels))
         self.attend = nn.ModuleList(AttentionRefinement(c, channels) for c in reversed(in_channels))
         self.smooth = nn.ModuleList(ConvNormAct(channels, channels, 3) for _ in in_channels)
-        self.upsample = partial(F.interpolate, mode="nearest") if nearest else resize
+        self.nearest = nearest
 
     def forward(self, maps: tuple[Tensor, ...], size: torch.Size) -> list[Tensor]:
         """The context after each map; the last of them at `size`."""
@@ -99,7 +97,8 @@ class ContextPath(nn.Module):
         known = self.whole(maps[0])  # B C 1 1
         contexts = []
         for attend, smooth, x, next_size in zip(self.attend, self.smooth, maps, sizes, strict=True):
-            known = smooth(self.upsample(attend(x) + known, next_size))
+            known = attend(x) + known
+            known = smooth(F.interpolate(known, next_size) if self.nearest else self.resize(known, next_size))
             contexts.append(known)
         return contexts
 

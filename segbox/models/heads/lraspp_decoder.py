@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -45,9 +45,9 @@ class LRASPPDecoderHead(DecodeHead):
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         last = features[-1]
         gate = torch.sigmoid(self.gate(averages(last)))
-        x = self.enter(self.reduce(last) * resize(gate, last.shape[-2:]))
+        x = self.enter(self.reduce(last) * self.resize(gate, last.shape[-2:]))
         for skip, mix, fine in reversed(list(zip(self.skips, self.mix, features))):
-            x = mix(torch.cat([resize(x, fine.shape[-2:]), skip(fine)], dim=1))
+            x = mix(torch.cat([self.resize(x, fine.shape[-2:]), skip(fine)], dim=1))
         return self.classify(self.dropout(x))
 
 
