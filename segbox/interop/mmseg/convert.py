@@ -8,7 +8,7 @@ from torch import Tensor
 
 from segbox.errors import ConfigError, did_you_mean
 from segbox.interop.imported import Imported
-from segbox.interop.mmseg.part import Arguments, Maps, Part, converters, is_plain_norm
+from segbox.interop.mmseg.part import REARRANGEMENTS, Arguments, Maps, Part, converters, is_plain_norm, renamed
 from segbox.interop.mmseg.settings import mean_std, same_for_all, test_section
 
 SEGMENTORS = ("EncoderDecoder", "CascadeEncoderDecoder")
@@ -39,6 +39,7 @@ def convert(
     if not isinstance(model, Mapping) or "decode_head" not in model:
         raise ConfigError("this is no config of mmsegmentation: it has no model with a backbone and a decode_head")
     refuse_other_segmentors(model)
+    model, state = rearranged(model, state)
     placed = list(parts_of(model))
     own = {"type": "EncoderDecoder", **sections(placed, model), **mean_std(config), **model_wide(placed)}
     return Imported(own, rename(placed, state), origin, test_section(config))
@@ -53,6 +54,17 @@ def refuse_other_segmentors(model: Mapping[str, Any]) -> None:
     rest = [name for name in model if name not in OF_MODEL]
     if rest:
         raise ConfigError(f"model: segbox has no counterpart of {', '.join(rest)}")
+
+
+def rearranged(model: Mapping[str, Any], state: Mapping[str, Tensor]) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+    """A model whose parts are divided in another way than ours, divided as ours."""
+    state = {name.removeprefix("module."): value for name, value in state.items()}
+    converters()
+    rearrangement = REARRANGEMENTS.get(bare(mapping(model["backbone"], "model.backbone")["type"]))
+    if rearrangement is None:
+        return model, state
+    model, places = rearrangement(model)
+    return model, renamed(state, places, inside={})
 
 
 def parts_of(model: Mapping[str, Any]) -> Iterator[Placed]:
@@ -162,7 +174,7 @@ def model_wide(placed: list[Placed]) -> dict[str, Any]:
 
 def rename(placed: list[Placed], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors by our names; those of no part keep their names, so they are reported as unused."""
-    left = {name.removeprefix("module."): value for name, value in state.items()}
+    left = dict(state)
     found: dict[str, Tensor] = {}
     for one in placed:
         own = {name.removeprefix(one.theirs): left.pop(name) for name in list(left) if name.startswith(one.theirs)}
