@@ -1,5 +1,8 @@
 """HRNet (https://arxiv.org/abs/1908.07919). The names of the parameters are those of its authors."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +21,13 @@ VARIANTS = {
     "48": (64, 4, 48, 4, (1, 4, 3)),
     "test": (8, 1, 4, 1, (1, 2, 1)),
 }
+# form -> the best public ImageNet weights: its authors', who trained them with nearest-neighbour resizing
+IMAGENET = {
+    "18-small": "timm://hrnet_w18_small_v2.ms_in1k",
+    "18": "timm://hrnet_w18.ms_in1k",
+    "32": "timm://hrnet_w32.ms_in1k",
+    "48": "timm://hrnet_w48.ms_in1k",
+}
 
 
 @BACKBONES.register
@@ -31,12 +41,15 @@ class HRNet(Resizing):
     enlarges them by 2, 4 or 8, as mmsegmentation does: other numbers where the image's sides are no multiples of 32.
     """
 
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
+
     def __init__(
         self, variant: str = "18", in_channels: Count = 3, concat: bool = True, by_factor: bool = False
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no HRNet {variant!r}; variants: {', '.join(VARIANTS)}")
+        self.form = variant
         stem, bottlenecks, width, blocks, modules = VARIANTS[variant]
         self.conv1 = nn.Conv2d(in_channels, stem, 3, 2, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem)
