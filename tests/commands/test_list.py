@@ -56,6 +56,12 @@ PUBLISHED_SIZES = {
     "lraspp_mobilenet_v3_large_coco_voc": 3_221_538,
     "encnet_r50s_jpu_ade20k": 47_511_522,
     "encnet_r101s_jpu_ade20k": 66_503_650,
+    # mmsegmentation's own counts
+    "bisenet_r18_cityscapes": 13_425_721,
+    "bisenet_r18_coco_stuff": 13_484_545,
+    "lraspp_mobilenet_v3_large_cityscapes": 3_284_547,
+    "unet_plain_cityscapes": 29_062_886,
+    **dict.fromkeys((f"unet_plain_{name}" for name in ("drive", "stare", "chase_db1", "hrf")), 29_060_676),
 }
 TINY = '"""Foo (https://a.b/c) with ResNet-50 on My Set.\n\nExpected: 41.7 mIoU (the paper).\n"""\n' + (
     "model = dict(backbone=dict(type='ResNet', variant='50', stem='S'), neck=dict(type='JPU'))\n"
