@@ -92,7 +92,8 @@ class Exchange(nn.Module):
     def __init__(self, widths: list[int], blocks: int, by_factor: bool) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
-            nn.Sequential(*(BasicBlock(width, width, 1, 1, False, False) for _ in range(blocks))) for width in widths
+            nn.Sequential(*(BasicBlock(width, width, 1, 1, False, False, True) for _ in range(blocks)))
+            for width in widths
         )
         self.fuse_layers = nn.ModuleList(
             nn.ModuleList(fuse_layer(widths, source, target) for source in range(len(widths)))

@@ -40,6 +40,7 @@ def renamed_tensor(name: str) -> str:
         if match:
             level, place = match.groups()
             kind, _, rest = name[match.end() :].partition(".")
-            return f"{ours}.{level}.{3 * int(place) + (kind == 'bn')}.{rest}"  # convolution, norm, ReLU
+            own = 3 * int(place) + (kind == "bn")  # convolution, norm, ReLU
+            return f"{ours}.{level}.{own}.{rest}"
     name = re.sub(r"decoder\.(\d+)\.upsample\.interp_upsample\.1\.", r"ups.\1.", name)
     return name.replace(".bn.", ".norm.")
