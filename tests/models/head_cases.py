@@ -147,6 +147,11 @@ CASES: dict[str, Case] = {
         of("OCRHead", channels=16, key_channels=8), frozenset({16, 32}), True, context.ocr, "paper; mmsegmentation",
         tolerance=SINGLE,
     ),
+    "OCRHead on one map": Case(
+        of("OCRHead", channels=16, key_channels=8, coarse_level=-1, coarse_kernel=1, coarse_channels=12),
+        frozenset({32}), True, partial(context.ocr, level=-1, padding=0), "mmsegmentation, to 1e-5 in 32 bits",
+        tolerance=SINGLE,
+    ),
     "PSPHead": Case(of("PSPHead", channels=8), frozenset({32}), True, context.psp, "paper; mmsegmentation"),
     "PSPHead wide": Case(
         of("PSPHead", channels=8, pool_channels=7), frozenset({32}), True, context.psp, "mmsegmentation",

@@ -156,8 +156,9 @@ def object_context(w: Weights, x: Tensor, pool: int = 1) -> Tensor:
     return up_to(conv(w, "project", gathered), x.shape)
 
 
-def ocr(w: Weights, maps: Maps) -> dict[str, Tensor]:
-    coarse = conv(w.below("coarse"), "classify", conv_norm_relu(w.below("coarse"), "convs.0", maps[-2], padding=1))
+def ocr(w: Weights, maps: Maps, level: int = -2, padding: int = 1) -> dict[str, Tensor]:
+    own = w.below("coarse")
+    coarse = conv(own, "classify", conv_norm_relu(own, "convs.0", maps[level], padding=padding))
     pixels = conv_norm_relu(w, "reduce", maps[-1], padding=1)
     shares = torch.softmax(up_to(coarse, pixels.shape).flatten(2), dim=-1)
     regions = torch.einsum("bkn,bcn->bck", shares, pixels.flatten(2))[..., None]
