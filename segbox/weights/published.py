@@ -6,12 +6,14 @@ The sources (`weights/sources`) look words up here; a backbone names those that 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from segbox.weights.mean_std import Card
+if TYPE_CHECKING:
+    from segbox.weights.mean_std import Card
 
 BSD, APACHE = "BSD-3-Clause", "Apache-2.0"
-NVIDIA = "NVIDIA Source Code License for SegFormer, non-commercial"
-UNSTATED = "not stated by its publisher, whose code is Apache-2.0"
+NVIDIA = "NVIDIA, non-commercial"
+UNSTATED = "none stated"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of images from 0 to 1
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 # Files of https://download.pytorch.org/models/; the end of a name is the beginning of the file's SHA-256.
@@ -49,6 +51,7 @@ TIMM = (
     *("seresnet50.a1_in1k", "seresnet50.a2_in1k", "seresnet50.a3_in1k", "seresnet50.ra2_in1k"),
     *("mobilenetv2_100.ra_in1k", "mobilenetv2_140.ra_in1k", "mobilenetv2_050.lamb_in1k"),
     *(f"pvt_v2_b{size}.in1k" for size in range(6)),
+    *("convnext_tiny.fb_in1k", "vit_small_patch14_dinov2.lvd142m"),
 )
 TIMM_WITH_HALF = (
     *("resnet18d.ra4_e3600_r224_in1k", "resnet50d.ra4_e3600_r224_in1k", "mobilenetv1_100.ra4_e3600_r224_in1k"),
@@ -73,8 +76,10 @@ class Published:
     std: tuple[float, ...]
 
     @property
-    def card(self) -> Card:
+    def card(self) -> "Card":
         """The mean and std for images of bytes."""
+        from segbox.weights.mean_std import Card  # imports torch, which commands that only list need not wait for
+
         mean, std = (tuple(round(255 * part, 6) for part in numbers) for numbers in (self.mean, self.std))
         return Card(self.word, mean, std)
 
