@@ -152,7 +152,7 @@ def begins_from(model: Mapping) -> str:
     if word is None:
         return "random"
     known = published(word)
-    return f"`{word}`" + (f" ({known.licence})" if known else "")
+    return f"`{word}`" + (f" ({known.licence or 'no licence stated'})" if known else "")
 
 
 def data_name(data: Mapping, folder_name: str) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, ConfigError
 from segbox.weights.input_channels import adapt_first_convolution
-from segbox.weights.loading import Fit, compare, load_weights, part_of, read_weights
+from segbox.weights.loading import Fit, compare, load_weights, part_of, read_weights_of
 from segbox.weights.mean_std import OF_CARD, STATED, Card, differences, formatted, reconcile_mean_std
 from segbox.weights.names.backbones import by_our_names
 from segbox.weights.sources.find import find_weights
@@ -46,8 +46,8 @@ def load_backbone_parameters(
     Names of torchvision, timm, Hugging Face and mmsegmentation become ours, and a first convolution for RGB images is
     adapted to the model's number of channels. With `strict=False`, tensors that do not fit are skipped and logged.
     """
-    file = find_weights(word_for(model.backbone, word))
-    weights = read_weights(file.path)
+    file = find_weights(word_for(model.backbone, word), "begin without it: model.backbone_weights=None")
+    weights = read_weights_of(file)
     own = by_our_names(part_of(weights, "backbone."), model.backbone, file.word)
     own = adapt_first_convolution(own, model.backbone)
     if strict:

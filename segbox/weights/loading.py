@@ -17,14 +17,17 @@ from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, printable, short
 from segbox.weights.mean_std import Reconcile, reconcile_mean_std
+from segbox.weights.safetensors_file import is_safetensors, read_safetensors
 from segbox.weights.safety import refuse_deep_nesting, refuse_unsafe_file
+from segbox.weights.sources.find import WeightFile, find_weights
 
 LONGEST_NAME = 200  # of a tensor, in a table
 logger = logging.getLogger("segbox")
 
 
 def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
-    """What a file of `torch.save` contains: tensors, numbers, strings, lists, dicts. Pickles that run code are refused.
+    """What a file contains. One of safetensors: a dict of tensors. One of `torch.save`: tensors, numbers, strings,
+    lists, dicts; pickles that run code are refused.
 
     With `lazily`, a tensor is read from disk when it is first used, so an optimizer's state that nobody uses costs
     nothing.
@@ -32,6 +35,8 @@ def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
+    if is_safetensors(path):
+        return read_safetensors(path, lazily)
     refuse_unsafe_file(path)
     try:
         with warnings.catch_warnings():
@@ -61,9 +66,13 @@ def can_be_mapped(path: Path) -> bool:
     return zipfile.is_zipfile(path) and os.fsencode(path).decode(errors="ignore") == str(path)
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The state dict of a weight file."""
-    return weights_in(read_checkpoint(path, lazily=True), path)
+def read_weights(word: str | Path) -> dict[str, Tensor]:
+    """The state dict of a weight file: of a path, or of another word of `find_weights`."""
+    return read_weights_of(find_weights(word))
+
+
+def read_weights_of(file: WeightFile) -> dict[str, Tensor]:
+    return weights_in(read_checkpoint(file.path, lazily=True), file.word)
 
 
 def weights_in(content: Any, path: str | Path) -> dict[str, Tensor]:
@@ -128,11 +137,15 @@ def compare(model: nn.Module, weights: Mapping[str, Tensor]) -> Fit:
 
 
 def load_parameters(
-    model: nn.Module, path: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+    model: nn.Module, word: str | Path, map_location: str | torch.device | None = None, strict: bool = True
 ) -> Fit:
-    """Load the weights of a whole model. With `strict=False`, tensors that do not fit are skipped and logged."""
-    weights = {name: value.to(map_location) for name, value in read_weights(path).items()}
-    return load_weights(model, weights, path, not strict)
+    """Load the weights of a whole model: of a path, or of another word of `find_weights`.
+
+    With `strict=False`, tensors that do not fit are skipped and logged.
+    """
+    file = find_weights(word, "begin without it: model.weights=None")
+    weights = {name: value.to(map_location) for name, value in read_weights_of(file).items()}
+    return load_weights(model, weights, file.word, not strict)
 
 
 def load_weights(

@@ -6,36 +6,14 @@ The sources (`weights/sources`) look words up here; a backbone names those that 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from segbox.weights.mean_std import Card
+from segbox.weights.mean_std import Card
+from segbox.weights.sources import torchvision
 
 BSD, APACHE = "BSD-3-Clause", "Apache-2.0"
 NVIDIA = "NVIDIA, non-commercial"
-UNSTATED = "none stated"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of images from 0 to 1
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-# Files of https://download.pytorch.org/models/; the end of a name is the beginning of the file's SHA-256.
-TORCHVISION = {
-    "resnet18": "resnet18-f37072fd",
-    "resnet34": "resnet34-b627a593",
-    "resnet50": "resnet50-0676ba61",
-    "resnet50.IMAGENET1K_V2": "resnet50-11ad3fa6",
-    "resnet101": "resnet101-63fe2227",
-    "resnet101.IMAGENET1K_V2": "resnet101-cd907fc2",
-    "resnet152": "resnet152-394f9c45",
-    "resnet152.IMAGENET1K_V2": "resnet152-f82ba261",
-    "vgg16": "vgg16-397923af",
-    "vgg19": "vgg19-dcbb9e9d",
-    "vgg16_bn": "vgg16_bn-6c64b313",
-    "vgg19_bn": "vgg19_bn-c79401a0",
-    "mobilenet_v2": "mobilenet_v2-b0353104",
-    "mobilenet_v2.IMAGENET1K_V2": "mobilenet_v2-7ebf99e0",
-    "mobilenet_v3_large": "mobilenet_v3_large-8738ca79",
-    "mobilenet_v3_large.IMAGENET1K_V2": "mobilenet_v3_large-5c1a4163",
-    "mobilenet_v3_small": "mobilenet_v3_small-047dcff4",
-}
 FIRST_VERSION = ".IMAGENET1K_V1"  # may be left out
 # Repositories https://huggingface.co/timm/NAME, all Apache-2.0 except the copies of torchvision's
 TIMM = (
@@ -71,15 +49,13 @@ class Published:
 
     word: str
     url: str
-    licence: str
+    licence: str | None  # None: its publisher states none
     mean: tuple[float, ...]  # of images from 0 to 1
     std: tuple[float, ...]
 
     @property
-    def card(self) -> "Card":
+    def card(self) -> Card:
         """The mean and std for images of bytes."""
-        from segbox.weights.mean_std import Card  # imports torch, which commands that only list need not wait for
-
         mean, std = (tuple(round(255 * part, 6) for part in numbers) for numbers in (self.mean, self.std))
         return Card(self.word, mean, std)
 
@@ -95,8 +71,11 @@ def all_published() -> dict[str, Published]:
 
 
 def entries() -> Iterator[Published]:
-    for name, file in TORCHVISION.items():
-        yield Published(f"torchvision://{name}", f"https://download.pytorch.org/models/{file}.pth", BSD, *IMAGENET)
+    for name, files in torchvision.FILES.items():
+        for tag, file in files.items():
+            if tag != torchvision.COCO:
+                word = f"torchvision://{name}.{tag}".removesuffix(FIRST_VERSION)
+                yield Published(word, torchvision.URL + file, torchvision.LICENCE, *IMAGENET)
     for names, numbers in ((TIMM, IMAGENET), (TIMM_WITH_HALF, HALF)):
         for name in names:
             licence = BSD if name.endswith((".tv_in1k", ".tv2_in1k")) else APACHE
@@ -106,7 +85,7 @@ def entries() -> Iterator[Published]:
         yield Published(f"hf://{repository}", on_the_hub(repository, "pytorch_model.bin"), NVIDIA, *IMAGENET)
     for path in OPENMMLAB:
         url = f"https://download.openmmlab.com/{path}"
-        yield Published(url, url, UNSTATED, *IMAGENET)
+        yield Published(url, url, None, *IMAGENET)
 
 
 def on_the_hub(repository: str, file: str) -> str:
