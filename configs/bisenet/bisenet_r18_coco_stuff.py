@@ -7,8 +7,7 @@ Expected: 28.55 mIoU (MMSegmentation's model zoo, 512x512, 160k steps, single sc
 
 _base_ = ["../_base_/models/bisenet.py", "../_base_/datasets/coco_stuff.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://resnet18")
 optimizer = dict(lr=0.005)
 train = dict(max_steps=160000)
 hooks = dict(

@@ -8,8 +8,7 @@ MMSegmentation's backbone keeps stride 8 in its last stages; this one has the pa
 
 _base_ = ["../_base_/models/lraspp.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://mobilenet_v3_large")
 data = dict(batch_size=16)
 train = dict(max_steps=320000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=32000), checkpoint=dict(interval=32000))
