@@ -66,8 +66,8 @@ IMAGENET = {
 class ResNet(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation.
 
-    `se_bias`: the gates of squeeze and excitation have biases, as those with public weights do. `dilations` are those of
-    the four stages, in place of what replaces strides; the first block of a stage has half. `multi_grid` are the
+    `se_bias`: the gates of squeeze and excitation have biases, as those with public weights do. `dilations` are of the
+    four stages, in place of what replaces strides; the first block of a stage has half. `multi_grid` are the
     dilations of the last stage's blocks. `dilate_second=False` dilates only the first convolution of the blocks of
     ResNet 18 and 34, as mmsegmentation does (other blocks have one of 3x3).
     """
