@@ -10,8 +10,7 @@ _base_ = ["../_base_/models/bisenet_mmseg.py", "../_base_/datasets/cityscapes.py
 
 crop_size = (1024, 1024)
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://resnet18")
 data = dict(batch_size=16)
 optimizer = dict(lr=0.025)
 train = dict(max_steps=160000)

@@ -4,7 +4,7 @@ Run it where mmsegmentation 1.2.2 is installed, in the root of the repository; s
 
     PYTHONPATH=. python tests/interop/make_mmseg_fixtures.py [NAME ...]
 
-For each model of tests/interop/mmseg/nets.py: the names and shapes of its tensors, and some of its logits.
+For each model of tests/interop/mmseg/cases.py: the names and shapes of its tensors, and some of its logits.
 """
 
 import sys
@@ -17,7 +17,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from tests.interop.mmseg import nets
+from tests.interop.mmseg.cases import MODELS as CASES
 from tests.models.fixed import fill, normal
 
 FOLDER = Path(__file__).parent / "mmseg" / "data"
@@ -35,19 +35,17 @@ def without_sync(value):
 @torch.no_grad()
 def logits_of(model, images):
     maps = model.extract_feat(images)
-    if not isinstance(model.decode_head, torch.nn.ModuleList):
-        return model.decode_head.forward(maps)
-    first, *others = model.decode_head
-    logits = first.forward(maps)
-    for head in others:
-        logits = head.forward(maps, logits)
-    return logits
+    heads = model.decode_head if isinstance(model.decode_head, torch.nn.ModuleList) else [model.decode_head]
+    logits = ()
+    for head in heads:  # each head of a cascade gets the logits of the one before
+        logits = (head.forward(maps, *logits),)
+    return logits[0][0] if isinstance(logits[0], tuple) else logits[0]  # some heads give more beside them
 
 
 def main(names):
     init_default_scope("mmseg")
-    for name in names or nets.MODELS:
-        config, size = nets.MODELS[name]
+    for name in names or CASES:
+        config, size = CASES[name]
         model = fill(MODELS.build(ConfigDict(without_sync(config))))
         logits = logits_of(model, normal("images", (1, 3, *size))).numpy()
         step = 1

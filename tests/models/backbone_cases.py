@@ -37,7 +37,8 @@ CASES: dict[str, Case] = {
     "MixTransformer eps": Case(
         of("MixTransformer", embed_eps=1e-2), partial(naive.mix_transformer, eps=1e-2), "mmsegmentation, with its 1e-6",
     ),
-    "MobileNetV1": Case(of("MobileNetV1"), naive.mobilenet_v1, "paper"),
+    "MobileNetV1": Case(of("MobileNetV1"), naive.mobilenet_v1, "timm (tests/weights/names)"),
+    "MobileNetV1 relu": Case(of("MobileNetV1", act="relu"), partial(naive.mobilenet_v1, highest=None), "paper"),
     "MobileNetV2": Case(of("MobileNetV2"), naive.mobilenet_v2, "paper; torchvision (test_backbones.py)"),
     "MobileNetV2 first dilated": Case(
         of("MobileNetV2", output_stride=8, dilated="first"), partial(naive.mobilenet_v2, plan=naive.FIRST_DILATED),
@@ -76,7 +77,10 @@ CASES: dict[str, Case] = {
     "UNetEncoder plain": Case(of("UNetEncoder", norm=False, bias=True), naive.unet, "paper"),
     "VGG": Case(of("VGG"), naive.vgg, "paper; torchvision (test_backbones.py)"),
     "VGG norm": Case(of("VGG", "test-bn", taps="before_pool"), partial(naive.vgg, taps="before"), "paper; torchvision"),
-    "Xception": Case(of("Xception"), naive.xception, "papers"),
+    "Xception": Case(of("Xception"), naive.xception, "timm (tests/weights/names)"),
+    "Xception depthwise act": Case(
+        of("Xception", depthwise_act=True, eps=1e-5), partial(naive.xception, depthwise_act=True, eps=1e-5), "papers",
+    ),
 }  # fmt: skip
 # Timm's numbers are the package's own, and may change with its version: test_timm.py compares them with the package.
 ELSEWHERE = {"Timm"}

@@ -102,13 +102,14 @@ def unet(w: Weights, x: Tensor) -> Maps:
     return maps
 
 
-def mobilenet_v1(w: Weights, x: Tensor) -> Maps:
-    x = conv_norm_relu(w, "features.0", x, stride=2, padding=1)
+def mobilenet_v1(w: Weights, x: Tensor, highest: float | None = 6) -> Maps:
+    """`highest`: of the activations, in ReLU6; None in ReLU."""
+    x = conv_norm(w, "features.0", x, stride=2, padding=1).clamp(0, highest)
     maps = {}
     for i, stride in enumerate((1, 2, 2, 2, 2, 1), 1):
         own = w.below("features", i)
-        x = conv_norm_relu(own, "0", x, stride=stride, padding=1, groups=x.shape[1])
-        x = conv_norm_relu(own, "1", x)
+        x = conv_norm(own, "0", x, stride=stride, padding=1, groups=x.shape[1]).clamp(0, highest)
+        x = conv_norm(own, "1", x).clamp(0, highest)
         maps[x.shape[-2:]] = x
     return list(maps.values())
 
@@ -179,37 +180,43 @@ def mobilenet_v3(w: Weights, x: Tensor, is_same: bool = False) -> Maps:
     return list(maps.values())
 
 
-def xception(w: Weights, x: Tensor) -> Maps:
-    """ReLUs before the separable convolutions of all blocks but the first, which the stem's ReLU precedes."""
+def xception(w: Weights, x: Tensor, depthwise_act: bool = False, eps: float = 1e-3) -> Maps:
+    """ReLUs before the separable convolutions of all blocks but the first, which the stem's ReLU precedes.
+
+    `depthwise_act`: inside of the separable convolutions of blocks too, as in those of the end.
+    """
     w = w.below("stages")
-    x = conv_norm_relu(w, "0.0", x, stride=2, padding=1)
-    x = conv_norm_relu(w, "0.1", x, padding=1)
+    options = {"depthwise_act": depthwise_act, "eps": eps}
+    x = conv_norm_relu(w, "0.0", x, stride=2, padding=1, eps=eps)
+    x = conv_norm_relu(w, "0.1", x, padding=1, eps=eps)
     maps = [x]
-    x = xception_block(w.below(1), x, 2, begins_with_relu=False)
+    x = xception_block(w.below(1), x, 2, begins_with_relu=False, **options)
     maps.append(x)
-    x = xception_block(w.below(2), x, 2)
+    x = xception_block(w.below(2), x, 2, **options)
     maps.append(x)
     for i, stride in enumerate((2, 1, 1)):
-        x = xception_block(w.below(3, i), x, stride)
+        x = xception_block(w.below(3, i), x, stride, **options)
     maps.append(x)
-    x = xception_block(w.below(4, 0), x, 2)
+    x = xception_block(w.below(4, 0), x, 2, **options)
     for place in (1, 3, 5):
-        x = separable(w.below(4, place), x, 1).clamp(min=0)
+        x = separable(w.below(4, place), x, 1, True, eps).clamp(min=0)
     return [*maps, x]
 
 
-def xception_block(w: Weights, x: Tensor, stride: int, begins_with_relu: bool = True) -> Tensor:
+def xception_block(
+    w: Weights, x: Tensor, stride: int, depthwise_act: bool, eps: float, begins_with_relu: bool = True
+) -> Tensor:
     y = x.clamp(min=0) if begins_with_relu else x
-    y = separable(w.below("branch", 1), y, 1).clamp(min=0)
-    y = separable(w.below("branch", 3), y, 1).clamp(min=0)
-    y = separable(w.below("branch", 5), y, stride)
-    return y + (conv_norm(w, "shortcut", x, stride=stride) if w.has("shortcut.conv.weight") else x)
+    y = separable(w.below("branch", 1), y, 1, depthwise_act, eps).clamp(min=0)
+    y = separable(w.below("branch", 3), y, 1, depthwise_act, eps).clamp(min=0)
+    y = separable(w.below("branch", 5), y, stride, depthwise_act, eps)
+    return y + (conv_norm(w, "shortcut", x, eps, stride=stride) if w.has("shortcut.conv.weight") else x)
 
 
-def separable(w: Weights, x: Tensor, stride: int) -> Tensor:
-    """DeepLab's: norm and ReLU also between the two."""
-    x = conv_norm_relu(w, "0", x, stride=stride, padding=1, groups=x.shape[1])
-    return conv_norm(w, "1", x)
+def separable(w: Weights, x: Tensor, stride: int, has_relu: bool, eps: float) -> Tensor:
+    """A norm behind both, and a ReLU between the two or not."""
+    x = conv_norm(w, "0", x, eps, stride=stride, padding=1, groups=x.shape[1])
+    return conv_norm(w, "1", x.clamp(min=0) if has_relu else x, eps)
 
 
 def mix_transformer(w: Weights, x: Tensor, eps: float = 1e-5) -> Maps:

@@ -205,6 +205,7 @@ OF_BACKBONES = [
     *part("backbones", "xception", [
         ("Xception: no first ReLU in the others", "nn.ReLU() if begins_with_relu", "nn.Identity() if begins_with_relu"),
         ("Xception: no ReLU in the exit", "last_dilation), nn.ReLU(inplace=True)]", "last_dilation), nn.Identity()]"),
+        ("Xception: PyTorch's eps", "EPS = 1e-3", "EPS = 1e-5"),
         ("Xception: no shortcut", "self.shortcut(x) + self.branch(x)", "0 * self.shortcut(x) + self.branch(x)"),
     ], "Xception"),
     *part("backbones", "resnet", [
@@ -244,8 +245,9 @@ OF_BACKBONES = [
         ("HRNet: no ReLU behind the sum", "return torch.relu(total)", "return total"),
     ], "HRNet"),
     *part("backbones", "mobilenet_v1", [
-        ("MobileNet: no activation behind the depthwise", "dilation, groups=in_channels)",
+        ("MobileNet: no activation behind the depthwise", "dilation, groups=in_channels, act=act)",
          "dilation, groups=in_channels, act=None)"),
+        ("MobileNet: ReLU for ReLU6", '"relu6": nn.ReLU6', '"relu6": nn.ReLU'),
     ], "MobileNetV1"),
     *part("backbones", "mobilenet_v2", [
         ("MobileNetV2: no residual", "return x + self.conv(x) if self.is_residual",

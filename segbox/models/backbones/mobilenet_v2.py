@@ -1,7 +1,8 @@
 """MobileNetV2 (https://arxiv.org/abs/1801.04381). The names of the parameters are torchvision's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -29,6 +30,12 @@ VARIANTS = {
     "test": (1.0, (8, 40), TEST_ROWS),
 }
 DILATED = ("all", "first")
+# form -> the best public ImageNet weights: those that papers began from
+IMAGENET = {
+    "1.0": "torchvision://mobilenet_v2",
+    "1.4": "timm://mobilenetv2_140.ra_in1k",
+    "0.5": "timm://mobilenetv2_050.lamb_in1k",
+}
 
 
 @BACKBONES.register
@@ -41,6 +48,8 @@ class MobileNetV2(nn.Module):
     320 channels before it. The first block does not expand and, as in torchvision, has no 1x1 convolution for it;
     `expands_first=True` keeps that convolution (32 to 32), as BLSeg does.
     """
+
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
 
     def __init__(
         self,
@@ -56,6 +65,7 @@ class MobileNetV2(nn.Module):
             raise ValueError(f"there is no MobileNetV2 {variant!r}; variants: {', '.join(VARIANTS)}")
         if dilated not in DILATED:
             raise ValueError(f"dilated {dilated!r} is none of: {', '.join(DILATED)}")
+        self.form = variant + (" with expands_first" if expands_first else "")
         factor, (first, last), rows = VARIANTS[variant]
         strides = [2, *(stride if j == 0 else 1 for *_, depth, stride in rows for j in range(depth))]
         strides += [1] * has_last_conv

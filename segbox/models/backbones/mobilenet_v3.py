@@ -1,8 +1,9 @@
 """MobileNetV3 (https://arxiv.org/abs/1905.02244). The names of the parameters are torchvision's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import prod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -73,6 +74,11 @@ TEST = (
 VARIANTS = {"large": LARGE, "small": SMALL, "test": TEST}
 TAPS = ("last", "first")
 NORM = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
+# form -> the best public ImageNet weights: those that papers began from
+IMAGENET = {
+    "large": "torchvision://mobilenet_v3_large",
+    "small": "torchvision://mobilenet_v3_small",
+}
 
 
 @BACKBONES.register
@@ -83,6 +89,8 @@ class MobileNetV3(nn.Module):
     `output_stride` 16 or 8 uses dilation as torchvision does: a block that loses its stride is dilated too.
     `same_padding` pads strided convolutions as TensorFlow does, for weights that were trained so.
     """
+
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
 
     def __init__(
         self,
@@ -97,6 +105,7 @@ class MobileNetV3(nn.Module):
             raise ValueError(f"there is no MobileNetV3 {variant!r}; variants: {', '.join(VARIANTS)}")
         if taps not in TAPS:
             raise ValueError(f"taps {taps!r} is none of: {', '.join(TAPS)}")
+        self.form = variant
         first, rows = VARIANTS[variant]
         strides = [2, *(row[-1] for row in rows), 1]
         plan = trade_strides(strides, output_stride)

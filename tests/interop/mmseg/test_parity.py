@@ -8,7 +8,7 @@ import torch
 
 from segbox.interop.mmseg.convert import convert
 from segbox.models.segmentors import build_segmentor
-from tests.interop.mmseg import nets
+from tests.interop.mmseg.cases import MODELS as CASES
 from tests.models.fixed import filling, normal
 
 DATA = Path(__file__).parent / "data"
@@ -29,7 +29,7 @@ def state_of(found):
 
 def converted(name, state):
     """Our model in 64 bits, with the tensors that the conversion gives: all and no others. Images come normalized."""
-    found = convert({"model": nets.MODELS[name][0]}, state)
+    found = convert({"model": CASES[name][0]}, state)
     with torch.device("meta"):
         model = build_segmentor(found.model, None)
     mean, std = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
@@ -37,23 +37,14 @@ def converted(name, state):
     return model.eval()
 
 
-@pytest.mark.parametrize("name", nets.MODELS)
+@pytest.mark.parametrize("name", CASES)
 @torch.no_grad()
 def test_mmsegmentation_agrees(name):
     found = fixture(name)
     model = converted(name, state_of(found))
     assert sum(parameter.numel() for parameter in model.parameters()) == found["parameters"]
     step = int(found["step"])
-    logits = model.logits(normal("images", (1, 3, *nets.MODELS[name][1])))[..., ::step, ::step]
+    logits = model.logits(normal("images", (1, 3, *CASES[name][1])))[..., ::step, ::step]
     expected = torch.from_numpy(found["logits"]).double()
     assert logits.shape == expected.shape
     assert (logits - expected).abs().max() <= 1e-5 * expected.abs().max()
-
-
-def test_each_context_of_bisenet_has_its_own_head():
-    """The logits do not depend on them: mmsegmentation's first auxiliary head reads the context of stride 8."""
-    state = state_of(fixture("bisenet_v1"))
-    weights = convert({"model": nets.MODELS["bisenet_v1"][0]}, state).weights
-    for theirs, ours in ((0, 1), (1, 0)):  # ours are coarse to fine
-        found = weights[f"decode_head.classify_context.{ours}.1.weight"]
-        assert found is state[f"auxiliary_head.{theirs}.conv_seg.weight"]
