@@ -8,8 +8,11 @@ from torch import nn
 
 from segbox.data.datasets.dataset import SegDataset
 from segbox.registry import BACKBONES
-from segbox.weights.loading import read_weights
+from segbox.weights.backbone import word_for
+from segbox.weights.loading import read_weights_of
 from segbox.weights.mean_std import choose_mean_std
+from segbox.weights.published import published
+from segbox.weights.sources.find import find_weights
 
 
 def fill_with_mean(dataset: SegDataset, model: nn.Module) -> None:
@@ -21,16 +24,26 @@ def fill_with_mean(dataset: SegDataset, model: nn.Module) -> None:
 
 def mean_without_building(config: Mapping[str, Any]) -> tuple[float, ...]:
     """The mean that the model of a config would have, without building the model."""
-    mean = config.get("mean")
-    for argument in ("weights", "backbone_weights"):  # the first one is loaded last and wins
-        if mean is None and config.get(argument) is not None:
-            found = read_weights(config[argument]).get("mean")
-            mean = None if found is None else found.flatten().tolist()
-    backbone = config.get("backbone")
-    if isinstance(backbone, Mapping):
-        backbone = {key: value for key, value in backbone.items() if key != "pretrained"}
-    card = None
+    parts = config.get("backbone")
+    if isinstance(parts, Mapping):
+        parts = {key: value for key, value in parts.items() if key != "pretrained"}
+    mean, card = config.get("mean"), None
     if mean is None:
         with torch.device("meta"):
-            card = getattr(BACKBONES.build(backbone, "model.backbone"), "card", None)
-    return choose_mean_std(mean, 1.0, backbone.get("in_channels", 3), card)["mean"].values
+            backbone = BACKBONES.build(parts, "model.backbone")
+        card = getattr(backbone, "card", None)
+        words = (config.get("weights"), config.get("backbone_weights"))  # the first one is loaded last and wins
+        means = (mean_of_weights(word_for(backbone, word)) for word in words if word is not None)
+        mean = next((found for found in means if found is not None), None)
+    return choose_mean_std(mean, 1.0, parts.get("in_channels", 3), card)["mean"].values
+
+
+def mean_of_weights(word: str) -> tuple[float, ...] | None:
+    """The mean of a file of weights, or of its card. Files of known cards are not downloaded for it."""
+    if known := published(word):
+        return known.card.mean
+    file = find_weights(word)
+    mean = read_weights_of(file).get("mean")
+    if mean is not None:
+        return tuple(mean.flatten().tolist())
+    return None if file.card is None else file.card.mean

@@ -11,7 +11,7 @@ from segbox.interop.imported import Imported
 from segbox.interop.mmseg.binary import is_binary, number_of_classes, with_threshold
 from segbox.interop.mmseg.classes import classes_and_palette, shipped_dataset
 from segbox.interop.mmseg.config_file import refuse_unreadable
-from segbox.interop.mmseg.part import Arguments, Maps, Part, converters, is_plain_norm
+from segbox.interop.mmseg.part import REARRANGEMENTS, Arguments, Maps, Part, converters, is_plain_norm, renamed
 from segbox.interop.mmseg.settings import mean_std, notes_on, same_for_all, test_pipeline, test_section
 
 SEGMENTORS = ("EncoderDecoder", "CascadeEncoderDecoder")
@@ -43,6 +43,7 @@ def convert(
         raise ConfigError("this is no config of mmsegmentation: it has no model with a backbone and a decode_head")
     refuse_unreadable(model, "model")
     refuse_other_segmentors(model)
+    model, state = rearranged(model, state)
     placed = list(parts_of(model))
     own = {"type": "EncoderDecoder", **sections(placed, model), **mean_std(config), **model_wide(placed)}
     test = test_section(config)
@@ -73,6 +74,17 @@ def refuse_other_segmentors(model: Mapping[str, Any]) -> None:
     rest = [name for name in model if name not in OF_MODEL]
     if rest:
         raise ConfigError(f"model: segbox has no counterpart of {', '.join(rest)}")
+
+
+def rearranged(model: Mapping[str, Any], state: Mapping[str, Tensor]) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+    """A model whose parts are divided in another way than ours, divided as ours."""
+    state = {name.removeprefix("module."): value for name, value in state.items()}
+    converters()
+    rearrangement = REARRANGEMENTS.get(bare(mapping(model["backbone"], "model.backbone")["type"]))
+    if rearrangement is None:
+        return model, state
+    model, places = rearrangement(model)
+    return model, renamed(state, places, inside={})
 
 
 def parts_of(model: Mapping[str, Any]) -> Iterator[Placed]:
