@@ -19,7 +19,9 @@ def is_binary(values: Mapping[str, Any]) -> bool:
 
 def number_of_classes(args: Arguments) -> int:
     """A model of one channel has two classes here, also if mmsegmentation's config says one."""
-    count, channels = args.values["num_classes"], args.values.get("out_channels")
+    count, channels = args.values.get("num_classes"), args.values.get("out_channels")
+    if not isinstance(count, int) or count < 1:
+        raise ConfigError(f"{args.path}.num_classes: expected a number of classes, got {count!r:.80}")
     if not is_binary(args.values):
         if channels not in (None, count):
             raise ConfigError(f"{args.path}.out_channels: {channels!r} for {count} classes; it is one for each, or 1")
