@@ -44,6 +44,8 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "viz": {"evaluation", *MODELS, *DATA},
     "doctor": {"viz", "convert", *DATA},
     "commands": {"doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
+    "api": {"viz", "engine", "evaluation", *MODELS, *DATA},
+    "": {"api"},
     "__main__": {"commands"},
 }
 OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yaml", "yapf"}

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from segbox.data.datasets.dataset import SegDataset
+from segbox.interop.saved import read_saved
 from segbox.registry import BACKBONES
 from segbox.weights.loading import read_weights
 from segbox.weights.mean_std import choose_mean_std
@@ -24,7 +25,8 @@ def mean_without_building(config: Mapping[str, Any]) -> tuple[float, ...]:
     mean = config.get("mean")
     for argument in ("weights", "backbone_weights"):  # the first one is loaded last and wins
         if mean is None and config.get(argument) is not None:
-            found = read_weights(config[argument]).get("mean")
+            word = config[argument]
+            found = (read_saved(word).weights if argument == "weights" else read_weights(word)).get("mean")
             mean = None if found is None else found.flatten().tolist()
     backbone = config.get("backbone")
     if isinstance(backbone, Mapping):

@@ -4,11 +4,12 @@ Nothing is built here, and no code of a file is run: a config inside a checkpoin
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from segbox.errors import CheckpointError, short
@@ -20,7 +21,8 @@ from segbox.weights.sources.find import WeightFile, find_weights
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 FORMAT = "segbox"  # the key of our own `config.json`, and of the header of our safetensors: the version that wrote it
-SECTIONS = ("model", "test", "data", "imports")  # what is used of a config
+DICTS = ("model", "test", "data", "metric")
+SECTIONS = (*DICTS, "imports")  # what is used of a config
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Saved:
     scores: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_saved(word: str | Path) -> Saved:
-    """The trained model that a word names: a path, a folder, or scheme://name."""
+def read_saved(word: str | Path, instead: str = "") -> Saved:
+    """The trained model that a word names: a path, a folder, or scheme://name. `instead`: see `find_weights`."""
     scheme, is_word, _ = str(word).partition("://")
     if is_word and scheme == "mmseg":
         from segbox.interop.mmseg.read import read_mmseg
@@ -57,7 +59,7 @@ def read_saved(word: str | Path) -> Saved:
         return of_import(read_torchvision(str(word)), str(word))
     if not is_word and Path(word).is_dir():
         return read_folder(folder_file(Path(word)))
-    found = find_weights(word)
+    found = find_weights(word, instead)
     return read_folder(found) if CONFIG in found.others else read_file(found)
 
 
@@ -85,11 +87,11 @@ def read_folder(found: WeightFile) -> Saved:
     if "_model_class" in config or "encoder_name" in config:
         from segbox.interop.smp import read_smp
 
-        return of_import(read_smp(found), found.word)
+        return of_import(read_smp(found.word), found.word)
     if "model_type" in config or "architectures" in config:
         from segbox.interop.transformers import read_transformers
 
-        return of_import(read_transformers(found), found.word)
+        return of_import(read_transformers(found.word), found.word)
     raise CheckpointError(
         f"{found.word}: its {CONFIG} is none of segbox, transformers or segmentation_models_pytorch; it has"
         f" {', '.join(map(str, list(config)[:8])) or 'nothing'}"
@@ -125,7 +127,7 @@ def read_file(found: WeightFile) -> Saved:
         sections(own.get("config") or {}, found.word),
         own.get("classes"),
         own.get("palette"),
-        origin=str(found.word),
+        origin=f"a training with segbox ({found.path.name})",
         licence=found.licence,
         scores=best_score(own),
     )
@@ -169,9 +171,10 @@ def of_description(content: Mapping[str, Any], weights: Mapping[str, Tensor], fo
 
 
 def of_import(model: Imported, source: str) -> Saved:
+    stated = {name: mean_or_std(model.model[name]) for name in ("mean", "std") if model.model.get(name) is not None}
     return Saved(
         source,
-        model.weights,
+        {**stated, **model.weights},
         {"model": model.model, "test": model.test},
         model.classes,
         model.palette,
@@ -182,12 +185,17 @@ def of_import(model: Imported, source: str) -> Saved:
     )
 
 
+def mean_or_std(values: Sequence[float]) -> Tensor:
+    """As our models hold them, beside their weights."""
+    return torch.tensor(values, dtype=torch.float).view(-1, 1, 1)
+
+
 def sections(config: Any, source: str) -> dict[str, Any]:
     """The sections of a config that predictions need, as plain values."""
     if not isinstance(config, Mapping):
         raise CheckpointError(f"{source}: its config is {short(config)}, not a dict")
     used = {name: as_plain(config[name], f"{source}: {name}") for name in SECTIONS if config.get(name) is not None}
-    wrong = next((name for name in ("model", "test", "data") if not isinstance(used.get(name, {}), Mapping)), None)
+    wrong = next((name for name in DICTS if not isinstance(used.get(name, {}), Mapping)), None)
     if wrong:
         raise CheckpointError(f"{source}: its config's {wrong} is {short(used[wrong])}, not a dict")
     return used

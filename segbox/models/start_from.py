@@ -29,7 +29,7 @@ def load_trained(
     skipped. With `classes`, the names of the model's classes, the rows of classifiers move to the classes of the same
     name.
     """
-    saved = read_saved(word)
+    saved = read_saved(word, f"begin without it: model.weights=None (now {word})")
     weights = {name: value.to(map_location) for name, value in saved.weights.items()}
     if classes is not None and has_names(saved):
         match = match_classes(saved.classes, classes)
