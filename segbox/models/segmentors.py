@@ -12,7 +12,7 @@ from segbox.class_weights import Weigh, with_class_weights
 from segbox.errors import ConfigError
 from segbox.models.encoder_decoder import EncoderDecoder
 from segbox.models.head_builder import MAPS, HeadConfig, prepare_head
-from segbox.models.layers import ResidualBlock, initialize
+from segbox.models.layers import ResidualBlock, initialize, set_align_corners
 from segbox.models.norms import convert_norm
 from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
 from segbox.renamed import renamed
@@ -42,6 +42,7 @@ def build_encoder_decoder(
     freeze_stages: int = 0,
     weights_may_miss: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    align_corners: bool = False,
 ) -> EncoderDecoder:
     """Build the parts of a config and connect them: heads get the channels and strides of the maps that they read.
 
@@ -51,7 +52,8 @@ def build_encoder_decoder(
     norms to "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") initializes all
     convolutions the same way, instead of each part in its own; with `zero_init_residual`, residual blocks start as the
     identity. `freeze_stages=2` freezes all that the backbone's first two maps depend on, `freeze_backbone` all of it.
-    `mean` and `std` default to those of the weights, see `weights/mean_std.py`.
+    `mean` and `std` default to those of the weights, see `weights/mean_std.py`. `align_corners` is how all parts
+    resize, losses and evaluation too: True is for weights that were trained so.
     """
     if weights_may_miss is not None and weights is None:
         raise ConfigError("model.weights_may_miss: says what `model.weights` may miss, and the config has no weights")
@@ -70,6 +72,7 @@ def build_encoder_decoder(
     sources = {name: values.source for name, values in chosen.items()}
     mean, std = chosen["mean"].values, chosen["std"].values
     model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, builders, sources)
+    set_align_corners(model, align_corners)
     if backbone_weights is not None:
         model.load_backbone_parameters(backbone_weights, strict=False)
     if weights is not None:
