@@ -14,7 +14,16 @@ from segbox.errors import UserError, printable
 LEAD_SECONDS = 3
 LONGEST_LINE = 5000  # of a message
 INTERRUPTED, OUTPUT_CLOSED = 130, 141  # 128 + signal number, as shells report SIGINT and SIGPIPE
-PACKAGES = ("torch", "torchvision", "numpy", "cv2", "addict", "yapf", "terminaltables")  # by their import names
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "cv2",
+    "addict",
+    "yapf",
+    "terminaltables",
+    "safetensors",
+)  # by their import names
 SIGNS_OF_NO_MEMORY = ("can't allocate memory", "(-4:Insufficient memory)", "CUDA out of memory")
 STDOUT, OUTPUT = 1, "standard output"
 ROOT = Path(__file__).parents[1]

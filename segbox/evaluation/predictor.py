@@ -23,6 +23,7 @@ from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import call, import_extensions
 from segbox.weights.loading import load_weights, read_checkpoint, weights_in
 from segbox.weights.mean_std import require_same_mean_std
+from segbox.weights.sources.find import find_weights
 
 DESCRIPTION = ("classes", "palette")  # what is read of a checkpoint beside the weights
 
@@ -30,7 +31,7 @@ DESCRIPTION = ("classes", "palette")  # what is read of a checkpoint beside the 
 def load_model(config: Config, path: str | Path, num_classes: int | None = None) -> tuple[torch.nn.Module, Mapping]:
     """The model of a config with the weights of a checkpoint, and the checkpoint's classes and palette."""
     import_extensions(config.get("imports", ()))
-    content = read_checkpoint(path, lazily=True)
+    content = read_checkpoint(find_weights(path).path, lazily=True)
     described = {key: content[key] for key in DESCRIPTION if isinstance(content, Mapping) and key in content}
     own = described.get("classes")
     if own is not None:

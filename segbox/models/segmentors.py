@@ -12,7 +12,7 @@ from segbox.class_weights import Weigh, with_class_weights
 from segbox.errors import ConfigError
 from segbox.models.encoder_decoder import EncoderDecoder
 from segbox.models.head_builder import MAPS, HeadConfig, prepare_head
-from segbox.models.layers import ResidualBlock, initialize
+from segbox.models.layers import ResidualBlock, initialize, set_align_corners
 from segbox.models.norms import convert_norm
 from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
 from segbox.renamed import renamed
@@ -39,6 +39,7 @@ def build_encoder_decoder(
     zero_init_residual: bool = False,
     freeze_backbone: bool = False,
     freeze_stages: int = 0,
+    align_corners: bool = False,
 ) -> EncoderDecoder:
     """Build the parts of a config and connect them: heads get the channels and strides of the maps that they read.
 
@@ -46,7 +47,8 @@ def build_encoder_decoder(
     to "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") initializes all
     convolutions the same way, instead of each part in its own; with `zero_init_residual`, residual blocks start as the
     identity. `freeze_stages=2` freezes all that the backbone's first two maps depend on, `freeze_backbone` all of it.
-    `mean` and `std` default to those of the weights, see `weights/mean_std.py`.
+    `mean` and `std` default to those of the weights, see `weights/mean_std.py`. `align_corners` is how all parts
+    resize, losses and evaluation too: True is for weights that were trained so.
     """
     converted = None if norm == "frozen" else norm
     encoder, connection = build_encoder(backbone, neck, converted, init, zero_init_residual)
@@ -63,6 +65,7 @@ def build_encoder_decoder(
     sources = {name: values.source for name, values in chosen.items()}
     mean, std = chosen["mean"].values, chosen["std"].values
     model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, builders, sources)
+    set_align_corners(model, align_corners)
     if backbone_weights is not None:
         model.load_backbone_parameters(backbone_weights, strict=False)
     if weights is not None:

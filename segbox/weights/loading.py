@@ -17,15 +17,18 @@ from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, printable, short
 from segbox.weights.input_channels import adapt_first_convolution
-from segbox.weights.mean_std import Reconcile, reconcile_mean_std
+from segbox.weights.mean_std import OF_CARD, Reconcile, reconcile_mean_std
+from segbox.weights.safetensors_file import is_safetensors, read_safetensors
 from segbox.weights.safety import refuse_deep_nesting, refuse_unsafe_file
+from segbox.weights.sources.find import WeightFile, find_weights
 
 LONGEST_NAME = 200  # of a tensor, in a table
 logger = logging.getLogger("segbox")
 
 
 def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
-    """What a file of `torch.save` contains: tensors, numbers, strings, lists, dicts. Pickles that run code are refused.
+    """What a file contains. One of safetensors: a dict of tensors. One of `torch.save`: tensors, numbers, strings,
+    lists, dicts; pickles that run code are refused.
 
     With `lazily`, a tensor is read from disk when it is first used, so an optimizer's state that nobody uses costs
     nothing.
@@ -33,6 +36,8 @@ def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
+    if is_safetensors(path):
+        return read_safetensors(path, lazily)
     refuse_unsafe_file(path)
     try:
         with warnings.catch_warnings():
@@ -62,9 +67,9 @@ def can_be_mapped(path: Path) -> bool:
     return zipfile.is_zipfile(path) and os.fsencode(path).decode(errors="ignore") == str(path)
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The state dict of a weight file."""
-    return weights_in(read_checkpoint(path, lazily=True), path)
+def read_weights(word: str | Path) -> dict[str, Tensor]:
+    """The state dict of a weight file: of a path, or of another word of `find_weights`."""
+    return read_weights_of(find_weights(word))
 
 
 def weights_in(content: Any, path: str | Path) -> dict[str, Tensor]:
@@ -129,27 +134,50 @@ def compare(model: nn.Module, weights: Mapping[str, Tensor]) -> Fit:
 
 
 def load_parameters(
-    model: nn.Module, path: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+    model: nn.Module, word: str | Path, map_location: str | torch.device | None = None, strict: bool = True
 ) -> Fit:
-    """Load the weights of a whole model. With `strict=False`, tensors that do not fit are skipped and logged."""
-    weights = {name: value.to(map_location) for name, value in read_weights(path).items()}
-    return load_weights(model, weights, path, not strict)
+    """Load the weights of a whole model: of a path, or of another word of `find_weights`.
+
+    With `strict=False`, tensors that do not fit are skipped and logged.
+    """
+    file = find_weights(word, f"begin without it: model.weights=None (now {word})")
+    weights = {name: value.to(map_location) for name, value in read_weights_of(file).items()}
+    fit = load_weights(model, weights, file.word, not strict)
+    take_card(model, file, weights)
+    return fit
 
 
 def load_backbone_parameters(
-    model: nn.Module, path: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+    model: nn.Module, word: str | Path, map_location: str | torch.device | None = None, strict: bool = True
 ) -> Fit:
     """Load the weights of the backbone, from a file of the backbone or of a whole model, whose mean and std come along.
 
     A first convolution for RGB images is adapted to the model's number of channels.
     """
-    weights = read_weights(path)
+    file = find_weights(word, f"begin without it: model.backbone_weights=None (now {word})")
+    weights = read_weights_of(file)
     own = adapt_first_convolution(part_of(weights, "backbone."), model.backbone)
     own = {name: value.to(map_location) for name, value in own.items()}
-    fit = load_weights(model.backbone, own, path, not strict)
+    fit = load_weights(model.backbone, own, file.word, not strict)
     mean_std = {name: value for name, value in weights.items() if name in model.mean_std_sources}
-    model.load_state_dict(reconcile_mean_std(model, mean_std, path), strict=False)
+    model.load_state_dict(reconcile_mean_std(model, mean_std, file.word), strict=False)
+    take_card(model, file, weights)
     return fit
+
+
+def read_weights_of(file: WeightFile) -> dict[str, Tensor]:
+    return weights_in(read_checkpoint(file.path, lazily=True), file.word)
+
+
+def take_card(model: nn.Module, file: WeightFile, weights: Mapping[str, Tensor]) -> None:
+    """Let the model take the mean and std that the source of the weights states, where the file itself has none."""
+    own = getattr(model, "mean_std_sources", {})
+    if file.card is None or not own or model.mean.numel() != len(file.card.mean):
+        return
+    stated = {"mean": file.card.mean, "std": file.card.std}
+    buffers = {name: model.get_buffer(name) for name in stated if name in own and name not in weights}
+    values = {name: buffer.new_tensor(stated[name]).view_as(buffer) for name, buffer in buffers.items()}
+    model.load_state_dict(reconcile_mean_std(model, values, OF_CARD + file.card.name), strict=False)
 
 
 def load_weights(

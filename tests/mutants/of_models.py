@@ -16,15 +16,15 @@ def part(folder: str, file: str, rows: list[tuple[str, ...]], title: str) -> lis
 
 OF_HEADS = [
     *head("psp", [
-        ("PSP: the pyramid is zero", "*(resize(level(x)", "*(0 * resize(level(x)"),
-        ("PSP: the map itself is missing", "torch.cat([x, *(resize", "torch.cat([0 * x, *(resize"),
+        ("PSP: the pyramid is zero", "*(self.resize(level(x)", "*(0 * self.resize(level(x)"),
+        ("PSP: the map itself is missing", "torch.cat([x, *(self.resize", "torch.cat([0 * x, *(self.resize"),
         ("PSP: the last scale is not pooled", "nn.AdaptiveAvgPool2d(scale)", "nn.AdaptiveAvgPool2d(min(scale, 3))"),
         ("PSP: maxima instead of means", "nn.AdaptiveAvgPool2d(scale)", "nn.AdaptiveMaxPool2d(scale)"),
         ("PSP: no dropout", "self.dropout(self.fuse(", "(self.fuse("),
     ], "PSPHead"),
     *head("uper", [
-        ("UPer: no top-down path", "lateral(f) + resize(", "lateral(f) + 0 * resize("),
-        ("UPer: no laterals", "lateral(f) + resize(", "0 * lateral(f) + resize("),
+        ("UPer: no top-down path", "lateral(f) + self.resize(", "lateral(f) + 0 * self.resize("),
+        ("UPer: no laterals", "lateral(f) + self.resize(", "0 * lateral(f) + self.resize("),
         ("UPer: levels in another order", "levels.insert(0, smooth(x))", "levels.append(smooth(x))"),
         ("UPer: no pyramid pooling", "x = self.pool(last)", "x = 0 * self.pool(last)"),
     ], "UPerHead"),
@@ -35,7 +35,7 @@ OF_HEADS = [
         ("U-Net: joined the other way round", "torch.cat([skip, x]", "torch.cat([x, skip]"),
     ], "UNetHead and not Plain"),
     *head("plain_unet", [
-        ("plain U-Net: no skips", "torch.cat([skip, resize", "torch.cat([0 * skip, resize"),
+        ("plain U-Net: no skips", "torch.cat([skip, self.resize", "torch.cat([0 * skip, self.resize"),
         ("plain U-Net: no ReLU behind the upsampling", "torch.relu(self.conv(", "(self.conv("),
         ("plain U-Net: padded at the near side", "(0, 1, 0, 1)", "(1, 0, 1, 0)"),
     ], "PlainUNetHead"),
@@ -66,13 +66,13 @@ OF_HEADS = [
     ], "FCN8sHead"),
     *head("fcn_long", [("FCN-16s is FCN-32s", "num_classes, (16,), channels", "num_classes, (), channels")], "FCN16s"),
     *head("gcn", [
-        ("GCN: no coarse scores", "skip + resize(up(x)", "skip + 0 * resize(up(x)"),
+        ("GCN: no coarse scores", "skip + self.resize(up(x)", "skip + 0 * self.resize(up(x)"),
         ("GCN: columns then rows only", "self.column_row(x) + self.row_column(x)", "self.column_row(x)"),
         ("GCN: no residual in the refinement", "return x + self.conv2", "return self.conv2"),
         ("GCN: no ReLU in the refinement", "self.conv2(torch.relu(self.conv1(x)))", "self.conv2(self.conv1(x))"),
     ], "GCNHead"),
     *head("refinenet", [
-        ("RefineNet: no coarse path", "self.fine(fine) + resize(", "self.fine(fine) + 0 * resize("),
+        ("RefineNet: no coarse path", "self.fine(fine) + self.resize(", "self.fine(fine) + 0 * self.resize("),
         ("RefineNet: pools are not chained", "total = total + step", "total = total + 0 * step"),
         ("RefineNet: no first ReLU in its units", "self.conv1(torch.relu(x))", "self.conv1(x)"),
         ("RefineNet: no ReLU before the pools", "total = step = torch.relu(x)", "total = step = x"),
@@ -133,7 +133,7 @@ OF_HEADS = [
         ("LR-ASPP: no fine scores", "+ self.classify_fine(fine)", "+ 0 * self.classify_fine(fine)"),
     ], "LRASPPHead"),
     *head("linknet", [
-        ("LinkNet: no skips", "skip + resize(decoder(x)", "0 * skip + resize(decoder(x)"),
+        ("LinkNet: no skips", "skip + self.resize(decoder(x)", "0 * skip + self.resize(decoder(x)"),
         ("LinkNet: the stem's map is averaged", "F.max_pool2d(maps[-1], ", "F.avg_pool2d(maps[-1], "),
         ("LinkNet: no ReLU behind the last norm",
          "nn.BatchNorm2d(channels),\n            nn.ReLU(inplace=True),\n        )",

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct, Resizing
 from segbox.registry import HEADS
 
 from .head import Criterion, DecodeHead
@@ -65,7 +65,7 @@ class SpatialPath(nn.Sequential):
         )
 
 
-class ContextPath(nn.Module):
+class ContextPath(Resizing):
     """From the last map to finer ones: refine by attention, add the coarser context, upsample, convolve."""
 
     def __init__(self, in_channels: list[int], channels: int) -> None:
@@ -81,7 +81,7 @@ class ContextPath(nn.Module):
         known = self.whole(maps[0])  # B C 1 1
         contexts = []
         for attend, smooth, x, next_size in zip(self.attend, self.smooth, maps, sizes, strict=True):
-            known = smooth(resize(attend(x) + known, next_size))
+            known = smooth(self.resize(attend(x) + known, next_size))
             contexts.append(known)
         return contexts
 

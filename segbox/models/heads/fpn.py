@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import resize
+from segbox.models.layers import Resizing
 from segbox.registry import HEADS
 
 from .head import DecodeHead, coarse_levels
@@ -45,7 +45,7 @@ class FPNHead(DecodeHead):
 NORMS = {"GN": lambda channels: nn.GroupNorm(32, channels), "BN": nn.BatchNorm2d}
 
 
-class Climb(nn.Module):
+class Climb(Resizing):
     """3x3, norm, ReLU and a doubling of size, as often as needed; at least one convolution."""
 
     def __init__(self, in_channels: int, channels: int, num_doublings: int, norm: str) -> None:
@@ -60,8 +60,8 @@ class Climb(nn.Module):
         *doubling, last = self.steps
         for step in doubling:
             x = step(x)
-            x = resize(x, (2 * x.shape[-2], 2 * x.shape[-1]))
-        return resize(last(x), size)
+            x = self.resize(x, (2 * x.shape[-2], 2 * x.shape[-1]))
+        return self.resize(last(x), size)
 
 
 def doublings(factor: int) -> int:

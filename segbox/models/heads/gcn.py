@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import resize
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -39,7 +38,7 @@ class GCNHead(DecodeHead):
         maps = [refine(score(features[i])) for i, score, refine in zip(self.levels, self.scores, self.refine)]
         x = maps[0]
         for up, skip, refine in zip(self.ups, maps[1:], self.refine_sums):
-            x = refine(skip + resize(up(x), skip.shape[-2:]))
+            x = refine(skip + self.resize(up(x), skip.shape[-2:]))
         return self.finish(self.ups[-1](x))
 
 

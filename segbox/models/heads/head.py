@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from torch import Tensor, nn
+from torch import Tensor
+
+from segbox.models.layers.resize import Resizing
 
 Criterion = Callable[[Tensor, Tensor], dict[str, Tensor]]
 
 
-class DecodeHead(nn.Module, ABC):
+class DecodeHead(Resizing, ABC):
     """Feature maps to logits. The base class has no layers and no constructor. A head's constructor gets those of
     `in_channels`, `in_strides` (of all maps, finest first) and `num_classes` that its signature names."""
 

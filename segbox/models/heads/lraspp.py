@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -27,5 +27,5 @@ class LRASPPHead(DecodeHead):
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         fine, last = features[self.fine_level], features[-1]
-        x = resize(self.reduce(last) * self.gate(last), fine.shape[-2:])
+        x = self.resize(self.reduce(last) * self.gate(last), fine.shape[-2:])
         return self.classify(x) + self.classify_fine(fine)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct
 from segbox.models.layers.pixel_attention import pixel_attention
 from segbox.registry import HEADS
 
@@ -44,7 +44,7 @@ class OCRHead(DecodeHead):
 
     def predict(self, features: tuple[Tensor, ...], coarse_logits: Tensor) -> Tensor:
         pixels = self.reduce(features[-1])
-        regions = describe_regions(pixels, resize(coarse_logits, pixels.shape[-2:]))
+        regions = describe_regions(pixels, self.resize(coarse_logits, pixels.shape[-2:]))
         x = self.fuse(torch.cat([self.context(pixels, regions), pixels], dim=1))
         return self.classify(self.dropout(x))
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct, Resizing
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -32,7 +32,7 @@ class PSPHead(DecodeHead):
         return self.classify(self.dropout(self.fuse(self.pyramid(features[-1]))))
 
 
-class PyramidPooling(nn.Module):
+class PyramidPooling(Resizing):
     """The map, and its averages over coarse grids, resized to the map."""
 
     def __init__(self, in_channels: int, channels: int, pool_scales: tuple[int, ...]) -> None:
@@ -43,4 +43,4 @@ class PyramidPooling(nn.Module):
         self.out_channels = in_channels + channels * len(pool_scales)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([x, *(resize(level(x), x.shape[-2:]) for level in self.levels)], dim=1)
+        return torch.cat([x, *(self.resize(level(x), x.shape[-2:]) for level in self.levels)], dim=1)

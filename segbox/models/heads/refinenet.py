@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Depth, Fraction
-from segbox.models.layers import resize
+from segbox.models.layers import Resizing
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -64,7 +64,7 @@ class ResidualUnit(nn.Module):
         return x + self.conv2(torch.relu(self.conv1(torch.relu(x))))
 
 
-class Fusion(nn.Module):
+class Fusion(Resizing):
     """A 3x3 convolution of both maps, summed at the size of the finer one."""
 
     def __init__(self, coarse_channels: int, channels: int) -> None:
@@ -73,7 +73,7 @@ class Fusion(nn.Module):
         self.fine = conv3x3(channels, channels)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        return self.fine(fine) + resize(self.coarse(coarse), fine.shape[-2:])
+        return self.fine(fine) + self.resize(self.coarse(coarse), fine.shape[-2:])
 
 
 class ChainedPooling(nn.Module):

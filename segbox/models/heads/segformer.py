@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
 from .head import DecodeHead, coarse_levels
@@ -35,5 +35,5 @@ class SegFormerHead(DecodeHead):
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         features = features[-len(self.project) :]
         size = features[0].shape[-2:]
-        levels = [resize(project(f), size) for project, f in zip(self.project, features, strict=True)]
+        levels = [self.resize(project(f), size) for project, f in zip(self.project, features, strict=True)]
         return self.classify(self.dropout(self.mix(torch.cat(levels, dim=1))))

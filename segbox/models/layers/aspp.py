@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from .conv import ConvNormAct
-from .resize import resize
+from .resize import Resizing
 
 
-class ASPP(nn.Module):
+class ASPP(Resizing):
     """1x1, dilated 3x3 and the image's mean, concatenated; then a 1x1 convolution."""
 
     def __init__(
@@ -22,7 +22,7 @@ class ASPP(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        image = resize(self.image(x), x.shape[-2:])
+        image = self.resize(self.image(x), x.shape[-2:])
         return self.dropout(self.project(torch.cat([self.point(x), *(a(x) for a in self.atrous), image], dim=1)))
 
 

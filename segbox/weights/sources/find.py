@@ -1,11 +1,28 @@
-"""Weight files by name: a path today; the other words that name a file are to come."""
+"""Weight files by name: a path, or a word with a scheme, whose file is downloaded once. See docs/weights.md."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segbox.errors import CheckpointError
+from segbox.errors import CheckpointError, did_you_mean
 from segbox.weights.mean_std import Card
+from segbox.weights.sources import messages, torchvision, web
+from segbox.weights.sources.download import digest_of, fetch
+from segbox.weights.sources.folders import cache_folder
+from segbox.weights.sources.licences import tell_licence
+from segbox.weights.sources.location import Locate, Location
+from segbox.weights.sources.messages import WaysOut
+from segbox.weights.sources.repositories import card_of, find_in_repository
+
+logger = logging.getLogger("segbox")
+# scheme: the function that says where the file of a name lies. A new source is a file beside this one, and a line here.
+LOCATORS: dict[str, Locate] = {
+    "torchvision": torchvision.locate,
+    "https": lambda name: web.locate(f"https://{name}"),
+    "http": lambda name: web.locate(f"http://{name}"),
+}
+REPOSITORIES = ("hf", "timm")
 
 
 @dataclass(frozen=True)
@@ -19,9 +36,41 @@ class WeightFile:
     others: Mapping[str, Path] = field(default_factory=dict)  # files of the same source: "config.json"
 
 
-def find_weights(word: str | Path) -> WeightFile:
-    """The file that a word of a config or a command names; it is downloaded if it is not here yet."""
+def find_weights(word: str | Path, instead: str = "") -> WeightFile:
+    """The file that a word of a config or a command names; it is downloaded if it is not here yet.
+
+    `instead` ends the messages about a download that fails: what else the user can do.
+    """
+    scheme, separator, name = str(word).partition("://")
+    if not separator:
+        return find_path(word)
+    if scheme in REPOSITORIES:
+        path, others, licence = find_in_repository(scheme, name, instead)
+        return WeightFile(str(word), path, licence, card_of(str(word), others), others)
+    if scheme not in LOCATORS:
+        known = (*LOCATORS, *REPOSITORIES)
+        raise CheckpointError(
+            f"{word}: there is no source {scheme!r}.{did_you_mean(scheme, known)} A weight file is a path, or begins"
+            f" with {', '.join(f'{each}://' for each in known)}"
+        )
+    return find_location(str(word), scheme, LOCATORS[scheme](name), instead)
+
+
+def find_path(word: str | Path) -> WeightFile:
     path = Path(word)
     if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint {path}")
+        hint = f' Did you mean "torchvision://{word}"?' if str(word).partition(".")[0] in torchvision.FILES else ""
+        raise CheckpointError(f"there is no checkpoint {path}{'.' if hint else ''}{hint}")
     return WeightFile(str(word), path)
+
+
+def find_location(word: str, scheme: str, location: Location, instead: str) -> WeightFile:
+    """The file of a location, whose licence is told before the download. Its hash is checked each time."""
+    target = (location.folder or cache_folder() / scheme) / location.filename
+    if location.licence is not None:
+        tell_licence(word, location.licence)
+    if not target.is_file():
+        fetch(location, target, WaysOut(target, instead))
+    elif not (digest := digest_of(target, location.digest)).startswith(location.digest):
+        raise CheckpointError(messages.wrong_file(target, location, digest))
+    return WeightFile(word, target, location.licence, location.card)
