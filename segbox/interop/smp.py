@@ -12,7 +12,7 @@ from segbox.interop.imported import Imported
 from segbox.interop.mmseg.part import Arguments
 from segbox.interop.names import rename, tensor
 from segbox.interop.smp_decoders import DECODERS, Decoder
-from segbox.interop.smp_encoders import Encoder, encoder_of
+from segbox.interop.smp_encoders import DEPTH, Encoder, encoder_of
 from segbox.weights.loading import part_of
 
 TYPE = "_model_class"  # in config.json
@@ -47,8 +47,10 @@ def convert_smp(config: Mapping[str, Any], weights: Mapping[str, Tensor], source
         )
     values = {key: value for key, value in config.items() if not key.startswith("_") and key not in WITHOUT_EFFECT}
     args = Arguments(name, values)
-    depth = args.take("encoder_depth", DEFAULT_DEPTH.get(name, 5))
+    depth = args.take("encoder_depth", DEFAULT_DEPTH.get(name, DEPTH))
     stride = args.take("encoder_output_stride", DEFAULT_STRIDE[name]) if name in DEFAULT_STRIDE else None
+    if depth not in range(2, DEPTH + 1):
+        raise CheckpointError(f"{source}: encoder_depth {depth!r} has no counterpart in segbox; it has 2 to {DEPTH}")
     encoder = encoder_of(args.take("encoder_name", "resnet34"), depth, stride, source)
     decoder = DECODERS[name](args, depth, encoder)
     refuse_upsampling(decoder, depth, stride, source)
@@ -71,7 +73,9 @@ def model_of(encoder: Encoder, decoder: Decoder, channels: int, classes: int) ->
     """One class is the log-odds of the second of two."""
     backbone = dict(encoder.config) if channels == 3 else {**encoder.config, "in_channels": channels}
     head = dict(decoder.head) if classes > 1 else {**decoder.head, "out_channels": 1}
-    model: dict[str, Any] = dict(type="EncoderDecoder", backbone=backbone, decode_head=head, num_classes=max(2, classes))
+    model: dict[str, Any] = dict(
+        type="EncoderDecoder", backbone=backbone, decode_head=head, num_classes=max(2, classes)
+    )
     if decoder.neck is not None:
         model["neck"] = dict(decoder.neck)
     if decoder.upsampling != 1:

@@ -79,11 +79,9 @@ def classifier_rules() -> Rules:
 
 def unet(args: Arguments, depth: int, encoder: Encoder) -> Decoder:
     head = takes_unet(args, depth)
-    num_skips = depth - 1 if encoder.has_half else depth - 2
-    rules: dict[str, str | None] = {}
+    # smp makes it, and does not use it
+    rules: dict[str, str | None] = {rf"decoder\.blocks\.{depth - 1}\.attention1\..+": None}
     for i in range(depth):
-        if i >= num_skips:  # smp makes it, and does not use it where there is no map to concatenate
-            rules[rf"decoder\.blocks\.{i}\.attention1\..+"] = None
         rules |= unet_rules(rf"decoder\.blocks\.{i}", f"{HEAD}.blocks.{i}", head["norm"])
     rules |= center_rules(f"{HEAD}.center", head["norm"])
     return Decoder({"type": "SMPUNetHead", **head, "center": encoder.is_vgg}, rules | classifier_rules())

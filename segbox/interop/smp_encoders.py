@@ -16,6 +16,7 @@ OF_TIMM = "tu-"  # tu-NAME is timm's NAME
 # Old names of encoders that smp itself takes from timm.
 RENAMED = {f"timm-{name}": f"tu-{name}" for name in ("regnet", "res2", "resnest", "gernet")}
 RENAMED["timm-mobilenetv3"] = "tu-tf_mobilenetv3"
+PADDED = "segbox pads images to multiples of 32 for timm's networks, smp takes them as they are."
 STRIDES = (2, 4, 8, 16, 32), (4, 8, 16, 32)
 
 
@@ -48,18 +49,22 @@ def encoder_of(name: str, depth: int, output_stride: int | None, source: object)
 
 
 def resnet(name: str, depth: int, output_stride: int | None) -> Encoder:
-    """With fewer maps, timm's network of the same names: it leaves out the layers that no map needs."""
-    if depth == DEPTH and name in RESNETS:
-        own: dict[str, Any] = {"type": "ResNet", "variant": RESNETS[name]}
-        if output_stride is not None:
-            own |= {"output_stride": output_stride, "contract_dilation": False}
-        return Encoder(name, own, {r"encoder\.(.+)": r"backbone.\1"}, IMAGENET)
+    """Of a shallow encoder, smp keeps the layers that it does not use."""
+    unused = "|".join(f"layer{i}" for i in range(depth, DEPTH)) or "none"
+    rules = {rf"encoder\.({unused})\..+": None, r"encoder\.(.+)": r"backbone.\1"}
+    own: dict[str, Any] = {"type": "ResNet", "variant": RESNETS[name]}
+    if depth != DEPTH:
+        own["num_stages"] = depth - 1
     if output_stride is not None:
-        raise ConfigError(f"encoder_output_stride: segbox has no counterpart of it for {name} of depth {depth}")
-    unused = "|".join(f"layer{i}" for i in range(depth, DEPTH)) or "nothing"
-    rules = {rf"encoder\.({unused})\..+": None, r"encoder\.(.+)": r"backbone.network.\1"}
-    chosen = {} if depth == DEPTH else {"out_indices": tuple(range(depth))}
-    return Encoder(name, {"type": "Timm", "name": name, **chosen}, rules, IMAGENET)
+        own |= {"output_stride": output_stride, "contract_dilation": False}
+    return Encoder(name, own, rules, IMAGENET)
+
+
+def resnext(name: str, depth: int, output_stride: int | None) -> Encoder:
+    refuse_depth(name, depth)
+    refuse_stride(name, output_stride)
+    own = {"type": "Timm", "name": name}
+    return Encoder(name, own, {r"encoder\.(.+)": r"backbone.network.\1"}, IMAGENET, notes=(PADDED,))
 
 
 def vgg(name: str, depth: int, output_stride: int | None) -> Encoder:
@@ -71,16 +76,18 @@ def vgg(name: str, depth: int, output_stride: int | None) -> Encoder:
 
 def mobilenet_v2(name: str, depth: int, output_stride: int | None) -> Encoder:
     refuse_depth(name, depth)
-    if output_stride is not None:
-        raise ConfigError(
-            f"encoder_output_stride: segbox has no counterpart of it for {name}; smp dilates its first blocks too"
-        )
+    refuse_stride(name, output_stride)
     return Encoder(name, {"type": "MobileNetV2"}, {r"encoder\.(.+)": r"backbone.\1"}, IMAGENET)
 
 
 def refuse_depth(name: str, depth: int) -> None:
     if depth != DEPTH:
         raise ConfigError(f"encoder_depth: {depth} has no counterpart in segbox for {name}; it has {DEPTH}")
+
+
+def refuse_stride(name: str, output_stride: int | None) -> None:
+    if output_stride is not None:
+        raise ConfigError(f"encoder_output_stride: smp's way to dilate {name} has no counterpart in segbox")
 
 
 def mit(name: str, depth: int, output_stride: int | None) -> Encoder:
@@ -117,7 +124,9 @@ def timm_encoder(name: str, depth: int, output_stride: int | None) -> Encoder:
         own["out_indices"] = tuple(range(depth if has_half else depth - 1))
     if output_stride is not None:
         own["output_stride"] = output_stride
-    return Encoder(f"tu-{name}", own, {r"encoder\.model\.(.+)": r"backbone.network.\1"}, has_half=has_half)
+    return Encoder(
+        f"tu-{name}", own, {r"encoder\.model\.(.+)": r"backbone.network.\1"}, has_half=has_half, notes=(PADDED,)
+    )
 
 
 def timm_strides(name: str) -> tuple[int, ...]:
@@ -137,7 +146,8 @@ def timm_strides(name: str) -> tuple[int, ...]:
 MITS = {f"mit_b{i}": f"b{i}" for i in range(6)}
 Convert = Callable[[str, int, int | None], Encoder]
 CONVERTERS: tuple[tuple[Any, Convert], ...] = (
-    ((*RESNETS, *RESNEXTS), resnet),
+    (RESNETS, resnet),
+    (RESNEXTS, resnext),
     (VGGS, vgg),
     (("mobilenet_v2",), mobilenet_v2),
     (MITS, mit),

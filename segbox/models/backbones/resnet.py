@@ -37,17 +37,28 @@ REDUCTION = 16  # of channels in squeeze and excitation
 
 @BACKBONES.register
 class ResNet(nn.Module):
-    """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation."""
+    """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation.
+
+    `num_stages` of the four are built: with 2, there are three maps, of strides 2, 4, 8.
+    """
 
     def __init__(
-        self, variant: str = "50", output_stride: int = 32, in_channels: Count = 3, stem: str = "plain"
+        self,
+        variant: str = "50",
+        output_stride: int = 32,
+        in_channels: Count = 3,
+        stem: str = "plain",
+        num_stages: int = 4,
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no ResNet {variant!r}; variants: {', '.join(VARIANTS)}")
         if stem not in STEMS:
             raise ValueError(f"there is no stem {stem!r}; stems: {', '.join(STEMS)}")
+        if num_stages not in range(1, 5):
+            raise ValueError(f"num_stages {num_stages!r} is none of 1, 2, 3, 4")
         is_bottleneck, depths, width, has_se = VARIANTS[variant]
+        depths = depths[:num_stages]
         widths, pooled_shortcut = STEMS[stem]
         block = Bottleneck if is_bottleneck else BasicBlock
 
@@ -74,14 +85,15 @@ class ResNet(nn.Module):
             setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
             self.channels += (channels,)
             self.strides += (total,)
+        self.stages = [f"layer{i + 1}" for i in range(num_stages)]
         initialize(self)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         x = self.stem(images) if self.has_deep_stem else torch.relu(self.bn1(self.conv1(images)))
         maps = [x]
         x = self.maxpool(x)
-        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = layer(x)
+        for stage in self.stages:
+            x = getattr(self, stage)(x)
             maps.append(x)
         return tuple(maps)
 

@@ -26,8 +26,8 @@ class VGG(nn.Module):
 
     `taps="before_pool"` returns the inputs of the pools, of strides 1, 2, 4, 8, 16, and leaves out the last pool;
     SegNet pools them itself to get the indices of the maxima. `taps="before_pool_and_last"`, as in smp, returns the
-    inputs of the pools of strides 2, 4, 8, 16 and what the last pool gives. Pools beyond `output_stride` are left out too, and the
-    convolutions after them are dilated. Odd sizes are rounded up, while torchvision's pools round down.
+    inputs of the pools of strides 2, 4, 8, 16 and what the last pool gives. Pools beyond `output_stride` are left out
+    too, and the convolutions after them are dilated. Odd sizes are rounded up, while torchvision's pools round down.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct
 from segbox.models.layers.aspp import ASPP, atrous_rates
 from segbox.models.layers.depthwise import DepthwiseConv2d
 from segbox.registry import HEADS
@@ -44,7 +44,7 @@ class SMPDeepLabV3PlusHead(DecodeHead):
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         x = self.fuse(self.pyramid(features[-1]))
         for i, reduce in zip(self.low_levels, self.reduce):
-            x = torch.cat([resize(x, features[i].shape[-2:]), reduce(features[i])], dim=1)
+            x = torch.cat([self.resize(x, features[i].shape[-2:]), reduce(features[i])], dim=1)
         return self.classify(self.refine(x))
 
 

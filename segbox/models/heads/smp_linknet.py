@@ -3,7 +3,6 @@
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import resize
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -40,7 +39,7 @@ class SMPLinkNetHead(DecodeHead):
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         x = features[-1]
         for block, skip in zip(self.blocks, features[-2::-1]):
-            x = skip + resize(block(x), skip.shape[-2:])
+            x = skip + self.resize(block(x), skip.shape[-2:])
         return self.classify(self.blocks[-1](x))
 
 

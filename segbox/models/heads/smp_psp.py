@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import resize
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -39,7 +38,7 @@ class SMPPSPHead(DecodeHead):
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         x = features[-1]
-        levels = [resize(level(x), x.shape[-2:]) for level in self.levels]
+        levels = [self.resize(level(x), x.shape[-2:]) for level in self.levels]
         return self.classify(self.dropout(self.fuse(torch.cat([*levels, x], dim=1))))
 
 

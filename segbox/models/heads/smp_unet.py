@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import resize
+from segbox.models.layers import Resizing
 from segbox.models.layers.conv_stack import conv_stack
 from segbox.models.layers.scse import SCSE
 from segbox.registry import HEADS
@@ -46,9 +46,10 @@ class SMPUNetHead(DecodeHead):
         skips += [0] * self.num_doublings
         widths = [channels[min(i, len(channels) - 1)] for i in range(len(skips))]
         self.center = conv_stack(last, last, last, norm=norm, bias=not norm) if center else nn.Identity()
+        gated = [scse] * (len(skips) - 1) + [scse and self.num_doublings == 0]  # smp does not gate the very last input
         self.blocks = nn.ModuleList(
-            UpBlock(below, skip, width, norm, scse, upsampling)
-            for below, skip, width in zip([last, *widths], skips, widths)
+            UpBlock(below + skip, width, norm, gate, scse, upsampling)
+            for below, skip, width, gate in zip([last, *widths], skips, widths, gated)
         )
         self.classify = nn.Conv2d(widths[-1] if widths else last, num_classes, 3, padding=1)
 
@@ -63,19 +64,21 @@ class SMPUNetHead(DecodeHead):
         return self.classify(x)
 
 
-class UpBlock(nn.Module):
-    """Upsample to a size, concatenate the maps of this size, and two 3x3 convolutions."""
+class UpBlock(Resizing):
+    """Upsample to a size, concatenate the maps of this size, and two 3x3 convolutions.
+
+    `in_channels` are those of all that is concatenated, which SCSE gates with `gates_input`.
+    """
 
     def __init__(
-        self, in_channels: int, skip_channels: int, channels: int, norm: bool, scse: bool, upsampling: str = "nearest"
+        self, in_channels: int, channels: int, norm: bool, gates_input: bool, gates_output: bool, upsampling: str
     ) -> None:
         super().__init__()
-        joined = in_channels + skip_channels
         self.is_nearest = upsampling == "nearest"
-        self.attend = SCSE(joined) if scse and skip_channels else nn.Identity()
-        self.convs = conv_stack(joined, channels, channels, norm=norm, bias=not norm)
-        self.finish = SCSE(channels) if scse else nn.Identity()
+        self.attend = SCSE(in_channels) if gates_input else nn.Identity()
+        self.convs = conv_stack(in_channels, channels, channels, norm=norm, bias=not norm)
+        self.finish = SCSE(channels) if gates_output else nn.Identity()
 
     def forward(self, x: Tensor, size: tuple[int, int], skips: Sequence[Tensor]) -> Tensor:
-        x = F.interpolate(x, tuple(size), mode="nearest") if self.is_nearest else resize(x, size)
+        x = F.interpolate(x, tuple(size), mode="nearest") if self.is_nearest else self.resize(x, size)
         return self.finish(self.convs(self.attend(torch.cat([x, *skips], dim=1))))

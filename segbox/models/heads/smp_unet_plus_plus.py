@@ -35,14 +35,14 @@ class SMPUNetPlusPlusHead(DecodeHead):
         self.depth = len(maps) - 1
         self.factor = 1 if in_strides[0] == 1 else 2  # from the finest map to the logits
         widths = [channels[min(i, len(channels) - 1)] for i in range(self.depth + 1)]
-        options = (norm, scse, upsampling)
+        options = (scse, upsampling)
         self.blocks = nn.ModuleDict()  # "row_level": level i makes a map of the size of map i + 1
         for level, skip in enumerate(maps[1:]):
             for row in range(level + 1):
                 below = maps[row] if row == level else maps[level] if row else widths[level - 1]
                 out = skip if row else widths[level]
-                self.blocks[f"{row}_{level}"] = UpBlock(below, skip * (level + 1 - row), out, *options)
-        self.finish = UpBlock(widths[self.depth - 1] if self.depth else maps[0], 0, widths[-1], *options)
+                self.blocks[f"{row}_{level}"] = UpBlock(below + skip * (level + 1 - row), out, norm, scse, *options)
+        self.finish = UpBlock(widths[self.depth - 1] if self.depth else maps[0], widths[-1], norm, False, *options)
         self.classify = nn.Conv2d(widths[-1], num_classes, 3, padding=1)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
