@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from segbox.errors import CheckpointError, printable
@@ -25,6 +26,17 @@ def rename(weights: Mapping[str, Tensor], rules: Rules, source: object) -> dict[
         if match[1] is not None:
             found[match[0].expand(match[1])] = value
     return found
+
+
+def joined(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors whose names differ in "#0", "#1" ... alone become one, row after row."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, value in weights.items():
+        whole, part = re.sub(r"#\d+", "", name), re.search(r"#\d+", name)
+        parts.setdefault(whole, {})[part[0] if part else ""] = value
+    return {
+        name: torch.cat([own[part] for part in sorted(own)]) if "#0" in own else own[""] for name, own in parts.items()
+    }
 
 
 def tensor(weights: Mapping[str, Tensor], name: str, source: object) -> Tensor:

@@ -11,13 +11,16 @@ from segbox.weights.loading import compare
 
 
 def randomized(model: nn.Module, seed: int = 0) -> nn.Module:
-    """In evaluation mode, with random norms and biases, so that no tensor can be left out unnoticed."""
+    """In evaluation mode, with random norms and biases, so that no tensor can be left out unnoticed, and with weights
+    that keep the scale of their inputs, so that logits are not all alike."""
     torch.manual_seed(seed)
     with torch.no_grad():
         for name, value in model.state_dict().items():
-            if name.endswith(("running_var", "norm.weight")) or (value.dim() == 1 and name.endswith("weight")):
+            if value.dim() >= 2 and "table" not in name:
+                value.normal_(0, (value.numel() / len(value)) ** -0.5)
+            elif name.endswith("running_var") or (value.dim() == 1 and name.endswith("weight")):
                 value.uniform_(0.5, 1.5)
-            elif value.is_floating_point() and (value.dim() < 2 or "table" in name):
+            elif value.is_floating_point():
                 value.normal_(0, 0.2)
     return model.eval()
 
