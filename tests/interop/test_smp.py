@@ -17,23 +17,24 @@ with warnings.catch_warnings():
 
 SMALL = (32, 32, 16, 16, 16)
 CASES = {
-    "Unet": dict(encoder_name="resnet18"),
+    "Unet": dict(encoder_name="resnet18", decoder_channels=(64, 48, 32, 24, 16)),
     "Unet binary": dict(encoder_name="resnet18", classes=1, in_channels=4, decoder_channels=SMALL),
     "Unet scse": dict(encoder_name="resnet18", decoder_attention_type="scse", decoder_channels=SMALL),
     "Unet shallow": dict(encoder_name="resnet18", encoder_depth=3, decoder_channels=(64, 32, 16)),
-    "Unet plain": dict(encoder_name="resnet18", decoder_use_norm=False, decoder_interpolation="bilinear"),
+    "Unet plain": dict(
+        encoder_name="tu-test_resnet", decoder_use_norm=False, decoder_interpolation="bilinear", decoder_channels=SMALL
+    ),
     "Unet vgg": dict(encoder_name="vgg16", decoder_channels=SMALL),
     "Unet mobilenet": dict(encoder_name="mobilenet_v2", decoder_channels=SMALL),
     "Unet mit": dict(encoder_name="mit_b0", decoder_channels=SMALL, decoder_attention_type="scse"),
     "Unet timm": dict(encoder_name="tu-test_convnext", decoder_channels=SMALL),
-    "Unet timm half": dict(encoder_name="tu-test_resnet", decoder_channels=SMALL),
-    "UnetPlusPlus": dict(encoder_name="tu-test_resnet"),
+    "UnetPlusPlus": dict(encoder_name="tu-test_resnet", decoder_channels=(48, 32, 24, 16, 8)),
     "UnetPlusPlus scse": dict(
-        encoder_name="resnet18", encoder_depth=4, decoder_channels=SMALL[1:], decoder_attention_type="scse"
+        encoder_name="tu-test_resnet", encoder_depth=4, decoder_channels=SMALL[1:], decoder_attention_type="scse"
     ),
-    "Linknet": dict(encoder_name="resnet18"),
+    "Linknet": dict(encoder_name="tu-test_resnet"),
     "Linknet plain": dict(encoder_name="mobilenet_v2", decoder_use_norm=False),
-    "FPN": dict(encoder_name="resnet18", decoder_pyramid_channels=64),
+    "FPN": dict(encoder_name="tu-test_resnet", decoder_pyramid_channels=64),
     "FPN mit": dict(encoder_name="mit_b0", decoder_pyramid_channels=64, decoder_segmentation_channels=32),
     "PSPNet": dict(encoder_name="resnet18"),
     "PSPNet deep": dict(encoder_name="resnet18", encoder_depth=5, upsampling=32, psp_out_channels=32),

@@ -35,7 +35,7 @@ def upernet(backbone, **arguments):
 
 
 def swin(**arguments):
-    shape = dict(embed_dim=16, depths=[1, 2, 2, 2], num_heads=[1, 2, 4, 8], window_size=2)
+    shape = dict(embed_dim=16, depths=[1, 2, 1, 2], num_heads=[1, 2, 4, 8], window_size=2)
     return SwinConfig(**shape, out_features=STAGES, **arguments)
 
 
@@ -45,8 +45,8 @@ def convnext():
 
 MODELS = {
     "segformer": (lambda: segformer(), (65, 83)),
-    "upernet swin": (lambda: upernet(swin()), (96, 160)),
-    "upernet convnext": (lambda: upernet(convnext(), auxiliary_num_convs=2, pool_scales=[1, 2]), (96, 160)),
+    "upernet swin": (lambda: upernet(swin()), (96, 128)),
+    "upernet convnext": (lambda: upernet(convnext(), auxiliary_num_convs=2, pool_scales=[1, 2]), (96, 128)),
 }
 
 
