@@ -51,6 +51,8 @@ def convert_smp(config: Mapping[str, Any], weights: Mapping[str, Tensor], source
     stride = args.take("encoder_output_stride", DEFAULT_STRIDE[name]) if name in DEFAULT_STRIDE else None
     if depth not in range(2, DEPTH + 1):
         raise CheckpointError(f"{source}: encoder_depth {depth!r} has no counterpart in segbox; it has 2 to {DEPTH}")
+    if stride not in (None, 8, 16):
+        raise CheckpointError(f"{source}: encoder_output_stride {stride!r} is none of 8, 16")
     encoder = encoder_of(args.take("encoder_name", "resnet34"), depth, stride, source)
     decoder = DECODERS[name](args, depth, encoder)
     refuse_upsampling(decoder, depth, stride, source)

@@ -13,6 +13,7 @@ RESNETS = {f"resnet{depth}": str(depth) for depth in (18, 34, 50, 101, 152)}
 RESNEXTS = tuple(f"resnext{name}d" for name in ("50_32x4", "101_32x4", "101_32x8", "101_32x16", "101_32x32"))
 VGGS = {"vgg16": "16", "vgg19": "19", "vgg16_bn": "16-bn", "vgg19_bn": "19-bn"}
 OF_TIMM = "tu-"  # tu-NAME is timm's NAME
+DILATIONS = {8: (1, 1, 2, 4), 16: (1, 1, 1, 2)}  # of a ResNet's stages, by output stride
 # Old names of encoders that smp itself takes from timm.
 RENAMED = {f"timm-{name}": f"tu-{name}" for name in ("regnet", "res2", "resnest", "gernet")}
 RENAMED["timm-mobilenetv3"] = "tu-tf_mobilenetv3"
@@ -56,7 +57,7 @@ def resnet(name: str, depth: int, output_stride: int | None) -> Encoder:
     if depth != DEPTH:
         own["num_stages"] = depth - 1
     if output_stride is not None:
-        own |= {"output_stride": output_stride, "contract_dilation": False}
+        own |= {"output_stride": output_stride, "dilations": DILATIONS[output_stride], "halve_first": False}
     return Encoder(name, own, rules, IMAGENET)
 
 

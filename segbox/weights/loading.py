@@ -21,6 +21,7 @@ from segbox.weights.mean_std import OF_CARD, Reconcile, reconcile_mean_std
 from segbox.weights.safetensors_file import is_safetensors, read_safetensors
 from segbox.weights.safety import refuse_deep_nesting, refuse_unsafe_file
 from segbox.weights.sources.find import WeightFile, find_weights
+from segbox.weights.stand_ins import CodeError, read_with_stand_ins
 
 LONGEST_NAME = 200  # of a tensor, in a table
 logger = logging.getLogger("segbox")
@@ -28,7 +29,7 @@ logger = logging.getLogger("segbox")
 
 def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
     """What a file contains. One of safetensors: a dict of tensors. One of `torch.save`: tensors, numbers, strings,
-    lists, dicts; pickles that run code are refused.
+    lists, dicts; objects of other packages become stand-ins, and pickles that run code are refused.
 
     With `lazily`, a tensor is read from disk when it is first used, so an optimizer's state that nobody uses costs
     nothing.
@@ -39,17 +40,22 @@ def read_checkpoint(path: str | Path, lazily: bool = False) -> Any:
     if is_safetensors(path):
         return read_safetensors(path, lazily)
     refuse_unsafe_file(path)
+    mapped = lazily and can_be_mapped(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch's warnings about old formats do not help the user
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=lazily and can_be_mapped(path))
-    except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if named:
-            raise CheckpointError(
-                f"{path}: refused, it is a pickle that wants to run code ({named[1]});"
-                " only tensors and plain values are read. Save it again as a plain state dict"
-            ) from None
+            try:
+                content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+            except pickle.UnpicklingError as error:
+                if not re.search(r"GLOBAL|Unsupported", str(error)):
+                    raise
+                content = read_with_stand_ins(path, mapped)
+    except CodeError as error:
+        raise CheckpointError(
+            f"{path}: refused, it is a pickle that wants to run code ({printable(error)});"
+            " only tensors and plain values are read. Save it again as a plain state dict"
+        ) from None
+    except pickle.UnpicklingError:
         raise CheckpointError(f"{path}: is no checkpoint ({path.stat().st_size} bytes)") from None
     except MemoryError:
         raise

@@ -39,6 +39,8 @@ CASES = {
     "PSPNet": dict(encoder_name="resnet18"),
     "PSPNet deep": dict(encoder_name="resnet18", encoder_depth=5, upsampling=32, psp_out_channels=32),
     "DeepLabV3": dict(encoder_name="tu-test_resnet", encoder_output_stride=16, decoder_channels=32),
+    "DeepLabV3 resnet": dict(encoder_name="resnet18", decoder_channels=16),
+    "DeepLabV3Plus resnet": dict(encoder_name="resnet18", decoder_channels=16),
     "DeepLabV3Plus": dict(encoder_name="tu-test_resnet", decoder_channels=32),
     "DeepLabV3Plus plain": dict(
         encoder_name="tu-test_resnet", decoder_channels=32, decoder_aspp_separable=False, encoder_output_stride=8
@@ -128,6 +130,7 @@ def test_a_classification_head_and_an_activation_are_left_out():
         (dict(encoder_name="tu-nosuchnet"), "timm has no maps of 'nosuchnet'"),
         (dict(encoder_name="vgg16", encoder_depth=4), "encoder_depth: 4 has no counterpart in segbox for vgg16"),
         (dict(encoder_depth=1), "encoder_depth 1 has no counterpart in segbox; it has 2 to 5"),
+        (dict(_model_class="DeepLabV3", encoder_output_stride=4), "encoder_output_stride 4 is none of 8, 16"),
         (dict(decoder_use_norm="layernorm"), "Unet.decoder_use_norm: 'layernorm' has no counterpart"),
         (dict(decoder_use_batchnorm="inplace"), "Unet.decoder_use_batchnorm: 'inplace' has no counterpart"),
         (dict(decoder_attention_type="cbam"), "Unet.decoder_attention_type: 'cbam' has no counterpart"),
