@@ -29,6 +29,9 @@ CASES: dict[str, Case] = {
     "MixTransformer": Case(
         of("MixTransformer"), naive.mix_transformer, "paper; timm's PVTv2 (test_mit.py); transformers, with these eps",
     ),
+    "MixTransformer eps": Case(
+        of("MixTransformer", embed_eps=1e-2), partial(naive.mix_transformer, eps=1e-2), "mmsegmentation, with its 1e-6",
+    ),
     "MobileNetV1": Case(of("MobileNetV1"), naive.mobilenet_v1, "paper"),
     "MobileNetV2": Case(of("MobileNetV2"), naive.mobilenet_v2, "paper; torchvision (test_backbones.py)"),
     "MobileNetV3": Case(of("MobileNetV3"), naive.mobilenet_v3, "paper; torchvision (test_backbones.py)"),
@@ -36,6 +39,19 @@ CASES: dict[str, Case] = {
     "ResNet dilated": Case(
         of("ResNet", output_stride=8), partial(naive.resnet, dilations=(1, 1, 2, 4)),
         "paper; torchvision (test_backbones.py)",
+    ),
+    "ResNet dilations": Case(
+        of("ResNet", dilations=(1, 1, 2, 4)), partial(naive.resnet, dilations=(1, 1, 2, 4), keeps_strides=True),
+        "mmsegmentation",
+    ),
+    "ResNet multi-grid": Case(
+        of("ResNet", output_stride=16, multi_grid=(3, 5)),
+        partial(naive.resnet, dilations=(1, 1, 1, 2), multi_grid=(3, 5)), "mmsegmentation",
+    ),
+    "ResNet dilates once": Case(
+        of("ResNet", "test-se", output_stride=8, dilate_second=False),
+        partial(naive.resnet, is_bottleneck=False, dilations=(1, 1, 2, 4), dilates_second=False),
+        "mmsegmentation (without SE)",
     ),
     "ResNet D": Case(of("ResNet", stem="D"), partial(naive.resnet, stem="D"), "paper"),
     "ResNet se": Case(of("ResNet", "test-se"), partial(naive.resnet, is_bottleneck=False), "papers"),

@@ -11,7 +11,14 @@ Maps = list[Tensor]
 
 
 def resnet(
-    w: Weights, x: Tensor, is_bottleneck: bool = True, stem: str = "plain", dilations: tuple[int, ...] = (1, 1, 1, 1)
+    w: Weights,
+    x: Tensor,
+    is_bottleneck: bool = True,
+    stem: str = "plain",
+    dilations: tuple[int, ...] = (1, 1, 1, 1),
+    keeps_strides: bool = False,
+    multi_grid: tuple[int, ...] = (),
+    dilates_second: bool = True,
 ) -> Maps:
     """One, one, one and two blocks; the first of the last three stages has the stride, unless there is dilation."""
     if stem == "plain":
@@ -24,11 +31,15 @@ def resnet(
     before = 1
     for i, dilation in enumerate(dilations):
         for j in range(2 if i == 3 else 1):
-            stride = 2 if i > 0 and j == 0 and dilation == 1 else 1
+            stride = 2 if i > 0 and j == 0 and (keeps_strides or dilation == 1) else 1
             own = w.below(f"layer{i + 1}", j)
             # A stage that gives up its stride is dilated, all but its first block, which has the dilation before it.
             rate = before if j == 0 else dilation
-            x = (bottleneck if is_bottleneck else basic)(own, x, stride, rate, stem in ("D", "E"))
+            rate = multi_grid[j] if multi_grid and i == 3 else rate
+            if is_bottleneck:
+                x = bottleneck(own, x, stride, rate, stem in ("D", "E"))
+            else:
+                x = basic(own, x, stride, rate, rate if dilates_second else 1, stem in ("D", "E"))
         before = dilation
         maps.append(x)
     return maps
@@ -41,9 +52,9 @@ def bottleneck(w: Weights, x: Tensor, stride: int, rate: int, pooled: bool) -> T
     return (squeezed(w, y) + shortcut(w, x, stride, pooled)).clamp(min=0)
 
 
-def basic(w: Weights, x: Tensor, stride: int, rate: int, pooled: bool) -> Tensor:
+def basic(w: Weights, x: Tensor, stride: int, rate: int, second: int, pooled: bool) -> Tensor:
     y = norm(w, "bn1", conv(w, "conv1", x, stride=stride, padding=rate, dilation=rate)).clamp(min=0)
-    y = norm(w, "bn2", conv(w, "conv2", y, padding=rate, dilation=rate))
+    y = norm(w, "bn2", conv(w, "conv2", y, padding=second, dilation=second))
     return (squeezed(w, y) + shortcut(w, x, stride, pooled)).clamp(min=0)
 
 
@@ -184,17 +195,17 @@ def separable(w: Weights, x: Tensor, stride: int) -> Tensor:
     return conv_norm(w, "1", x)
 
 
-def mix_transformer(w: Weights, x: Tensor) -> Maps:
+def mix_transformer(w: Weights, x: Tensor, eps: float = 1e-5) -> Maps:
     """Norms in blocks and behind stages have an eps of 1e-6; those of patches and of reduced maps PyTorch's 1e-5."""
     maps = []
     for i, (heads, reduction, depth) in enumerate(zip((1, 2, 5, 8), (8, 4, 2, 1), (1, 1, 1, 2))):
         own = w.below("stages", i)
         kernel, stride = (7, 4) if i == 0 else (3, 2)
-        x = layer_norm(own, "embed.norm", conv(own, "embed.project", x, stride=stride, padding=kernel // 2), 1e-5)
+        x = layer_norm(own, "embed.norm", conv(own, "embed.project", x, stride=stride, padding=kernel // 2), eps)
         for j in range(depth):
             block = own.below("blocks", j)
             y = layer_norm(block, "norm1", x, 1e-6)
-            x = x + efficient_attention(block.below("attention"), y, heads, reduction)
+            x = x + efficient_attention(block.below("attention"), y, heads, reduction, eps)
             y = affine(block, "mlp.expand", layer_norm(block, "norm2", x, 1e-6))
             y = conv(block, "mlp.depthwise", y, padding=1, groups=y.shape[1])
             x = x + affine(block, "mlp.project", y * (1 + torch.erf(y / 2**0.5)) / 2)
@@ -215,12 +226,12 @@ def affine(w: Weights, name: str, x: Tensor) -> Tensor:
     return torch.einsum("oc,bchw->bohw", w[f"{name}.weight"], x) + w[f"{name}.bias"].view(1, -1, 1, 1)
 
 
-def efficient_attention(w: Weights, x: Tensor, heads: int, reduction: int) -> Tensor:
+def efficient_attention(w: Weights, x: Tensor, heads: int, reduction: int, eps: float) -> Tensor:
     source = x
     if reduction > 1:
         height, width = x.shape[-2:]
         padded = F.pad(x, (0, max(0, reduction - width), 0, max(0, reduction - height)))
-        source = layer_norm(w, "reduce_norm", conv(w, "reduce", padded, stride=reduction), 1e-5)
+        source = layer_norm(w, "reduce_norm", conv(w, "reduce", padded, stride=reduction), eps)
     query = affine(w, "query", x)
     key, value = affine(w, "key_value", source).chunk(2, dim=1)
     gathered = []

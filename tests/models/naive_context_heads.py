@@ -67,15 +67,20 @@ def wide3x3(w: Weights, name: str, x: Tensor, rate: int = 1) -> Tensor:
 
 
 def aspp(w: Weights, x: Tensor, rates: tuple[int, ...] = (3, 6, 9)) -> Tensor:
-    """At stride 32 the rates are half of the 6, 12, 18 of stride 16."""
+    """At stride 32 the rates are half of the 6, 12, 18 of stride 16. Mixed by 1x1, or 3x3 if the weights are so."""
     parts = [conv_norm_relu(w, "point", x)]
     parts += [wide3x3(w, f"atrous.{i}", x, rate) for i, rate in enumerate(rates)]
     parts.append(conv_norm_relu(w, "image.1", mean_of(x)).expand(-1, -1, *x.shape[-2:]))
-    return conv_norm_relu(w, "project", torch.cat(parts, dim=1))
+    padding = w["project.conv.weight"].shape[-1] // 2
+    return conv_norm_relu(w, "project", torch.cat(parts, dim=1), padding=padding)
 
 
 def deeplab_v3(w: Weights, maps: Maps) -> Tensor:
     return conv(w, "classify", conv_norm_relu(w, "fuse", aspp(w.below("pyramid"), maps[-1]), padding=1))
+
+
+def deeplab_v3_unrefined(w: Weights, maps: Maps) -> Tensor:
+    return conv(w, "classify", aspp(w.below("pyramid"), maps[-1]))
 
 
 def deeplab_v3_plus(w: Weights, maps: Maps) -> Tensor:

@@ -12,7 +12,10 @@ from .head import DecodeHead
 
 @HEADS.register
 class PSPHead(DecodeHead):
-    """The last map, concatenated with its averages over grids of 1, 2, 3 and 6 cells, then 3x3 and the classifier."""
+    """The last map, concatenated with its averages over grids of 1, 2, 3 and 6 cells, then 3x3 and the classifier.
+
+    Averages are projected to `pool_channels`, by default the map's channels divided by the number of grids.
+    """
 
     def __init__(
         self,
@@ -21,9 +24,11 @@ class PSPHead(DecodeHead):
         channels: Count = 512,
         pool_scales: tuple[Count, ...] = (1, 2, 3, 6),
         dropout: Fraction = 0.1,
+        pool_channels: Count | None = None,
     ) -> None:
         super().__init__()
-        self.pyramid = PyramidPooling(in_channels[-1], in_channels[-1] // len(pool_scales), pool_scales)
+        pool_channels = pool_channels or in_channels[-1] // len(pool_scales)
+        self.pyramid = PyramidPooling(in_channels[-1], pool_channels, pool_scales)
         self.fuse = ConvNormAct(self.pyramid.out_channels, channels, 3)
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)

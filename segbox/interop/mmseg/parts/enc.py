@@ -24,7 +24,7 @@ def convert_enc(args: Arguments, maps: Maps) -> Part:
     lateral = args.take("add_lateral", False)
     indices = args.take("in_index", -1)
     args.expect("input_transform", None)  # the head sets it
-    levels = [maps.levels[i] for i in indices]
+    levels = [maps.levels.get(i) for i in indices]
     if levels[-1] != -1 or (lateral and levels != [-3, -2, -1]):
         raise ConfigError(f"{args.path}.in_index: segbox's head reads the last three maps, not {tuple(indices)}")
     args.expect("use_se_loss", True)

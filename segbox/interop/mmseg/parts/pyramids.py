@@ -60,6 +60,7 @@ def convert_fpn_head(args: Arguments, maps: Maps) -> Part:
         "type": "FPNHead",
         "channels": args.take("channels"),
         "norm": "BN",
+        "always_double": True,
         "dropout": args.take("dropout_ratio", 0.1),
     }
     return Part(config, rename_fpn_head)

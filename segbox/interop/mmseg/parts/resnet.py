@@ -1,16 +1,14 @@
 """ResNet, V1c and V1d."""
 
+from typing import Any
+
 from segbox.errors import ConfigError
 from segbox.interop.mmseg.part import Arguments, Maps, Part, converts, same
 
 STEMS = {"ResNet": "plain", "ResNetV1c": "C", "ResNetV1d": "D"}
-# strides and dilations of the stages -> output_stride
-PLANS = {
-    32: ((1, 2, 2, 2), (1, 1, 1, 1)),
-    16: ((1, 2, 2, 1), (1, 1, 1, 2)),
-    8: ((1, 2, 1, 1), (1, 1, 2, 4)),
-}
-BOTTLENECKS = (50, 101, 152)
+STRIDES = {32: (1, 2, 2, 2), 16: (1, 2, 2, 1), 8: (1, 2, 1, 1)}  # output_stride -> strides of the stages
+DILATIONS = {32: (1, 1, 1, 1), 16: (1, 1, 1, 2), 8: (1, 1, 2, 4)}  # what our backbone has without being told
+BASIC_BLOCKS = (18, 34)
 
 
 @converts(*STEMS)
@@ -23,10 +21,10 @@ def convert_resnet(args: Arguments, maps: Maps) -> Part:
     args.expect("style", "pytorch")
     args.expect("dcn", None)
     args.expect("plugins", None)
-    args.expect("multi_grid", None)
     args.skip("stage_with_dcn")
-    stem = stem_of(args)
-    config = {"type": "ResNet", "variant": str(depth), "stem": stem, "output_stride": output_stride(args, depth)}
+    config = {"type": "ResNet", "variant": str(depth), "stem": stem_of(args), **strides_and_dilations(args)}
+    if depth in BASIC_BLOCKS:
+        config["dilate_second"] = False
     indices = args.take("out_indices", (0, 1, 2, 3))
     levels = {i: stage - 4 for i, stage in enumerate(indices)}
     return Part(config, dict, levels=levels)  # our names are theirs
@@ -42,14 +40,17 @@ def stem_of(args: Arguments) -> str:
     return own
 
 
-def output_stride(args: Arguments, depth: int) -> int:
+def strides_and_dilations(args: Arguments) -> dict[str, Any]:
     strides = args.take("strides", (1, 2, 2, 2))
-    dilations = args.take("dilations", (1, 1, 1, 1))
-    contracts = args.take("contract_dilation", False)
-    for stride, plan in PLANS.items():
-        if same((strides, dilations), plan) and (stride == 32 or (contracts and depth in BOTTLENECKS)):
-            return stride
-    raise ConfigError(
-        f"{args.path}: segbox has no ResNet-{depth} with strides {tuple(strides)}, dilations {tuple(dilations)} and"
-        f" contract_dilation={contracts}"
-    )
+    dilations = tuple(args.take("dilations", (1, 1, 1, 1)))
+    stride = next((own for own, plan in STRIDES.items() if same(strides, plan)), None)
+    if stride is None:
+        raise ConfigError(f"{args.path}.strides: segbox has no ResNet with strides {tuple(strides)}")
+    if not args.take("contract_dilation", False) and max(dilations) > 1:
+        raise ConfigError(f"{args.path}.contract_dilation: in segbox the first block of a stage has half its dilation")
+    found: dict[str, Any] = {"output_stride": stride}
+    if dilations != DILATIONS[stride]:
+        found["dilations"] = dilations
+    if (grid := args.take("multi_grid", None)) is not None:
+        found["multi_grid"] = tuple(grid)
+    return found
