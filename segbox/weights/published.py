@@ -11,8 +11,7 @@ from segbox.weights.mean_std import Card
 from segbox.weights.sources import torchvision
 
 BSD, APACHE = "BSD-3-Clause", "Apache-2.0"
-NVIDIA = "NVIDIA Source Code License for SegFormer, non-commercial"
-UNSTATED = "not stated by its publisher, whose code is Apache-2.0"
+NVIDIA = "NVIDIA, non-commercial"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of images from 0 to 1
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 FIRST_VERSION = ".IMAGENET1K_V1"  # may be left out
@@ -30,6 +29,7 @@ TIMM = (
     *("seresnet50.a1_in1k", "seresnet50.a2_in1k", "seresnet50.a3_in1k", "seresnet50.ra2_in1k"),
     *("mobilenetv2_100.ra_in1k", "mobilenetv2_140.ra_in1k", "mobilenetv2_050.lamb_in1k"),
     *(f"pvt_v2_b{size}.in1k" for size in range(6)),
+    *("convnext_tiny.fb_in1k", "vit_small_patch14_dinov2.lvd142m"),
 )
 TIMM_WITH_HALF = (
     *("resnet18d.ra4_e3600_r224_in1k", "resnet50d.ra4_e3600_r224_in1k", "mobilenetv1_100.ra4_e3600_r224_in1k"),
@@ -49,7 +49,7 @@ class Published:
 
     word: str
     url: str
-    licence: str
+    licence: str | None  # None: its publisher states none
     mean: tuple[float, ...]  # of images from 0 to 1
     std: tuple[float, ...]
 
@@ -85,7 +85,7 @@ def entries() -> Iterator[Published]:
         yield Published(f"hf://{repository}", on_the_hub(repository, "pytorch_model.bin"), NVIDIA, *IMAGENET)
     for path in OPENMMLAB:
         url = f"https://download.openmmlab.com/{path}"
-        yield Published(url, url, UNSTATED, *IMAGENET)
+        yield Published(url, url, None, *IMAGENET)
 
 
 def on_the_hub(repository: str, file: str) -> str:

@@ -31,4 +31,6 @@ def test_words():
     assert card.mean == card.std == (127.5, 127.5, 127.5)
     assert published("torchvision://vgg16").card.mean == (123.675, 116.28, 103.53)
     assert "non-commercial" in published("hf://nvidia/mit-b3").licence
-    assert not any("non-commercial" in entry.licence for word, entry in all_published().items() if "mit-b" not in word)
+    assert not any(
+        "non-commercial" in (entry.licence or "") for word, entry in all_published().items() if "mit-b" not in word
+    )
