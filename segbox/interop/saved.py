@@ -14,6 +14,7 @@ from torch import Tensor
 
 from segbox.errors import CheckpointError, short
 from segbox.interop.imported import Imported
+from segbox.interop.mmseg import zoo
 from segbox.literals import as_plain
 from segbox.weights.loading import read_checkpoint, weights_in
 from segbox.weights.sources.find import WeightFile, find_weights
@@ -49,7 +50,7 @@ class Saved:
 def read_saved(word: str | Path, instead: str = "") -> Saved:
     """The trained model that a word names: a path, a folder, or scheme://name. `instead`: see `find_weights`."""
     scheme, is_word, _ = str(word).partition("://")
-    if is_word and scheme == "mmseg":
+    if is_word and scheme == zoo.SCHEME:
         from segbox.interop.mmseg.read import read_mmseg
 
         return of_import(read_mmseg(str(word)), str(word))
