@@ -94,7 +94,7 @@ def take_from_card(model: nn.Module, card: Card) -> None:
     changed = [name for name, *_ in differences(model, numbers)]
     for name in numbers:
         if model.mean_std_sources[name] == STATED:
-            if name in changed:
+            if name in changed and 1 < max(model.mean.flatten().tolist()) <= 255:  # else images of other units
                 logger.warning(
                     f"model.{name}: the config's {formatted(model.get_buffer(name).flatten().tolist())} is used; the"
                     f" weights of {card.name} were trained with {formatted(getattr(card, name))}"
