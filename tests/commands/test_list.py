@@ -179,7 +179,7 @@ def test_write_then_check(tmp_path):
     assert text.startswith("# A\n\n<!-- configs:begin -->\n| Method |") and text.endswith("-->\n\nB\n")
 
 
-@pytest.mark.parametrize("name", ["docs/configs.md"])
+@pytest.mark.parametrize("name", ["docs/configs.md", "docs/models.md"])
 def test_what_we_ship_is_up_to_date(name):
     answer = run("--check", ROOT / name)
     assert answer.returncode == 0, answer.stderr
