@@ -5,7 +5,7 @@ A head that is registered and not named here is tried with its defaults. It must
 
 Compared once, in 64 bits: mmsegmentation 1.2.2 and transformers 5.23 differed by 0 to 1e-14 (1e-8 to 1e-7 for heads
 that compute a part in 32 bits). segmentation-models-pytorch 0.6 has other layers in all decoders (nearest neighbours,
-aligned corners, 4x4 kernels), so nothing could be compared with it.
+aligned corners, 4x4 kernels): the heads SMP... are its forms, and tests/interop/test_smp.py compares them with it.
 """
 
 from collections.abc import Callable, Mapping

@@ -42,9 +42,7 @@ def rearrange(model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]
     own, head, auxiliary = dict(model["backbone"]), model["decode_head"], model.get("auxiliary_head")
     if not isinstance(head, Mapping) or not isinstance(auxiliary, list | tuple) or len(auxiliary) != 2:
         raise ConfigError("model: segbox's BiSeNet has one decode_head and two auxiliary heads")
-    shared = {
-        name: head[name] for name in ("num_classes", "out_channels", "align_corners", "loss_decode") if name in head
-    }
+    shared = {name: head[name] for name in ("num_classes", "align_corners", "loss_decode") if name in head}
     heads = [head, *auxiliary, {**own, **shared}]
     backbone = heads[-1].pop("backbone_cfg", None)
     rest = {name: value for name, value in model.items() if name != "auxiliary_head"}
