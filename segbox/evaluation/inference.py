@@ -60,7 +60,7 @@ def whole_image(model: nn.Module) -> InferenceFunction:
     """The whole image in one forward pass."""
 
     def predict(images: Tensor) -> ScoreMap:
-        return LogitMap(own_logits(model, images))
+        return LogitMap(own_logits(model, images), getattr(model, "align_corners", False))
 
     return predict
 
@@ -126,8 +126,10 @@ def with_flip(predict: InferenceFunction) -> InferenceFunction:
     """The mean over the image and its horizontal flip."""
 
     def predict_both(images: Tensor) -> ScoreMap:
-        total = own_probabilities(predict(images))
-        return logarithm(add_probabilities(predict(images.flip(-1)), total, is_mirrored=True))
+        scores = predict(images)
+        total = own_probabilities(scores)
+        add_probabilities(predict(images.flip(-1)), total, is_mirrored=True)
+        return logarithm(total, scores.align_corners)
 
     return predict_both
 
@@ -143,8 +145,9 @@ def multi_scale(predict: InferenceFunction, scales: Sequence[float], base_size: 
             size = scaled(images.shape, unit * scale, scale)
             scores = predict(images if size == (height, width) else resize(images.float(), size))
             total = own_probabilities(scores, (height, width)) if total is None else add_probabilities(scores, total)
+            align_corners = scores.align_corners
             del scores  # free the memory before the next scale
-        return logarithm(total)
+        return logarithm(total, align_corners)
 
     return predict_all
 
@@ -170,9 +173,9 @@ def add_probabilities(scores: ScoreMap, total: Tensor, is_mirrored: bool = False
     return total
 
 
-def logarithm(probabilities: Tensor) -> ScoreMap:
+def logarithm(probabilities: Tensor, align_corners: bool) -> ScoreMap:
     """The score map of probabilities, which need not sum to 1."""
-    return LogitMap(probabilities.clamp_(min=SMALLEST).log_())
+    return LogitMap(probabilities.clamp_(min=SMALLEST).log_(), align_corners)
 
 
 def starts(length: int, window: int, stride: int) -> list[int]:

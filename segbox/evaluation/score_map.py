@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from segbox.models.layers.full_precision import full_precision
-from segbox.models.losses.banded import floats_per_band, neighbours, row_weights
+from segbox.models.losses.banded import floats_per_band, row_weights, rows_near
 
 SMALLEST = torch.finfo(torch.float32).tiny  # log(0) would spread as NaN
 FEWEST_ROWS = 8  # of a band: adjacent bands compute some rows of the map twice
@@ -22,12 +22,13 @@ FEWEST_ROWS = 8  # of a band: adjacent bands compute some rows of the map twice
 class ScoreMap(ABC):
     """Logits B K h w, up to a constant per pixel. Rows are computed when they are asked for.
 
-    `own_size` is the resolution of the logits: a larger size adds no information.
+    `own_size` is the resolution of the logits: a larger size adds no information. `align_corners` is the model's.
     """
 
     shape: tuple[int, int, int, int]
     own_size: tuple[int, int]
     device: torch.device
+    align_corners: bool
 
     @abstractmethod
     def rows(self, rows: slice) -> Tensor:
@@ -38,14 +39,15 @@ class ScoreMap(ABC):
         """The score map of some images of the batch."""
 
     def rows_at(self, rows: slice, size: Sequence[int]) -> Tensor:
-        """Rows of the map resized to another size (bilinear, align_corners=False, like `resize`): B rows W K."""
+        """Rows of the map resized to another size, like `resize`: B rows W K."""
         (height, width), source = size, self.shape[2]
         if source == height:
-            return wider(self.rows(rows), width)
-        near = slice(neighbours(rows.start, source, height)[0], neighbours(rows.stop - 1, source, height)[1] + 1)
-        logits = wider(self.rows(near), width)
+            return wider(self.rows(rows), width, self.align_corners)
+        near = rows_near(rows, source, height, self.align_corners)
+        logits = wider(self.rows(near), width, self.align_corners)
         with full_precision(logits):
-            mixed = torch.matmul(mix_of(source, height, self.device)[rows, near], logits.flatten(2))
+            mix = mix_of(source, height, self.device, self.align_corners)
+            mixed = torch.matmul(mix[rows, near], logits.flatten(2))
         return mixed.unflatten(2, logits.shape[2:])
 
     def bands(self, size: Sequence[int]) -> Iterator[tuple[slice, Tensor]]:
@@ -89,8 +91,9 @@ class ScoreMap(ABC):
 class LogitMap(ScoreMap):
     """Logits in memory, at the head's own scale."""
 
-    def __init__(self, logits: Tensor) -> None:
+    def __init__(self, logits: Tensor, align_corners: bool = False) -> None:
         self.logits = logits
+        self.align_corners = align_corners
         self.shape = tuple(logits.shape)
         self.own_size = logits.shape[2], logits.shape[3]
         self.device = logits.device
@@ -99,7 +102,7 @@ class LogitMap(ScoreMap):
         return self.logits[:, :, rows].float().movedim(1, 3).contiguous()
 
     def of(self, images: slice) -> "LogitMap":
-        return LogitMap(self.logits[images])
+        return LogitMap(self.logits[images], self.align_corners)
 
 
 class CroppedMap(ScoreMap):
@@ -111,6 +114,7 @@ class CroppedMap(ScoreMap):
         self.shape = (*scores.shape[:2], *size)
         self.own_size = tuple(-(-part * own // side) for part, own, side in zip(size, scores.own_size, padded_size))
         self.device = scores.device
+        self.align_corners = scores.align_corners
 
     def rows(self, rows: slice) -> Tensor:
         return self.scores.rows_at(rows, self.padded_size)[:, :, : self.shape[3]]
@@ -140,6 +144,7 @@ class WindowMap(ScoreMap):
         self.shape = (*first.scores.shape[:2], height, width)
         self.own_size = -(-height * small_h // first.h), -(-width * small_w // first.w)
         self.device = first.scores.device
+        self.align_corners = first.scores.align_corners
 
     def rows(self, rows: slice) -> Tensor:
         batch, channels, _, width = self.shape
@@ -158,16 +163,17 @@ class WindowMap(ScoreMap):
         return WindowMap(windows, *self.shape[2:])
 
 
-def wider(rows: Tensor, width: int) -> Tensor:
+def wider(rows: Tensor, width: int, align_corners: bool) -> Tensor:
     """B rows w K -> B rows W K."""
     if rows.shape[2] == width:
         return rows
-    wide = F.interpolate(rows.movedim(3, 1), (rows.shape[1], width), mode="bilinear", align_corners=False)
+    size = rows.shape[1], width
+    wide = F.interpolate(rows.movedim(3, 1), size, mode="bilinear", align_corners=align_corners)
     return wide.movedim(1, 3).contiguous()
 
 
 @lru_cache(maxsize=16)
-def mix_of(source: int, target: int, device: torch.device) -> Tensor:
+def mix_of(source: int, target: int, device: torch.device, align_corners: bool) -> Tensor:
     """Cached, so not an inference-mode tensor: gradients could not pass through it later."""
     with torch.inference_mode(False):
-        return row_weights(source, target, torch.float32).to(device)
+        return row_weights(source, target, torch.float32, align_corners).to(device)

@@ -11,20 +11,21 @@ from segbox.models import freezing, new_classes
 from segbox.models.criterion import Criterion
 from segbox.models.head_builder import HeadBuilder
 from segbox.models.heads.head import DecodeHead
-from segbox.models.layers import resize
+from segbox.models.layers import Resizing
 from segbox.models.losses.pixels import all_classes
 from segbox.models.precise_batch_norm import precise_batch_norm
+from segbox.models.start_from import load_trained
 from segbox.weights import loading
 from segbox.weights.backbone import load_backbone_parameters
 from segbox.weights.mean_std import STATED
 
 
-class EncoderDecoder(nn.Module):
+class EncoderDecoder(Resizing):
     """images -> logits at the images' size; images, labels -> losses by name, whose sum is minimised.
 
     Images are B C H W, bytes, or floats in the units of `mean` and `std`. The model normalizes them, so mean and std
     are saved with the weights; `mean_std_sources` says where they come from. Auxiliary heads read the backbone's own
-    maps, before the neck.
+    maps, before the neck. All parts resize as the model does: see `set_align_corners`.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class EncoderDecoder(nn.Module):
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor | dict[str, Tensor]:
         maps, features = self.maps_and_features(images)
         if labels is None:
-            return resize(self.decode_head(features), images.shape[-2:])
+            return self.resize(self.decode_head(features), images.shape[-2:])
         losses = named("decode", self.decode_head.loss(features, labels, self.criteria[0]))
         for i, (head, criterion) in enumerate(zip(self.auxiliary_heads, self.criteria[1:])):
             name = "aux" if len(self.auxiliary_heads) == 1 else f"aux{i}"
@@ -108,10 +109,16 @@ class EncoderDecoder(nn.Module):
         return precise_batch_norm(self, loader)
 
     def load_parameters(
-        self, filename: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+        self,
+        filename: str | Path,
+        map_location: str | torch.device | None = None,
+        strict: bool = True,
+        classes: Sequence[str] | None = None,
+        may_miss: Sequence[str] | None = None,
     ) -> loading.Fit:
-        """Load the weights of a whole model; with `strict=False`, tensors that do not fit are skipped and logged."""
-        return loading.load_parameters(self, filename, map_location, strict)
+        """Load the weights of a trained model (see start_from.py); with `strict=False`, tensors that do not fit are
+        skipped and logged."""
+        return load_trained(self, filename, map_location, strict, classes, may_miss)
 
     def load_backbone_parameters(
         self, filename: str | Path, map_location: str | torch.device | None = None, strict: bool = True

@@ -3,6 +3,7 @@
 from torch import nn
 
 from segbox.models.freezing import apply_freezing
+from segbox.models.layers import set_align_corners
 
 
 def reset_classes(model: nn.Module, num_classes: int) -> None:
@@ -18,4 +19,5 @@ def reset_classes(model: nn.Module, num_classes: int) -> None:
     model.auxiliary_heads = nn.ModuleList(heads[1:])
     model.criteria = nn.ModuleList(criteria)
     model.to(model.mean.device)
+    set_align_corners(model, model.align_corners)
     apply_freezing(model)

@@ -80,7 +80,11 @@ def require_all(weights: Mapping[str, Tensor], backbone: nn.Module, source: str)
         return
     name = f"{type(backbone).__name__} {getattr(backbone, 'form', '')}".rstrip()
     known = getattr(backbone, "imagenet", {}).get(getattr(backbone, "form", ""))
-    hint = f'"imagenet" means {known} for it' if known else "set model.backbone_weights to None to begin at random"
+    hint = (
+        f'for it, set model.backbone_weights="imagenet" ({known})'
+        if known
+        else "set model.backbone_weights to None to begin at random"
+    )
     raise CheckpointError(f"{source}: are not the weights of {name} (model.backbone); {hint}\n{fit.table()}")
 
 

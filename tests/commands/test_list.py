@@ -59,6 +59,30 @@ PUBLISHED_SIZES = {
     "lraspp_mobilenet_v3_large_coco_voc": 3_221_538,
     "encnet_r50s_jpu_ade20k": 47_511_522,
     "encnet_r101s_jpu_ade20k": 66_503_650,
+    # mmsegmentation's own counts
+    "bisenet_r18_cityscapes": 13_425_721,
+    "bisenet_r18_coco_stuff": 13_484_545,
+    "lraspp_mobilenet_v3_large_cityscapes": 3_284_547,
+    "unet_plain_cityscapes": 29_062_886,
+    **dict.fromkeys((f"unet_plain_{name}" for name in ("drive", "stare", "chase_db1", "hrf")), 29_060_676),
+    "fcn_hr18s_cityscapes": 3_939_309,
+    "fcn_hr18_cityscapes": 9_640_849,
+    "fcn_hr48_cityscapes": 65_858_659,
+    "fcn_hr18s_ade20k": 3_974_810,
+    "fcn_hr18_ade20k": 9_676_350,
+    "fcn_hr48_ade20k": 65_953_110,
+    "fcn_hr18s_voc": 3_939_851,
+    "fcn_hr18_voc": 9_641_391,
+    "fcn_hr48_voc": 65_860_101,
+    "ocrnet_hr18s_cityscapes": 6_378_496,
+    "ocrnet_hr18_cityscapes": 12_080_036,
+    "ocrnet_hr48_cityscapes": 70_371_446,
+    "ocrnet_hr18s_ade20k": 6_481_200,
+    "ocrnet_hr18_ade20k": 12_182_740,
+    "ocrnet_hr48_ade20k": 70_533_100,
+    "ocrnet_hr18s_voc": 6_380_064,
+    "ocrnet_hr18_voc": 12_081_604,
+    "ocrnet_hr48_voc": 70_373_914,
 }
 TINY = '"""Foo (https://a.b/c) with ResNet-50 on My Set.\n\nExpected: 41.7 mIoU (the paper).\n"""\n' + (
     "model = dict(backbone=dict(type='ResNet', variant='50', stem='S'), neck=dict(type='JPU'))\n"
@@ -103,7 +127,7 @@ def check_begin(config: dict, backbone: torch.nn.Module) -> None:
     """The word in the config is the one that the backbone names for its form, not one of another network."""
     if config.backbone.type == "Timm":
         assert config.backbone.pretrained and published(f"timm://{config.backbone.name}")
-    elif config.backbone.type == "UNetEncoder" or config.backbone.variant == "10-half":
+    elif config.backbone.type in ("UNet", "UNetEncoder") or config.backbone.variant == "10-half":
         assert config.get("backbone_weights") is None  # nobody publishes weights of these
     else:
         assert config.backbone_weights == word_for(backbone, "imagenet") and published(config.backbone_weights)

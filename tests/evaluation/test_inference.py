@@ -292,3 +292,70 @@ def test_a_scale_that_fits_no_memory_is_refused_with_the_numbers(scale):
     message = r"test\.scales \(--scales\): at scale .*e\+.*, an image of .* pixels takes .* GB; this machine has .* GB"
     with pytest.raises(ConfigError, match=message):
         build_inference(Pointwise(), scales=(1.0, scale))(torch.zeros(1, 3, 40, 50))
+
+
+SIZES = [(37, 53), (37, 20), (9, 53), (60, 53), (1, 1), (5, 7)]  # of a map of 5 x 7
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_map_is_resized_as_its_model_does(size, align_corners):
+    logits = torch.randn(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
+    expected = F.interpolate(logits, size, mode="bilinear", align_corners=align_corners)
+    scores = LogitMap(logits, align_corners)
+    torch.testing.assert_close(scores.at(size), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(scores.of(slice(1, 2)).at(size), expected[1:], rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture
+def aligned():
+    torch.manual_seed(0)
+    model = tiny_model(head="PSPHead", align_corners=True).eval()
+    return model.requires_grad_(False)
+
+
+def widened(x, size):
+    return F.interpolate(x, size, mode="bilinear", align_corners=True)
+
+
+def test_aligned_corners_in_a_single_pass(aligned, images):
+    scores = build_inference(aligned)(images)
+    torch.testing.assert_close(scores.at((37, 53)), aligned(images), rtol=1e-4, atol=1e-5)
+    own = widened(aligned.logits(images), (90, 70))
+    torch.testing.assert_close(scores.probabilities((90, 70)), own.softmax(dim=1), rtol=1e-4, atol=1e-5)
+
+
+def test_aligned_corners_in_windows(aligned, images):
+    """Each window as an image of its own, then all of it at the size of the label."""
+    total = torch.zeros(len(images), 5, 37, 53)
+    for y in (0, 10, 17):
+        for x in (0, 15, 29):
+            total[..., y : y + 20, x : x + 24] += aligned(images[..., y : y + 20, x : x + 24]).softmax(dim=1)
+    scores = build_inference(aligned, mode="slide", window=(20, 24), stride=(10, 15))(images)
+    torch.testing.assert_close(scores.probabilities((37, 53)), total / total.sum(1, keepdim=True), rtol=1e-4, atol=1e-5)
+    expected = widened(total.log(), (50, 80)).softmax(dim=1)
+    torch.testing.assert_close(scores.probabilities((50, 80)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_aligned_corners_of_a_padded_image(aligned, images):
+    larger = aligned.mean.round().to(torch.uint8).expand(len(images), 3, 48, 64).clone()
+    larger[..., :37, :53] = images
+    scores = build_inference(aligned, divisor=16)(images)
+    torch.testing.assert_close(scores.at((37, 53)), aligned(larger)[..., :37, :53], rtol=1e-4, atol=1e-5)
+    expected = widened(aligned(larger)[..., :37, :53], (70, 60))
+    torch.testing.assert_close(scores.at((70, 60)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("test", [{"flip": True}, {"scales": (1.0, 0.5)}])
+def test_aligned_corners_of_what_is_averaged(aligned, images, test):
+    """Averaged at the scale of the finest logits, then resized once."""
+    own = aligned.logits(images)
+    if "flip" in test:
+        others = [aligned.logits(images.flip(-1)).softmax(dim=1).flip(-1)]
+    else:
+        small = F.interpolate(images.float(), (18, 26), mode="bilinear", align_corners=False)
+        others = [widened(aligned.logits(small), own.shape[-2:]).softmax(dim=1)]
+    total = sum([own.softmax(dim=1), *others])
+    scores = build_inference(aligned, **test)(images)
+    expected = widened(total.log(), (37, 53)).softmax(dim=1)
+    torch.testing.assert_close(scores.probabilities((37, 53)), expected, rtol=1e-4, atol=1e-5)

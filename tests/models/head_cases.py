@@ -5,11 +5,12 @@ A head that is registered and not named here is tried with its defaults. It must
 
 Compared once, in 64 bits: mmsegmentation 1.2.2 and transformers 5.23 differed by 0 to 1e-14 (1e-8 to 1e-7 for heads
 that compute a part in 32 bits). segmentation-models-pytorch 0.6 has other layers in all decoders (nearest neighbours,
-aligned corners, 4x4 kernels), so nothing could be compared with it.
+aligned corners, 4x4 kernels): the heads SMP... are its forms, and tests/interop/test_smp.py compares them with it.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 
 import torch
@@ -62,6 +63,11 @@ CASES: dict[str, Case] = {
         of("BiSeNetHead", channels=8, context_loss_weight=0.5), frozenset({IMAGE, 16, 32}), True,
         context.bisenet, "paper",
     ),
+    "BiSeNetHead nearest": Case(
+        of("BiSeNetHead", channels=8, nearest=True, gate_norm=True, head_channels=10, context_head_channels=4),
+        frozenset({IMAGE, 16, 32}), True, partial(context.bisenet, is_nearest=True),
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "CCNetHead": Case(
         of("CCNetHead", channels=16), frozenset({32}), True, context.ccnet, "paper, loop over pixels; mmsegmentation",
         ("attention.gamma",), ("attention.key.bias",), SINGLE,
@@ -73,12 +79,20 @@ CASES: dict[str, Case] = {
     "DeepLabV3Head": Case(
         of("DeepLabV3Head", channels=8), frozenset({32}), True, context.deeplab_v3, "paper; torchvision",
     ),
+    "DeepLabV3Head mixed by 3x3": Case(
+        of("DeepLabV3Head", channels=8, mix_kernel=3, refine=False), frozenset({32}), True,
+        context.deeplab_v3_unrefined, "mmsegmentation",
+    ),
     "DeepLabV3PlusHead": Case(
         of("DeepLabV3PlusHead", channels=8, low_channels=6), frozenset({4, 32}), True, context.deeplab_v3_plus, "paper",
     ),
     "DeepLabV3PlusHead separable": Case(
         of("DeepLabV3PlusHead", channels=8, low_channels=6, separable=True), frozenset({4, 32}), True,
         context.deeplab_v3_plus, "paper",
+    ),
+    "DeepLabV3PlusHead mixed by 3x3": Case(
+        of("DeepLabV3PlusHead", channels=8, low_channels=6, separable=True, mix_kernel=3), frozenset({4, 32}), True,
+        context.deeplab_v3_plus, "mmsegmentation",
     ),
     "EncNetHead": Case(
         of("EncNetHead", channels=16, num_codewords=4), frozenset({32}), True,
@@ -100,12 +114,24 @@ CASES: dict[str, Case] = {
         "paper",
     ),
     "FCNHead": Case(of("FCNHead"), frozenset({32}), False, naive.fcn, "paper; torchvision; mmsegmentation"),
+    "FCNHead concat": Case(
+        of("FCNHead", num_convs=2, dilation=2, concat_input=True), frozenset({32}), False,
+        lambda w, maps: naive.fcn_concat(w, maps, dilation=2), "mmsegmentation",
+    ),
     "FPNHead": Case(of("FPNHead", channels=32), COARSE, True, naive.semantic_fpn, "paper"),  # group norms see all
     "FPNHead BN": Case(
         of("FPNHead", channels=8, norm="BN"), COARSE, False, lambda w, maps: naive.semantic_fpn(w, maps, "BN"),
         "paper; mmsegmentation",
     ),
+    "FPNHead doublings": Case(
+        of("FPNHead", channels=8, norm="BN", always_double=True), COARSE, False,
+        lambda w, maps: naive.semantic_fpn(w, maps, "BN", always_double=True), "mmsegmentation",
+    ),
     "GCNHead": Case(of("GCNHead", kernel=5), COARSE, False, naive.gcn, "paper"),
+    "LRASPPDecoderHead": Case(
+        of("LRASPPDecoderHead", channels=8, skip_channels=(3, 5)), frozenset({2, 4, 32}), True, naive.lraspp_decoder,
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "LRASPPHead": Case(of("LRASPPHead", channels=8), frozenset({8, 32}), True, naive.lraspp, "paper; torchvision"),
     "LinearHead": Case(of("LinearHead"), frozenset({32}), False, naive.linear, "its formula"),
     "LinkNetHead": Case(of("LinkNetHead", channels=8), ALL, False, naive.linknet, "paper"),
@@ -121,7 +147,15 @@ CASES: dict[str, Case] = {
         of("OCRHead", channels=16, key_channels=8), frozenset({16, 32}), True, context.ocr, "paper; mmsegmentation",
         tolerance=SINGLE,
     ),
+    "OCRHead on one map": Case(
+        of("OCRHead", channels=16, key_channels=8, coarse_level=-1, coarse_kernel=1, coarse_channels=12),
+        frozenset({32}), True, partial(context.ocr, level=-1, padding=0), "mmsegmentation, to 1e-5 in 32 bits",
+        tolerance=SINGLE,
+    ),
     "PSPHead": Case(of("PSPHead", channels=8), frozenset({32}), True, context.psp, "paper; mmsegmentation"),
+    "PSPHead wide": Case(
+        of("PSPHead", channels=8, pool_channels=7), frozenset({32}), True, context.psp, "mmsegmentation",
+    ),
     "PlainUNetHead": Case(of("PlainUNetHead"), ALL, False, naive.plain_unet, "paper"),
     "PlainUNetHead transposed": Case(
         of("PlainUNetHead", transposed=True, norm=True, bias=True), ALL, False, naive.plain_unet, "paper",
@@ -130,6 +164,9 @@ CASES: dict[str, Case] = {
         of("RefineNetHead", channels=8, deepest_channels=12, num_pools=2), COARSE, False, naive.refinenet, "paper",
     ),
     "SegFormerHead": Case(of("SegFormerHead", channels=8), COARSE, False, naive.segformer, "paper; transformers"),
+    "SegFormerHead norms": Case(
+        of("SegFormerHead", channels=8, project_norm=True), COARSE, False, naive.segformer_norms, "mmsegmentation",
+    ),
     "SegNetHead": Case(of("SegNetHead"), ALL, False, naive.segnet, "paper"),  # of the finer maps, places of maxima
     "UNetHead": Case(of("UNetHead"), ALL, False, naive.unet, "paper, residual blocks"),
     "UNetHead se": Case(of("UNetHead", se=True), ALL, True, naive.unet, "paper, residual blocks with SE"),

@@ -1,5 +1,7 @@
 """The backbones' tiny variants, written once more from their papers: functions of weights and images."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,7 +13,14 @@ Maps = list[Tensor]
 
 
 def resnet(
-    w: Weights, x: Tensor, is_bottleneck: bool = True, stem: str = "plain", dilations: tuple[int, ...] = (1, 1, 1, 1)
+    w: Weights,
+    x: Tensor,
+    is_bottleneck: bool = True,
+    stem: str = "plain",
+    dilations: tuple[int, ...] = (1, 1, 1, 1),
+    keeps_strides: bool = False,
+    multi_grid: tuple[int, ...] = (),
+    dilates_second: bool = True,
 ) -> Maps:
     """One, one, one and two blocks; the first of the last three stages has the stride, unless there is dilation."""
     if stem == "plain":
@@ -24,11 +33,15 @@ def resnet(
     before = 1
     for i, dilation in enumerate(dilations):
         for j in range(2 if i == 3 else 1):
-            stride = 2 if i > 0 and j == 0 and dilation == 1 else 1
+            stride = 2 if i > 0 and j == 0 and (keeps_strides or dilation == 1) else 1
             own = w.below(f"layer{i + 1}", j)
             # A stage that gives up its stride is dilated, all but its first block, which has the dilation before it.
             rate = before if j == 0 else dilation
-            x = (bottleneck if is_bottleneck else basic)(own, x, stride, rate, stem in ("D", "E"))
+            rate = multi_grid[j] if multi_grid and i == 3 else rate
+            if is_bottleneck:
+                x = bottleneck(own, x, stride, rate, stem in ("D", "E"))
+            else:
+                x = basic(own, x, stride, rate, rate if dilates_second else 1, stem in ("D", "E"))
         before = dilation
         maps.append(x)
     return maps
@@ -41,9 +54,9 @@ def bottleneck(w: Weights, x: Tensor, stride: int, rate: int, pooled: bool) -> T
     return (squeezed(w, y) + shortcut(w, x, stride, pooled)).clamp(min=0)
 
 
-def basic(w: Weights, x: Tensor, stride: int, rate: int, pooled: bool) -> Tensor:
+def basic(w: Weights, x: Tensor, stride: int, rate: int, second: int, pooled: bool) -> Tensor:
     y = norm(w, "bn1", conv(w, "conv1", x, stride=stride, padding=rate, dilation=rate)).clamp(min=0)
-    y = norm(w, "bn2", conv(w, "conv2", y, padding=rate, dilation=rate))
+    y = norm(w, "bn2", conv(w, "conv2", y, padding=second, dilation=second))
     return (squeezed(w, y) + shortcut(w, x, stride, pooled)).clamp(min=0)
 
 
@@ -105,32 +118,46 @@ def numbered(w: Weights, name: str, x: Tensor, eps: float = 1e-5, **options: obj
     return norm(w.below(name), "1", conv(w.below(name), "0", x, **options), eps)
 
 
-def mobilenet_v2(w: Weights, x: Tensor) -> Maps:
+Plan = tuple[tuple[int, int], ...]
+# stride and dilation of the blocks; the second: only the first block of each row is dilated
+STRIDED: Plan = ((1, 1), (2, 1), (1, 1), (2, 1), (2, 1), (1, 1), (1, 1), (2, 1), (1, 1), (1, 1))
+FIRST_DILATED: Plan = ((1, 1), (2, 1), (1, 1), (2, 1), (1, 2), (1, 2), (1, 1), (1, 4), (1, 1), (1, 4))
+
+
+def mobilenet_v2(w: Weights, x: Tensor, plan: Plan = STRIDED) -> Maps:
     """The paper's bottlenecks; ReLU6 everywhere but behind the 1x1 down."""
     w = w.below("features")
     x = numbered(w, "0", x, stride=2, padding=1).clamp(0, 6)
-    maps = {}
-    for i, stride in enumerate((1, 2, 1, 2, 2, 1, 1, 2, 1, 1), 1):
+    maps = []
+    for i, (stride, rate) in enumerate(plan, 1):
         own, y, place = w.below(i, "conv"), x, 0
         if own.has("3.weight"):
             y, place = numbered(own, "0", y).clamp(0, 6), 1
-        y = numbered(own, str(place), y, stride=stride, padding=1, groups=y.shape[1]).clamp(0, 6)
+        y = numbered(own, str(place), y, stride=stride, padding=rate, dilation=rate, groups=y.shape[1]).clamp(0, 6)
         y = norm(own, str(place + 2), conv(own, str(place + 1), y))
         x = x + y if stride == 1 and x.shape == y.shape else y
-        maps[x.shape[-2:]] = x
-    x = numbered(w, "11", x).clamp(0, 6)
-    maps[x.shape[-2:]] = x
-    return list(maps.values())
+        if i in (1, 3, 4, 7):  # the last blocks before the paper's strides
+            maps.append(x)
+    return [*maps, numbered(w, "11", x).clamp(0, 6)]
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
     return (x + 3).clamp(0, 6) / 6
 
 
-def mobilenet_v3(w: Weights, x: Tensor) -> Maps:
+def padded(x: Tensor, kernel: int, stride: int, is_same: bool) -> Tensor:
+    """The same on all sides; or TensorFlow's, as little as needed, and the odd rest at the right and the bottom."""
+    sides = []
+    for n in (x.shape[-1], x.shape[-2]):
+        total = max(0, (math.ceil(n / stride) - 1) * stride + kernel - n) if is_same else kernel // 2 * 2
+        sides += [total // 2, total - total // 2]
+    return F.pad(x, sides)
+
+
+def mobilenet_v3(w: Weights, x: Tensor, is_same: bool = False) -> Maps:
     """Norms have an eps of 0.001; kernels, squeeze and excitation and activations as the table of the variant says."""
     w = w.below("features")
-    x = numbered(w, "0", x, 1e-3, stride=2, padding=1)
+    x = numbered(w, "0", padded(x, 3, 2, is_same), 1e-3, stride=2)
     x = x * hard_sigmoid(x)
     maps = {x.shape[-2:]: x}
     rows = [(3, False, 2), (3, False, 2), (5, True, 2), (5, True, 1), (5, True, 2), (5, True, 1)]
@@ -139,7 +166,8 @@ def mobilenet_v3(w: Weights, x: Tensor) -> Maps:
         act = (lambda z: z * hard_sigmoid(z)) if is_swish else (lambda z: z.clamp(min=0))
         if own["0.0.weight"].shape[1] > 1:  # there is a 1x1 up
             y, place = act(numbered(own, "0", y, 1e-3)), 1
-        y = act(numbered(own, str(place), y, 1e-3, stride=stride, padding=kernel // 2, groups=y.shape[1]))
+        y = padded(y, kernel, stride, is_same)
+        y = act(numbered(own, str(place), y, 1e-3, stride=stride, groups=y.shape[1]))
         place += 1
         if own.has(f"{place}.fc1.weight"):
             gate = conv(own, f"{place}.fc2", conv(own, f"{place}.fc1", mean_of(y)).clamp(min=0))
@@ -191,17 +219,17 @@ def separable(w: Weights, x: Tensor, stride: int, has_relu: bool, eps: float) ->
     return conv_norm(w, "1", x.clamp(min=0) if has_relu else x, eps)
 
 
-def mix_transformer(w: Weights, x: Tensor) -> Maps:
+def mix_transformer(w: Weights, x: Tensor, eps: float = 1e-5) -> Maps:
     """Norms in blocks and behind stages have an eps of 1e-6; those of patches and of reduced maps PyTorch's 1e-5."""
     maps = []
     for i, (heads, reduction, depth) in enumerate(zip((1, 2, 5, 8), (8, 4, 2, 1), (1, 1, 1, 2))):
         own = w.below("stages", i)
         kernel, stride = (7, 4) if i == 0 else (3, 2)
-        x = layer_norm(own, "embed.norm", conv(own, "embed.project", x, stride=stride, padding=kernel // 2), 1e-5)
+        x = layer_norm(own, "embed.norm", conv(own, "embed.project", x, stride=stride, padding=kernel // 2), eps)
         for j in range(depth):
             block = own.below("blocks", j)
             y = layer_norm(block, "norm1", x, 1e-6)
-            x = x + efficient_attention(block.below("attention"), y, heads, reduction)
+            x = x + efficient_attention(block.below("attention"), y, heads, reduction, eps)
             y = affine(block, "mlp.expand", layer_norm(block, "norm2", x, 1e-6))
             y = conv(block, "mlp.depthwise", y, padding=1, groups=y.shape[1])
             x = x + affine(block, "mlp.project", y * (1 + torch.erf(y / 2**0.5)) / 2)
@@ -222,12 +250,12 @@ def affine(w: Weights, name: str, x: Tensor) -> Tensor:
     return torch.einsum("oc,bchw->bohw", w[f"{name}.weight"], x) + w[f"{name}.bias"].view(1, -1, 1, 1)
 
 
-def efficient_attention(w: Weights, x: Tensor, heads: int, reduction: int) -> Tensor:
+def efficient_attention(w: Weights, x: Tensor, heads: int, reduction: int, eps: float) -> Tensor:
     source = x
     if reduction > 1:
         height, width = x.shape[-2:]
         padded = F.pad(x, (0, max(0, reduction - width), 0, max(0, reduction - height)))
-        source = layer_norm(w, "reduce_norm", conv(w, "reduce", padded, stride=reduction), 1e-5)
+        source = layer_norm(w, "reduce_norm", conv(w, "reduce", padded, stride=reduction), eps)
     query = affine(w, "query", x)
     key, value = affine(w, "key_value", source).chunk(2, dim=1)
     gathered = []

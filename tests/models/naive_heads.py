@@ -18,6 +18,14 @@ def fcn(w: Weights, maps: Maps) -> Tensor:
     return conv(w, "classify", conv_norm_relu(w.below("convs"), "0", maps[-1], padding=1))
 
 
+def fcn_concat(w: Weights, maps: Maps, dilation: int) -> Tensor:
+    """Two dilated convolutions; the map joins them, and a convolution without dilation mixes both."""
+    x = maps[-1]
+    for i in range(2):
+        x = conv_norm_relu(w.below("convs"), str(i), x, padding=dilation, dilation=dilation)
+    return conv(w, "classify", conv_norm_relu(w, "fuse", torch.cat([maps[-1], x], dim=1), padding=1))
+
+
 def long_fcn(w: Weights, maps: Maps, skips: tuple[int, ...]) -> Tensor:
     """fc6, fc7, scores; the scores of the skips (positions of maps) are added on the way up."""
     w = w.below("decoder")
@@ -95,7 +103,7 @@ def residual_unit(w: Weights, x: Tensor) -> Tensor:
     return x + conv(w, "conv2", y, padding=1)
 
 
-def semantic_fpn(w: Weights, maps: Maps, kind: str = "GN") -> Tensor:
+def semantic_fpn(w: Weights, maps: Maps, kind: str = "GN", always_double: bool = False) -> Tensor:
     """At stride 4, 8, 16, 32: one, one, two and three times 3x3, norm, ReLU and (but for the first) a doubling."""
     total = torch.zeros(())
     for i, (x, count) in enumerate(zip(maps[1:], (1, 1, 2, 3))):
@@ -104,8 +112,9 @@ def semantic_fpn(w: Weights, maps: Maps, kind: str = "GN") -> Tensor:
             x = conv(own, "0", x, padding=1)
             x = (group_norm(own.below("1"), x) if kind == "GN" else norm(own, "1", x)).clamp(min=0)
             is_last = k == count - 1
-            x = up_to(x, maps[1].shape if is_last else [2 * n for n in x.shape[-2:]])
-        total = total + x
+            if not is_last or (always_double and i > 0):
+                x = up_to(x, [2 * n for n in x.shape[-2:]])
+        total = total + up_to(x, maps[1].shape)
     return conv(w, "classify", total)
 
 
@@ -125,10 +134,30 @@ def segformer(w: Weights, maps: Maps) -> Tensor:
     return conv(w, "classify", conv_norm_relu(w, "mix", torch.cat(projected, dim=1)))
 
 
+def segformer_norms(w: Weights, maps: Maps) -> Tensor:
+    projected = [up_to(conv_norm_relu(w, f"project.{i}", x), maps[1].shape) for i, x in enumerate(maps[1:])]
+    return conv(w, "classify", conv_norm_relu(w, "mix", torch.cat(projected, dim=1)))
+
+
 def lraspp(w: Weights, maps: Maps) -> Tensor:
     fine, last = maps[2], maps[-1]
     x = conv_norm_relu(w, "reduce", last) * torch.sigmoid(conv(w, "gate.1", mean_of(last)))
     return conv(w, "classify", up_to(x, fine.shape)) + conv(w, "classify_fine", fine)
+
+
+def lraspp_decoder(w: Weights, maps: Maps) -> Tensor:
+    """For last maps that are smaller than the windows of the averages."""
+    last = maps[-1]
+    gate = torch.sigmoid(conv(w, "gate", mean_of(last)))
+    x = conv(w, "enter", mixed(w, "reduce", last) * gate)
+    for i in (1, 0):
+        x = mixed(w, f"mix.{i}", torch.cat([up_to(x, maps[i].shape), conv(w, f"skips.{i}", maps[i])], dim=1))
+    return conv(w, "classify", x)
+
+
+def mixed(w: Weights, name: str, x: Tensor) -> Tensor:
+    """1x1, norm with an eps of 0.001, ReLU."""
+    return norm(w.below(name), "norm", conv(w.below(name), "conv", x), 1e-3).clamp(min=0)
 
 
 def linknet(w: Weights, maps: Maps) -> Tensor:

@@ -7,8 +7,8 @@ BEGINNINGS = "tests/models/layers/test_beginnings.py"
 
 OF_SHARED = [
     *in_file("models/layers/resize.py", f"{HEADS} -k PSPHead", [
-        ("resize: aligned corners", "align_corners=False", "align_corners=True"),
-        ("resize: nearest", 'mode="bilinear", align_corners=False', 'mode="nearest"'),
+        ("resize: aligned corners", "    align_corners = False", "    align_corners = True"),
+        ("resize: nearest", 'mode="bilinear", align_corners=align_corners', 'mode="nearest"'),
     ]),
     *in_file("models/layers/conv.py", f"{HEADS} -k FCNHead", [
         ("ConvNormAct: no activation", "self.act(self.norm(self.conv(x)))", "self.norm(self.conv(x))"),

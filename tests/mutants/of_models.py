@@ -16,15 +16,15 @@ def part(folder: str, file: str, rows: list[tuple[str, ...]], title: str) -> lis
 
 OF_HEADS = [
     *head("psp", [
-        ("PSP: the pyramid is zero", "*(resize(level(x)", "*(0 * resize(level(x)"),
-        ("PSP: the map itself is missing", "torch.cat([x, *(resize", "torch.cat([0 * x, *(resize"),
+        ("PSP: the pyramid is zero", "*(self.resize(level(x)", "*(0 * self.resize(level(x)"),
+        ("PSP: the map itself is missing", "torch.cat([x, *(self.resize", "torch.cat([0 * x, *(self.resize"),
         ("PSP: the last scale is not pooled", "nn.AdaptiveAvgPool2d(scale)", "nn.AdaptiveAvgPool2d(min(scale, 3))"),
         ("PSP: maxima instead of means", "nn.AdaptiveAvgPool2d(scale)", "nn.AdaptiveMaxPool2d(scale)"),
         ("PSP: no dropout", "self.dropout(self.fuse(", "(self.fuse("),
     ], "PSPHead"),
     *head("uper", [
-        ("UPer: no top-down path", "lateral(f) + resize(", "lateral(f) + 0 * resize("),
-        ("UPer: no laterals", "lateral(f) + resize(", "0 * lateral(f) + resize("),
+        ("UPer: no top-down path", "lateral(f) + self.resize(", "lateral(f) + 0 * self.resize("),
+        ("UPer: no laterals", "lateral(f) + self.resize(", "0 * lateral(f) + self.resize("),
         ("UPer: levels in another order", "levels.insert(0, smooth(x))", "levels.append(smooth(x))"),
         ("UPer: no pyramid pooling", "x = self.pool(last)", "x = 0 * self.pool(last)"),
     ], "UPerHead"),
@@ -35,7 +35,7 @@ OF_HEADS = [
         ("U-Net: joined the other way round", "torch.cat([skip, x]", "torch.cat([x, skip]"),
     ], "UNetHead and not Plain"),
     *head("plain_unet", [
-        ("plain U-Net: no skips", "torch.cat([skip, resize", "torch.cat([0 * skip, resize"),
+        ("plain U-Net: no skips", "torch.cat([skip, self.resize", "torch.cat([0 * skip, self.resize"),
         ("plain U-Net: no ReLU behind the upsampling", "torch.relu(self.conv(", "(self.conv("),
         ("plain U-Net: padded at the near side", "(0, 1, 0, 1)", "(1, 0, 1, 0)"),
     ], "PlainUNetHead"),
@@ -66,13 +66,13 @@ OF_HEADS = [
     ], "FCN8sHead"),
     *head("fcn_long", [("FCN-16s is FCN-32s", "num_classes, (16,), channels", "num_classes, (), channels")], "FCN16s"),
     *head("gcn", [
-        ("GCN: no coarse scores", "skip + resize(up(x)", "skip + 0 * resize(up(x)"),
+        ("GCN: no coarse scores", "skip + self.resize(up(x)", "skip + 0 * self.resize(up(x)"),
         ("GCN: columns then rows only", "self.column_row(x) + self.row_column(x)", "self.column_row(x)"),
         ("GCN: no residual in the refinement", "return x + self.conv2", "return self.conv2"),
         ("GCN: no ReLU in the refinement", "self.conv2(torch.relu(self.conv1(x)))", "self.conv2(self.conv1(x))"),
     ], "GCNHead"),
     *head("refinenet", [
-        ("RefineNet: no coarse path", "self.fine(fine) + resize(", "self.fine(fine) + 0 * resize("),
+        ("RefineNet: no coarse path", "self.fine(fine) + self.resize(", "self.fine(fine) + 0 * self.resize("),
         ("RefineNet: pools are not chained", "total = total + step", "total = total + 0 * step"),
         ("RefineNet: no first ReLU in its units", "self.conv1(torch.relu(x))", "self.conv1(x)"),
         ("RefineNet: no ReLU before the pools", "total = step = torch.relu(x)", "total = step = x"),
@@ -93,11 +93,16 @@ OF_HEADS = [
         ("BiSeNet: the context of the whole is left out", "known = self.whole(maps[0])",
          "known = 0 * self.whole(maps[0])"),
         ("BiSeNet: the weight of its losses", "self.context_loss_weight * value", "value"),
+        ("BiSeNet: bilinear instead of nearest", "if self.nearest else", "if False else"),
+        ("BiSeNet: never a norm in the gate", "if gate_norm else squeeze", "if False else squeeze"),
+        ("BiSeNet: no dropout before the context's classifiers", "classify(self.dropout(convolve(context)))",
+         "classify(convolve(context))"),
     ], "BiSeNetHead"),
     *head("ocr", [
         ("OCR: no scale", "key_channels**-0.5", "1.0"),
         ("OCR: the mean over all pixels as description", "logits.float().flatten(2)", "0 * logits.float().flatten(2)"),
         ("OCR: softmax over classes", "flatten(2), dim=-1)  # B K N", "flatten(2), dim=1)  # B K N"),
+        ("OCR: a coarse 3x3", "kernel=coarse_kernel", "kernel=3"),
         ("OCR: no context", "self.context(pixels, regions), pixels]", "0 * self.context(pixels, regions), pixels]"),
     ], "OCRHead"),
     *head("encnet", [
@@ -132,8 +137,19 @@ OF_HEADS = [
         ("LR-ASPP: no gate", "self.reduce(last) * self.gate(last)", "self.reduce(last)"),
         ("LR-ASPP: no fine scores", "+ self.classify_fine(fine)", "+ 0 * self.classify_fine(fine)"),
     ], "LRASPPHead"),
+    *head("lraspp_decoder", [
+        ("LR-ASPP decoder: no gate", "self.reduce(last) * self.resize(gate, last.shape[-2:])", "self.reduce(last)"),
+        ("LR-ASPP decoder: no skips", " skip(fine)]", " 0 * skip(fine)]"),
+        ("LR-ASPP decoder: eps", "EPS = 1e-3", "EPS = 1e-5"),
+        ("LR-ASPP decoder: the fine map first", "reversed(list(zip(self.skips, self.mix, features)))",
+         "list(zip(self.skips, self.mix, features))"),
+    ], "LRASPPDecoderHead"),
+    *in_file("models/heads/lraspp_decoder.py", "tests/models/test_heads_numerics.py -k windows", [
+        ("LR-ASPP decoder: a square step", "(16, 20)", "(16, 16)"),
+        ("LR-ASPP decoder: a mean over all", "min(WINDOW, size)", "size"),
+    ]),
     *head("linknet", [
-        ("LinkNet: no skips", "skip + resize(decoder(x)", "0 * skip + resize(decoder(x)"),
+        ("LinkNet: no skips", "skip + self.resize(decoder(x)", "0 * skip + self.resize(decoder(x)"),
         ("LinkNet: the stem's map is averaged", "F.max_pool2d(maps[-1], ", "F.avg_pool2d(maps[-1], "),
         ("LinkNet: no ReLU behind the last norm",
          "nn.BatchNorm2d(channels),\n            nn.ReLU(inplace=True),\n        )",
@@ -151,7 +167,7 @@ OF_HEADS = [
         ("FCN: no convolutions", "self.convs(features[self.level])", "features[self.level][:, :4]"),
     ], "FCNHead"),
     *head("deeplab_v3", [
-        ("DeepLabV3: another map", "self.pyramid(features[-1])", "self.pyramid(features[-1].flip(1))"),
+        ("DeepLabV3: another map", "features[self.level]", "features[self.level].flip(1)"),
     ], "DeepLabV3Head"),
 ]  # fmt: skip
 
@@ -214,6 +230,20 @@ OF_BACKBONES = [
     *part("backbones", "unet", [
         ("U-Net's encoder: averages for maxima", "nn.MaxPool2d(2, ceil_mode=True)", "nn.AvgPool2d(2, ceil_mode=True)"),
     ], "UNetEncoder"),
+    *part("backbones", "unet", [
+        ("whole U-Net: no skips", "torch.cat([skip, x]", "torch.cat([0 * skip, x]"),
+        ("whole U-Net: the encoder's maps come out", "tuple(maps[: len", "tuple(skips[: len"),
+    ], "UNet and not Encoder"),
+    *part("backbones", "hrnet", [
+        ("HRNet: nothing from finer branches", "total = total + layer(x)", "total = total + 0 * layer(x)"),
+        ("HRNet: nothing from coarser branches", "total = total + self.enlarge", "total = total + 0 * self.enlarge"),
+        ("HRNet: always at once to the size", "if self.by_factor:", "if False:"),
+        ("HRNet: always by a factor", "if self.by_factor:", "if True:"),
+        ("HRNet: the new branch begins at the finest map", "[*maps, maps[-1]]", "[*maps, maps[0]]"),
+        ("HRNet: no ReLU between two steps down", "widths[source], 2, nn.ReLU())", "widths[source], 2)"),
+        ("HRNet: a ReLU behind the last step down", "widths[target], 2))", "widths[target], 2, nn.ReLU()))"),
+        ("HRNet: no ReLU behind the sum", "return torch.relu(total)", "return total"),
+    ], "HRNet"),
     *part("backbones", "mobilenet_v1", [
         ("MobileNet: no activation behind the depthwise", "dilation, groups=in_channels, act=act)",
          "dilation, groups=in_channels, act=None)"),
@@ -225,6 +255,8 @@ OF_BACKBONES = [
         ("MobileNetV2: ReLU for ReLU6", "= nn.ReLU6,", "= nn.ReLU,"),
         ("MobileNetV2: residuals where shapes differ in channels", "stride == 1 and in_channels == out_channels",
          "stride == 2"),
+        ("MobileNetV2: all blocks dilated", 'if dilated == "first":', "if False:"),
+        ("MobileNetV2: the block that loses its stride is not dilated", "dilation * wanted // stride", "dilation"),
     ], "MobileNetV2"),
     *part("backbones", "mobilenet_v3", [
         ("MobileNetV3: eps", "eps=1e-3", "eps=1e-5"),
@@ -232,7 +264,13 @@ OF_BACKBONES = [
         ("MobileNetV3: SiLU", "nn.ReLU, nn.Hardswish", "nn.ReLU, nn.SiLU"),
         ("MobileNetV3: no residual", "return x + self.block(x) if", "return self.block(x) if"),
         ("MobileNetV3: activation behind the 1x1 down", "norm=NORM, act=nn.Identity", "norm=NORM, act=act"),
+        ("MobileNetV3: never TensorFlow's padding", "if same_padding else convolution", "if False else convolution"),
     ], "MobileNetV3"),
+    *part("layers", "same_padding", [
+        ("TensorFlow's padding: the odd rest at the left and the top", "[padding // 2, padding - padding // 2]",
+         "[padding - padding // 2, padding // 2]"),
+        ("TensorFlow's padding: height and width exchanged", "x.shape[:-3:-1]", "x.shape[-2:]"),
+    ], "same"),
     *in_file("models/backbones/timm.py", "tests/models/test_timm.py", [
         ("timm: whole maps are not cut", "tuple(x[..., : -(-height // s), : -(-width // s)]", "tuple(x[..., :, :]"),
         ("timm: channels stay last", "x.permute(0, 3, 1, 2).contiguous()", "x.contiguous()"),

@@ -39,13 +39,19 @@ IMAGENET = {
 class MixTransformer(nn.Module):
     """Four maps of strides 4, 8, 16, 32. There are no position embeddings, so images of any size are accepted.
 
-    The strides are those of the patch embeddings, which dilation cannot replace: `output_stride` is 32.
+    The strides are those of the patch embeddings, which dilation cannot replace: `output_stride` is 32. `embed_eps` is
+    that of the norms of patch embeddings and of reduced keys; mmsegmentation has 1e-6, as all other norms.
     """
 
     imagenet: ClassVar[Mapping[str, str]] = IMAGENET
 
     def __init__(
-        self, variant: str = "b0", output_stride: int = 32, in_channels: Count = 3, drop_path: float = 0.1
+        self,
+        variant: str = "b0",
+        output_stride: int = 32,
+        in_channels: Count = 3,
+        drop_path: float = 0.1,
+        embed_eps: float = 1e-5,
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:
@@ -58,8 +64,8 @@ class MixTransformer(nn.Module):
         self.stages = nn.ModuleList()
         for i, (width, depth) in enumerate(zip(widths, depths)):
             kernel, stride = (7, 4) if i == 0 else (3, 2)
-            embed = OverlapPatchEmbed(in_channels if i == 0 else widths[i - 1], width, kernel, stride)
-            blocks = [Block(width, HEADS[i], REDUCTIONS[i], next(rates)) for _ in range(depth)]
+            embed = OverlapPatchEmbed(in_channels if i == 0 else widths[i - 1], width, kernel, stride, embed_eps)
+            blocks = [Block(width, HEADS[i], REDUCTIONS[i], next(rates), embed_eps) for _ in range(depth)]
             self.stages.append(Stage(embed, blocks, width))
         self.channels = widths
         self.strides = (4, 8, 16, 32)
@@ -93,10 +99,10 @@ class Stage(nn.Module):
 class OverlapPatchEmbed(nn.Module):
     """Overlapping patches, by a strided convolution; returns tokens B N C and the size of their map."""
 
-    def __init__(self, in_channels: int, width: int, kernel: int, stride: int) -> None:
+    def __init__(self, in_channels: int, width: int, kernel: int, stride: int, eps: float) -> None:
         super().__init__()
         self.project = nn.Conv2d(in_channels, width, kernel, stride, kernel // 2)
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width, eps=eps)
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
         x = self.project(x)
@@ -107,10 +113,10 @@ class OverlapPatchEmbed(nn.Module):
 class Block(nn.Module):
     """Attention and Mix-FFN, each with a norm before it and a residual connection."""
 
-    def __init__(self, width: int, heads: int, reduction: int, drop_path: float) -> None:
+    def __init__(self, width: int, heads: int, reduction: int, drop_path: float, reduce_eps: float = 1e-5) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attention = EfficientAttention(width, heads, reduction)
+        self.attention = EfficientAttention(width, heads, reduction, reduce_eps)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = MixFFN(width, width * MLP_RATIO)
         self.drop_path = DropPath(drop_path)
@@ -123,7 +129,7 @@ class Block(nn.Module):
 class EfficientAttention(nn.Module):
     """Attention with a query per token; keys and values come from a map reduced by a strided convolution."""
 
-    def __init__(self, width: int, heads: int, reduction: int) -> None:
+    def __init__(self, width: int, heads: int, reduction: int, reduce_eps: float = 1e-5) -> None:
         super().__init__()
         self.heads = heads
         self.reduction = reduction
@@ -132,7 +138,7 @@ class EfficientAttention(nn.Module):
         self.out = nn.Linear(width, width)
         if reduction > 1:
             self.reduce = nn.Conv2d(width, width, reduction, reduction)
-            self.reduce_norm = nn.LayerNorm(width)
+            self.reduce_norm = nn.LayerNorm(width, eps=reduce_eps)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         batch, count, width = x.shape

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import ResidualBlock, SqueezeExcitation, initialize, trade_strides
+from segbox.models.layers import ResidualBlock, SqueezeExcitation, initialize
+from segbox.models.layers.dilation import plan_blocks
 from segbox.registry import BACKBONES
 
 # variant: (bottleneck?, blocks per stage, width of the first stage, squeeze and excitation?)
@@ -65,7 +66,11 @@ IMAGENET = {
 class ResNet(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation.
 
-    `se_bias`: the gates of squeeze and excitation have biases, as those with public weights do.
+    `num_stages` of the four are built: with 2, there are three maps, of strides 2, 4, 8. `se_bias`: the gates of
+    squeeze and excitation have biases, as those with public weights do. `dilations` are of the four stages, in place of
+    what replaces strides; the first block of a stage has half, unless `halve_first` is False. `multi_grid` are the
+    dilations of the last stage's blocks. `dilate_second=False` dilates only the first convolution of the blocks of
+    ResNet 18 and 34, as mmsegmentation does (other blocks have one of 3x3).
     """
 
     imagenet: ClassVar[Mapping[str, str]] = IMAGENET
@@ -77,18 +82,27 @@ class ResNet(nn.Module):
         in_channels: Count = 3,
         stem: str = "plain",
         se_bias: bool = False,
+        dilations: tuple[Count, ...] | None = None,
+        multi_grid: tuple[Count, ...] | None = None,
+        dilate_second: bool = True,
+        halve_first: bool = True,
+        num_stages: int = 4,
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no ResNet {variant!r}; variants: {', '.join(VARIANTS)}")
         if stem not in STEMS:
             raise ValueError(f"there is no stem {stem!r}; stems: {', '.join(STEMS)}")
+        if num_stages not in range(1, 5):
+            raise ValueError(f"num_stages {num_stages!r} is none of 1, 2, 3, 4")
         is_bottleneck, depths, width, has_se = VARIANTS[variant]
         if se_bias and not has_se:
             raise ValueError(f"se_bias=True: ResNet {variant} has no squeeze and excitation")
         self.form = variant + (f"-{stem}" if stem != "plain" else "") + (" with se_bias" if se_bias else "")
+        depths = depths[:num_stages]
         widths, pooled_shortcut = STEMS[stem]
-        block = Bottleneck if is_bottleneck else BasicBlock
+        expansion = Bottleneck.expansion if is_bottleneck else BasicBlock.expansion
+        block = Bottleneck if is_bottleneck else partial(BasicBlock, dilate_second=dilate_second)
         squeeze = partial(squeeze_excitation, bias=se_bias) if has_se else no_squeeze
 
         self.has_deep_stem = widths is not None
@@ -101,27 +115,27 @@ class ResNet(nn.Module):
             self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
 
-        steps = [2 if i > 0 and j == 0 else 1 for i, depth in enumerate(depths) for j in range(depth)]
-        plan = iter(trade_strides([4, *steps], output_stride)[1:])  # of the blocks
+        plan = iter(plan_blocks(depths, output_stride, dilations, multi_grid, halve_first))
         self.channels, self.strides = (channels,), (2,)
         total = 4
         for i, depth in enumerate(depths):
             blocks = []
             for stride, dilation in (next(plan) for _ in range(depth)):
                 blocks.append(block(channels, width * 2**i, stride, dilation, pooled_shortcut, squeeze))
-                channels = width * 2**i * block.expansion
+                channels = width * 2**i * expansion
                 total *= stride
             setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
             self.channels += (channels,)
             self.strides += (total,)
+        self.stages = [f"layer{i + 1}" for i in range(num_stages)]
         initialize(self)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         x = self.stem(images) if self.has_deep_stem else torch.relu(self.bn1(self.conv1(images)))
         maps = [x]
         x = self.maxpool(x)
-        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = layer(x)
+        for stage in self.stages:
+            x = getattr(self, stage)(x)
             maps.append(x)
         return tuple(maps)
 
@@ -132,13 +146,20 @@ class BasicBlock(ResidualBlock):
     expansion = 1
 
     def __init__(
-        self, in_channels: int, width: int, stride: int, dilation: int, pooled_shortcut: bool, squeeze: Squeeze
+        self,
+        in_channels: int,
+        width: int,
+        stride: int,
+        dilation: int,
+        pooled_shortcut: bool,
+        squeeze: Squeeze,
+        dilate_second: bool,
     ) -> None:
         super().__init__()
         self.conv1 = conv3x3(in_channels, width, stride, dilation)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = conv3x3(width, width, 1, dilation)
+        self.conv2 = conv3x3(width, width, 1, dilation if dilate_second else 1)
         self.bn2 = nn.BatchNorm2d(width)
         self.se = squeeze(width)
         self.downsample = shortcut(in_channels, width, stride, pooled_shortcut)

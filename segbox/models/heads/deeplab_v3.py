@@ -1,5 +1,7 @@
 """DeepLabV3 (https://arxiv.org/abs/1706.05587)."""
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
@@ -7,12 +9,16 @@ from segbox.models.layers import ConvNormAct
 from segbox.models.layers.aspp import ASPP, atrous_rates
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, checked_level
 
 
 @HEADS.register
 class DeepLabV3Head(DecodeHead):
-    """Atrous spatial pyramid pooling on the last map. Default `rates`: 6, 12, 18 at stride 16, twice that at 8."""
+    """Atrous spatial pyramid pooling on a map (the last). Default `rates`: 6, 12, 18 at stride 16, twice that at 8.
+
+    The pyramid's branches are mixed by a 1x1 convolution, and a 3x3 refines the result. mmsegmentation has one 3x3 for
+    both: `mix_kernel=3, refine=False`, and 512 channels.
+    """
 
     def __init__(
         self,
@@ -23,12 +29,17 @@ class DeepLabV3Head(DecodeHead):
         rates: tuple[Count, ...] | None = None,
         dropout: Fraction = 0.1,
         pyramid_dropout: Fraction = 0.5,
+        mix_kernel: Literal[1, 3] = 1,
+        refine: bool = True,
+        level: int = -1,
     ) -> None:
         super().__init__()
-        self.pyramid = ASPP(in_channels[-1], channels, rates or atrous_rates(in_strides[-1]), pyramid_dropout)
-        self.fuse = ConvNormAct(channels, channels, 3)
+        self.level = checked_level(level, in_channels)
+        rates = rates or atrous_rates(in_strides[level])
+        self.pyramid = ASPP(in_channels[level], channels, rates, pyramid_dropout, mix_kernel=mix_kernel)
+        self.fuse = ConvNormAct(channels, channels, 3) if refine else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        return self.classify(self.dropout(self.fuse(self.pyramid(features[-1]))))
+        return self.classify(self.dropout(self.fuse(self.pyramid(features[self.level]))))

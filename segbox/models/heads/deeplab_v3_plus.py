@@ -1,10 +1,12 @@
 """DeepLabV3+ (https://arxiv.org/abs/1802.02611)."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct
 from segbox.models.layers.aspp import ASPP, atrous_rates, dilated_conv3x3, separable_conv3x3
 from segbox.registry import HEADS
 
@@ -16,7 +18,8 @@ class DeepLabV3PlusHead(DecodeHead):
     """DeepLabV3's pyramid, upsampled to a fine map, concatenated with it and refined.
 
     The fine map is the coarsest one of stride 4 or less, otherwise the finest; a single map is refined alone. The
-    default are plain 3x3 convolutions; `separable` replaces them by the paper's separable ones.
+    default are plain 3x3 convolutions; `separable` replaces them by the paper's separable ones. The pyramid's branches
+    are mixed by a 1x1 convolution; mmsegmentation has `mix_kernel=3`, and 512 channels.
     """
 
     def __init__(
@@ -29,11 +32,13 @@ class DeepLabV3PlusHead(DecodeHead):
         rates: tuple[Count, ...] | None = None,
         separable: bool = False,
         dropout: Fraction = 0.1,
+        mix_kernel: Literal[1, 3] = 1,
     ) -> None:
         super().__init__()
         self.low_levels = low_levels(in_strides)  # one index, or none
         conv3x3 = separable_conv3x3 if separable else dilated_conv3x3
-        self.pyramid = ASPP(in_channels[-1], channels, rates or atrous_rates(in_strides[-1]), separable=separable)
+        rates = rates or atrous_rates(in_strides[-1])
+        self.pyramid = ASPP(in_channels[-1], channels, rates, separable=separable, mix_kernel=mix_kernel)
         self.reduce = nn.ModuleList(ConvNormAct(in_channels[i], low_channels) for i in self.low_levels)
         joined = channels + low_channels * len(self.low_levels)
         self.refine = nn.Sequential(conv3x3(joined, channels), conv3x3(channels, channels))
@@ -43,7 +48,7 @@ class DeepLabV3PlusHead(DecodeHead):
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         x = self.pyramid(features[-1])
         for i, reduce in zip(self.low_levels, self.reduce):
-            x = torch.cat([resize(x, features[i].shape[-2:]), reduce(features[i])], dim=1)
+            x = torch.cat([self.resize(x, features[i].shape[-2:]), reduce(features[i])], dim=1)
         return self.classify(self.dropout(self.refine(x)))
 
 

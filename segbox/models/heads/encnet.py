@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct, Resizing
 from segbox.models.layers.full_precision import full_precision
 from segbox.registry import HEADS
 
@@ -63,7 +63,7 @@ class EncNetHead(DecodeHead):
         return {**criterion(logits, labels), "se": self.se_loss_weight * se_loss}
 
 
-class LateralFusion(nn.Module):
+class LateralFusion(Resizing):
     """Finer maps, projected and resized to the coarse one, and a 3x3 convolution of all."""
 
     def __init__(self, in_channels: tuple[int, ...], channels: int) -> None:
@@ -72,7 +72,7 @@ class LateralFusion(nn.Module):
         self.fuse = ConvNormAct((len(in_channels) + 1) * channels, channels, 3)
 
     def forward(self, x: Tensor, finer: tuple[Tensor, ...]) -> Tensor:
-        maps = [resize(project(f), x.shape[-2:]) for project, f in zip(self.project, finer, strict=True)]
+        maps = [self.resize(project(f), x.shape[-2:]) for project, f in zip(self.project, finer, strict=True)]
         return self.fuse(torch.cat([x, *maps], dim=1))
 
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import resize
+from segbox.models.layers import Resizing
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -68,7 +68,7 @@ class FCN8sHead(DecodeHead):
         return self.decoder(features)
 
 
-class SkipDecoder(nn.Module):
+class SkipDecoder(Resizing):
     """Scores of the last map, upsampled step by step. Skips of strides that the backbone does not have are left out.
 
     The paper pads the image by 100 so that the 7x7 of fc6 fits, and crops the offsets away at each sum. Padding fc6
@@ -102,7 +102,7 @@ class SkipDecoder(nn.Module):
         x = self.classify(x)
         for i, classify, up in zip(self.skips, self.classify_skips, self.ups):
             skip = classify(features[i])
-            x = resize(up(x), skip.shape[-2:]) + skip
+            x = self.resize(up(x), skip.shape[-2:]) + skip
         return self.ups[-1](x)
 
 

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -45,7 +45,7 @@ class LinkNetHead(DecodeHead):
             maps[-1] = F.max_pool2d(maps[-1], self.pool + 1, self.pool, self.pool // 2)
         x = maps[0]
         for decoder, skip in zip(self.decoders, maps[1:]):
-            x = skip + resize(decoder(x), skip.shape[-2:])
+            x = skip + self.resize(decoder(x), skip.shape[-2:])
         return self.classify(self.finish(x))
 
 

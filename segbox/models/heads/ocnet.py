@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct, Resizing
 from segbox.models.layers.pixel_attention import pixel_attention
 from segbox.registry import HEADS
 
@@ -72,7 +72,7 @@ class PyramidContext(nn.Module):
         return self.fuse(torch.cat([branch(x) for branch in self.branches], dim=1))
 
 
-class ObjectContext(nn.Module):
+class ObjectContext(Resizing):
     """Self-attention with one projection for both keys and queries. Its output is zero at first."""
 
     def __init__(self, channels: int, key_channels: int, value_channels: int, pool: int = 1) -> None:
@@ -89,7 +89,7 @@ class ObjectContext(nn.Module):
         small = F.max_pool2d(x, self.pool, ceil_mode=True)  # ceil: keeps a map of one pixel
         key = self.key(small)
         gathered = pixel_attention(key, key, self.value(small), self.scale)
-        return resize(self.project(gathered), x.shape[-2:])
+        return self.resize(self.project(gathered), x.shape[-2:])
 
 
 def biased_conv(in_channels: int, out_channels: int, kernel: int = 1) -> nn.Sequential:

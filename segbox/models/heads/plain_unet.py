@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segbox.models.layers import resize
+from segbox.models.layers import Resizing
 from segbox.models.layers.conv_stack import conv_stack
 from segbox.models.layers.up_conv import up_conv
 from segbox.registry import HEADS
@@ -41,11 +41,11 @@ class PlainUNetHead(DecodeHead):
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         x = features[-1]
         for up, block, skip in zip(self.ups, self.blocks, features[-2::-1]):
-            x = block(torch.cat([skip, resize(up(x), skip.shape[-2:])], dim=1))
+            x = block(torch.cat([skip, self.resize(up(x), skip.shape[-2:])], dim=1))
         return self.classify(x)
 
 
-class BilinearUp(nn.Module):
+class BilinearUp(Resizing):
     """Interpolation, then a 2x2 convolution that keeps the size (one row and column of padding at the far side)."""
 
     def __init__(self, in_channels: int, out_channels: int, factor: int) -> None:
@@ -56,5 +56,5 @@ class BilinearUp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        x = resize(x, (self.factor * height, self.factor * width))
+        x = self.resize(x, (self.factor * height, self.factor * width))
         return torch.relu(self.conv(F.pad(x, (0, 1, 0, 1))))

@@ -4,15 +4,18 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct, Resizing
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, checked_level
 
 
 @HEADS.register
 class PSPHead(DecodeHead):
-    """The last map, concatenated with its averages over grids of 1, 2, 3 and 6 cells, then 3x3 and the classifier."""
+    """A map (the last), concatenated with its averages over grids of 1, 2, 3 and 6 cells; then 3x3 and the classifier.
+
+    Averages are projected to `pool_channels`, by default the map's channels divided by the number of grids.
+    """
 
     def __init__(
         self,
@@ -21,18 +24,22 @@ class PSPHead(DecodeHead):
         channels: Count = 512,
         pool_scales: tuple[Count, ...] = (1, 2, 3, 6),
         dropout: Fraction = 0.1,
+        pool_channels: Count | None = None,
+        level: int = -1,
     ) -> None:
         super().__init__()
-        self.pyramid = PyramidPooling(in_channels[-1], in_channels[-1] // len(pool_scales), pool_scales)
+        self.level = checked_level(level, in_channels)
+        pool_channels = pool_channels or in_channels[level] // len(pool_scales)
+        self.pyramid = PyramidPooling(in_channels[level], pool_channels, pool_scales)
         self.fuse = ConvNormAct(self.pyramid.out_channels, channels, 3)
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        return self.classify(self.dropout(self.fuse(self.pyramid(features[-1]))))
+        return self.classify(self.dropout(self.fuse(self.pyramid(features[self.level]))))
 
 
-class PyramidPooling(nn.Module):
+class PyramidPooling(Resizing):
     """The map, and its averages over coarse grids, resized to the map."""
 
     def __init__(self, in_channels: int, channels: int, pool_scales: tuple[int, ...]) -> None:
@@ -43,4 +50,4 @@ class PyramidPooling(nn.Module):
         self.out_channels = in_channels + channels * len(pool_scales)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([x, *(resize(level(x), x.shape[-2:]) for level in self.levels)], dim=1)
+        return torch.cat([x, *(self.resize(level(x), x.shape[-2:]) for level in self.levels)], dim=1)

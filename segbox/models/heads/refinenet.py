@@ -5,10 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Depth, Fraction
-from segbox.models.layers import resize
+from segbox.models.layers import Resizing
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, coarse_levels
 
 
 @HEADS.register
@@ -29,7 +29,7 @@ class RefineNetHead(DecodeHead):
         dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
-        self.levels = [i for i, stride in enumerate(in_strides) if stride >= 4][::-1]  # coarse to fine
+        self.levels = coarse_levels(in_strides)[::-1]  # coarse to fine
         widths = [deepest_channels, *[channels] * (len(self.levels) - 1)]
         self.dropout = nn.Dropout(dropout)
         self.adapt = nn.ModuleList(
@@ -64,7 +64,7 @@ class ResidualUnit(nn.Module):
         return x + self.conv2(torch.relu(self.conv1(torch.relu(x))))
 
 
-class Fusion(nn.Module):
+class Fusion(Resizing):
     """A 3x3 convolution of both maps, summed at the size of the finer one."""
 
     def __init__(self, coarse_channels: int, channels: int) -> None:
@@ -73,7 +73,7 @@ class Fusion(nn.Module):
         self.fine = conv3x3(channels, channels)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        return self.fine(fine) + resize(self.coarse(coarse), fine.shape[-2:])
+        return self.fine(fine) + self.resize(self.coarse(coarse), fine.shape[-2:])
 
 
 class ChainedPooling(nn.Module):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
 from .head import DecodeHead, coarse_levels
@@ -14,7 +14,8 @@ from .head import DecodeHead, coarse_levels
 class SegFormerHead(DecodeHead):
     """Projects each map of stride 4 and coarser, resizes all to the finest, and mixes them.
 
-    `channels` is 256 in the paper's B0 and B1, 768 in B2 to B5.
+    `channels` is 256 in the paper's B0 and B1, 768 in B2 to B5. `project_norm` adds batch norm and ReLU behind each
+    projection, as mmsegmentation does (with 256 channels in all).
     """
 
     def __init__(
@@ -24,10 +25,12 @@ class SegFormerHead(DecodeHead):
         num_classes: int,
         channels: Count = 256,
         dropout: Fraction = 0.1,
+        project_norm: bool = False,
     ) -> None:
         super().__init__()
         used = [in_channels[i] for i in coarse_levels(in_strides)]
-        self.project = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in used)
+        project = ConvNormAct if project_norm else pointwise
+        self.project = nn.ModuleList(project(c, channels) for c in used)
         self.mix = ConvNormAct(len(used) * channels, channels)
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)
@@ -35,5 +38,9 @@ class SegFormerHead(DecodeHead):
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         features = features[-len(self.project) :]
         size = features[0].shape[-2:]
-        levels = [resize(project(f), size) for project, f in zip(self.project, features, strict=True)]
+        levels = [self.resize(project(f), size) for project, f in zip(self.project, features, strict=True)]
         return self.classify(self.dropout(self.mix(torch.cat(levels, dim=1))))
+
+
+def pointwise(in_channels: int, out_channels: int) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, 1)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segbox.models.layers import ConvNormAct, SqueezeExcitation, resize
+from segbox.models.layers import ConvNormAct, Resizing, SqueezeExcitation
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -31,11 +31,11 @@ class UNetHead(DecodeHead):
         for up, skip in zip(self.ups, features[-2::-1]):
             x = up(x, skip)
         height, width = x.shape[-2:]
-        x = resize(x, (self.factor * height, self.factor * width))
+        x = self.resize(x, (self.factor * height, self.factor * width))
         return self.classify(self.finish(x))
 
 
-class UpBlock(nn.Module):
+class UpBlock(Resizing):
     """Resize to the skip, project to its channels, concatenate, and a residual block to the same channels."""
 
     def __init__(self, in_channels: int, channels: int, se: bool) -> None:
@@ -47,6 +47,6 @@ class UpBlock(nn.Module):
         self.shortcut = ConvNormAct(2 * channels, channels, act=None)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = self.narrow(resize(x, skip.shape[-2:]))
+        x = self.narrow(self.resize(x, skip.shape[-2:]))
         x = torch.cat([skip, x], dim=1)
         return torch.relu(self.excite(self.conv2(self.conv1(x))) + self.shortcut(x))

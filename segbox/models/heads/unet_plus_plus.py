@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import resize
+from segbox.models.layers import Resizing
 from segbox.models.layers.conv_stack import conv_stack
 from segbox.models.layers.up_conv import up_conv
 from segbox.registry import HEADS
@@ -64,7 +64,7 @@ class UNetPlusPlusHead(DecodeHead):
         return [classify(x) for classify, x in zip(self.classify, levels[0][-len(self.classify) :])]
 
 
-class Node(nn.Module):
+class Node(Resizing):
     """Two 3x3 convolutions of the earlier nodes of a level and the one below it, concatenated.
 
     `factor` of a learned upsampling; 0 means bilinear.
@@ -76,5 +76,5 @@ class Node(nn.Module):
         self.block = conv_stack(skips + (channels if factor else below), channels, channels, norm=norm, bias=bias)
 
     def forward(self, skips: list[Tensor], below: Tensor) -> Tensor:
-        up = resize(self.up(below), skips[0].shape[-2:])
+        up = self.resize(self.up(below), skips[0].shape[-2:])
         return self.block(torch.cat([*skips, up], dim=1))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
 from .head import DecodeHead, coarse_levels
@@ -42,8 +42,8 @@ class UPerHead(DecodeHead):
         x = self.pool(last)
         levels = [x]
         for lateral, smooth, f in zip(*map(reversed, (self.lateral, self.smooth, finer)), strict=True):
-            x = lateral(f) + resize(x, f.shape[-2:])
+            x = lateral(f) + self.resize(x, f.shape[-2:])
             levels.insert(0, smooth(x))
         size = levels[0].shape[-2:]
-        x = self.fuse(torch.cat([resize(level, size) for level in levels], dim=1))
+        x = self.fuse(torch.cat([self.resize(level, size) for level in levels], dim=1))
         return self.classify(self.dropout(x))

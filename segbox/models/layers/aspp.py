@@ -4,25 +4,31 @@ import torch
 from torch import Tensor, nn
 
 from .conv import ConvNormAct
-from .resize import resize
+from .resize import Resizing
 
 
-class ASPP(nn.Module):
-    """1x1, dilated 3x3 and the image's mean, concatenated; then a 1x1 convolution."""
+class ASPP(Resizing):
+    """1x1, dilated 3x3 and the image's mean, concatenated; then a 1x1 convolution (or of `mix_kernel`)."""
 
     def __init__(
-        self, in_channels: int, channels: int, rates: tuple[int, ...], dropout: float = 0.0, separable: bool = False
+        self,
+        in_channels: int,
+        channels: int,
+        rates: tuple[int, ...],
+        dropout: float = 0.0,
+        separable: bool = False,
+        mix_kernel: int = 1,
     ) -> None:
         super().__init__()
         conv3x3 = separable_conv3x3 if separable else dilated_conv3x3
         self.point = ConvNormAct(in_channels, channels)
         self.atrous = nn.ModuleList(conv3x3(in_channels, channels, rate) for rate in rates)
         self.image = nn.Sequential(nn.AdaptiveAvgPool2d(1), ConvNormAct(in_channels, channels))
-        self.project = ConvNormAct((2 + len(rates)) * channels, channels)
+        self.project = ConvNormAct((2 + len(rates)) * channels, channels, mix_kernel)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        image = resize(self.image(x), x.shape[-2:])
+        image = self.resize(self.image(x), x.shape[-2:])
         return self.dropout(self.project(torch.cat([self.point(x), *(a(x) for a in self.atrous), image], dim=1)))
 
 

@@ -20,35 +20,35 @@ FEWEST_ROWS = 8  # of a band: each band has a fixed cost, and reads rows of logi
 
 
 @torch.compiler.disable
-def banded_sum(terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
+def banded_sum(terms: Terms, logits: Tensor, *maps: Tensor, align_corners: bool = False) -> Tensor:
     """The sum over all pixels. The gradient is computed in the same pass, so nothing is computed twice."""
     if torch.is_grad_enabled() and logits.requires_grad:
-        return _Sum.apply(terms, logits, *maps)
-    return sum_over_bands(terms, logits, maps)
+        return _Sum.apply(terms, align_corners, logits, *maps)
+    return sum_over_bands(terms, logits, maps, align_corners)
 
 
 @torch.compiler.disable
-def banded_sums(terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
+def banded_sums(terms: Terms, logits: Tensor, *maps: Tensor, align_corners: bool = False) -> Tensor:
     """Several sums, from which a loss is computed afterwards. The gradient takes a second pass, in backward."""
-    return _Sums.apply(terms, logits, *maps)
+    return _Sums.apply(terms, align_corners, logits, *maps)
 
 
 @torch.compiler.disable
 @torch.no_grad()
-def banded_map(values: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
+def banded_map(values: Terms, logits: Tensor, *maps: Tensor, align_corners: bool = False) -> Tensor:
     """One number per pixel, B H W, without gradient."""
     result = torch.empty(len(logits), *maps[0].shape[-2:], dtype=precision(logits), device=logits.device)
     with full_precision(logits):
-        for band in cut(logits, maps):
+        for band in cut(logits, maps, align_corners):
             band.rows(result).copy_(values(band.widen(band.source(logits)), *band.of(maps)))
     return result
 
 
 class _Sum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
+    def forward(ctx, terms: Terms, align_corners: bool, logits: Tensor, *maps: Tensor) -> Tensor:
         total, gradient = 0.0, torch.zeros_like(logits, dtype=precision(logits))
-        for band in cut(logits, maps):
+        for band in cut(logits, maps, align_corners):
             value, gradient_of_band = band.differentiate(terms, logits, maps)
             total = total + value
             band.source_rows(gradient).add_(gradient_of_band)
@@ -61,30 +61,32 @@ class _Sum(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad_total: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
-        return None, (gradient * grad_total).to(ctx.dtype), *[None] * ctx.num_maps
+        return None, None, (gradient * grad_total).to(ctx.dtype), *[None] * ctx.num_maps
 
 
 class _Sums(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, terms: Terms, logits: Tensor, *maps: Tensor) -> Tensor:
+    def forward(ctx, terms: Terms, align_corners: bool, logits: Tensor, *maps: Tensor) -> Tensor:
         ctx.terms = terms
+        ctx.align_corners = align_corners
         ctx.save_for_backward(logits, *maps)
-        return sum_over_bands(terms, logits, maps)
+        return sum_over_bands(terms, logits, maps, align_corners)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_sums: Tensor) -> tuple[Tensor | None, ...]:
         logits, *maps = ctx.saved_tensors
         gradient = torch.zeros_like(logits, dtype=precision(logits))
-        for band in cut(logits, maps):
+        for band in cut(logits, maps, ctx.align_corners):
             band.source_rows(gradient).add_(band.differentiate(ctx.terms, logits, maps, grad_sums)[1])
-        return None, gradient.to(logits.dtype), *[None] * len(maps)
+        return None, None, gradient.to(logits.dtype), *[None] * len(maps)
 
 
 @torch.no_grad()
-def sum_over_bands(terms: Terms, logits: Tensor, maps: Sequence[Tensor]) -> Tensor:
+def sum_over_bands(terms: Terms, logits: Tensor, maps: Sequence[Tensor], align_corners: bool) -> Tensor:
     with full_precision(logits):
-        return sum(terms(band.widen(band.source(logits)), *band.of(maps)) for band in cut(logits, maps))
+        bands = cut(logits, maps, align_corners)
+        return sum(terms(band.widen(band.source(logits)), *band.of(maps)) for band in bands)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Band:
     near: slice
     width: int
     mix: Tensor | None  # rows of the labels x rows of the logits; None where they are the same
+    align_corners: bool
 
     def rows(self, each: Tensor) -> Tensor:
         return each[self.images, ..., self.target, :]
@@ -112,7 +115,8 @@ class Band:
     def widen(self, source: Tensor) -> Tensor:
         """Resize rows of the logits, B K near w, to the labels' size, B K target W."""
         if source.shape[-1] != self.width:
-            source = F.interpolate(source, (source.shape[-2], self.width), mode="bilinear", align_corners=False)
+            size = source.shape[-2], self.width
+            source = F.interpolate(source, size, mode="bilinear", align_corners=self.align_corners)
         return source if self.mix is None else torch.matmul(self.mix, source)
 
     def differentiate(
@@ -126,22 +130,24 @@ class Band:
         return value.detach(), gradient
 
 
-def cut(logits: Tensor, maps: Sequence[Tensor]) -> Iterator[Band]:
+def cut(logits: Tensor, maps: Sequence[Tensor], align_corners: bool = False) -> Iterator[Band]:
     """Several small images per band, or several bands per image; long bands, which share fewer rows of logits."""
     batch, channels, source = logits.shape[:3]
     height, width = maps[0].shape[-2:]
     floats = floats_per_band(logits.device)
     images = max(1, floats // (channels * height * width))
     rows = max(FEWEST_ROWS, floats // (images * channels * width))
-    mix = None if source == height else row_weights(source, height, precision(logits)).to(logits.device)
+    mix = None
+    if source != height:
+        mix = row_weights(source, height, precision(logits), align_corners).to(logits.device)
     for image in range(0, batch, images):
         for top in range(0, height, rows):
             bottom = min(top + rows, height)
             target = near = slice(top, bottom)
             if mix is not None:
-                near = slice(neighbours(top, source, height)[0], neighbours(bottom - 1, source, height)[1] + 1)
+                near = rows_near(target, source, height, align_corners)
             own = None if mix is None else mix[target, near]
-            yield Band(slice(image, image + images), target, near, width, own)
+            yield Band(slice(image, image + images), target, near, width, own, align_corners)
 
 
 def floats_per_band(device: torch.device) -> int:
@@ -149,16 +155,25 @@ def floats_per_band(device: torch.device) -> int:
     return 2**20 if device.type == "cpu" else 2**24
 
 
-def neighbours(row: int, source: int, target: int) -> tuple[int, int, float]:
+def rows_near(rows: slice, source: int, target: int, align_corners: bool) -> slice:
+    """The source rows that target rows depend on."""
+    first, _, _ = neighbours(rows.start, source, target, align_corners)
+    _, last, _ = neighbours(rows.stop - 1, source, target, align_corners)
+    return slice(first, last + 1)
+
+
+def neighbours(row: int, source: int, target: int, align_corners: bool) -> tuple[int, int, float]:
     """The two source rows next to a target row, and the weight of the second."""
-    place = max(0.0, (row + 0.5) * source / target - 0.5)
+    by_area = max(0.0, (row + 0.5) * source / target - 0.5)
+    place = row * (source - 1) / max(1, target - 1) if align_corners else by_area
     low = min(int(place), source - 1)
     return low, min(low + 1, source - 1), place - low
 
 
-def row_weights(source: int, target: int, dtype: torch.dtype) -> Tensor:
-    """Bilinear interpolation of `source` rows to `target` rows, by pixel areas, as a matrix."""
-    low, high, share = (torch.tensor(column) for column in zip(*(neighbours(r, source, target) for r in range(target))))
+def row_weights(source: int, target: int, dtype: torch.dtype, align_corners: bool) -> Tensor:
+    """Bilinear interpolation of `source` rows to `target` rows as a matrix."""
+    found = (neighbours(row, source, target, align_corners) for row in range(target))
+    low, high, share = (torch.tensor(column) for column in zip(*found))
     weights = torch.zeros(target, source, dtype=torch.float64)
     weights[torch.arange(target), low] = 1 - share.double()
     weights[torch.arange(target), high] += share.double()

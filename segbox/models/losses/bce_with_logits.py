@@ -1,11 +1,11 @@
 """Binary cross entropy, for data sets of two classes: background (0) and object (1)."""
 
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.models.layers import Resizing
 from segbox.registry import LOSSES
 
 from .banded import banded_map, banded_sum
@@ -14,7 +14,7 @@ from .pixels import log_odds, mean_over_pixels
 
 
 @LOSSES.register
-class BCEWithLogitsLoss(nn.Module):
+class BCEWithLogitsLoss(Resizing):
     """Mean over valid pixels, or over the fraction `ohem_ratio` of them with the largest losses.
 
     As in PyTorch, `pos_weight` multiplies the loss of the object's pixels and does not change the mean's denominator.
@@ -42,8 +42,9 @@ class BCEWithLogitsLoss(nn.Module):
         odds = log_odds(logits)
         valid = labels != self.ignore_index
         if self.ohem_ratio < 1:
-            valid = hardest(banded_map(self.score, odds, labels, valid), valid, self.ohem_ratio)
-        total = banded_sum(lambda *band: self.score(*band).sum(), odds, labels, valid)
+            losses = banded_map(self.score, odds, labels, valid, align_corners=self.align_corners)
+            valid = hardest(losses, valid, self.ohem_ratio)
+        total = banded_sum(lambda *band: self.score(*band).sum(), odds, labels, valid, align_corners=self.align_corners)
         return mean_over_pixels(total, valid.sum())
 
     def score(self, odds: Tensor, labels: Tensor, valid: Tensor) -> Tensor:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
-import torch.nn as nn
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.models.layers import Resizing
 from segbox.registry import LOSSES
 
 from .banded import banded_sum
@@ -17,7 +17,7 @@ from .regions import checked_classes, chosen_classes
 
 
 @LOSSES.register
-class BoundaryLoss(nn.Module):
+class BoundaryLoss(Resizing):
     """Probabilities times the signed distance (in pixels) to the border of their class: the mean over pixels, classes.
 
     Distances inside a class are negative, so the loss can be negative too. Its gradient is weak far from a solution:
@@ -58,7 +58,8 @@ class BoundaryLoss(nn.Module):
             p = logits.softmax(dim=1)[:, ids]
             return (p * distances).where(valid[:, None], 0).sum()
 
-        return banded_sum(terms, logits[None], distances.to(logits.device), valid[None])
+        maps = distances.to(logits.device), valid[None]
+        return banded_sum(terms, logits[None], *maps, align_corners=self.align_corners)
 
 
 def signed_distances(labels: np.ndarray, wanted: int, ignore_index: int) -> np.ndarray | None:

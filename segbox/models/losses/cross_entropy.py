@@ -1,9 +1,10 @@
 """Cross entropy over the pixels that have a label."""
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.models.layers import Resizing
 from segbox.registry import LOSSES
 from segbox.renamed import renamed
 
@@ -13,7 +14,7 @@ from .pixels import ClassWeight, all_classes, mean_over_pixels, weights_of_class
 
 @renamed(unweight="logit_adjustment")
 @LOSSES.register
-class CrossEntropyLoss(nn.Module):
+class CrossEntropyLoss(Resizing):
     """Mean over valid pixels (weighted by `class_weight` as in PyTorch); zero, with a gradient, when there are none.
 
     A model trained with a class weight of w predicts the class as if it were w times as frequent: it finds rare
@@ -46,12 +47,13 @@ class CrossEntropyLoss(nn.Module):
         self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        total = banded_sum(lambda *band: self.score(*band).sum(), self.adjusted(logits), labels)
+        adjusted = self.adjusted(logits)
+        total = banded_sum(lambda *band: self.score(*band).sum(), adjusted, labels, align_corners=self.align_corners)
         return mean_over_pixels(total, weights_of_pixels(labels, self.class_weight, self.ignore_index).sum())
 
     def of_pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The weighted loss of each pixel, B H W, without gradient."""
-        return banded_map(self.score, self.adjusted(logits), labels)
+        return banded_map(self.score, self.adjusted(logits), labels, align_corners=self.align_corners)
 
     def adjusted(self, logits: Tensor) -> Tensor:
         """The logits of all classes, with the logit adjustment added."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch.nn as nn
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.models.layers import Resizing
 from segbox.registry import LOSSES
 
 from .pixels import ClassWeight, all_classes, ratio_or_zero, weights_of_classes
@@ -13,7 +13,7 @@ from .regions import checked_classes, chosen_classes, mean_over_classes, region_
 
 
 @LOSSES.register
-class DiceLoss(nn.Module):
+class DiceLoss(Resizing):
     """1 - (2 Σ p t + smooth) / (Σ p + Σ t + smooth) over valid pixels; the mean over classes.
 
     `square` uses Σ p² instead of Σ p, as in V-Net. `classes` are those that occur in the labels of the batch
@@ -45,9 +45,8 @@ class DiceLoss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         logits = all_classes(logits, self.num_classes)
-        both, predicted, target = region_sums(
-            logits, labels, self.num_classes, self.ignore_index, self.per_image, self.square
-        )
+        options = self.num_classes, self.ignore_index, self.per_image, self.square
+        both, predicted, target = region_sums(logits, labels, *options, align_corners=self.align_corners)
         apart = predicted + target - 2 * both  # 1 - Dice in one fraction: zero, not 0 / 0, where there is nothing
         losses = ratio_or_zero(apart, predicted + target + self.smooth)
         return mean_over_classes(losses, chosen_classes(self.classes, target > 0), self.class_weight)

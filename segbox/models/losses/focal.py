@@ -1,11 +1,11 @@
 """Focal loss (https://arxiv.org/abs/1708.02002)."""
 
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.models.layers import Resizing
 from segbox.registry import LOSSES
 
 from .banded import banded_sum
@@ -13,7 +13,7 @@ from .pixels import ClassWeight, all_classes, mean_over_pixels, weights_of_class
 
 
 @LOSSES.register
-class FocalLoss(nn.Module):
+class FocalLoss(Resizing):
     """-(1 - p)^gamma log p of the true class's softmax probability; the mean over valid pixels.
 
     With two classes or one channel, this is the paper's sigmoid form, and `class_weight=[1 - alpha, alpha]` its alpha.
@@ -39,7 +39,8 @@ class FocalLoss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         weights = weights_of_pixels(labels, self.class_weight, self.ignore_index)
-        total = banded_sum(self.score, all_classes(logits, self.num_classes), labels, weights)
+        logits = all_classes(logits, self.num_classes)
+        total = banded_sum(self.score, logits, labels, weights, align_corners=self.align_corners)
         return mean_over_pixels(total, weights.sum())
 
     def score(self, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:

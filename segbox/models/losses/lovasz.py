@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
-from segbox.models.layers import resize
+from segbox.models.layers import Resizing, resize
 from segbox.models.layers.full_precision import full_precision
 from segbox.registry import LOSSES
 
@@ -18,7 +17,7 @@ from .regions import checked_classes, chosen_classes, groups, mean_over_classes
 
 
 @LOSSES.register
-class LovaszLoss(nn.Module):
+class LovaszLoss(Resizing):
     """The convex surrogate of the Jaccard index over valid pixels, of the batch or per image; the mean over classes.
 
     `form="hinge"` is for two classes and uses log-odds instead of probabilities. `classes` are those that occur in the
@@ -59,7 +58,7 @@ class LovaszLoss(nn.Module):
         ids = torch.arange(self.num_classes, device=labels.device)
         rows, choices = [], []
         with full_precision(logits):
-            logits = at_pixels(logits.to(precision(logits)), labels.shape[-2:], self.stride)
+            logits = at_pixels(logits.to(precision(logits)), labels.shape[-2:], self.stride, self.align_corners)
             start = self.stride // 2
             labels = labels[:, start :: self.stride, start :: self.stride]
             for own_logits, own_labels in groups(logits, labels, self.per_image):
@@ -106,12 +105,15 @@ def jaccard_steps(target: Tensor) -> Tensor:
     return torch.diff(jaccard, prepend=jaccard.new_zeros(1))
 
 
-def at_pixels(logits: Tensor, size: tuple[int, int], stride: int) -> Tensor:
+def at_pixels(logits: Tensor, size: tuple[int, int], stride: int, align_corners: bool) -> Tensor:
     """Every `stride`-th row and column of `resize(logits, size)`, beginning in the middle of a stride."""
     start = stride // 2
     if stride == 1 or logits.shape[-2:] == size:
-        return resize(logits, size)[..., start::stride, start::stride]
-    centres = (torch.arange(start, n, stride, device=logits.device, dtype=logits.dtype) + 0.5 for n in size)
-    y, x = (2 * places / n - 1 for places, n in zip(centres, size, strict=True))
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
-    return F.grid_sample(logits, grid.expand(len(logits), -1, -1, -1), padding_mode="border", align_corners=False)
+        return resize(logits, size, align_corners)[..., start::stride, start::stride]
+    places = (torch.arange(start, n, stride, device=logits.device, dtype=logits.dtype) for n in size)
+    if align_corners:
+        y, x = (2 * own / max(1, n - 1) - 1 for own, n in zip(places, size, strict=True))
+    else:
+        y, x = ((2 * own + 1) / n - 1 for own, n in zip(places, size, strict=True))
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).expand(len(logits), -1, -1, -1)
+    return F.grid_sample(logits, grid, padding_mode="border", align_corners=align_corners)

@@ -1,9 +1,9 @@
 """Cross entropy over the hardest pixels: a fraction of all."""
 
-import torch.nn as nn
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.models.layers import Resizing
 from segbox.registry import LOSSES
 
 from .cross_entropy import CrossEntropyLoss
@@ -12,7 +12,7 @@ from .pixels import ClassWeight
 
 
 @LOSSES.register
-class OHEMCrossEntropyLoss(nn.Module):
+class OHEMCrossEntropyLoss(Resizing):
     """The mean over the fraction `ratio` of the batch's valid pixels with the largest (weighted) losses.
 
     Pixels that tie with the easiest of them are included. `ratio=1` is CrossEntropyLoss.

@@ -2,10 +2,10 @@
 
 import math
 
-import torch.nn as nn
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.models.layers import Resizing
 from segbox.registry import LOSSES
 
 from .cross_entropy import CrossEntropyLoss
@@ -14,7 +14,7 @@ from .pixels import ClassWeight
 
 
 @LOSSES.register
-class OHEMThresholdCrossEntropyLoss(nn.Module):
+class OHEMThresholdCrossEntropyLoss(Resizing):
     """The mean over the pixels whose true class has a probability of `threshold` or less, but over at least `min_kept`.
 
     `min_kept` is a number of pixels per image, or, below 1, a fraction of the image. With fewer valid pixels than

@@ -43,7 +43,13 @@ def groups(logits: Tensor, labels: Tensor, per_image: bool) -> Iterator[tuple[Te
 
 
 def region_sums(
-    logits: Tensor, labels: Tensor, num_classes: int, ignore_index: int, per_image: bool, square: bool = False
+    logits: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    ignore_index: int,
+    per_image: bool,
+    square: bool = False,
+    align_corners: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Groups x classes, over valid pixels: Σ p t, Σ p (or Σ p²) and Σ t, of probabilities p and targets t.
 
@@ -57,7 +63,7 @@ def region_sums(
         sums = p.where(target, 0), p.square() if square else p, target.to(p.dtype)
         return torch.stack([each.sum(dim=(0, 2, 3)) for each in sums])
 
-    sums = [banded_sums(terms, *group) for group in groups(logits, labels, per_image)]
+    sums = [banded_sums(terms, *group, align_corners=align_corners) for group in groups(logits, labels, per_image)]
     stacked = torch.stack(sums, dim=1)
     return (stacked if per_image else distributed.sum_for_mean(stacked)).unbind()
 

@@ -1,10 +1,10 @@
 """Cross entropy with class probabilities as targets: uncertain or mixed labels, or another model's predictions."""
 
 import torch
-import torch.nn as nn
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.models.layers import Resizing
 from segbox.registry import LOSSES
 
 from .banded import banded_map, banded_sum
@@ -13,7 +13,7 @@ from .pixels import ClassWeight, all_classes, mean_over_pixels, one_hot, weights
 
 
 @LOSSES.register
-class SoftCrossEntropyLoss(nn.Module):
+class SoftCrossEntropyLoss(Resizing):
     """Targets are probabilities B K H W, all zero for ignored pixels; or labels B H W, as in other losses.
 
     The mean over labelled pixels (weighted by `class_weight`), or over the fraction `ohem_ratio` of them with the
@@ -42,9 +42,10 @@ class SoftCrossEntropyLoss(nn.Module):
         logits = all_classes(logits, self.num_classes)
         mass = self.mass_of_pixels(targets)
         if self.ohem_ratio < 1:
-            losses = banded_map(self.score, logits, targets, mass > 0)
+            losses = banded_map(self.score, logits, targets, mass > 0, align_corners=self.align_corners)
             mass = mass.where(hardest(losses, mass > 0, self.ohem_ratio), 0)
-        total = banded_sum(lambda *band: self.score(*band).sum(), logits, targets, mass > 0)
+        maps = targets, mass > 0
+        total = banded_sum(lambda *band: self.score(*band).sum(), logits, *maps, align_corners=self.align_corners)
         return mean_over_pixels(total, mass.sum())
 
     def mass_of_pixels(self, targets: Tensor) -> Tensor:

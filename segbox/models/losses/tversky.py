@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch.nn as nn
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.models.layers import Resizing
 from segbox.registry import LOSSES
 
 from .pixels import ClassWeight, all_classes, ratio_or_zero, weights_of_classes
@@ -13,7 +13,7 @@ from .regions import checked_classes, chosen_classes, mean_over_classes, region_
 
 
 @LOSSES.register
-class TverskyLoss(nn.Module):
+class TverskyLoss(Resizing):
     """1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth) over valid pixels; the mean over classes.
 
     With beta above alpha, missed pixels cost more than false ones. alpha = beta = 0.5 is the Dice loss with twice the
@@ -48,7 +48,8 @@ class TverskyLoss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         logits = all_classes(logits, self.num_classes)
-        both, predicted, target = region_sums(logits, labels, self.num_classes, self.ignore_index, self.per_image)
+        options = self.num_classes, self.ignore_index, self.per_image
+        both, predicted, target = region_sums(logits, labels, *options, align_corners=self.align_corners)
         wrong = self.alpha * (predicted - both) + self.beta * (target - both)
         losses = ratio_or_zero(wrong, both + wrong + self.smooth)
         return mean_over_classes(losses, chosen_classes(self.classes, target > 0), self.class_weight)

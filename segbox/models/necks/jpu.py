@@ -4,14 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct, Resizing
 from segbox.registry import NECKS
 
 DILATIONS = (1, 2, 4, 8)
 
 
 @NECKS.register
-class JPU(nn.Module):
+class JPU(Resizing):
     """Approximates the last map of a dilated backbone of stride 8, from the last three maps of one without dilation.
 
     It returns the maps up to stride 8 unchanged, and its own as the last one: 4 x `channels`, at stride 8.
@@ -31,7 +31,7 @@ class JPU(nn.Module):
 
     def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         size = maps[-3].shape[-2:]
-        levels = [resize(conv(x), size) for conv, x in zip(self.convs, maps[-3:])]
+        levels = [self.resize(conv(x), size) for conv, x in zip(self.convs, maps[-3:])]
         x = torch.cat(levels[::-1], dim=1)  # coarsest first, as in the published weights
         x = torch.cat([branch(x) for branch in self.branches], dim=1)
         return (*maps[:-2], x)

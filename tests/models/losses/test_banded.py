@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from segbox import IGNORE_INDEX
 from segbox.models.criterion import build_criterion
+from segbox.models.layers import set_align_corners
 from segbox.models.losses import banded
 from segbox.models.losses.banded import banded_map, banded_sum, banded_sums
 from segbox.models.losses.cross_entropy import CrossEntropyLoss
@@ -43,6 +44,18 @@ def all_at_once(logits, labels, **options):
     return F.cross_entropy(wide, labels.long(), ignore_index=IGNORE_INDEX, **options)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_sum_with_aligned_corners(shape):
+    logits, labels = make(shape)
+    loss = CrossEntropyLoss(4)
+    set_align_corners(loss, True)
+    wide = F.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=True)
+    ours, theirs = loss(logits, labels), F.cross_entropy(wide, labels.long(), ignore_index=IGNORE_INDEX)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    gradients = [torch.autograd.grad(3 * value, logits)[0] for value in (ours, theirs)]
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("weight", [None, [0.5, 2.0, 0.0, 1.0]], ids=["plain", "weighted"])
 @pytest.mark.parametrize("shape", SHAPES)
@@ -77,8 +90,9 @@ def test_without_gradient_the_sum_is_the_same():
     torch.testing.assert_close(quiet, CrossEntropyLoss(4)(logits, labels).detach())
 
 
+@pytest.mark.parametrize("align_corners", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_several_sums_have_the_gradient_of_what_is_made_of_them(shape):
+def test_several_sums_have_the_gradient_of_what_is_made_of_them(shape, align_corners):
     logits, labels = make(shape, dtype=torch.double)
 
     def terms(wide, labels):
@@ -88,17 +102,18 @@ def test_several_sums_have_the_gradient_of_what_is_made_of_them(shape):
     def of(sums):
         return sums[0] * sums[1] / (sums[2] + 1)
 
-    wide = F.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
-    ours, theirs = of(banded_sums(terms, logits, labels)), of(terms(wide, labels))
+    wide = F.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=align_corners)
+    ours, theirs = of(banded_sums(terms, logits, labels, align_corners=align_corners)), of(terms(wide, labels))
     torch.testing.assert_close(ours, theirs)
     torch.testing.assert_close(*(torch.autograd.grad(loss, logits)[0] for loss in (ours, theirs)))
 
 
+@pytest.mark.parametrize("align_corners", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_map_has_the_labels_size(shape):
+def test_a_map_has_the_labels_size(shape, align_corners):
     logits, labels = make(shape)
-    ours = banded_map(lambda wide, labels: wide[:, 1] + labels, logits, labels)
-    wide = F.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
+    ours = banded_map(lambda wide, labels: wide[:, 1] + labels, logits, labels, align_corners=align_corners)
+    wide = F.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=align_corners)
     torch.testing.assert_close(ours, (wide[:, 1] + labels).detach(), rtol=1e-5, atol=1e-4)
     assert not ours.requires_grad
 

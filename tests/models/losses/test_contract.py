@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from segbox import IGNORE_INDEX
 from segbox.errors import ConfigError
+from segbox.models.layers import set_align_corners
 from segbox.models.losses import banded
 from segbox.registry import LOSSES
 
@@ -95,13 +96,18 @@ def test_an_ignored_class_is_ignored(config, num_classes):
     torch.testing.assert_close((value, gradient), expected)
 
 
+@pytest.mark.parametrize("align_corners", [False, True])
 @every_loss
-def test_small_logits_are_scored_as_if_resized(config, num_classes):
+def test_small_logits_are_scored_as_if_resized(config, num_classes, align_corners):
     logits, labels = make(num_classes, size=(4, 3), dtype=torch.double)
-    wide = F.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
-    value = LOSSES.build(config, num_classes=num_classes)(wide, labels)
+    wide = F.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=align_corners)
+    loss = LOSSES.build(config, num_classes=num_classes)
+    value = loss(wide, labels)
     expected = value, torch.autograd.grad(value, logits)[0]
-    torch.testing.assert_close(of(config, num_classes, logits, labels), expected, rtol=1e-5, atol=1e-7)
+    set_align_corners(loss, align_corners)
+    value = loss(logits, labels)
+    found = value, torch.autograd.grad(value, logits)[0]
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
 
 
 @every_loss

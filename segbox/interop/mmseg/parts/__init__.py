@@ -1,0 +1,1 @@
+"""Converters of mmsegmentation's parts. A new file is enough to add one."""
