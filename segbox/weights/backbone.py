@@ -18,6 +18,11 @@ IMAGENET = "imagenet"  # the word for the best public ImageNet weights of a back
 logger = logging.getLogger("segbox")
 
 
+def is_of_a_source(word: str) -> bool:
+    """Whether a word names weights that may have to be downloaded; the others are paths."""
+    return word == IMAGENET or "://" in word
+
+
 def word_for(backbone: nn.Module, word: str | Path) -> str:
     """The word of a source; "imagenet" is the one that the backbone names for its form."""
     if str(word) != IMAGENET:
