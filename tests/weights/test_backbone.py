@@ -60,7 +60,10 @@ def test_a_stem_by_other_names_is_adapted_to_other_channels(timms_file, channels
     ("change", "row"),
     [
         (lambda weights: weights.pop("layer4.1.bn2.running_var"), "missing in the file: layer4.1.bn2.running_var"),
-        (lambda weights: weights.update({"layer1.0.se.fc1.bias": torch.ones(2)}), "not in the model: layer1.0.se.fc1.bias"),
+        (
+            lambda weights: weights.update({"layer1.0.se.fc1.bias": torch.ones(2)}),
+            "not in the model: layer1.0.se.fc1.bias",
+        ),
         (lambda weights: weights.update({"layer1.0.bn1.bias": torch.ones(2)}), "another shape"),
     ],
 )
