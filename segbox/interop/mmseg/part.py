@@ -107,6 +107,8 @@ class Maps:
         args.expect("input_transform", None)
         if index == -1:
             index = max(self.levels)
+        if not isinstance(index, int) or index not in self.levels:
+            raise ConfigError(f"{args.path}.in_index: {index!r} is none of the maps {', '.join(map(str, self.levels))}")
         return self.levels[index]
 
     def expect_last(self, args: Arguments) -> None:
