@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segbox.errors import CheckpointError, short
+from segbox.errors import CheckpointError, printable, short
 from segbox.weights.fit import Fit, check_parts, compare, is_part
 from segbox.weights.input_channels import adapt_first_convolution
 from segbox.weights.mean_std import OF_CARD, Reconcile, reconcile_mean_std
