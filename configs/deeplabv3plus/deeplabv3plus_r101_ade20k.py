@@ -8,9 +8,8 @@ MMSegmentation's head is 512 channels wide; this one has the paper's 256.
 
 _base_ = ["../_base_/models/deeplabv3plus.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None,
+    backbone_weights="timm://resnet101c.gluon_in1k",
     backbone=dict(type="ResNet", variant="101", stem="C", output_stride=8, in_channels=3),
     auxiliary_head=dict(type="FCNHead", level=-2, loss=dict(type="CrossEntropyLoss", loss_weight=0.4)),
 )

@@ -54,8 +54,11 @@ def config_files(folder: Path) -> list[Path]:
 
 def config_table(rows: Sequence["Row"], seen_from: Path) -> str:
     return markdown(
-        ("Method", "Backbone", "Data set", "Expected", "Source", "Config"),
-        [(row.method, row.backbone, row.data, row.number, row.source, row.link(seen_from)) for row in rows],
+        ("Method", "Backbone", "Data set", "Expected", "Source", "Begins from", "Config"),
+        [
+            (row.method, row.backbone, row.data, row.number, row.source, row.weights, row.link(seen_from))
+            for row in rows
+        ],
     )
 
 
@@ -112,6 +115,7 @@ class Row:
         self.path = path
         self.method = f"[{title[1]}]({title[2]})" if title else config.model.decode_head.type.removesuffix("Head")
         self.backbone = backbone_name(config.model)
+        self.weights = begins_from(config.model)
         self.data = data_name(config.data.train, title[3] if title else path.parent.name)
         self.number, self.source = expectation(sentence[1])
 
@@ -137,6 +141,18 @@ def backbone_name(model: Mapping) -> str:
     variant = backbone.get("stem", "plain")
     neck = model.get("neck")
     return name + (f"-{variant}" if variant != "plain" else "") + (f" + {neck['type']}" if neck else "")
+
+
+def begins_from(model: Mapping) -> str:
+    """The word of the weights and their licence."""
+    from segbox.weights.published import published
+
+    backbone = model["backbone"]
+    word = f"timm://{backbone['name']}" if backbone.get("pretrained") else model.get("backbone_weights")
+    if word is None:
+        return "random"
+    known = published(word)
+    return f"`{word}`" + (f" ({known.licence or 'no licence stated'})" if known else "")
 
 
 def data_name(data: Mapping, folder_name: str) -> str:

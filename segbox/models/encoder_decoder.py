@@ -16,6 +16,7 @@ from segbox.models.losses.pixels import all_classes
 from segbox.models.precise_batch_norm import precise_batch_norm
 from segbox.models.start_from import load_trained
 from segbox.weights import loading
+from segbox.weights.backbone import load_backbone_parameters
 from segbox.weights.mean_std import STATED
 
 
@@ -122,8 +123,8 @@ class EncoderDecoder(Resizing):
     def load_backbone_parameters(
         self, filename: str | Path, map_location: str | torch.device | None = None, strict: bool = True
     ) -> loading.Fit:
-        """Load the weights of the backbone, from a file of the backbone or of a whole model."""
-        return loading.load_backbone_parameters(self, filename, map_location, strict)
+        """Load the weights of the backbone: "imagenet", or a file of the backbone or of a whole model."""
+        return load_backbone_parameters(self, filename, map_location, strict)
 
     def reset_classes(self, num_classes: int) -> None:
         """Replace heads and losses by those for another number of classes. Create the optimizer after this."""

@@ -74,7 +74,7 @@ def build_encoder_decoder(
     model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, builders, sources)
     set_align_corners(model, align_corners)
     if backbone_weights is not None:
-        model.load_backbone_parameters(backbone_weights, strict=False)
+        model.load_backbone_parameters(backbone_weights)
     if weights is not None:
         model.load_parameters(weights, strict=False, classes=classes, may_miss=weights_may_miss)
     if freeze_backbone:

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, printable, short
 from segbox.weights.fit import Fit, check_parts, compare, is_part
-from segbox.weights.input_channels import adapt_first_convolution
-from segbox.weights.mean_std import OF_CARD, Reconcile, reconcile_mean_std
+from segbox.weights.mean_std import Reconcile, reconcile_mean_std
 from segbox.weights.safetensors_file import is_safetensors, read_safetensors
 from segbox.weights.safety import refuse_deep_nesting, refuse_unsafe_file
 from segbox.weights.sources.find import WeightFile, find_weights
@@ -76,6 +75,10 @@ def read_weights(word: str | Path) -> dict[str, Tensor]:
     return read_weights_of(find_weights(word))
 
 
+def read_weights_of(file: WeightFile) -> dict[str, Tensor]:
+    return weights_in(read_checkpoint(file.path, lazily=True), file.word)
+
+
 def weights_in(content: Any, path: str | Path) -> dict[str, Tensor]:
     """The state dict in the content of a checkpoint."""
     for key in ("ema", "model", "state_dict"):  # averaged weights first: they are the better ones
@@ -92,39 +95,6 @@ def part_of(weights: Mapping[str, Tensor], prefix: str) -> Mapping[str, Tensor]:
     if any(name.startswith(prefix) for name in weights):
         return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     return weights
-
-
-def load_backbone_parameters(
-    model: nn.Module, word: str | Path, map_location: str | torch.device | None = None, strict: bool = True
-) -> Fit:
-    """Load the weights of the backbone, from a file of the backbone or of a whole model, whose mean and std come along.
-
-    A first convolution for RGB images is adapted to the model's number of channels.
-    """
-    file = find_weights(word, f"begin without it: model.backbone_weights=None (now {word})")
-    weights = read_weights_of(file)
-    own = adapt_first_convolution(part_of(weights, "backbone."), model.backbone)
-    own = {name: value.to(map_location) for name, value in own.items()}
-    fit = load_weights(model.backbone, own, file.word, not strict)
-    mean_std = {name: value for name, value in weights.items() if name in model.mean_std_sources}
-    model.load_state_dict(reconcile_mean_std(model, mean_std, file.word), strict=False)
-    take_card(model, file, weights)
-    return fit
-
-
-def read_weights_of(file: WeightFile) -> dict[str, Tensor]:
-    return weights_in(read_checkpoint(file.path, lazily=True), file.word)
-
-
-def take_card(model: nn.Module, file: WeightFile, weights: Mapping[str, Tensor]) -> None:
-    """Let the model take the mean and std that the source of the weights states, where the file itself has none."""
-    own = getattr(model, "mean_std_sources", {})
-    if file.card is None or not own or model.mean.numel() != len(file.card.mean):
-        return
-    stated = {"mean": file.card.mean, "std": file.card.std}
-    buffers = {name: model.get_buffer(name) for name in stated if name in own and name not in weights}
-    values = {name: buffer.new_tensor(stated[name]).view_as(buffer) for name, buffer in buffers.items()}
-    model.load_state_dict(reconcile_mean_std(model, values, OF_CARD + file.card.name), strict=False)
 
 
 def load_weights(
