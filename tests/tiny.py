@@ -16,6 +16,11 @@ SMALL: dict[str, dict[str, object]] = {
     "FPNHead": {"channels": 32},
     "LinkNetHead": {"channels": 8},
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
+    "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
+    "SMPLinkNetHead": {"channels": 8},
+    "SMPPSPHead": {"channels": 16},
+    "SMPUNetHead": {"channels": (16, 8, 8, 4, 4)},
+    "SMPUNetPlusPlusHead": {"channels": (16, 8, 8, 4, 4)},
     "UNetPlusPlusHead": {"channels": (4, 8, 8, 16)},
     "UPerHead": {"channels": 16},
 }

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from segbox.data.datasets.dataset import SegDataset
+from segbox.interop.saved import read_saved
 from segbox.registry import BACKBONES
 from segbox.weights.backbone import word_for
 from segbox.weights.loading import read_weights_of
@@ -32,18 +33,21 @@ def mean_without_building(config: Mapping[str, Any]) -> tuple[float, ...]:
         with torch.device("meta"):
             backbone = BACKBONES.build(parts, "model.backbone")
         card = getattr(backbone, "card", None)
-        words = (config.get("weights"), config.get("backbone_weights"))  # the first one is loaded last and wins
-        means = (mean_of_weights(word_for(backbone, word)) for word in words if word is not None)
-        mean = next((found for found in means if found is not None), None)
+        if config.get("weights") is not None:  # loaded last, so it wins
+            mean = listed(read_saved(config["weights"]).weights.get("mean"))
+        if mean is None and config.get("backbone_weights") is not None:
+            mean = mean_of_weights(word_for(backbone, config["backbone_weights"]))
     return choose_mean_std(mean, 1.0, parts.get("in_channels", 3), card)["mean"].values
 
 
 def mean_of_weights(word: str) -> tuple[float, ...] | None:
-    """The mean of a file of weights, or of its card. Files of known cards are not downloaded for it."""
+    """The mean of a file of backbone weights, or of its card. Files of known cards are not downloaded for it."""
     if known := published(word):
         return known.card.mean
     file = find_weights(word)
-    mean = read_weights_of(file).get("mean")
-    if mean is not None:
-        return tuple(mean.flatten().tolist())
-    return None if file.card is None else file.card.mean
+    mean = listed(read_weights_of(file).get("mean"))
+    return file.card.mean if mean is None and file.card is not None else mean
+
+
+def listed(mean: Tensor | None) -> tuple[float, ...] | None:
+    return None if mean is None else tuple(mean.flatten().tolist())

@@ -66,8 +66,9 @@ IMAGENET = {
 class ResNet(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation.
 
-    `se_bias`: the gates of squeeze and excitation have biases, as those with public weights do. `dilations` are of the
-    four stages, in place of what replaces strides; the first block of a stage has half. `multi_grid` are the
+    `num_stages` of the four are built: with 2, there are three maps, of strides 2, 4, 8. `se_bias`: the gates of
+    squeeze and excitation have biases, as those with public weights do. `dilations` are of the four stages, in place of
+    what replaces strides; the first block of a stage has half, unless `halve_first` is False. `multi_grid` are the
     dilations of the last stage's blocks. `dilate_second=False` dilates only the first convolution of the blocks of
     ResNet 18 and 34, as mmsegmentation does (other blocks have one of 3x3).
     """
@@ -84,16 +85,21 @@ class ResNet(nn.Module):
         dilations: tuple[Count, ...] | None = None,
         multi_grid: tuple[Count, ...] | None = None,
         dilate_second: bool = True,
+        halve_first: bool = True,
+        num_stages: int = 4,
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no ResNet {variant!r}; variants: {', '.join(VARIANTS)}")
         if stem not in STEMS:
             raise ValueError(f"there is no stem {stem!r}; stems: {', '.join(STEMS)}")
+        if num_stages not in range(1, 5):
+            raise ValueError(f"num_stages {num_stages!r} is none of 1, 2, 3, 4")
         is_bottleneck, depths, width, has_se = VARIANTS[variant]
         if se_bias and not has_se:
             raise ValueError(f"se_bias=True: ResNet {variant} has no squeeze and excitation")
         self.form = variant + (f"-{stem}" if stem != "plain" else "") + (" with se_bias" if se_bias else "")
+        depths = depths[:num_stages]
         widths, pooled_shortcut = STEMS[stem]
         expansion = Bottleneck.expansion if is_bottleneck else BasicBlock.expansion
         block = Bottleneck if is_bottleneck else partial(BasicBlock, dilate_second=dilate_second)
@@ -109,7 +115,7 @@ class ResNet(nn.Module):
             self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
 
-        plan = iter(plan_blocks(depths, output_stride, dilations, multi_grid))
+        plan = iter(plan_blocks(depths, output_stride, dilations, multi_grid, halve_first))
         self.channels, self.strides = (channels,), (2,)
         total = 4
         for i, depth in enumerate(depths):
@@ -121,14 +127,15 @@ class ResNet(nn.Module):
             setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
             self.channels += (channels,)
             self.strides += (total,)
+        self.stages = [f"layer{i + 1}" for i in range(num_stages)]
         initialize(self)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         x = self.stem(images) if self.has_deep_stem else torch.relu(self.bn1(self.conv1(images)))
         maps = [x]
         x = self.maxpool(x)
-        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = layer(x)
+        for stage in self.stages:
+            x = getattr(self, stage)(x)
             maps.append(x)
         return tuple(maps)
 

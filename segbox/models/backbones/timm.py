@@ -32,7 +32,8 @@ class Timm(nn.Module):
     `out_indices` chooses others (ViT: block numbers). `variant` is the same as `name`, for commands that set the
     variant of any backbone; variant="test" is a tiny network. `pretrained` downloads timm's weights. `model_arguments`
     are passed to timm: dict(drop_path_rate=0.1), dict(patch_size=16), dict(img_size=512). Images are padded to whole
-    patches, maps are cropped to ceil(size / stride).
+    patches, maps are cropped to ceil(size / stride). `map_norm` is the eps of a layer norm on each map, which has none
+    if it is None: Swin and ConvNeXt are used with it for segmentation.
 
     `card` has the mean and std that the weights were trained with; a model uses them if its config has none. With
     pretrained weights, another mean or std is an error unless `check_card` is False. `unused` are the names of the
@@ -49,6 +50,7 @@ class Timm(nn.Module):
         out_indices: Sequence[int] | None = None,
         model_arguments: Mapping[str, Any] | None = None,
         check_card: bool = True,
+        map_norm: float | None = None,
     ) -> None:
         super().__init__()
         self.name = wanted_name(name, variant)
@@ -62,6 +64,7 @@ class Timm(nn.Module):
         self.size_rule = find_size_rule(plan.trial, in_channels, plan.patch, plan.own_size)
         self.channels, self.unused = channels_and_unused(plan, in_channels, self.size_rule)
         self.network = plan.build(pretrained)
+        self.map_norms = nn.ModuleList(nn.LayerNorm(c, map_norm) for c in self.channels if map_norm is not None)
         self.card = card_of(self.name, plan.pretrained_cfg, pretrained and check_card)
         if output_stride != 32 and max(self.strides) != output_stride:
             raise ValueError(
@@ -78,6 +81,8 @@ class Timm(nn.Module):
         self.check_size(height, width)
         padded = F.pad(images, (0, -width % columns, 0, -height % rows))
         maps = channels_first(self.network, self.network(padded))
+        if self.map_norms:
+            maps = [norm(x.movedim(1, -1)).movedim(-1, 1).contiguous() for norm, x in zip(self.map_norms, maps)]
         return tuple(x[..., : -(-height // s), : -(-width // s)] for x, s in zip(maps, self.strides))
 
     def check_size(self, height: int, width: int) -> None:

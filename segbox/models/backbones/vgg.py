@@ -19,7 +19,7 @@ VARIANTS = {
     "test": ((1, 1, 1, 1, 2), (4, 8, 8, 16, 16), False),
     "test-bn": ((1, 1, 1, 1, 2), (4, 8, 8, 16, 16), True),
 }
-TAPS = ("pooled", "before_pool")
+TAPS = ("pooled", "before_pool", "before_pool_and_last")
 # form -> the best public ImageNet weights: those that papers began from
 IMAGENET = {
     "16": "torchvision://vgg16",
@@ -34,8 +34,9 @@ class VGG(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32: the pooled ends of the stages.
 
     `taps="before_pool"` returns the inputs of the pools, of strides 1, 2, 4, 8, 16, and leaves out the last pool;
-    SegNet pools them itself to get the indices of the maxima. Pools beyond `output_stride` are left out too, and the
-    convolutions after them are dilated. Odd sizes are rounded up, while torchvision's pools round down.
+    SegNet pools them itself to get the indices of the maxima. `taps="before_pool_and_last"`, as in smp, returns the
+    inputs of the pools of strides 2, 4, 8, 16 and what the last pool gives. Pools beyond `output_stride` are left out
+    too, and the convolutions after them are dilated. Odd sizes are rounded up, while torchvision's pools round down.
     """
 
     imagenet: ClassVar[Mapping[str, str]] = IMAGENET
@@ -60,10 +61,15 @@ class VGG(nn.Module):
                 in_channels = width
             pools.append(len(layers))
             layers.append(nn.Identity() if stride == 1 else nn.MaxPool2d(2, ceil_mode=True))
-        is_pooled = taps == "pooled"
-        self.features = nn.Sequential(*(layers if is_pooled else layers[:-1]))
-        self.taps = tuple(pools) if is_pooled else tuple(place - 1 for place in pools)
-        self.strides = tuple(prod(stride for stride, _ in plan[: i + is_pooled]) for i in range(len(plan)))
+        after = [prod(stride for stride, _ in plan[: i + 1]) for i in range(len(plan))]  # the strides after the pools
+        inputs, before = [place - 1 for place in pools], [1, *after[:-1]]
+        self.taps, self.strides = tuple(pools), tuple(after)
+        if taps == "before_pool":
+            self.taps, self.strides, layers = tuple(inputs), tuple(before), layers[:-1]
+        elif taps == "before_pool_and_last":
+            self.taps, self.strides = (*inputs[1:], pools[-1]), (*before[1:], after[-1])
+            self.channels = (*self.channels[1:], self.channels[-1])
+        self.features = nn.Sequential(*layers)
         initialize(self)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -28,10 +28,11 @@ def plan_blocks(
     output_stride: int,
     dilations: Sequence[int] | None = None,
     multi_grid: Sequence[int] | None = None,
+    halve_first: bool = True,
 ) -> list[tuple[int, int]]:
     """Stride and dilation of each block of a ResNet with stages of these depths.
 
-    `dilations` of the stages replace those of `trade_strides`; a stage's first block has half of its dilation.
+    `dilations` of the stages replace those of `trade_strides`; with `halve_first`, a stage's first block has half.
     `multi_grid` are the dilations of the last stage's blocks.
     """
     first = [j == 0 for depth in depths for j in range(depth)]
@@ -41,7 +42,8 @@ def plan_blocks(
     if dilations is not None:
         if len(dilations) != len(depths):
             raise ValueError(f"dilations {tuple(dilations)}: expected one for each of the {len(depths)} stages")
-        own = [dilations[i] if not is_first else max(1, dilations[i] // 2) for i, is_first in zip(stages, first)]
+        halved = [halve_first and is_first for is_first in first]
+        own = [max(1, dilations[i] // 2) if is_half else dilations[i] for i, is_half in zip(stages, halved)]
         plan = [(stride, dilation) for (stride, _), dilation in zip(plan, own)]
     if multi_grid is not None:
         if len(multi_grid) != depths[-1]:

@@ -11,7 +11,8 @@ from segbox.registry import NECKS
 class FPN(nn.Module):
     """Adds coarse maps to finer ones; all output maps have the same number of channels.
 
-    `levels` are the indices of the maps to use, finest first; by default all of stride 4 and above.
+    `levels` are the indices of the maps to use, finest first; by default all of stride 4 and above. `smooth=False`
+    leaves out the 3x3 convolutions of the sums.
     """
 
     def __init__(
@@ -20,6 +21,7 @@ class FPN(nn.Module):
         in_strides: tuple[int, ...],
         channels: Count = 256,
         levels: tuple[int, ...] | None = None,
+        smooth: bool = True,
     ) -> None:
         super().__init__()
         taken = (
@@ -27,8 +29,9 @@ class FPN(nn.Module):
         )
         self.levels = tuple(taken)
         self.laterals = nn.ModuleList(nn.Conv2d(in_channels[i], channels, 1) for i in taken)
-        self.smooth = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in taken)
-        for conv in (*self.laterals, *self.smooth):
+        convs = [nn.Conv2d(channels, channels, 3, padding=1) for _ in taken] if smooth else []
+        self.smooth = nn.ModuleList(convs or [nn.Identity() for _ in taken])
+        for conv in (*self.laterals, *convs):
             nn.init.xavier_uniform_(conv.weight)
             nn.init.zeros_(conv.bias)
         self.channels = (channels,) * len(taken)

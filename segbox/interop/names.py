@@ -1,0 +1,46 @@
+"""Tensors by another library's names -> tensors by ours. A tensor that no rule names is refused, not skipped."""
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from segbox.errors import CheckpointError, printable
+
+# A pattern for whole names -> its replacement, as in re.sub; None leaves the tensor out. The first that fits counts.
+Rules = Mapping[str, str | None]
+NORM = r"(weight|bias|running_mean|running_var|num_batches_tracked)"  # the tensors of a batch norm
+
+
+def rename(weights: Mapping[str, Tensor], rules: Rules, source: object) -> dict[str, Tensor]:
+    compiled = [(re.compile(pattern), new) for pattern, new in rules.items()]
+    found = {}
+    for name, value in weights.items():
+        match = next(((m, new) for pattern, new in compiled if (m := pattern.fullmatch(name))), None)
+        if match is None:
+            raise CheckpointError(
+                f"{source}: the tensor {printable(name)} belongs to no part that segbox has; the weights are of another"
+                " model than its config says"
+            )
+        if match[1] is not None:
+            found[match[0].expand(match[1])] = value
+    return found
+
+
+def joined(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors whose names differ in "#0", "#1" ... alone become one, row after row."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, value in weights.items():
+        whole, part = re.sub(r"#\d+", "", name), re.search(r"#\d+", name)
+        parts.setdefault(whole, {})[part[0] if part else ""] = value
+    return {
+        name: torch.cat([own[part] for part in sorted(own)]) if "#0" in own else own[""] for name, own in parts.items()
+    }
+
+
+def tensor(weights: Mapping[str, Tensor], name: str, source: object) -> Tensor:
+    """The tensor of that name, which must be there."""
+    if name not in weights:
+        raise CheckpointError(f"{source}: there is no tensor {name}; the weights are of another model")
+    return weights[name]

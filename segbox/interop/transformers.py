@@ -1,0 +1,98 @@
+"""Semantic segmentation models of Hugging Face's transformers (https://huggingface.co/docs/transformers): a repository
+of the hub or a folder of `save_pretrained`, with the names of old and new versions."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from segbox.errors import CheckpointError
+from segbox.interop.folder import Folder, open_folder
+from segbox.interop.imported import Imported
+from segbox.interop.names import joined, rename, tensor
+from segbox.interop.transformers_parts import Part, Settings, segformer, upernet
+
+CONVERTERS: dict[str, Callable[[Settings], Part]] = {
+    "SegformerForSemanticSegmentation": segformer,
+    "UperNetForSemanticSegmentation": upernet,
+}
+REFUSED = {
+    "DPTForSemanticSegmentation": "its head, which fuses maps of a plain transformer",
+    "BeitForSemanticSegmentation": "its backbone of one image size with biases for relative positions",
+    "Data2VecVisionForSemanticSegmentation": "its backbone of one image size with biases for relative positions",
+    "MobileNetV2ForSemanticSegmentation": "TensorFlow's padding in its backbone, which depends on the image's size",
+    "MobileViTForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
+    "MobileViTV2ForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
+    "MaskFormerForInstanceSegmentation": "mask classification",
+    "Mask2FormerForUniversalSegmentation": "mask classification",
+    "OneFormerForUniversalSegmentation": "mask classification",
+    "EomtForUniversalSegmentation": "mask classification",
+}
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what the processors of these models have by default
+SCALE = 1 / 255
+
+
+def read_transformers(word: str) -> Imported:
+    """A repository ("hf://nvidia/segformer-b0-finetuned-ade-512-512") or a folder."""
+    folder = open_folder(word)
+    return convert_transformers(folder.config, folder.weights(), folder, folder.preprocessing)
+
+
+def convert_transformers(
+    config: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    source: Folder | str,
+    preprocessing: Mapping[str, Any] | None = None,
+) -> Imported:
+    """The model of a config.json with a state dict of it."""
+    name = (config.get("architectures") or [None])[0]
+    if name in REFUSED:
+        raise CheckpointError(f"{source}: segbox has no counterpart of {name}: of {REFUSED[name]}")
+    if name not in CONVERTERS:
+        known = ", ".join(CONVERTERS)
+        raise CheckpointError(f"{source}: segbox has no counterpart of transformers' {name}; it has {known}")
+    part = CONVERTERS[name](Settings(str(source), config))
+    num_classes = len(tensor(weights, "decode_head.classifier.bias", source))
+    mean, std, notes = normalization(preprocessing, source)
+    model = dict(type="EncoderDecoder", **part.model, num_classes=max(2, num_classes), mean=mean, std=std)
+    if num_classes == 1:  # the log-odds of the second of two
+        model["decode_head"]["out_channels"] = 1
+    return Imported(
+        model=model,
+        weights=part.finish(joined(rename(weights, part.rules, source))),
+        origin=f"transformers' {name}",
+        test=dict(mode="whole"),
+        classes=classes_of(config, num_classes),
+        licence=getattr(source, "licence", None),
+        notes=(*part.notes, *notes),
+    )
+
+
+def classes_of(config: Mapping[str, Any], num_classes: int) -> tuple[str, ...] | None:
+    """The names of `id2label`; None if it has only the placeholders of transformers."""
+    labels = {str(key): str(value) for key, value in (config.get("id2label") or {}).items()}
+    names = tuple(labels.get(str(i), "") for i in range(num_classes))
+    is_named = len(labels) == num_classes > 1 and all(names) and len(set(names)) == num_classes
+    return names if is_named and not all(name == f"LABEL_{i}" for i, name in enumerate(names)) else None
+
+
+def normalization(
+    preprocessing: Mapping[str, Any] | None, source: object
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[str, ...]]:
+    """Mean and std of bytes, and what is to be said about them."""
+    notes = []
+    own = preprocessing or {}
+    if preprocessing is None:
+        notes.append("There is no preprocessor_config.json: ImageNet's mean and std are assumed.")
+    if own.get("do_reduce_labels", own.get("reduce_labels")):
+        notes.append(
+            "Label files hold class + 1, with 0 for what is ignored (reduce_labels); predictions hold the class."
+        )
+    scale = own.get("rescale_factor", SCALE) if own.get("do_rescale", True) else 1.0
+    mean, std = own.get("image_mean", IMAGENET[0]), own.get("image_std", IMAGENET[1])
+    if not own.get("do_normalize", True):
+        mean, std = (0.0,) * len(mean), (1.0,) * len(mean)
+    if not scale or not all(isinstance(value, int | float) for value in (*mean, *std)):
+        raise CheckpointError(f"{source}: preprocessor_config.json has no usable image_mean, image_std, rescale_factor")
+    mean, std = (tuple(round(value / scale, 6) for value in values) for values in (mean, std))
+    return mean, std, tuple(notes)
