@@ -80,7 +80,11 @@ def require_all(weights: Mapping[str, Tensor], backbone: nn.Module, source: str)
         return
     name = f"{type(backbone).__name__} {getattr(backbone, 'form', '')}".rstrip()
     known = getattr(backbone, "imagenet", {}).get(getattr(backbone, "form", ""))
-    hint = f'"imagenet" means {known} for it' if known else "set model.backbone_weights to None to begin at random"
+    hint = (
+        f'for it, set model.backbone_weights="imagenet" ({known})'
+        if known
+        else "set model.backbone_weights to None to begin at random"
+    )
     raise CheckpointError(f"{source}: are not the weights of {name} (model.backbone); {hint}\n{fit.table()}")
 
 
@@ -94,7 +98,7 @@ def take_from_card(model: nn.Module, card: Card) -> None:
     changed = [name for name, *_ in differences(model, numbers)]
     for name in numbers:
         if model.mean_std_sources[name] == STATED:
-            if name in changed:
+            if name in changed and 1 < max(model.mean.flatten().tolist()) <= 255:  # else images of other units
                 logger.warning(
                     f"model.{name}: the config's {formatted(model.get_buffer(name).flatten().tolist())} is used; the"
                     f" weights of {card.name} were trained with {formatted(getattr(card, name))}"
