@@ -54,18 +54,18 @@ def run(args: argparse.Namespace) -> None:
     from segbox.engine.config_check import check_config
     from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
-    from segbox.evaluation.open_model import own_config, read_settings
+    from segbox.evaluation.open_model import settled
     from segbox.evaluation.predictor import Predictor
+    from segbox.interop.saved import read_saved
     from segbox.viz.predictions import find_sources, predict_files
     from segbox.viz.video import predict_video
 
     start_logging()
     images, video = find_sources(args.source)
-    if config is None:
-        config = own_config(args.checkpoint, args.cfg_options)
-    config = read_settings(args.checkpoint, config)
+    saved = read_saved(args.checkpoint)
+    config = settled(saved, config, args.cfg_options)
     check_config(config, "model")
-    predictor = Predictor(config, args.checkpoint, choose_device(args.device))
+    predictor = Predictor(config, saved, choose_device(args.device))
     out = Path(args.out)
     if video is not None:
         count, failures = predict_video(predictor, video, out, args.save)

@@ -36,13 +36,13 @@ def run(args: argparse.Namespace) -> None:
     scores = None if args.scores is None else read_scores(Path(args.scores))
 
     from segbox.engine.logs import start_logging
-    from segbox.evaluation.open_model import check_classes, open_model, own_config
+    from segbox.evaluation.open_model import check_classes, open_model, settled
     from segbox.evaluation.pretrained_folder import WEIGHTS, link_by_hash, save_pretrained
+    from segbox.interop.saved import read_saved
 
     start_logging()
-    if config is None and args.cfg_options:
-        config = own_config(args.checkpoint, args.cfg_options)
-    opened = open_model(args.checkpoint, config)
+    saved = read_saved(args.checkpoint)
+    opened = open_model(saved, settled(saved, config, args.cfg_options))
     given: dict[str, Any] = {}
     if scores is not None:
         check_classes(opened, scores.pop("classes"))

@@ -109,14 +109,14 @@ def run(args: argparse.Namespace) -> None:
     from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
     from segbox.evaluation.evaluator import Evaluator
-    from segbox.evaluation.open_model import check_classes, open_model, own_config, read_settings
+    from segbox.evaluation.open_model import check_classes, open_model, settled
+    from segbox.interop.saved import read_saved
     from segbox.viz.evaluation_outputs import evaluation_outputs
     from segbox.viz.score_files import score_files
 
     start_logging()
-    if config is None:
-        config = own_config(args.checkpoint, args.cfg_options)
-    config = read_settings(args.checkpoint, config)
+    saved = read_saved(args.checkpoint)
+    config = settled(saved, config, args.cfg_options)
     check_config(config, "model", "data")
     config["test"], config["metric"] = sections_with_options(args, config)
     for note in notes_on_unused_options(args, config["test"]):
@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> None:
     with distributed.process_group(device, settings={"config": config.to_dict(), "checkpoint": args.checkpoint}):
         evaluator = Evaluator(config, device, args.amp)
         outputs = evaluation_outputs(evaluator.dataset, args.show_dir, args.worst, args.submit, files)
-        opened = open_model(args.checkpoint, config, len(evaluator.classes))
+        opened = open_model(saved, config, len(evaluator.classes))
         check_classes(opened, evaluator.classes)
         metric = evaluator(opened.model.to(device), outputs if outputs.writers else None, show_progress=True)
         failures = outputs.finish()

@@ -14,6 +14,7 @@ from segbox.data.class_names import checked_classes
 from segbox.data.palette import Colour, checked_palette, default_palette
 from segbox.errors import CheckpointError, ConfigError
 from segbox.evaluation.inference import build_inference
+from segbox.evaluation.own_data import own_data
 from segbox.interop.saved import Saved, read_saved
 from segbox.models.class_rows import plain_name
 from segbox.models.segmentors import build_segmentor, without_weights
@@ -54,18 +55,20 @@ class Opened:
         return checked_palette(given, self.num_classes(), f"{self.saved.source}: palette")
 
 
-def open_model(word: str | Path, config: Mapping[str, Any] | None = None, num_classes: int | None = None) -> Opened:
-    """The model that a word names: see `read_saved`. `num_classes` is the number of the user's data set.
+def open_model(
+    word: str | Path | Saved, config: Mapping[str, Any] | None = None, num_classes: int | None = None
+) -> Opened:
+    """The model that a word names, or that was read already. `num_classes` is the number of the user's data set.
 
     A checkpoint of a run is built and run by the user's config, if there is one, and by its own otherwise. The model of
     any other word is its own; data, test and metric are the user's where his config has them.
     """
-    saved = read_saved(word)
+    saved = word if isinstance(word, Saved) else read_saved(word)
     settings = settings_of(saved, config)
-    classes = None if saved.classes is None else checked_classes(saved.classes, f"{word}: classes")
+    classes = None if saved.classes is None else checked_classes(saved.classes, f"{saved.source}: classes")
     own = settings["model"].get("num_classes") if saved.stands_alone else num_classes
     model = build_segmentor(without_weights(settings["model"]), own or (len(classes) if classes else None))
-    load_weights(model, saved.weights, word, reconcile=require_same_mean_std)
+    load_weights(model, saved.weights, saved.source, reconcile=require_same_mean_std)
     return Opened(model, settings, replace(saved, weights={}), classes)
 
 
@@ -73,9 +76,9 @@ class Settled(Config):
     """A config that is decided: `open_model` builds by it as it stands."""
 
 
-def read_settings(word: str | Path, config: Mapping[str, Any]) -> Settled:
-    """The config by which `open_model` opens a word."""
-    return Settled(settings_of(read_saved(word), config))
+def settled(saved: Saved, config: Mapping[str, Any] | None, overrides: Sequence[str]) -> Settled:
+    """The config of a command: that of the user for this model, or the model's own with the overrides."""
+    return own_config(saved, overrides) if config is None else Settled(settings_of(saved, config))
 
 
 def settings_of(saved: Saved, config: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -99,15 +102,14 @@ def says_more_than_defaults(test: Mapping[str, Any]) -> bool:
     return any(name not in DEFAULT_TEST or value != DEFAULT_TEST[name] for name, value in values.items())
 
 
-def own_config(word: str | Path, overrides: Sequence[str] = ()) -> Settled:
+def own_config(saved: Saved, overrides: Sequence[str] = ()) -> Settled:
     """The config that a trained model brings along, with overrides."""
-    if str(word).endswith(".py"):
-        raise ConfigError(f"{word} is a config; name a checkpoint behind it")
-    saved = read_saved(word)
     own = complete(saved)
     changed = [override for override in overrides if override.startswith("model.")]
     if changed and saved.stands_alone:
-        raise ConfigError(f"override {changed[0]!r}: the model of {word} is fixed; data, test, metric can be changed")
+        raise ConfigError(
+            f"override {changed[0]!r}: the model of {saved.source} is fixed; data, test, metric can be changed"
+        )
     if overrides:
         own["test"] = {**DEFAULT_TEST, **own.get("test", {})}
     return Settled(with_overrides(own, overrides))
@@ -121,7 +123,7 @@ def complete(saved: Saved) -> dict[str, Any]:
             " segbox predict CONFIG CHECKPOINT SOURCE; in Python: segbox.load(CHECKPOINT, config=CONFIG)"
         )
     refuse_unknown_imports(saved.config.get("imports", ()), saved.source)
-    return dict(saved.config)
+    return {**saved.config, "data": own_data(saved)}
 
 
 def refuse_unknown_imports(modules: Sequence[str], source: str) -> None:

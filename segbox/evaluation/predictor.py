@@ -21,22 +21,25 @@ from segbox.evaluation.inference import InferenceFunction, build_inference
 from segbox.evaluation.open_model import Opened, open_model
 from segbox.evaluation.out_of_memory import scoring_explained
 from segbox.evaluation.score_map import ScoreMap
+from segbox.interop.saved import Saved
 from segbox.registry import call
 
 
 class Predictor:
     """Predicts class maps or probabilities of images (RGB, H W C) at their own size, with the config's val pipeline.
 
-    `checkpoint` is a path or another word that `open_model` knows; without a config, its own is used. Read images with
+    `checkpoint` is a path, or another word that `read_saved` knows, or what that has read; without a config, its own is used. Read images with
     `read_image(path, predictor.channels, predictor.bits, predictor.exif)`. A pickled predictor holds no weights: its
     copy opens the same checkpoint when it is first used.
     """
 
-    def __init__(self, config: Config | None, checkpoint: str | Path, device: torch.device) -> None:
+    def __init__(self, config: Config | None, checkpoint: str | Path | Saved, device: torch.device) -> None:
         self.config = config
-        self.checkpoint = checkpoint
+        self.checkpoint = checkpoint.source if isinstance(checkpoint, Saved) else checkpoint
         self.device = device
-        self.absolute = Path(checkpoint).resolve() if Path(checkpoint).exists() else checkpoint  # for other folders
+        path = Path(self.checkpoint)
+        self.absolute = path.resolve() if path.exists() else self.checkpoint  # for other folders
+        self.opened = open_model(checkpoint, config)
         _ = self.predict, self.pipeline, self.classes, self.palette  # mistakes are told here, not at the first image
 
     def __getstate__(self) -> dict[str, Any]:

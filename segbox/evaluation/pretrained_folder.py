@@ -49,7 +49,7 @@ def described(opened: Opened) -> dict[str, Any]:
         FORMAT: __version__,
         "model": {**model, "num_classes": opened.num_classes()},
         "test": dict(config.get("test") or {}),
-        "data": {"val": {**images_of(config.get("data") or {}), "classes": list(opened.names())}},
+        "data": {"val": images_of(config.get("data") or {})},
         "imports": list(config.get("imports") or ()),
         "classes": list(opened.names()),
         "palette": [list(colour) for colour in opened.palette()],
@@ -63,16 +63,10 @@ def described(opened: Opened) -> dict[str, Any]:
 
 
 def images_of(data: Mapping[str, Any]) -> dict[str, Any]:
-    """How images are read and prepared, as a data set whose folder is the reader's own: data.val.root=FOLDER."""
+    """How images are read and prepared, without where they lie: see `own_data`."""
     own = data.get("val") or data.get("train") or {}
     pipeline = pipeline_of(data.get("val") or {}, "data.val")[0]
-    return {
-        "type": "FolderDataset",
-        "root": "data",
-        "pipeline": list(pipeline),
-        "bits": bits_of(own),
-        "exif": exif_of(own),
-    }
+    return {"pipeline": list(pipeline), "bits": bits_of(own), "exif": exif_of(own)}
 
 
 def refuse_other_keys(value: Any, path: str) -> None:
@@ -89,7 +83,7 @@ def refuse_other_keys(value: Any, path: str) -> None:
 
 def write_weights(path: Path, weights: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
     own = {name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}
-    header = {FORMAT: json.dumps(description), "format": "pt"}
+    header = {FORMAT: json.dumps(description)}  # one key: safetensors writes several in any order
     write_bytes(path, safetensors.torch.save(own, header))
 
 

@@ -14,6 +14,10 @@ from torch import Tensor
 
 from segbox.errors import CheckpointError, short
 from segbox.interop.imported import Imported
+from segbox.interop.mmseg.read import read_mmseg
+from segbox.interop.smp import read_smp
+from segbox.interop.torchvision import read_torchvision
+from segbox.interop.transformers import read_transformers
 from segbox.literals import as_plain
 from segbox.weights.loading import read_checkpoint, weights_in
 from segbox.weights.sources.find import WeightFile, find_weights
@@ -40,6 +44,7 @@ class Saved:
     classes: Any = None
     palette: Any = None
     stands_alone: bool = False
+    dataset: str | None = None  # as in Imported
     origin: str = ""
     licence: str | None = None
     notes: tuple[str, ...] = ()
@@ -50,50 +55,43 @@ def read_saved(word: str | Path, instead: str = "") -> Saved:
     """The trained model that a word names: a path, a folder, or scheme://name. `instead`: see `find_weights`."""
     scheme, is_word, _ = str(word).partition("://")
     if is_word and scheme == "mmseg":
-        from segbox.interop.mmseg.read import read_mmseg
-
         return of_import(read_mmseg(str(word)), str(word))
     if is_word and scheme == "torchvision":
-        from segbox.interop.torchvision import read_torchvision
-
         return of_import(read_torchvision(str(word)), str(word))
+    if not is_word and str(word).endswith(".py"):
+        raise CheckpointError(f"{word}: is a config, not a checkpoint; name a checkpoint behind it")
     if not is_word and Path(word).is_dir():
-        return read_folder(folder_file(Path(word)))
+        return read_folder(Path(word))
     found = find_weights(word, instead)
-    return read_folder(found) if CONFIG in found.others else read_file(found)
+    if CONFIG not in found.others:
+        return read_file(found)
+    config = described(found.others[CONFIG])
+    return read_ours(config, found) if FORMAT in config else read_theirs(config, found.word)
 
 
-def folder_file(folder: Path) -> WeightFile:
-    """The weights of a folder and its config."""
-    config = folder / CONFIG
-    if not config.is_file():
+def read_folder(folder: Path) -> Saved:
+    """A folder with a config.json: ours, or that of another library."""
+    if not (folder / CONFIG).is_file():
         raise CheckpointError(
             f"{folder}: holds no {CONFIG}, so it is no published model; name the checkpoint in it, or a folder that"
             " segbox publish wrote"
         )
-    names = (str(described(config).get("weights", WEIGHTS)), WEIGHTS, "pytorch_model.bin")
-    weights = next((folder / name for name in names if Path(name).name == name and (folder / name).is_file()), None)
-    if weights is None:
+    config = described(folder / CONFIG)
+    if FORMAT not in config:
+        return read_theirs(config, str(folder))
+    if not (folder / WEIGHTS).is_file():
         raise CheckpointError(f"{folder}: holds no {WEIGHTS}; copy the whole folder")
-    others = {path.name: path for path in folder.glob("*.json")}
-    return WeightFile(str(folder), weights, others=others)
+    return read_ours(config, WeightFile(str(folder), folder / WEIGHTS))
 
 
-def read_folder(found: WeightFile) -> Saved:
-    """A folder or a hub repository with a config.json: ours, or that of another library."""
-    config = described(found.others[CONFIG])
-    if FORMAT in config:
-        return of_description(config, weights_in(read_checkpoint(found.path, lazily=True), found.word), found)
-    if "_model_class" in config or "encoder_name" in config:
-        from segbox.interop.smp import read_smp
-
-        return of_import(read_smp(found.word), found.word)
+def read_theirs(config: Mapping[str, Any], word: str) -> Saved:
+    """A model of another library, by the config.json beside its weights."""
+    if "_model_class" in config:
+        return of_import(read_smp(word), word)
     if "model_type" in config or "architectures" in config:
-        from segbox.interop.transformers import read_transformers
-
-        return of_import(read_transformers(found.word), found.word)
+        return of_import(read_transformers(word), word)
     raise CheckpointError(
-        f"{found.word}: its {CONFIG} is none of segbox, transformers or segmentation_models_pytorch; it has"
+        f"{word}: its {CONFIG} is none of segbox, transformers or segmentation_models_pytorch; it has"
         f" {', '.join(map(str, list(config)[:8])) or 'nothing'}"
     )
 
@@ -113,11 +111,9 @@ def read_file(found: WeightFile) -> Saved:
     """A single file: published by segbox, a checkpoint of a run, of mmsegmentation, or bare weights."""
     header = header_of(found.path)
     if header is not None:
-        return of_description(header, weights_in(read_checkpoint(found.path, lazily=True), found.word), found)
+        return read_ours(header, found)
     content = read_checkpoint(found.path, lazily=True)
     if is_of_mmseg(content):
-        from segbox.interop.mmseg.read import read_mmseg
-
         return of_import(read_mmseg(str(found.path)), found.word)
     weights = weights_in(content, found.word)
     own = content if "model" in content or "state_dict" in content else {}
@@ -154,11 +150,11 @@ def header_of(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def of_description(content: Mapping[str, Any], weights: Mapping[str, Tensor], found: WeightFile) -> Saved:
-    """What `pretrained_folder.py` has written."""
+def read_ours(content: Mapping[str, Any], found: WeightFile) -> Saved:
+    """What `pretrained_folder.py` has written: a description, and weights."""
     return Saved(
         found.word,
-        weights,
+        weights_in(read_checkpoint(found.path, lazily=True), found.word),
         sections(content, found.word),
         content.get("classes"),
         content.get("palette"),
@@ -175,10 +171,11 @@ def of_import(model: Imported, source: str) -> Saved:
     return Saved(
         source,
         {**stated, **model.weights},
-        {"model": model.model, "test": model.test},
+        {"model": model.model, "test": model.test, "data": {"val": {"pipeline": list(model.pipeline)}}},
         model.classes,
         model.palette,
         stands_alone=True,
+        dataset=model.dataset,
         origin=model.origin,
         licence=model.licence,
         notes=model.notes,

@@ -9,9 +9,9 @@ import torch
 from segbox.config import load_config
 from segbox.errors import CheckpointError, ConfigError
 from segbox.evaluation import open_model as opening
-from segbox.evaluation.open_model import check_classes, open_model, own_config, read_settings
+from segbox.evaluation.open_model import check_classes, open_model, own_config, settled
 from segbox.interop.imported import Imported
-from segbox.interop.saved import of_import
+from segbox.interop.saved import of_import, read_saved
 from tests.tiny import random_batch, tiny_model
 from tests.trained import CLASSES, random_weights, write_checkpoint
 
@@ -63,10 +63,10 @@ def test_a_model_of_another_library_is_built_by_its_own_config(imported, tmp_pat
     with torch.no_grad():
         assert torch.equal(opened.model.eval()(images), model(images))
     assert opened.config["data"] == config["data"] and opened.config["test"] == {"mode": "slide"}
-    settled = read_settings("other://net", {**config, "test": {**config["test"], "flip": True}})
-    assert settled["test"]["flip"] and settled["test"]["mode"] == "whole"
-    settled["test"] = {"mode": "whole"}
-    assert open_model("other://net", settled).config["test"] == {"mode": "whole"}
+    own = settled(opening.read_saved("other://net"), {**config, "test": {**config["test"], "flip": True}}, ())
+    assert own["test"]["flip"] and own["test"]["mode"] == "whole"
+    own["test"] = {"mode": "whole"}
+    assert open_model("other://net", own).config["test"] == {"mode": "whole"}
     assert opened.classes == ("a", "b", "c", "d", "e") and len(opened.palette()) == 5
 
 
@@ -107,18 +107,30 @@ def test_a_checkpoint_does_not_choose_what_is_imported(tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match=r"best\.pt: its model has parts of your own \(own_parts\), which a"):
         open_model(path)
     with pytest.raises(CheckpointError, match="parts of your own"):
-        own_config(path)
+        own_config(read_saved(path))
     monkeypatch.setitem(sys.modules, "own_parts", ModuleType("own_parts"))
     assert open_model(path).classes == CLASSES
 
 
 def test_overrides_of_a_checkpoints_own_config(tmp_path, imported):
     path = write_checkpoint(tmp_path)
-    config = own_config(path, ["test.mode=slide", "test.window=24", "data.val.seed=5"])
+    config = own_config(read_saved(path), ["test.mode=slide", "test.window=24", "data.val.seed=5"])
     assert config.test.mode == "slide" and config.test.window == 24 and config.data.val.seed == 5
-    assert own_config(path).test.mode == "whole"
-    with pytest.raises(ConfigError, match=r"tiny\.py is a config; name a checkpoint behind it"):
-        own_config(tmp_path / "tiny.py")
+    assert own_config(read_saved(path)).test.mode == "whole"
+    with pytest.raises(CheckpointError, match=r"tiny\.py: is a config, not a checkpoint; name a checkpoint behind it"):
+        read_saved(tmp_path / "tiny.py")
     imported()
     with pytest.raises(ConfigError, match=r"'model.norm=GN': the model of other://net is fixed; data, test, metric"):
-        own_config("other://net", ["model.norm=GN"])
+        own_config(opening.read_saved("other://net"), ["model.norm=GN"])
+
+
+def test_a_model_that_names_its_data_set_is_scored_on_it(imported):
+    imported(dataset="cityscapes", pipeline=({"type": "Resize", "short": 20},))
+    val = own_config(opening.read_saved("other://net"), ["data.val.root=/somewhere"]).data.val
+    assert val.type == "Cityscapes" and val.root == "/somewhere" and val.pipeline[0]["short"] == 20
+    imported(classes=("a", "b", "c", "d", "e"))
+    val = own_config(opening.read_saved("other://net")).data.val
+    assert val.type == "FolderDataset" and val.classes == ["a", "b", "c", "d", "e"] and val.pipeline == []
+    for count, has_background in ((150, False), (151, True)):
+        imported(dataset="ade20k", classes=tuple(map(str, range(count))))
+        assert own_config(opening.read_saved("other://net")).data.val.use_background == has_background
