@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, ConfigError
+from segbox.weights.fit import Fit, compare
 from segbox.weights.input_channels import adapt_first_convolution
-from segbox.weights.loading import Fit, compare, load_weights, part_of, read_weights_of
+from segbox.weights.loading import load_weights, part_of, read_weights_of
 from segbox.weights.mean_std import OF_CARD, STATED, Card, differences, formatted, reconcile_mean_std
 from segbox.weights.names.backbones import by_our_names
 from segbox.weights.sources.find import find_weights

@@ -64,7 +64,10 @@ def test_a_stem_by_other_names_is_adapted_to_other_channels(timms_file, channels
             lambda weights: weights.update({"layer1.0.se.fc1.bias": torch.ones(2)}),
             "not in the model: layer1.0.se.fc1.bias",
         ),
-        (lambda weights: weights.update({"layer1.0.bn1.bias": torch.ones(2)}), "another shape"),
+        (
+            lambda weights: weights.update({"layer1.0.bn1.bias": torch.ones(2)}),
+            "another shape: layer1.0.bn1.bias: 2 in the file, 8 in the model",
+        ),
     ],
 )
 def test_what_is_missing_or_has_no_place_is_refused_with_its_name(timms_file, change, row):
