@@ -206,7 +206,7 @@ def test_the_commands_for_deep_images_run(tmp_path, monkeypatch):
         write_tiff(tmp_path / "my_cells" / "images" / f"{i}.tif", deep_image(40, 72, 2, seed=i))
         write_image(tmp_path / "my_cells" / "masks" / f"{i}.png", blocky_label(40, 72, num_classes=3))
     assert run_page("deep_images.md", [*SHORT_RUN, "data.batch_size=2"]) == ["init", "browse", "train"]
-    config = load_config("configs/my_cells.py", "mine.py")
+    config = load_config("configs/my_cells.py")
     assert (config.data.train.channels, config.data.train.bits) == (2, 16)
     assert config.model.backbone.in_channels == len(config.model.mean) == len(config.model.std) == 2
 
