@@ -10,12 +10,12 @@ from functools import cache
 from segbox.weights.mean_std import Card
 from segbox.weights.sources import torchvision
 
-BSD, APACHE = "BSD-3-Clause", "Apache-2.0"
+BSD, APACHE, MIT = "BSD-3-Clause", "Apache-2.0", "MIT"
 NVIDIA = "NVIDIA, non-commercial"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of images from 0 to 1
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 FIRST_VERSION = ".IMAGENET1K_V1"  # may be left out
-# Repositories https://huggingface.co/timm/NAME, all Apache-2.0 except the copies of torchvision's
+# Repositories https://huggingface.co/timm/NAME, Apache-2.0 except the copies of torchvision's and Microsoft's
 TIMM = (
     *("resnet18.tv_in1k", "resnet34.tv_in1k", "resnet50.tv_in1k", "resnet101.tv_in1k", "resnet152.tv_in1k"),
     *("resnet50.tv2_in1k", "resnet101.tv2_in1k", "resnet152.tv2_in1k"),
@@ -31,6 +31,7 @@ TIMM = (
     *(f"pvt_v2_b{size}.in1k" for size in range(6)),
     *("convnext_tiny.fb_in1k", "vit_small_patch14_dinov2.lvd142m"),
 )
+TIMM_BY_MICROSOFT = tuple(f"hrnet_w{width}.ms_in1k" for width in ("18", "18_small_v2", "32", "48"))
 TIMM_WITH_HALF = (
     *("resnet18d.ra4_e3600_r224_in1k", "resnet50d.ra4_e3600_r224_in1k", "mobilenetv1_100.ra4_e3600_r224_in1k"),
     *("xception41.tf_in1k", "xception65.tf_in1k", "xception65.ra3_in1k"),
@@ -76,9 +77,9 @@ def entries() -> Iterator[Published]:
             if tag != torchvision.COCO:
                 word = f"torchvision://{name}.{tag}".removesuffix(FIRST_VERSION)
                 yield Published(word, torchvision.URL + file, torchvision.LICENCE, *IMAGENET)
-    for names, numbers in ((TIMM, IMAGENET), (TIMM_WITH_HALF, HALF)):
+    for names, numbers in ((TIMM, IMAGENET), (TIMM_BY_MICROSOFT, IMAGENET), (TIMM_WITH_HALF, HALF)):
         for name in names:
-            licence = BSD if name.endswith((".tv_in1k", ".tv2_in1k")) else APACHE
+            licence = BSD if name.endswith((".tv_in1k", ".tv2_in1k")) else MIT if ".ms_" in name else APACHE
             yield Published(f"timm://{name}", on_the_hub(f"timm/{name}", "model.safetensors"), licence, *numbers)
     for size in range(6):
         repository = f"nvidia/mit-b{size}"

@@ -30,7 +30,7 @@ def hrnet_branches(w: Weights, x: Tensor, is_by_factor: bool = True) -> Maps:
         maps = [*maps, new]
         for j in range(modules):
             own = w.below(f"stage{i + 1}", j)
-            maps = [basic(own.below("branches", k, 0), x, 1, 1, False) for k, x in enumerate(maps)]
+            maps = [basic(own.below("branches", k, 0), x, 1, 1, 1, False) for k, x in enumerate(maps)]
             maps = [exchanged(own.below("fuse_layers", k), maps, k, is_by_factor) for k in range(len(maps))]
     return maps
 

@@ -10,7 +10,7 @@ from segbox.arguments import Count
 from segbox.models.layers import Resizing, initialize, resize
 from segbox.registry import BACKBONES
 
-from .resnet import BasicBlock, Bottleneck
+from .resnet import BasicBlock, Bottleneck, no_squeeze
 
 # variant: (channels of the stem, bottlenecks before the first split, channels of the finest branch,
 # blocks per branch, modules in the stages of two, three and four branches)
@@ -21,6 +21,7 @@ VARIANTS = {
     "48": (64, 4, 48, 4, (1, 4, 3)),
     "test": (8, 1, 4, 1, (1, 2, 1)),
 }
+PLAIN = (1, 1, False, no_squeeze)  # blocks without stride, dilation, pooled shortcut, squeeze and excitation
 # form -> the best public ImageNet weights: its authors', who trained them with nearest-neighbour resizing
 IMAGENET = {
     "18-small": "timm://hrnet_w18_small_v2.ms_in1k",
@@ -57,7 +58,7 @@ class HRNet(Resizing):
         self.bn2 = nn.BatchNorm2d(stem)
         self.layer1, channels = nn.Sequential(), [stem]
         for _ in range(bottlenecks):
-            self.layer1.append(Bottleneck(channels[0], stem, 1, 1, False, False))
+            self.layer1.append(Bottleneck(channels[0], stem, *PLAIN))
             channels = [stem * Bottleneck.expansion]
         for i, count in enumerate(modules, 1):
             widths = [width * 2**branch for branch in range(i + 1)]
@@ -92,7 +93,7 @@ class Exchange(nn.Module):
     def __init__(self, widths: list[int], blocks: int, by_factor: bool) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
-            nn.Sequential(*(BasicBlock(width, width, 1, 1, False, False, True) for _ in range(blocks)))
+            nn.Sequential(*(BasicBlock(width, width, *PLAIN, dilate_second=True) for _ in range(blocks)))
             for width in widths
         )
         self.fuse_layers = nn.ModuleList(
