@@ -175,6 +175,13 @@ def test_an_endpoint_that_is_no_address(monkeypatch, endpoint):
 # --- without the hub --------------------------------------------------------------------------------------------------
 
 
+def test_the_commit_of_a_branch_is_remembered(a_hub, monkeypatch):
+    path = find_file(Repository("o/n"), "config.json")
+    assert (Repository("o/n").folder() / "refs" / "main").read_text() == COMMIT
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert find_file(Repository("o/n"), "config.json") == path
+
+
 def test_offline_the_cache_is_enough(a_hub, monkeypatch):
     found = find_weights("hf://o/n")
     asked = a_hub.asked()
