@@ -8,7 +8,7 @@ The network is MMSegmentation's: a decoder, and stride 8 where the paper has 16.
 
 _base_ = ["../_base_/models/lraspp_decoder.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
 
-model = dict(backbone_weights="torchvision://mobilenet_v3_large")
+model = dict(backbone_weights="timm://tf_mobilenetv3_large_100.in1k")
 data = dict(batch_size=16)
 train = dict(max_steps=320000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=32000), checkpoint=dict(interval=32000))

@@ -33,6 +33,7 @@ TIMM = (
 )
 TIMM_BY_MICROSOFT = tuple(f"hrnet_w{width}.ms_in1k" for width in ("18", "18_small_v2", "32", "48"))
 TIMM_WITH_HALF = (
+    *("tf_mobilenetv3_large_100.in1k", "tf_mobilenetv3_small_100.in1k"),
     *("resnet18d.ra4_e3600_r224_in1k", "resnet50d.ra4_e3600_r224_in1k", "mobilenetv1_100.ra4_e3600_r224_in1k"),
     *("xception41.tf_in1k", "xception65.tf_in1k", "xception65.ra3_in1k"),
 )

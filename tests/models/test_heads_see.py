@@ -91,6 +91,16 @@ def test_how_often_a_head_drops(title, times):
     assert len(calls) == times
 
 
+@pytest.mark.parametrize(("title", "times"), [("BiSeNetHead", 3)])  # before the classifier of each loss
+@torch.no_grad()
+def test_how_often_a_head_drops_in_its_losses(title, times):
+    head, calls = fill(build(title)), []
+    dropout = next(module for module in head.modules() if isinstance(module, nn.Dropout2d))
+    dropout.register_forward_hook(lambda *_: calls.append(1))
+    outputs(head, inputs(title))
+    assert len(calls) == times + 1  # `outputs` calls the head itself too
+
+
 @pytest.mark.parametrize("title", list(CASES))
 @torch.no_grad()
 def test_a_second_implementation_agrees(title):

@@ -78,6 +78,8 @@ NORM = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
 IMAGENET = {
     "large": "torchvision://mobilenet_v3_large",
     "small": "torchvision://mobilenet_v3_small",
+    "large with same_padding": "timm://tf_mobilenetv3_large_100.in1k",
+    "small with same_padding": "timm://tf_mobilenetv3_small_100.in1k",
 }
 
 
@@ -105,7 +107,8 @@ class MobileNetV3(nn.Module):
             raise ValueError(f"there is no MobileNetV3 {variant!r}; variants: {', '.join(VARIANTS)}")
         if taps not in TAPS:
             raise ValueError(f"taps {taps!r} is none of: {', '.join(TAPS)}")
-        self.form = variant
+        self.form = variant + (" with same_padding" if same_padding else "")
+        self.same_padding = same_padding
         first, rows = VARIANTS[variant]
         strides = [2, *(row[-1] for row in rows), 1]
         plan = trade_strides(strides, output_stride)

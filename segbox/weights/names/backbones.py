@@ -33,6 +33,7 @@ PUBLISHERS = {
         Names(r"conv_stem\.weight", mobilenet.timm_v2),
         Names(r"features\.", mobilenet.without_last_conv),
     ),
+    "MobileNetV3": (Names(r"conv_stem\.weight", mobilenet.timm_v3),),
     "Xception": (Names(r"blocks\.\d+\.stack\.", xception.timm_xception),),
     "MixTransformer": (
         Names(

@@ -33,6 +33,34 @@ def timm_v2(weights: Mapping[str, Tensor], backbone: nn.Module) -> Weights:
     return found
 
 
+def timm_v3(weights: Mapping[str, Tensor], backbone: nn.Module) -> Weights:
+    """TensorFlow's weights, as timm has them (tf_mobilenetv3_large_100)."""
+    if not backbone.same_padding:
+        raise CheckpointError(
+            "are timm's; of these, segbox has the networks with TensorFlow's padding (tf_mobilenetv3_large_100):"
+            " set model.backbone.same_padding=True, or take torchvision://mobilenet_v3_large"
+        )
+    places = dict(STEM)
+    for block, i in counted_blocks(weights).items():
+        ours = f"features.{i + 1}"
+        if f"{block}.conv.weight" in weights:  # the last 1x1
+            places |= {f"{block}.conv": f"{ours}.0", f"{block}.bn1": f"{ours}.1"}
+            continue
+        steps = ["conv_pw", "conv_dw", "se", "conv_pwl"]
+        if f"{block}.conv_pwl.weight" not in weights:  # no expansion
+            steps = ["conv_dw", "se", "conv_pw"]
+        steps = [step for step in steps if step != "se" or f"{block}.se.conv_reduce.weight" in weights]
+        for place, step in enumerate(steps):
+            places[f"{block}.{step}"] = f"{ours}.block.{place}.0"
+        for norm, step in enumerate((step for step in steps if step != "se"), 1):
+            places[f"{block}.bn{norm}"] = f"{ours}.block.{steps.index(step)}.1"
+        if "se" in steps:
+            gate = f"{ours}.block.{steps.index('se')}"
+            places |= {f"{block}.se.conv_reduce": f"{gate}.fc1", f"{block}.se.conv_expand": f"{gate}.fc2"}
+    parted = {name: name.rpartition(".") for name in weights if not name.startswith("conv_head.")}  # the classifier's
+    return {f"{places.get(layer, layer)}.{kind}": weights[name] for name, (layer, _, kind) in parted.items()}
+
+
 def timm_v1(weights: Mapping[str, Tensor], backbone: nn.Module) -> Weights:
     blocks = counted_blocks(weights)
     found = {}

@@ -21,6 +21,8 @@ TIMM = [  # our form; timm's network; the places of its maps among ours, if it h
     ({"type": "MobileNetV1", "variant": "1.0"}, "mobilenetv1_100", None),
     ({"type": "MobileNetV2", "variant": "0.5", "has_last_conv": False}, "mobilenetv2_050", None),
     ({"type": "MobileNetV2", "variant": "1.4", "output_stride": 16}, "mobilenetv2_140", -1),
+    ({"type": "MobileNetV3", "variant": "large", "same_padding": True}, "tf_mobilenetv3_large_100", None),
+    ({"type": "MobileNetV3", "variant": "small", "same_padding": True}, "tf_mobilenetv3_small_100", None),
     ({"type": "Xception", "variant": "41"}, "xception41", -1),
 ]
 TORCHVISION = [
