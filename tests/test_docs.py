@@ -6,7 +6,6 @@ The rest (they need Cityscapes, several GPUs, hours) are parsed, and their confi
 
 import argparse
 import ast
-import importlib
 import re
 import shlex
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from segbox.commands import COMMANDS, command_parser, command_table
+from segbox.commands import COMMANDS, command_parser, command_table, module_of
 from segbox.config import load_config
 from segbox.registry import BACKBONES, HEADS
 from tests.faulty_data import blocky_label, deep_image, smooth_image, write_image
@@ -64,7 +63,7 @@ def parsed(line: str) -> tuple[str, argparse.Namespace]:
 
 def run(name: str, args: argparse.Namespace) -> int | None:
     try:
-        importlib.import_module(f"segbox.commands.{name}").run(args)
+        module_of(name).run(args)
     except SystemExit as end:
         return end.code
     return 0

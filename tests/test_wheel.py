@@ -70,7 +70,8 @@ def run(installed, folder, *arguments):
 
 
 def test_the_archives_hold_every_module_and_every_config(dist):
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "segbox").rglob("*.py")}
+    files = [path for kind in ("*.py", "*.tsv") for path in (ROOT / "segbox").rglob(kind)]
+    modules = {str(path.relative_to(ROOT)) for path in files}
     configs = {str(path.relative_to(ROOT)) for path in (ROOT / "configs").rglob("*.py")}
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
         held = set(wheel.namelist())

@@ -8,6 +8,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from segbox.ending import ends_with_a_message
 from segbox.errors import did_you_mean
@@ -20,6 +21,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
     "train": "train the model of a config",
     "test": "score a checkpoint on the validation set",
     "predict": "segment images, folders and videos with a trained model",
+    "import": "turn a checkpoint of mmsegmentation into one of segbox, with its config",
     "launch": "run train or test in several processes, one per GPU",
     "config": "print a config after inheritance and overrides",
     "params": "count parameters and FLOPs",
@@ -28,6 +30,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
     "version": "print the version and the environment, for bug reports",
     "completion": "print a completion script for bash, zsh or fish",
 }
+MODULES = {"import": "import_checkpoint"}  # names that Python keeps for itself
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,12 +73,16 @@ def command_name(text: str) -> str:
 def start(name: str, arguments: Sequence[str] | None = None, program: str | None = None) -> None:
     """Run a command with these arguments (default: those of this process); errors end it with a message."""
     with ends_with_a_message():
-        command = importlib.import_module(f"segbox.commands.{name}")
+        command = module_of(name)
         command.run(command_parser(name, program).parse_args(arguments))
 
 
+def module_of(name: str) -> ModuleType:
+    return importlib.import_module(f"segbox.commands.{MODULES.get(name, name)}")
+
+
 def command_parser(name: str, program: str | None = None) -> argparse.ArgumentParser:
-    command = importlib.import_module(f"segbox.commands.{name}")
+    command = module_of(name)
     own = argparse.ArgumentParser(
         prog=program, description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -18,4 +18,6 @@ class Imported:
     classes: tuple[str, ...] | None = None
     palette: tuple[tuple[int, int, int], ...] | None = None
     licence: str | None = None
+    dataset: str | None = None  # the shipped config of the data set that it was trained on: "ade20k"
+    pipeline: tuple[dict[str, Any], ...] = ()  # transforms of images before the model, as in `data.val.pipeline`
     notes: tuple[str, ...] = ()  # what differs from the original, a sentence each

@@ -6,10 +6,12 @@ from typing import Any
 
 from torch import Tensor
 
-from segbox.errors import ConfigError, did_you_mean
+from segbox.errors import ConfigError
 from segbox.interop.imported import Imported
+from segbox.interop.mmseg.classes import classes_and_palette, shipped_dataset
+from segbox.interop.mmseg.config_file import refuse_unreadable
 from segbox.interop.mmseg.part import Arguments, Maps, Part, converters, is_plain_norm
-from segbox.interop.mmseg.settings import mean_std, same_for_all, test_section
+from segbox.interop.mmseg.settings import mean_std, notes_on, same_for_all, test_pipeline, test_section
 
 SEGMENTORS = ("EncoderDecoder", "CascadeEncoderDecoder")
 OF_MODEL = (  # what a model's dict may hold
@@ -38,10 +40,24 @@ def convert(
     model = config.get("model")
     if not isinstance(model, Mapping) or "decode_head" not in model:
         raise ConfigError("this is no config of mmsegmentation: it has no model with a backbone and a decode_head")
+    refuse_unreadable(model, "model")
     refuse_other_segmentors(model)
     placed = list(parts_of(model))
     own = {"type": "EncoderDecoder", **sections(placed, model), **mean_std(config), **model_wide(placed)}
-    return Imported(own, rename(placed, state), origin, test_section(config))
+    test = test_section(config)
+    classes, palette = classes_and_palette(config, meta or {}, own["num_classes"])
+    weights, unused = rename(placed, state)
+    return Imported(
+        own,
+        weights,
+        origin,
+        test,
+        classes,
+        palette,
+        dataset=shipped_dataset(config, classes),
+        pipeline=test_pipeline(config),
+        notes=notes_on(test, classes, unused),
+    )
 
 
 def refuse_other_segmentors(model: Mapping[str, Any]) -> None:
@@ -86,7 +102,7 @@ def place(args: Arguments, maps: Maps, theirs: str, ours: str | None = None) -> 
     kind = bare(args.values.get("type"))
     known = converters()
     if kind not in known:
-        raise ConfigError(f"{args.path}.type: {kind} has no counterpart in segbox.{did_you_mean(kind, known)}")
+        raise ConfigError(f"{args.path}.type: {kind} has no counterpart in segbox")
     for one in (args, *args.earlier):
         one.values["type"] = bare(one.values.get("type"))
         read_common(one)
@@ -160,14 +176,14 @@ def model_wide(placed: list[Placed]) -> dict[str, Any]:
     return found
 
 
-def rename(placed: list[Placed], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors by our names; those of no part keep their names, so they are reported as unused."""
+def rename(placed: list[Placed], state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors by our names, and the names of those that belong to no part of the config."""
     left = {name.removeprefix("module."): value for name, value in state.items()}
     found: dict[str, Tensor] = {}
     for one in placed:
         own = {name.removeprefix(one.theirs): left.pop(name) for name in list(left) if name.startswith(one.theirs)}
         found |= {one.ours + name: value for name, value in one.part.rename(own).items()}
-    return {**found, **left}
+    return found, list(left)
 
 
 def bare(kind: Any) -> str:

@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from torch import Tensor
@@ -46,12 +47,13 @@ class Arguments:
         *("init_cfg", "pretrained", "norm_eval", "frozen_stages", "with_cp", "zero_init_residual", "ignore_index"),
         *("loss_decode", "sampler"),
     )
+    OLD_NAMES = {"drop_out_ratio": "dropout_ratio"}  # of the first versions, which many published checkpoints carry
     # What `convert` reads for all parts.
     CENTRAL = ("type", "num_classes", "out_channels", "threshold", "align_corners")
 
     def __init__(self, path: str, values: Mapping[str, Any], earlier: Sequence["Arguments"] = ()) -> None:
         self.path = path  # in the original config: "model.decode_head"
-        self.values = dict(values)
+        self.values = values = {self.OLD_NAMES.get(name, name): value for name, value in values.items()}
         self.earlier = tuple(earlier)
         read = (*self.WITHOUT_EFFECT, *self.CENTRAL)
         self.rest = {name: value for name, value in values.items() if name not in read}
@@ -128,6 +130,7 @@ def converts(*types: str) -> Callable[[Converter], Converter]:
     return register
 
 
+@cache
 def converters() -> Mapping[str, Converter]:
     """All converters, by mmsegmentation's type."""
     from segbox.interop.mmseg import parts

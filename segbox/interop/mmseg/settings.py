@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from segbox.errors import ConfigError
+from segbox.errors import ConfigError, printable
 from segbox.interop.mmseg.part import same
 
 PIPELINES = ("test_pipeline", "val_pipeline", "train_pipeline", "data", "test_dataloader")
@@ -77,3 +77,45 @@ def same_for_all(name: str, values: Mapping[str, Any]) -> Any:
         if not same(value, first):
             raise ConfigError(f"{path}.{name}: {value!r}, but {next(iter(values))} has {first!r}; ours is of the model")
     return first
+
+
+def test_pipeline(config: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The resizing of images before the model, as our `data.val.pipeline`."""
+    for name in ("test_pipeline", "val_pipeline", "test_dataloader", "val_dataloader", "data"):
+        steps = list(transforms(test_part(config.get(name))))
+        scale = next((step.get("img_scale") for step in steps if step.get("type") == "MultiScaleFlipAug"), None)
+        for step in steps:
+            if step.get("type") == "Resize":
+                return resizing(step.get("scale") or step.get("img_scale") or scale, step.get("keep_ratio"))
+    return ()
+
+
+def test_part(section: Any) -> Any:
+    """The test of a section `data` of 0.x; any other section as it is."""
+    return (
+        (section.get("test") or section.get("val")) if isinstance(section, Mapping) and "test" in section else section
+    )
+
+
+def resizing(scale: Any, keep_ratio: Any) -> tuple[dict[str, Any], ...]:
+    """The scale is (width, height), or with `keep_ratio` the long and the short side in any order."""
+    if not isinstance(scale, list | tuple) or len(scale) != 2 or not all(isinstance(side, int) for side in scale):
+        return ()
+    if keep_ratio:
+        return ({"type": "Resize", "short": min(scale), "long": max(scale)},)
+    return ({"type": "Resize", "size": (scale[1], scale[0]), "keep_ratio": False},)
+
+
+def notes_on(test: Mapping[str, Any], classes: Any, unused: list[str]) -> tuple[str, ...]:
+    """What differs from mmsegmentation, or is not known."""
+    notes = []
+    if test["mode"] == "slide":
+        notes.append("where windows overlap, segbox averages probabilities, mmsegmentation averages logits")
+    if classes is None:
+        notes.append("neither the checkpoint nor the config says the names of the classes")
+    if unused:
+        groups = sorted({name.split(".")[0] for name in unused})
+        notes.append(
+            f"{len(unused)} tensors are left out, as the config has no part for them ({printable(', '.join(groups[:5]))})"
+        )
+    return tuple(notes)

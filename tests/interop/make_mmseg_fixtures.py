@@ -1,0 +1,64 @@
+"""Writes down what mmsegmentation computes with weights and images that a formula gives (tests/models/fixed.py).
+
+Run it where mmsegmentation 1.2.2 is installed, in the root of the repository; segbox need not be:
+
+    PYTHONPATH=. python tests/interop/make_mmseg_fixtures.py [NAME ...]
+
+For each model of tests/interop/mmseg/cases.py: the names and shapes of its tensors, and some of its logits.
+"""
+
+import sys
+from pathlib import Path
+
+import mmseg  # noqa: F401
+import numpy as np
+import torch
+from mmengine.config import ConfigDict
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from tests.interop.mmseg.cases import MODELS as CASES
+from tests.models.fixed import fill, normal
+
+FOLDER = Path(__file__).parent / "mmseg" / "data"
+MOST_LOGITS = 3000
+
+
+def without_sync(value):
+    """Norms that need no other process."""
+    if isinstance(value, dict):
+        kept = {name: without_sync(item) for name, item in value.items()}
+        return {**kept, "type": "BN"} if kept.get("type") == "SyncBN" else kept
+    return type(value)(map(without_sync, value)) if isinstance(value, list | tuple) else value
+
+
+@torch.no_grad()
+def logits_of(model, images):
+    maps = model.extract_feat(images)
+    heads = model.decode_head if isinstance(model.decode_head, torch.nn.ModuleList) else [model.decode_head]
+    logits = ()
+    for head in heads:  # each head of a cascade gets the logits of the one before
+        logits = (head.forward(maps, *logits),)
+    return logits[0][0] if isinstance(logits[0], tuple) else logits[0]  # some heads give more beside them
+
+
+def main(names):
+    init_default_scope("mmseg")
+    for name in names or CASES:
+        config, size = CASES[name]
+        model = fill(MODELS.build(ConfigDict(without_sync(config))))
+        logits = logits_of(model, normal("images", (1, 3, *size))).numpy()
+        step = 1
+        while logits[..., ::step, ::step].size > MOST_LOGITS:
+            step += 1
+        state = model.state_dict()
+        shapes = "\n".join(f"{key} {' '.join(map(str, value.shape))}" for key, value in state.items())
+        kept = logits[..., ::step, ::step].astype(np.float32)
+        count = sum(parameter.numel() for parameter in model.parameters())
+        tensors = np.frombuffer(shapes.encode(), np.uint8)
+        np.savez_compressed(FOLDER / f"{name}.npz", tensors=tensors, logits=kept, step=step, parameters=count)
+        print(f"{name}: {count:,} parameters, {(FOLDER / f'{name}.npz').stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
