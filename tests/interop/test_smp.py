@@ -92,7 +92,7 @@ def test_a_saved_folder(tmp_path):
     assert imported.origin == "segmentation_models_pytorch's Unet on resnet18"
     assert imported.model["num_classes"] == 2 and imported.model["decode_head"]["out_channels"] == 1
     assert ours.mean.flatten().tolist() == [0.0] * 4 and ours.std.flatten().tolist() == [255.0] * 4
-    assert "division by 255 is assumed" in imported.notes[0] and "set model.mean" in imported.notes[0]
+    assert "divided by 255 is assumed" in imported.notes[0] and "set model.mean" in imported.notes[0]
     assert read_smp(str(tmp_path / "model.safetensors")).model == imported.model
 
 
