@@ -45,7 +45,17 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "commands": {"doctor", "viz", "engine", "evaluation", "convert", "interop", "interop.mmseg", *MODELS, *DATA},
     "__main__": {"commands"},
 }
-OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yaml", "yapf"}
+OPTIONAL = {
+    "torchvision",
+    "timm",
+    "transformers",
+    "segmentation_models_pytorch",
+    "tensorboard",
+    "matplotlib",
+    "onnx",
+    "yaml",
+    "yapf",
+}
 
 
 def name_of(path: Path) -> str:

@@ -41,7 +41,7 @@ def convert_smp(config: Mapping[str, Any], weights: Mapping[str, Tensor], source
     """The model of smp with these arguments and a state dict of it."""
     name = config.get(TYPE)
     if name in REFUSED:
-        raise CheckpointError(f"{source}: segbox has no counterpart of smp's {name}: of {REFUSED[name]}")
+        raise CheckpointError(f"{source}: segbox has no counterpart of smp's {name} ({REFUSED[name]})")
     if name not in DECODERS:
         raise CheckpointError(
             f"{source}: {TYPE} is {name!r}.{did_you_mean(name, DECODERS)} segbox has {', '.join(DECODERS)}"

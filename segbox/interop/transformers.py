@@ -48,7 +48,7 @@ def convert_transformers(
     """The model of a config.json with a state dict of it."""
     name = (config.get("architectures") or [None])[0]
     if name in REFUSED:
-        raise CheckpointError(f"{source}: segbox has no counterpart of {name}: of {REFUSED[name]}")
+        raise CheckpointError(f"{source}: segbox has no counterpart of transformers' {name} ({REFUSED[name]})")
     if name not in CONVERTERS:
         known = ", ".join(CONVERTERS)
         raise CheckpointError(f"{source}: segbox has no counterpart of transformers' {name}; it has {known}")

@@ -49,11 +49,11 @@ CASES = {
 ODD = {
     "Unet vgg": (32, 64),
     "Unet": (65, 83),
-    "Unet binary": (33, 50),
     "Unet mobilenet": (47, 66),
     "Unet mit": (49, 71),
     "PSPNet": (72, 104),
 }
+ELSEWHERE = ("Unet binary", "Unet shallow")  # tested below
 WIDE = {"DeepLabV3": (64, 416), "DeepLabV3Plus": (64, 416), "DeepLabV3Plus plain": (64, 224)}  # to see the largest rate
 
 
@@ -75,7 +75,7 @@ def config_of(title, model):
     return json.loads(json.dumps({"_model_class": title.split()[0], **model.config}))
 
 
-@pytest.mark.parametrize("title", list(CASES))
+@pytest.mark.parametrize("title", [title for title in CASES if title not in ELSEWHERE])
 def test_logits_are_those_of_smp(title):
     model = build(title)
     imported = convert_smp(config_of(title, model), model.state_dict(), title)
@@ -88,7 +88,7 @@ def test_a_saved_folder(tmp_path):
     model = build("Unet binary")
     model.save_pretrained(tmp_path)
     imported = read_smp(str(tmp_path))
-    ours = assert_equal_logits(imported, model, (32, 64), 4)
+    ours = assert_equal_logits(imported, model, (33, 50), 4)
     assert imported.origin == "segmentation_models_pytorch's Unet on resnet18"
     assert imported.model["num_classes"] == 2 and imported.model["decode_head"]["out_channels"] == 1
     assert ours.mean.flatten().tolist() == [0.0] * 4 and ours.std.flatten().tolist() == [255.0] * 4
@@ -122,7 +122,7 @@ def test_a_classification_head_and_an_activation_are_left_out():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(_model_class="PAN"), "x: segbox has no counterpart of smp's PAN: of its feature pyramid attention"),
+        (dict(_model_class="PAN"), "x: segbox has no counterpart of smp's PAN (its feature pyramid attention)"),
         (dict(_model_class="Unett"), "x: _model_class is 'Unett'. Did you mean \"Unet\"? segbox has Unet, UnetPlus"),
         (dict(), "x: _model_class is None. segbox has"),
         (dict(encoder_name="efficientnet-b0"), "x: segbox has no counterpart of smp's encoder 'efficientnet-b0'"),
