@@ -81,6 +81,14 @@ def load_with_origins(path: str | Path, overrides: Iterable[str] = ()) -> tuple[
     return Config(resolved), {keys: origin for keys, origin in origins.items() if keys[0] in sections}
 
 
+def with_overrides(config: Mapping, overrides: Iterable[str]) -> Config:
+    """A copy of a resolved config with overrides applied."""
+    values = copy.deepcopy(dict(config))
+    for override in overrides:
+        override_value(values, override, {})
+    return Config(values)
+
+
 def stated_value(path: str | Path, name: str) -> Any:
     """The value of `a.b.c` in a config file, before overrides; None if it has none."""
     return value_at(_read(find_config(path), (), {}, _Reading()), name)

@@ -19,7 +19,8 @@ BELOW_TORCH = {
 SHARED = {*BELOW_TORCH, "distributed", "precision", "progress", "class_weights"}
 MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "losses")}
 WEIGHTS = {"weights", "weights.sources", "weights.names"}
-MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS}
+INTEROP = {"interop", "interop.mmseg"}
+MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS, *INTEROP}
 DATA = {"data", "data.readers", "data.datasets", "data.transforms"}
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
     "weights.sources": {"weights"},
@@ -38,11 +39,13 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "data.transforms": DATA,
     "data": DATA,
     "convert": DATA,
-    "evaluation": {"interop", "interop.mmseg", *MODELS, *DATA},
-    "engine": {"evaluation", "interop", *MODELS, *DATA},
+    "evaluation": {*MODELS, *DATA},
+    "engine": {"evaluation", *MODELS, *DATA},
     "viz": {"evaluation", *MODELS, *DATA},
     "doctor": {"viz", "convert", *DATA},
-    "commands": {"doctor", "viz", "engine", "evaluation", "convert", "interop", "interop.mmseg", *MODELS, *DATA},
+    "commands": {"doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
+    "api": {"viz", "engine", "evaluation", *MODELS, *DATA},
+    "": {"api"},
     "__main__": {"commands"},
 }
 OPTIONAL = {

@@ -20,7 +20,7 @@ from segbox.engine.optim import build_optimizer
 from segbox.engine.settings import TrainSettings
 from segbox.evaluation.inference import build_inference
 from segbox.evaluation.metric_set import MetricSet
-from segbox.models.segmentors import build_segmentor
+from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import HOOKS, call
 from tests.tiny import SMALL, random_batch
 
@@ -36,10 +36,7 @@ def tiny(config):
     model["decode_head"] |= SMALL.get(model["decode_head"]["type"], {})
     if (model.get("neck") or {}).get("type") == "JPU":
         model["neck"]["channels"] = 16
-    for settings in (model, model["backbone"]):
-        for name in {"weights", "backbone_weights", "pretrained"} & set(settings):
-            del settings[name]
-    return model
+    return without_weights(model)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

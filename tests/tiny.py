@@ -26,10 +26,12 @@ SMALL: dict[str, dict[str, object]] = {
 }
 
 
-def tiny_model(backbone: str = "ResNet", head: str = "FCNHead", num_classes: int = 5, **model: object) -> nn.Module:
+def tiny_model(
+    backbone: str | dict[str, object] = "ResNet", head: str = "FCNHead", num_classes: int = 5, **model: object
+) -> nn.Module:
     config = {
         "type": "EncoderDecoder",
-        "backbone": {"type": backbone, "variant": "test"},
+        "backbone": {"type": backbone, "variant": "test"} if isinstance(backbone, str) else backbone,
         "decode_head": {"type": head, **SMALL.get(head, {})},
     }
     return build_segmentor({**config, **model}, num_classes)

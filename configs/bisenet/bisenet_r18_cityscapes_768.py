@@ -8,10 +8,9 @@ The loss uses hard pixels only (OHEM): those whose class has a probability below
 
 _base_ = ["../_base_/models/bisenet.py", "../_base_/datasets/cityscapes_768.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
     decode_head=dict(loss=dict(type="OHEMThresholdCrossEntropyLoss", threshold=0.7, min_kept=1 / 16)),
-    backbone_weights=None,
+    backbone_weights="torchvision://resnet18",
 )
 data = dict(batch_size=64)
 optimizer = dict(lr=0.08, weight_decay=1e-4, head_lr_mult=10.0)  # 0.01 for 8 images

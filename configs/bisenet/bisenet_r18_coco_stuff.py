@@ -3,12 +3,12 @@
     tools/train.py configs/bisenet/bisenet_r18_coco_stuff.py  # 16 images per step, 160000 steps
 
 Expected: 28.55 mIoU (MMSegmentation's model zoo, 512x512, 160k steps, single scale).
+The network is MMSegmentation's.
 """
 
-_base_ = ["../_base_/models/bisenet.py", "../_base_/datasets/coco_stuff.py", "../_base_/schedules/sgd_poly.py"]
+_base_ = ["../_base_/models/bisenet_mmseg.py", "../_base_/datasets/coco_stuff.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://resnet18")
 optimizer = dict(lr=0.005)
 train = dict(max_steps=160000)
 hooks = dict(

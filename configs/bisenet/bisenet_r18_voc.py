@@ -7,8 +7,7 @@ Expected: 67.11 mIoU, 91.86 pixAcc (AceCoooool/pytorch-cv, whole images; centre 
 
 _base_ = ["../_base_/models/bisenet.py", "../_base_/datasets/voc_480.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://resnet18")
 data = dict(batch_size=128)
 optimizer = dict(lr=0.016, weight_decay=1e-4, head_lr_mult=10.0)  # 0.001 for 8 images
 train = dict(max_epochs=50)

@@ -7,7 +7,6 @@ Expected: 80.41 mIoU (MMSegmentation's model zoo, 512x1024, 80k steps, single sc
 
 _base_ = ["../_base_/models/danet.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None, backbone=dict(variant="101", stem="C"))
+model = dict(backbone_weights="timm://resnet101c.gluon_in1k", backbone=dict(variant="101", stem="C"))
 train = dict(max_steps=80000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=8000), checkpoint=dict(interval=8000))

@@ -8,9 +8,10 @@ Its batch size was not published; this is the one of its other runs.
 
 _base_ = ["../_base_/models/danet.py", "../_base_/datasets/cityscapes_768.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None, backbone=dict(variant="101", stem="S"), auxiliary_head=dict(loss=dict(loss_weight=0.5))
+    backbone_weights="timm://resnet101s.gluon_in1k",
+    backbone=dict(variant="101", stem="S"),
+    auxiliary_head=dict(loss=dict(loss_weight=0.5)),
 )
 data = dict(batch_size=16)
 optimizer = dict(lr=0.02, weight_decay=1e-4, head_lr_mult=10.0)  # 0.01 for 8 images

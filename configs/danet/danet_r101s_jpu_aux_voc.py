@@ -8,9 +8,8 @@ Its batch size was not published; this is the one of its other runs.
 
 _base_ = ["../_base_/models/danet.py", "../_base_/datasets/voc_480.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None,
+    backbone_weights="timm://resnet101s.gluon_in1k",
     backbone=dict(variant="101", stem="S", output_stride=32),
     neck=dict(type="JPU", channels=512),
     auxiliary_head=dict(loss=dict(loss_weight=0.5)),

@@ -9,9 +9,8 @@ configs/_base_/datasets/coco_voc.py says how to score the same images.
 
 _base_ = ["../_base_/models/deeplabv3.py", "../_base_/datasets/coco_voc.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None,
+    backbone_weights="torchvision://mobilenet_v3_large",
     backbone=dict(type="MobileNetV3", variant="large", output_stride=16, taps="first"),
     decode_head=dict(rates=(12, 24, 36), dropout=0.0),
     auxiliary_head=dict(level=-3, loss=dict(loss_weight=0.5)),

@@ -7,9 +7,8 @@ Expected: 79.03 mIoU, 96.23 pixAcc (AceCoooool/pytorch-cv, whole images; centre 
 
 _base_ = ["../_base_/models/deeplabv3.py", "../_base_/datasets/cityscapes_768.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None,
+    backbone_weights="timm://resnet101s.gluon_in1k",
     backbone=dict(variant="101", stem="S", output_stride=32),
     neck=dict(type="JPU", channels=512),
     auxiliary_head=dict(loss=dict(loss_weight=0.5)),

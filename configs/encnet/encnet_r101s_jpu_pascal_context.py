@@ -10,9 +10,8 @@ _base_ = ["../_base_/models/encnet.py", "../_base_/datasets/pascal_context.py", 
 
 crop_size = (480, 480)
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None,
+    backbone_weights="timm://resnet101s.gluon_in1k",
     backbone=dict(variant="101", stem="S", output_stride=32),
     neck=dict(type="JPU", channels=512),
     decode_head=dict(kernel=1),

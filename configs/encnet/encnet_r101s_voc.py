@@ -10,9 +10,10 @@ _base_ = ["../_base_/models/encnet.py", "../_base_/datasets/voc.py", "../_base_/
 crop_size = (480, 480)
 short_side = 520
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None, backbone=dict(variant="101", stem="S"), auxiliary_head=dict(loss=dict(loss_weight=0.2))
+    backbone_weights="timm://resnet101s.gluon_in1k",
+    backbone=dict(variant="101", stem="S"),
+    auxiliary_head=dict(loss=dict(loss_weight=0.2)),
 )
 optimizer = dict(lr=0.001, weight_decay=1e-4, head_lr_mult=10.0)
 train = dict(max_epochs=50)

@@ -12,8 +12,11 @@ _base_ = ["../_base_/models/encnet.py", "../_base_/datasets/ade20k_384.py", "../
 crop_size = (400, 400)
 long_side = 433
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None, backbone=dict(stem="S"), auxiliary_head=dict(loss=dict(loss_weight=0.4)))
+model = dict(
+    backbone_weights="timm://resnet50s.gluon_in1k",
+    backbone=dict(stem="S"),
+    auxiliary_head=dict(loss=dict(loss_weight=0.4)),
+)
 data = dict(batch_size=8)
 optimizer = dict(lr=0.002, weight_decay=1e-4, head_lr_mult=10.0)
 train = dict(max_epochs=30)

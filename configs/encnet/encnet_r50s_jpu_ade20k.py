@@ -11,9 +11,8 @@ _base_ = ["../_base_/models/encnet.py", "../_base_/datasets/ade20k.py", "../_bas
 crop_size = (480, 480)
 short_side = 520
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None,
+    backbone_weights="timm://resnet50s.gluon_in1k",
     backbone=dict(variant="50", stem="S", output_stride=32),
     neck=dict(type="JPU", channels=512),
     decode_head=dict(kernel=1),

@@ -4,13 +4,13 @@
 
 Expected: 62.4 mIoU (the paper, on a part of VOC 2011's validation images; not re-checked).
 The schedule is ours: the paper trains whole images at a fixed rate, each net from the next coarser one.
-On any other backbone: --cfg-options model.backbone='{"type": "MobileNetV1"}'
+On any other backbone, from its ImageNet weights:
+--cfg-options model.backbone_weights=imagenet model.backbone='{"type": "MobileNetV1"}'
 """
 
 _base_ = ["../_base_/models/fcn16s.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://vgg16")
 optimizer = dict(lr=0.001)
 train = dict(max_steps=40000)
 hooks = dict(evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

@@ -8,8 +8,7 @@ The schedule is ours: the paper trains whole images at a fixed rate, each net fr
 
 _base_ = ["../_base_/models/fcn32s.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://vgg16")
 optimizer = dict(lr=0.001)
 train = dict(max_steps=40000)
 hooks = dict(evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

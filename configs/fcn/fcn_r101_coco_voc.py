@@ -8,9 +8,8 @@ configs/_base_/datasets/coco_voc.py says how to score the same images.
 
 _base_ = ["../_base_/models/fcn_r50.py", "../_base_/datasets/coco_voc.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None,
+    backbone_weights="torchvision://resnet101",
     backbone=dict(variant="101", stem="plain"),
     auxiliary_head=dict(loss=dict(loss_weight=0.5)),
 )

@@ -4,12 +4,12 @@
 
 Expected: 82.2 mIoU (the paper, on the test server, pretrained on COCO; not re-checked).
 The schedule is that of the other networks on this data set.
-On any other backbone: --cfg-options model.backbone='{"type": "MobileNetV1"}'
+On any other backbone, from its ImageNet weights:
+--cfg-options model.backbone_weights=imagenet model.backbone='{"type": "MobileNetV1"}'
 """
 
 _base_ = ["../_base_/models/gcn.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://resnet152")
 train = dict(max_steps=40000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

@@ -8,8 +8,7 @@ Needs timm. The rates are those published for DINOv3's linear head, which also h
 
 _base_ = ["../_base_/models/linear.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/adamw_poly.py"]
 
-# Needs the pretrained features: --cfg-options model.backbone.pretrained=True
-model = dict(freeze_backbone=True)
+model = dict(freeze_backbone=True, backbone=dict(pretrained=True))
 optimizer = dict(lr=1e-3, weight_decay=1e-3, head_lr_mult=1.0)
 train = dict(max_steps=40000)
 test = dict(mode="slide", window=(512, 512), stride=(341, 341), scales=(0.5, 0.75, 1.0, 1.25, 1.5, 1.75), flip=True)

@@ -8,7 +8,6 @@ This copy of CamVid has 360x480; the schedule is ours.
 
 _base_ = ["../_base_/models/linknet.py", "../_base_/datasets/camvid.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://resnet18")
 train = dict(max_epochs=400)
 hooks = dict(evaluate=dict(interval=1000), checkpoint=dict(interval=1000))

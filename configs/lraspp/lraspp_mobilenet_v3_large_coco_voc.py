@@ -8,8 +8,7 @@ configs/_base_/datasets/coco_voc.py says how to score the same images.
 
 _base_ = ["../_base_/models/lraspp.py", "../_base_/datasets/coco_voc.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://mobilenet_v3_large")
 optimizer = dict(lr=0.01, weight_decay=1e-6)
 train = dict(max_epochs=30)
 hooks = dict(evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

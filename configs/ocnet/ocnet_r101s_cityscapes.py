@@ -9,8 +9,7 @@ _base_ = ["../_base_/models/ocnet.py", "../_base_/datasets/cityscapes.py", "../_
 
 crop_size = (769, 769)
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="timm://resnet101s.gluon_in1k")
 optimizer = dict(weight_decay=5e-4)
 train = dict(max_steps=40000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

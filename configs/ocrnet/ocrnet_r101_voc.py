@@ -8,7 +8,6 @@ The schedule is that of the other networks on this data set.
 
 _base_ = ["../_base_/models/ocrnet.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
 
-# To begin from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None, backbone=dict(variant="101", stem="C"))
+model = dict(backbone_weights="timm://resnet101c.gluon_in1k", backbone=dict(variant="101", stem="C"))
 train = dict(max_steps=40000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

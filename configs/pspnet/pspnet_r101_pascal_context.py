@@ -8,8 +8,7 @@ On 59 classes, the background ignored.
 
 _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/pascal_context.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None, backbone=dict(variant="101"))
+model = dict(backbone_weights="timm://resnet101c.gluon_in1k", backbone=dict(variant="101"))
 optimizer = dict(lr=0.004, weight_decay=1e-4)
 train = dict(max_steps=40000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

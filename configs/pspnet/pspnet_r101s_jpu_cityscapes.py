@@ -8,9 +8,8 @@ Its pools are 1, 2, 3, 4 (the paper: 1, 2, 3, 6).
 
 _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/cityscapes_768.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None,
+    backbone_weights="timm://resnet101s.gluon_in1k",
     backbone=dict(variant="101", stem="S", output_stride=32),
     neck=dict(type="JPU", channels=512),
     decode_head=dict(pool_scales=(1, 2, 3, 4)),

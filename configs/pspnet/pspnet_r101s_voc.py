@@ -8,9 +8,8 @@ Its pools are 1, 2, 3, 4 (the paper: 1, 2, 3, 6).
 
 _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/voc_480.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None,
+    backbone_weights="timm://resnet101s.gluon_in1k",
     backbone=dict(variant="101", stem="S"),
     decode_head=dict(pool_scales=(1, 2, 3, 4)),
     auxiliary_head=dict(loss=dict(loss_weight=0.5)),

@@ -7,7 +7,10 @@ Expected: 74.87 mIoU (MMSegmentation's model zoo, 512x1024, 80k steps, single sc
 
 _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None, backbone=dict(variant="18"), decode_head=dict(channels=128))
+model = dict(
+    backbone_weights="https://download.openmmlab.com/pretrain/third_party/resnet18_v1c-b5776b93.pth",
+    backbone=dict(variant="18", dilate_second=False),
+    decode_head=dict(channels=128),
+)
 train = dict(max_steps=80000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=8000), checkpoint=dict(interval=8000))

@@ -10,8 +10,7 @@ _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/ade20k.py", "../
 
 crop_size = (473, 473)
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="timm://resnet50c.gluon_in1k")
 optimizer = dict(weight_decay=1e-4)
 train = dict(max_epochs=120)
 hooks = dict(evaluate=dict(interval=8000), checkpoint=dict(interval=8000))

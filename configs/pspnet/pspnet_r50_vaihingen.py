@@ -7,7 +7,6 @@ Expected: 72.36 mIoU (MMSegmentation's model zoo, 512x512, 80k steps, single sca
 
 _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/vaihingen.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="timm://resnet50c.gluon_in1k")
 train = dict(max_steps=80000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=8000), checkpoint=dict(interval=8000))

@@ -3,12 +3,12 @@
     tools/train.py configs/pspnet/pspnet_r50_voc.py  # 16 images per step, 40000 steps
 
 Expected: 77.29 mIoU (MMSegmentation's model zoo, 512x512, 40k steps, single scale).
-On any other backbone: --cfg-options model.backbone='{"type": "MobileNetV1", "output_stride": 8}'
+On any other backbone, from its ImageNet weights:
+--cfg-options model.backbone_weights=imagenet model.backbone='{"type": "MobileNetV1", "output_stride": 8}'
 """
 
 _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="timm://resnet50c.gluon_in1k")
 train = dict(max_steps=40000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

@@ -8,8 +8,7 @@ Scored as there, in centre crops.
 
 _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/ade20k_384.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None, backbone=dict(stem="S"))
+model = dict(backbone_weights="timm://resnet50s.gluon_in1k", backbone=dict(stem="S"))
 data = dict(batch_size=12)
 optimizer = dict(lr=0.003, weight_decay=1e-4, head_lr_mult=10.0)
 train = dict(max_epochs=30)

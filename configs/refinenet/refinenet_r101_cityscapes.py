@@ -8,7 +8,6 @@ The schedule is that of the other networks on this data set; the paper lowers th
 
 _base_ = ["../_base_/models/refinenet.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="torchvision://resnet101")
 train = dict(max_steps=80000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=8000), checkpoint=dict(interval=8000))

@@ -8,7 +8,6 @@ The schedule is that of the other networks on this data set; the paper lowers th
 
 _base_ = ["../_base_/models/refinenet.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None, backbone=dict(variant="152"))
+model = dict(backbone_weights="torchvision://resnet152", backbone=dict(variant="152"))
 train = dict(max_steps=40000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

@@ -9,9 +9,8 @@ rate is a fixed 0.1 on images at their own size.
 
 _base_ = ["../_base_/models/segnet.py", "../_base_/datasets/camvid.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
 model = dict(
-    backbone_weights=None,
+    backbone_weights="torchvision://vgg16_bn",
     decode_head=dict(
         loss=dict(class_weight=(0.2595, 0.1826, 4.5640, 0.1417, 0.9051, 0.3826, 9.6446, 1.8418, 0.6823, 6.2478, 7.3614))
     ),

@@ -3,10 +3,10 @@
     tools/train.py configs/unet/unet_plain_cityscapes.py  # 16 images per step, 160000 steps
 
 Expected: 69.10 mIoU (MMSegmentation's model zoo, 512x1024, 160k steps, single scale).
-MMSegmentation's network has an auxiliary loss, and interpolation instead of transposed convolutions. From scratch.
+The network is MMSegmentation's: interpolation instead of transposed convolutions, and an auxiliary loss. From scratch.
 """
 
-_base_ = ["../_base_/models/unet.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
+_base_ = ["../_base_/models/unet_fcn.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
 
 data = dict(batch_size=16)
 train = dict(max_steps=160000)

@@ -3,10 +3,10 @@
     tools/train.py configs/unet/unet_plain_stare.py  # 16 images per step, 40000 steps
 
 Expected: 81.02 Dice of the vessels (MMSegmentation's model zoo, 128x128, 40k steps, sliding windows).
-MMSegmentation's network has an auxiliary loss, and interpolation instead of transposed convolutions. From scratch.
+The network is MMSegmentation's: interpolation instead of transposed convolutions, and an auxiliary loss. From scratch.
 """
 
-_base_ = ["../_base_/models/unet.py", "../_base_/datasets/stare.py", "../_base_/schedules/sgd_poly.py"]
+_base_ = ["../_base_/models/unet_fcn.py", "../_base_/datasets/stare.py", "../_base_/schedules/sgd_poly.py"]
 
 train = dict(max_steps=40000)
 test = dict(mode="slide", window=(128, 128), stride=(85, 85))

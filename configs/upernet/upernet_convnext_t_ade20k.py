@@ -8,10 +8,13 @@ Needs timm. That recipe also uses a layer-wise learning rate decay, which this o
 
 _base_ = ["../_base_/models/upernet.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/adamw_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone.pretrained=True
 model = dict(
     backbone=dict(
-        type="Timm", name="convnext_tiny", pretrained=False, in_channels=3, model_arguments=dict(drop_path_rate=0.4)
+        type="Timm",
+        name="convnext_tiny.fb_in1k",
+        pretrained=True,
+        in_channels=3,
+        model_arguments=dict(drop_path_rate=0.4),
     )
 )
 optimizer = dict(lr=1e-4, weight_decay=0.05, head_lr_mult=1.0)

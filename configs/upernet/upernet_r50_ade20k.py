@@ -7,7 +7,6 @@ Expected: 42.05 mIoU (MMSegmentation's model zoo, 512x512, 160k steps, single sc
 
 _base_ = ["../_base_/models/upernet.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
 
-# The published number begins from ImageNet weights: --cfg-options model.backbone_weights=PATH
-model = dict(backbone_weights=None)
+model = dict(backbone_weights="timm://resnet50c.gluon_in1k")
 train = dict(max_steps=160000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

@@ -2,7 +2,8 @@
 
 segbox list [--methods]                        # print a table
 segbox list --write README.md docs/configs.md  # put the tables between <!-- configs:begin --> and
-                                                         # <!-- configs:end -->, or methods:begin and methods:end
+                                                         # <!-- configs:end -->, or methods:begin and methods:end,
+                                                         # or weights:begin and weights:end (of backbones)
 segbox list --check README.md docs/configs.md  # exit status 2 if their tables are out of date
 """
 
@@ -54,8 +55,11 @@ def config_files(folder: Path) -> list[Path]:
 
 def config_table(rows: Sequence["Row"], seen_from: Path) -> str:
     return markdown(
-        ("Method", "Backbone", "Data set", "Expected", "Source", "Config"),
-        [(row.method, row.backbone, row.data, row.number, row.source, row.link(seen_from)) for row in rows],
+        ("Method", "Backbone", "Data set", "Expected", "Source", "Begins from", "Config"),
+        [
+            (row.method, row.backbone, row.data, row.number, row.source, row.weights, row.link(seen_from))
+            for row in rows
+        ],
     )
 
 
@@ -72,7 +76,21 @@ def method_table(rows: Sequence["Row"], seen_from: Path) -> str:
     return markdown(("Method", "Backbones", "Data sets", "Configs"), lines)
 
 
-TABLES = {"configs": config_table, "methods": method_table}
+def weights_table(rows: Sequence["Row"], seen_from: Path) -> str:
+    """A row per form of a backbone that "imagenet" has weights for."""
+    from segbox.registry import BACKBONES
+    from segbox.weights.published import published
+
+    lines = []
+    for name in sorted(BACKBONES):
+        for form, word in getattr(BACKBONES[name], "imagenet", {}).items():
+            known = published(word)
+            numbers = (" ".join(f"{part:g}" for part in parts) for parts in (known.mean, known.std))
+            lines.append((f"{name} {form}", f"`{word}`", known.licence or "none stated", *numbers))
+    return markdown(("Backbone", '"imagenet" means', "Licence", "Mean of RGB from 0 to 1", "Std"), lines)
+
+
+TABLES = {"configs": config_table, "methods": method_table, "weights": weights_table}
 
 
 def with_tables(text: str, rows: Sequence["Row"], file: Path) -> str:
@@ -112,6 +130,7 @@ class Row:
         self.path = path
         self.method = f"[{title[1]}]({title[2]})" if title else config.model.decode_head.type.removesuffix("Head")
         self.backbone = backbone_name(config.model)
+        self.weights = begins_from(config.model)
         self.data = data_name(config.data.train, title[3] if title else path.parent.name)
         self.number, self.source = expectation(sentence[1])
 
@@ -137,6 +156,18 @@ def backbone_name(model: Mapping) -> str:
     variant = backbone.get("stem", "plain")
     neck = model.get("neck")
     return name + (f"-{variant}" if variant != "plain" else "") + (f" + {neck['type']}" if neck else "")
+
+
+def begins_from(model: Mapping) -> str:
+    """The word of the weights and their licence."""
+    from segbox.weights.published import published
+
+    backbone = model["backbone"]
+    word = f"timm://{backbone['name']}" if backbone.get("pretrained") else model.get("backbone_weights")
+    if word is None:
+        return "random"
+    known = published(word)
+    return f"`{word}`" + (f" ({known.licence or 'no licence stated'})" if known else "")
 
 
 def data_name(data: Mapping, folder_name: str) -> str:

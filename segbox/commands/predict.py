@@ -1,9 +1,11 @@
 """Segment images or a video with a trained model.
 
-segbox predict CONFIG work_dirs/NAME/best.pt photo.jpg
-segbox predict CONFIG CHECKPOINT folder/ --out predictions --save mask,color,overlay,probs
-segbox predict CONFIG CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
-segbox predict CONFIG CHECKPOINT "shots/*.png"        segbox predict CONFIG CHECKPOINT street.mp4
+segbox predict work_dirs/NAME/best.pt photo.jpg
+segbox predict CHECKPOINT folder/ --out predictions --save mask,color,overlay,probs
+segbox predict CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
+segbox predict CHECKPOINT "shots/*.png"        segbox predict CHECKPOINT street.mp4
+segbox predict torchvision://deeplabv3_resnet50 photo.jpg                 # a published model
+segbox predict CONFIG CHECKPOINT photo.jpg                                # by another config than its own
 
 Files of an earlier call are replaced; other files never are. Unreadable files are skipped and listed at the end.
 Exit status: 0 all files predicted, 2 some or none predicted.
@@ -19,8 +21,10 @@ KINDS = ("mask", "color", "overlay", "probs", "submit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", help="a config file")
-    parser.add_argument("checkpoint", help="a checkpoint that segbox train wrote")
+    parser.add_argument("config", nargs="?", help="a config file (default: the config that the checkpoint holds)")
+    parser.add_argument(
+        "checkpoint", help="a checkpoint that segbox train wrote, a published folder, or the name of a published model"
+    )
     parser.add_argument("source", help="an image, a folder of images, a glob in quotes, or a video")
     parser.add_argument("--out", default="predictions", metavar="DIR", help="where to write (default: predictions)")
     parser.add_argument(
@@ -45,20 +49,23 @@ def kinds(text: str) -> tuple[str, ...]:
 
 
 def run(args: argparse.Namespace) -> None:
-
-    config = load_config(args.config, args.cfg_options)
+    config = None if args.config is None else load_config(args.config, args.cfg_options)
 
     from segbox.engine.config_check import check_config
     from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
+    from segbox.evaluation.open_model import settled
     from segbox.evaluation.predictor import Predictor
+    from segbox.interop.saved import read_saved
     from segbox.viz.predictions import find_sources, predict_files
     from segbox.viz.video import predict_video
 
     start_logging()
-    check_config(config, "model")
     images, video = find_sources(args.source)
-    predictor = Predictor(config, args.checkpoint, choose_device(args.device))
+    saved = read_saved(args.checkpoint)
+    config = settled(saved, config, args.cfg_options)
+    check_config(config, "model")
+    predictor = Predictor(config, saved, choose_device(args.device))
     out = Path(args.out)
     if video is not None:
         count, failures = predict_video(predictor, video, out, args.save)

@@ -1,6 +1,8 @@
 """Score a checkpoint on the validation set of a config, at the labels' own size.
 
+segbox test work_dirs/NAME/best.pt                              # by the config that the checkpoint holds
 segbox test CONFIG work_dirs/NAME/best.pt --eval mIoU mFscore mBIoU
+segbox test CONFIG torchvision://fcn_resnet50                   # a published model on the data of CONFIG
 segbox test CONFIG CHECKPOINT --mode slide --scales 0.75 1 1.25 --flip --show-dir pictures --worst 20 --out scores/
 segbox test CONFIG CHECKPOINT --mode val --crop-size 480        # score a centre crop
 segbox test CONFIG CHECKPOINT --submit predictions              # for the data set's official server
@@ -19,8 +21,10 @@ MODES = {"val": "crop", "testval": "whole"}  # other names of the modes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", help="a config file")
-    parser.add_argument("checkpoint", help="a checkpoint, or a file of weights")
+    parser.add_argument("config", nargs="?", help="a config file (default: the config that the checkpoint holds)")
+    parser.add_argument(
+        "checkpoint", help="a checkpoint, a file of weights, a published folder, or the name of a published model"
+    )
     parser.add_argument(
         "--eval",
         nargs="+",
@@ -98,18 +102,21 @@ def notes_on_unused_options(args: argparse.Namespace, test: dict[str, Any]) -> l
 def run(args: argparse.Namespace) -> None:
     check_arguments(args)
 
-    config = load_config(args.config, args.cfg_options)
+    config = None if args.config is None else load_config(args.config, args.cfg_options)
 
     from segbox import distributed
     from segbox.engine.config_check import check_config
     from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
     from segbox.evaluation.evaluator import Evaluator
-    from segbox.evaluation.predictor import check_classes, load_model
+    from segbox.evaluation.open_model import check_classes, open_model, settled
+    from segbox.interop.saved import read_saved
     from segbox.viz.evaluation_outputs import evaluation_outputs
     from segbox.viz.score_files import score_files
 
     start_logging()
+    saved = read_saved(args.checkpoint)
+    config = settled(saved, config, args.cfg_options)
     check_config(config, "model", "data")
     config["test"], config["metric"] = sections_with_options(args, config)
     for note in notes_on_unused_options(args, config["test"]):
@@ -119,9 +126,9 @@ def run(args: argparse.Namespace) -> None:
     with distributed.process_group(device, settings={"config": config.to_dict(), "checkpoint": args.checkpoint}):
         evaluator = Evaluator(config, device, args.amp)
         outputs = evaluation_outputs(evaluator.dataset, args.show_dir, args.worst, args.submit, files)
-        model, content = load_model(config, args.checkpoint, len(evaluator.classes))
-        check_classes(content, evaluator.classes, args.checkpoint)
-        metric = evaluator(model.to(device), outputs if outputs.writers else None, show_progress=True)
+        opened = open_model(saved, config, len(evaluator.classes))
+        check_classes(opened, evaluator.classes)
+        metric = evaluator(opened.model.to(device), outputs if outputs.writers else None, show_progress=True)
         failures = outputs.finish()
         if distributed.is_main():
             print_scores(args, evaluator, metric, files)

@@ -112,7 +112,7 @@ def build_model(
     set_determinism(settings.deterministic)
     torch.manual_seed(seed)
     weights = ClassWeights(partial(class_pixels, dataset, workers))
-    model = build_segmentor(config.model, len(dataset.classes), weights)
+    model = build_segmentor(config.model, len(dataset.classes), weights, dataset.classes)
     if evaluator is None:
         check_images({"data.train": dataset}, model)
     else:

@@ -3,6 +3,7 @@
 import logging
 import platform
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from segbox.engine.work_dir import ends_mid_line
 from segbox.errors import printable
 from segbox.launch import launch
 from segbox.terminal import OutputLines, TerminalLines
+from segbox.weights.backbone import word_for
 from segbox.weights.mean_std import describe_mean_std
 
 logger = logging.getLogger("segbox")
@@ -75,7 +77,7 @@ def describe_run(
     device: torch.device,
     model: nn.Module,
 ) -> None:
-    """Log the first lines of a run: the environment, the length, the units of the images, the sharding."""
+    """Log the first lines of a run: the environment, the length, the start, the units of the images, the sharding."""
     if not distributed.is_main():
         return
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
@@ -89,7 +91,21 @@ def describe_run(
         f"{len(dataset)} training images, {len(dataset.classes)} classes, {max_steps} steps of {data.batch_size} images"
         f" ({epochs:.1f} epochs), {config.optimizer.get('type')} with lr {config.optimizer.get('lr')}"
     )
-    if numbers := describe_mean_std(model):
-        logger.info(numbers)
+    for line in (describe_start(config.model, model), describe_mean_std(model)):
+        if line:
+            logger.info(line)
     if settings.shard:
         logger.info(sharding_summary(model))
+
+
+def describe_start(config: Mapping, model: nn.Module) -> str:
+    """What the parameters of the model begin with; empty for a model without a backbone."""
+    if config.get("weights") is not None:
+        return f"the model begins with the weights of {config['weights']}"
+    if not isinstance(config.get("backbone"), Mapping):
+        return ""
+    if config.get("backbone_weights") is not None:
+        return f"the backbone begins with {word_for(model.backbone, config['backbone_weights'])}, the rest at random"
+    if config["backbone"].get("pretrained"):
+        return "the backbone begins with timm's pretrained weights, the rest at random"
+    return "THE BACKBONE BEGINS AT RANDOM: the config has no model.backbone_weights"

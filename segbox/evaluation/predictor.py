@@ -1,80 +1,99 @@
 """Loads a trained model and predicts single images."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from segbox.config import Config
-from segbox.data.class_names import checked_classes
 from segbox.data.loader import bits_of, exif_of, pipeline_of
-from segbox.data.palette import checked_palette
+from segbox.data.palette import Colour
 from segbox.data.readers.format import KINDS
 from segbox.data.sample import Sample, as_tensor
-from segbox.data.transforms.pipeline import build_pipeline
-from segbox.errors import CheckpointError, ConfigError, DataError
-from segbox.evaluation.inference import build_inference
+from segbox.data.transforms.pipeline import Pipeline, build_pipeline
+from segbox.errors import ConfigError, DataError
+from segbox.evaluation.inference import InferenceFunction, build_inference
+from segbox.evaluation.open_model import Opened, open_model
 from segbox.evaluation.out_of_memory import scoring_explained
 from segbox.evaluation.score_map import ScoreMap
-from segbox.models.segmentors import build_segmentor, without_weights
-from segbox.registry import call, import_extensions
-from segbox.weights.loading import load_weights, read_checkpoint, weights_in
-from segbox.weights.mean_std import require_same_mean_std
-from segbox.weights.sources.find import find_weights
-
-DESCRIPTION = ("classes", "palette")  # what is read of a checkpoint beside the weights
-
-
-def load_model(config: Config, path: str | Path, num_classes: int | None = None) -> tuple[torch.nn.Module, Mapping]:
-    """The model of a config with the weights of a checkpoint, and the checkpoint's classes and palette."""
-    import_extensions(config.get("imports", ()))
-    content = read_checkpoint(find_weights(path).path, lazily=True)
-    described = {key: content[key] for key in DESCRIPTION if isinstance(content, Mapping) and key in content}
-    own = described.get("classes")
-    if own is not None:
-        checked_classes(own, f"{path}: classes")
-    weights = weights_in(content, path)
-    model = build_segmentor(without_weights(config["model"]), num_classes or (len(own) if own else None))
-    load_weights(model, weights, path, reconcile=require_same_mean_std)
-    return model, described
-
-
-def check_classes(content: Mapping[str, Any], classes: Sequence[str], path: str | Path) -> None:
-    """Refuse a checkpoint that was trained on other classes than those of the data set."""
-    own = content.get("classes")
-    if own is not None and list(own) != list(classes):
-        raise ConfigError(f"{path} was trained on {', '.join(own)}; the config's data set has {', '.join(classes)}")
+from segbox.interop.saved import Saved
+from segbox.registry import call
 
 
 class Predictor:
     """Predicts class maps or probabilities of images (RGB, H W C) at their own size, with the config's val pipeline.
 
-    Read images with `read_image(path, predictor.channels, predictor.bits, predictor.exif)`.
+    `checkpoint` is a path, or another word that `read_saved` knows, or what that has read; without a config, its own is used. Read images with
+    `read_image(path, predictor.channels, predictor.bits, predictor.exif)`. A pickled predictor holds no weights: its
+    copy opens the same checkpoint when it is first used.
     """
 
-    def __init__(self, config: Config, checkpoint: str | Path, device: torch.device) -> None:
-        self.model, content = load_model(config, checkpoint)
-        self.model.eval().to(device)
-        if "classes" not in content:
-            raise CheckpointError(f"{checkpoint}: holds no class names; use a checkpoint that segbox train wrote")
-        self.classes = checked_classes(content["classes"], f"{checkpoint}: classes")
-        self.palette = checked_palette(content.get("palette"), len(self.classes), f"{checkpoint}: palette")
-        self.channels = self.model.mean.numel()
+    def __init__(self, config: Config | None, checkpoint: str | Path | Saved, device: torch.device) -> None:
+        self.config = config
+        self.checkpoint = checkpoint.source if isinstance(checkpoint, Saved) else checkpoint
         self.device = device
-        test = dict(config.get("test", {}))
+        path = Path(self.checkpoint)
+        self.absolute = path.resolve() if path.exists() else self.checkpoint  # for other folders
+        self.opened = open_model(checkpoint, config)
+        _ = self.predict, self.pipeline, self.classes, self.palette  # mistakes are told here, not at the first image
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"config": self.config, "checkpoint": self.absolute, "absolute": self.absolute, "device": self.device}
+
+    @cached_property
+    def opened(self) -> Opened:
+        return open_model(self.checkpoint, self.config)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        return self.opened.model.eval().to(self.device)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        return self.opened.names()
+
+    @cached_property
+    def palette(self) -> list[Colour]:
+        return self.opened.palette()
+
+    @cached_property
+    def predict(self) -> InferenceFunction:
+        test = dict(self.opened.config.get("test") or {})
         if test.get("mode") == "crop":
             raise ConfigError(
                 "test.mode: crop is for scores only; predictions cover the whole image: use whole or slide"
             )
-        self.predict = call(build_inference, test, "test", model=self.model)
-        data = config.get("data", {})
-        own = data.get("val") or data.get("train") or {}
-        self.bits, self.exif = bits_of(own), exif_of(own)
-        self.pipeline = build_pipeline(*pipeline_of(data.get("val") or {}, "data.val"))
-        self.pipeline.check_keeps_view()
+        return call(build_inference, test, "test", model=self.model)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        data = self.opened.config.get("data") or {}
+        pipeline = build_pipeline(*pipeline_of(data.get("val") or {}, "data.val"))
+        pipeline.check_keeps_view()
+        return pipeline
+
+    @property
+    def channels(self) -> int:
+        return self.model.mean.numel()
+
+    @property
+    def bits(self) -> int:
+        return bits_of(self._images)
+
+    @property
+    def exif(self) -> bool:
+        return exif_of(self._images)
+
+    @property
+    def _images(self) -> Mapping[str, Any]:
+        """The config of the images that the model is for."""
+        data = self.opened.config.get("data") or {}
+        return data.get("val") or data.get("train") or {}
 
     @torch.inference_mode()
     def probabilities(self, image: np.ndarray) -> torch.Tensor:

@@ -77,8 +77,10 @@ def vgg(name: str, depth: int, output_stride: int | None) -> Encoder:
 
 def mobilenet_v2(name: str, depth: int, output_stride: int | None) -> Encoder:
     refuse_depth(name, depth)
-    refuse_stride(name, output_stride)
-    return Encoder(name, {"type": "MobileNetV2"}, {r"encoder\.(.+)": r"backbone.\1"}, IMAGENET)
+    own: dict[str, Any] = {"type": "MobileNetV2"}
+    if output_stride is not None:
+        own |= {"output_stride": output_stride, "dilated": "whole"}
+    return Encoder(name, own, {r"encoder\.(.+)": r"backbone.\1"}, IMAGENET)
 
 
 def refuse_depth(name: str, depth: int) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from segbox import __version__
 from segbox.config import format_config
+from segbox.errors import printable
 from segbox.interop.imported import Imported
 from segbox.literals import as_source
 from segbox.outputs import atomic_file
@@ -52,12 +53,19 @@ def config_text(imported: Imported, checkpoint: Path, config: Path) -> str:
     if (imported.dataset, imported.model["num_classes"]) in WITH_BACKGROUND:
         val = {**sections.get("data", {}).get("val", {}), "use_background": True}
         sections["data"] = {"train": {"use_background": True}, "val": val}
-    notes = "".join(f"\n{note[0].upper()}{note[1:]}." for note in imported.notes)
-    licence = f"\nLicence of the weights: {imported.licence}." if imported.licence else ""
-    return (
-        f'"""{imported.origin}, imported.\n\n'
-        f"    segbox predict {config} {checkpoint} photo.jpg\n"
-        f"    segbox train {config} --cfg-options model.weights={checkpoint}\n{licence}{notes}\n"
-        '"""\n\n'
-        f"_base_ = {as_source([*bases, SCHEDULE])}\n\n{format_config(sections)}"
-    )
+    header = header_text(imported, checkpoint, config)
+    return f"{header}\n_base_ = {as_source([*bases, SCHEDULE])}\n\n{format_config(sections)}"
+
+
+def header_text(imported: Imported, checkpoint: Path, config: Path) -> str:
+    """The comment on top. Names of files may hold anything, so it is no Python string."""
+    lines = [
+        f"{imported.origin}, imported.",
+        "",
+        f"    segbox predict {config} {checkpoint} photo.jpg",
+        f"    segbox train {config} --cfg-options model.weights={checkpoint}",
+        "",
+        *([f"Licence of the weights: {imported.licence}."] if imported.licence else []),
+        *(f"{note[0].upper()}{note[1:]}." for note in imported.notes),
+    ]
+    return "".join(f"# {printable(line)}".rstrip() + "\n" for line in lines)

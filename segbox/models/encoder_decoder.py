@@ -14,7 +14,9 @@ from segbox.models.heads.head import DecodeHead
 from segbox.models.layers import Resizing
 from segbox.models.losses.pixels import all_classes
 from segbox.models.precise_batch_norm import precise_batch_norm
+from segbox.models.start_from import load_trained
 from segbox.weights import loading
+from segbox.weights.backbone import load_backbone_parameters
 from segbox.weights.mean_std import STATED
 
 
@@ -107,16 +109,22 @@ class EncoderDecoder(Resizing):
         return precise_batch_norm(self, loader)
 
     def load_parameters(
-        self, filename: str | Path, map_location: str | torch.device | None = None, strict: bool = True
+        self,
+        filename: str | Path,
+        map_location: str | torch.device | None = None,
+        strict: bool = True,
+        classes: Sequence[str] | None = None,
+        may_miss: Sequence[str] | None = None,
     ) -> loading.Fit:
-        """Load the weights of a whole model; with `strict=False`, tensors that do not fit are skipped and logged."""
-        return loading.load_parameters(self, filename, map_location, strict)
+        """Load the weights of a trained model (see start_from.py); with `strict=False`, tensors that do not fit are
+        skipped and logged."""
+        return load_trained(self, filename, map_location, strict, classes, may_miss)
 
     def load_backbone_parameters(
         self, filename: str | Path, map_location: str | torch.device | None = None, strict: bool = True
     ) -> loading.Fit:
-        """Load the weights of the backbone, from a file of the backbone or of a whole model."""
-        return loading.load_backbone_parameters(self, filename, map_location, strict)
+        """Load the weights of the backbone: "imagenet", or a file of the backbone or of a whole model."""
+        return load_backbone_parameters(self, filename, map_location, strict)
 
     def reset_classes(self, num_classes: int) -> None:
         """Replace heads and losses by those for another number of classes. Create the optimizer after this."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 from typing import Annotated
 
 import torch
-from torch import nn
 
 from segbox.arguments import UNKNOWN, Made
 from segbox.errors import ConfigError
@@ -64,6 +63,11 @@ class HeadBuilder:
             initialize(head, self.init, self.zero_init_residual)
         return head if self.norm is None else convert_norm(head, self.norm)
 
+    def shapes(self, channels: int) -> dict[str, torch.Size]:
+        """The shapes of the head's tensors with this number of output channels."""
+        with torch.device("meta"):
+            return {name: value.shape for name, value in self.build_head(channels).state_dict().items()}
+
     def build_criterion(self, num_classes: int) -> Criterion:
         return build_criterion(self.losses, f"{self.path}.loss", num_classes)
 
@@ -71,8 +75,7 @@ class HeadBuilder:
         """The head for another number of classes; tensors whose shape does not depend on the number are kept."""
         head = self.build(num_classes)
         channels = self.channels(num_classes)
-        with torch.device("meta"):
-            shapes, others = (shapes_of(self.build_head(n)) for n in (channels, channels + 1))
+        shapes, others = self.shapes(channels), self.shapes(channels + 1)
         kept = {n: value for n, value in old.state_dict().items() if n in shapes and shapes[n] == others.get(n)}
         head.load_state_dict(kept, strict=False)
         return head
@@ -100,7 +103,3 @@ def prepare_head(
     is_binary = own.out_channels == 1 and num_classes != 1
     losses = {"type": "CrossEntropyLoss"} if own.loss is None else own.loss
     return HeadBuilder(config, path, is_binary, losses, maps, norm, init, zero_init_residual)
-
-
-def shapes_of(module: nn.Module) -> dict[str, torch.Size]:
-    return {name: value.shape for name, value in module.state_dict().items()}

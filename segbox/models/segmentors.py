@@ -18,6 +18,7 @@ from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
 from segbox.renamed import renamed
 from segbox.weights.mean_std import PerChannel, choose_mean_std
 
+WEIGHTS = ("weights", "weights_may_miss", "backbone_weights")  # of a model's config
 BackboneConfig = Annotated[Mapping, Made(BACKBONES)]
 NeckConfig = Annotated[Mapping, Made(NECKS, MAPS)]
 
@@ -39,17 +40,23 @@ def build_encoder_decoder(
     zero_init_residual: bool = False,
     freeze_backbone: bool = False,
     freeze_stages: int = 0,
+    weights_may_miss: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
     align_corners: bool = False,
 ) -> EncoderDecoder:
     """Build the parts of a config and connect them: heads get the channels and strides of the maps that they read.
 
-    `weights` (a checkpoint of a whole model) and `backbone_weights` are files to load. `norm` converts all batch norms
-    to "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") initializes all
+    `weights` (a trained model) and `backbone_weights` are files to load. What does not fit is skipped and logged;
+    `weights_may_miss=["auxiliary_heads"]` names the only parts of `weights` that may be skipped, and `[]` none. With
+    the names of the `classes`, rows of classifiers move to the classes of the same name. `norm` converts all batch
+    norms to "SyncBN" or "GN"; "frozen" freezes those of the backbone. `init` ("msra" or "xavier") initializes all
     convolutions the same way, instead of each part in its own; with `zero_init_residual`, residual blocks start as the
     identity. `freeze_stages=2` freezes all that the backbone's first two maps depend on, `freeze_backbone` all of it.
     `mean` and `std` default to those of the weights, see `weights/mean_std.py`. `align_corners` is how all parts
     resize, losses and evaluation too: True is for weights that were trained so.
     """
+    if weights_may_miss is not None and weights is None:
+        raise ConfigError("model.weights_may_miss: says what `model.weights` may miss, and the config has no weights")
     converted = None if norm == "frozen" else norm
     encoder, connection = build_encoder(backbone, neck, converted, init, zero_init_residual)
     channels = backbone.get("in_channels", 3)
@@ -67,9 +74,9 @@ def build_encoder_decoder(
     model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, builders, sources)
     set_align_corners(model, align_corners)
     if backbone_weights is not None:
-        model.load_backbone_parameters(backbone_weights, strict=False)
+        model.load_backbone_parameters(backbone_weights)
     if weights is not None:
-        model.load_parameters(weights, strict=False)
+        model.load_parameters(weights, strict=False, classes=classes, may_miss=weights_may_miss)
     if freeze_backbone:
         model.freeze_backbone()
     elif freeze_stages:
@@ -128,11 +135,18 @@ class SegmentorSettings:
     num_classes: int | None = None  # of a model without a data set
 
 
-SegmentorConfig = Annotated[Mapping, Made(SEGMENTORS, {"num_classes": UNKNOWN}, SegmentorSettings)]
+SegmentorConfig = Annotated[Mapping, Made(SEGMENTORS, {"num_classes": UNKNOWN, "classes": UNKNOWN}, SegmentorSettings)]
 
 
-def build_segmentor(config: Mapping, num_classes: int | None, weigh: Weigh = lambda rule: None) -> nn.Module:
+def build_segmentor(
+    config: Mapping,
+    num_classes: int | None,
+    weigh: Weigh = lambda rule: None,
+    classes: Sequence[str] | None = None,
+) -> nn.Module:
     """The model of a config. `num_classes` comes from the data set; a `num_classes` in the config must be equal to it.
+
+    `classes` are the names, if they are known.
 
     `weigh` gives the class weights of a rule (`class_weight="enet"`); the default, no weights, is for models that are
     not trained.
@@ -143,12 +157,12 @@ def build_segmentor(config: Mapping, num_classes: int | None, weigh: Weigh = lam
         raise ConfigError("model.num_classes: neither the model nor a data set says how many classes there are")
     if own is not None and num_classes is not None and own != num_classes:
         raise ConfigError(f"model.num_classes: {own}, but the data set has {num_classes} classes; leave it out")
-    return SEGMENTORS.build(config, "model", num_classes=num_classes if own is None else own)
+    return SEGMENTORS.build(config, "model", num_classes=num_classes if own is None else own, classes=classes)
 
 
 def without_weights(config: Mapping) -> dict[str, Any]:
     """A model's config without weights to load: no file is read, nothing is downloaded."""
-    kept = {key: value for key, value in config.items() if key not in ("weights", "backbone_weights")}
+    kept = {key: value for key, value in config.items() if key not in WEIGHTS}
     backbone = kept.get("backbone")
     if isinstance(backbone, Mapping) and "pretrained" in backbone:
         kept["backbone"] = {**backbone, "pretrained": False}

@@ -1,4 +1,4 @@
-"""Weight files: read without running code in them, and loaded into a model, with a table of what does not fit."""
+"""Weight files: read without running code in them, and loaded into a model, with a report of what does not fit."""
 
 import logging
 import os
@@ -6,24 +6,21 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from terminaltables import AsciiTable
 from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, printable, short
-from segbox.weights.input_channels import adapt_first_convolution
-from segbox.weights.mean_std import OF_CARD, Reconcile, reconcile_mean_std
+from segbox.weights.fit import Fit, check_parts, compare, is_part
+from segbox.weights.mean_std import Reconcile, reconcile_mean_std
 from segbox.weights.safetensors_file import is_safetensors, read_safetensors
 from segbox.weights.safety import refuse_deep_nesting, refuse_unsafe_file
 from segbox.weights.sources.find import WeightFile, find_weights
 from segbox.weights.stand_ins import CodeError, read_with_stand_ins
 
-LONGEST_NAME = 200  # of a tensor, in a table
 logger = logging.getLogger("segbox")
 
 
@@ -78,6 +75,10 @@ def read_weights(word: str | Path) -> dict[str, Tensor]:
     return read_weights_of(find_weights(word))
 
 
+def read_weights_of(file: WeightFile) -> dict[str, Tensor]:
+    return weights_in(read_checkpoint(file.path, lazily=True), file.word)
+
+
 def weights_in(content: Any, path: str | Path) -> dict[str, Tensor]:
     """The state dict in the content of a checkpoint."""
     for key in ("ema", "model", "state_dict"):  # averaged weights first: they are the better ones
@@ -96,115 +97,30 @@ def part_of(weights: Mapping[str, Tensor], prefix: str) -> Mapping[str, Tensor]:
     return weights
 
 
-@dataclass
-class Fit:
-    """How the tensors of a file fit a model."""
-
-    fitting: list[str] = field(default_factory=list)
-    resized: list[tuple[str, tuple, tuple]] = field(default_factory=list)  # name, shape in the file, in the model
-    missing: list[str] = field(default_factory=list)  # in the model, not in the file
-    unused: list[str] = field(default_factory=list)  # in the file, not in the model
-
-    def is_perfect(self) -> bool:
-        return not (self.resized or self.missing or self.unused)
-
-    def table(self, rows: int = 12) -> str:
-        lines = [["tensor", "in the file", "in the model", "why it does not fit"]]
-        lines += [[name, size(a), size(b), "another shape"] for name, a, b in self.resized[:rows]]
-        lines += [[name, "-", "yes", "not in the file"] for name in self.missing[:rows]]
-        lines += [[printable(name[:LONGEST_NAME]), "yes", "-", "not in the model"] for name in self.unused[:rows]]
-        left = sum(max(0, len(group) - rows) for group in (self.resized, self.missing, self.unused))
-        tail = f"\n(and {left} more)" if left else ""
-        return (
-            f"{len(self.fitting)} tensors fit, {len(self.resized)} have another shape, {len(self.missing)} are missing,"
-            f" {len(self.unused)} are not used\n{AsciiTable(lines).table}{tail}"
-        )
-
-
-def compare(model: nn.Module, weights: Mapping[str, Tensor]) -> Fit:
-    fit = Fit()
-    own = model.state_dict()
-    for name, value in weights.items():
-        if name not in own:
-            fit.unused.append(name)
-        elif own[name].shape != value.shape:
-            fit.resized.append((name, tuple(value.shape), tuple(own[name].shape)))
-        else:
-            fit.fitting.append(name)
-    # `num_batches_tracked` is not a weight, and missing in files of old PyTorch versions.
-    absent = [name for name in own if name not in weights and not name.endswith("num_batches_tracked")]
-    fit.missing = [
-        name for name in absent if name not in getattr(model, "mean_std_sources", ())
-    ]  # files of other toolboxes have none
-    return fit
-
-
-def load_parameters(
-    model: nn.Module, word: str | Path, map_location: str | torch.device | None = None, strict: bool = True
-) -> Fit:
-    """Load the weights of a whole model: of a path, or of another word of `find_weights`.
-
-    With `strict=False`, tensors that do not fit are skipped and logged.
-    """
-    file = find_weights(word, f"begin without it: model.weights=None (now {word})")
-    weights = {name: value.to(map_location) for name, value in read_weights_of(file).items()}
-    fit = load_weights(model, weights, file.word, not strict)
-    take_card(model, file, weights)
-    return fit
-
-
-def load_backbone_parameters(
-    model: nn.Module, word: str | Path, map_location: str | torch.device | None = None, strict: bool = True
-) -> Fit:
-    """Load the weights of the backbone, from a file of the backbone or of a whole model, whose mean and std come along.
-
-    A first convolution for RGB images is adapted to the model's number of channels.
-    """
-    file = find_weights(word, f"begin without it: model.backbone_weights=None (now {word})")
-    weights = read_weights_of(file)
-    own = adapt_first_convolution(part_of(weights, "backbone."), model.backbone)
-    own = {name: value.to(map_location) for name, value in own.items()}
-    fit = load_weights(model.backbone, own, file.word, not strict)
-    mean_std = {name: value for name, value in weights.items() if name in model.mean_std_sources}
-    model.load_state_dict(reconcile_mean_std(model, mean_std, file.word), strict=False)
-    take_card(model, file, weights)
-    return fit
-
-
-def read_weights_of(file: WeightFile) -> dict[str, Tensor]:
-    return weights_in(read_checkpoint(file.path, lazily=True), file.word)
-
-
-def take_card(model: nn.Module, file: WeightFile, weights: Mapping[str, Tensor]) -> None:
-    """Let the model take the mean and std that the source of the weights states, where the file itself has none."""
-    own = getattr(model, "mean_std_sources", {})
-    if file.card is None or not own or model.mean.numel() != len(file.card.mean):
-        return
-    stated = {"mean": file.card.mean, "std": file.card.std}
-    buffers = {name: model.get_buffer(name) for name in stated if name in own and name not in weights}
-    values = {name: buffer.new_tensor(stated[name]).view_as(buffer) for name, buffer in buffers.items()}
-    model.load_state_dict(reconcile_mean_std(model, values, OF_CARD + file.card.name), strict=False)
-
-
 def load_weights(
     model: nn.Module,
     weights: Mapping[str, Tensor],
     source: str | Path,
     skip_unfitting: bool = False,
     reconcile: Reconcile = reconcile_mean_std,
+    may_miss: Sequence[str] | None = None,
 ) -> Fit:
     """Copy the tensors into the model. Tensors that do not fit raise CheckpointError, or are skipped and logged.
 
+    `may_miss` names the parts ("auxiliary_heads", "decode_head.classify") whose tensors alone may be skipped.
     `reconcile` decides between the file's mean and std and the model's.
     """
     refuse_spoilt(model, weights, source)  # also with `skip_unfitting`: a NaN does not mean another model
     fit = compare(model, weights)
+    check_parts(model, weights, may_miss or (), source)
     if not fit.is_perfect():
-        if not skip_unfitting:
-            raise CheckpointError(f"{source}: belongs to another model\n{fit.table()}")
+        is_allowed = skip_unfitting if may_miss is None else all(is_part(name, may_miss) for name in fit.unfitting())
+        if not is_allowed:
+            but = f" (only {', '.join(may_miss)} may be missing)" if may_miss else ""
+            raise CheckpointError(f"{source}: belongs to another model{but}\n{fit.report()}")
         if not fit.fitting:
-            raise CheckpointError(f"{source}: nothing in it fits the model\n{fit.table()}")
-        logger.warning("%s: loaded in part\n%s", source, fit.table())
+            raise CheckpointError(f"{source}: nothing in it fits the model\n{fit.report()}")
+        logger.warning("%s: loaded in part\n%s", source, fit.report())
     reconciled = reconcile(model, weights, source)
     model.load_state_dict({name: reconciled[name] for name in fit.fitting if name in reconciled}, strict=False)
     return fit
@@ -248,10 +164,6 @@ def is_finite(value: Tensor) -> bool:
     if not value.numel() or not value.is_floating_point() or type(value) not in (Tensor, nn.Parameter):
         return True
     return all(bool(torch.isfinite(end)) for end in torch.aminmax(value))
-
-
-def size(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "scalar"
 
 
 def first_line(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """tools/list_configs.py, and the configs that it lists: each resolves, builds, and says what to expect."""
 
+import shlex
 import subprocess
 import sys
 import time
@@ -15,8 +16,10 @@ from segbox.data.datasets.shapes import ShapesDataset
 from segbox.data.loader import classes_without_files
 from segbox.data.transforms.pipeline import build_pipeline
 from segbox.engine.optim import build_optimizer
-from segbox.models.segmentors import build_segmentor
+from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import DATASETS, HEADS, HOOKS
+from segbox.weights.backbone import word_for
+from segbox.weights.published import published
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools" / "list_configs.py"
@@ -56,6 +59,30 @@ PUBLISHED_SIZES = {
     "lraspp_mobilenet_v3_large_coco_voc": 3_221_538,
     "encnet_r50s_jpu_ade20k": 47_511_522,
     "encnet_r101s_jpu_ade20k": 66_503_650,
+    # mmsegmentation's own counts
+    "bisenet_r18_cityscapes": 13_425_721,
+    "bisenet_r18_coco_stuff": 13_484_545,
+    "lraspp_mobilenet_v3_large_cityscapes": 3_284_547,
+    "unet_plain_cityscapes": 29_062_886,
+    **dict.fromkeys((f"unet_plain_{name}" for name in ("drive", "stare", "chase_db1", "hrf")), 29_060_676),
+    "fcn_hr18s_cityscapes": 3_939_309,
+    "fcn_hr18_cityscapes": 9_640_849,
+    "fcn_hr48_cityscapes": 65_858_659,
+    "fcn_hr18s_ade20k": 3_974_810,
+    "fcn_hr18_ade20k": 9_676_350,
+    "fcn_hr48_ade20k": 65_953_110,
+    "fcn_hr18s_voc": 3_939_851,
+    "fcn_hr18_voc": 9_641_391,
+    "fcn_hr48_voc": 65_860_101,
+    "ocrnet_hr18s_cityscapes": 6_378_496,
+    "ocrnet_hr18_cityscapes": 12_080_036,
+    "ocrnet_hr48_cityscapes": 70_371_446,
+    "ocrnet_hr18s_ade20k": 6_481_200,
+    "ocrnet_hr18_ade20k": 12_182_740,
+    "ocrnet_hr48_ade20k": 70_533_100,
+    "ocrnet_hr18s_voc": 6_380_064,
+    "ocrnet_hr18_voc": 12_081_604,
+    "ocrnet_hr48_voc": 70_373_914,
 }
 TINY = '"""Foo (https://a.b/c) with ResNet-50 on My Set.\n\nExpected: 41.7 mIoU (the paper).\n"""\n' + (
     "model = dict(backbone=dict(type='ResNet', variant='50', stem='S'), neck=dict(type='JPU'))\n"
@@ -89,10 +116,21 @@ def test_every_config_builds(path):
     for name, hook in config.hooks.items():
         assert hook is None or HOOKS.build(hook, f"hooks.{name}")
     with torch.device("meta"):
-        model = build_segmentor(config.model, num_classes(config.data.train))
+        model = build_segmentor(without_weights(config.model), num_classes(config.data.train))
+    check_begin(config.model, model.backbone)
     build_optimizer(config.optimizer, model)
     size = sum(parameter.numel() for parameter in model.parameters())
     assert size == PUBLISHED_SIZES.get(path.stem, size)
+
+
+def check_begin(config: dict, backbone: torch.nn.Module) -> None:
+    """The word in the config is the one that the backbone names for its form, not one of another network."""
+    if config.backbone.type == "Timm":
+        assert config.backbone.pretrained and published(f"timm://{config.backbone.name}")
+    elif config.backbone.type in ("UNet", "UNetEncoder") or config.backbone.variant == "10-half":
+        assert config.get("backbone_weights") is None  # nobody publishes weights of these
+    else:
+        assert config.backbone_weights == word_for(backbone, "imagenet") and published(config.backbone_weights)
 
 
 def test_every_head_has_a_recipe():
@@ -112,12 +150,14 @@ def test_every_head_has_a_recipe():
 )
 def test_the_classic_models_take_another_backbone(name):
     path = ROOT / "configs" / f"{name}_voc.py"
-    override = path.read_text().partition("--cfg-options ")[2].partition("\n")[0]
-    assert override.startswith("model.backbone='{") and override.endswith("}'")
-    config = load_config(path, [override.replace("'", "")])
+    override = (
+        path.read_text().partition("other backbone, from its ImageNet weights:\n--cfg-options ")[2].partition("\n")[0]
+    )
+    config = load_config(path, shlex.split(override))
     with torch.device("meta"):
-        model = build_segmentor(config.model, 21)
+        model = build_segmentor(without_weights(config.model), 21)
     assert type(model.backbone).__name__ == "MobileNetV1"
+    assert config.model.backbone_weights == "imagenet" and word_for(model.backbone, "imagenet")
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -138,7 +178,7 @@ def test_a_row(tmp_path):
     last = tool.config_table(rows, tmp_path).splitlines()[-1]
     assert last == (
         "| [Foo](https://a.b/c) | ResNet-50-S + JPU | My Set | 41.7 mIoU | the paper |"
-        " [foo_r50_my_set](configs/foo/foo_r50_my_set.py) |"
+        " random | [foo_r50_my_set](configs/foo/foo_r50_my_set.py) |"
     )
 
 
@@ -163,7 +203,7 @@ def test_write_then_check(tmp_path):
     assert text.startswith("# A\n\n<!-- configs:begin -->\n| Method |") and text.endswith("-->\n\nB\n")
 
 
-@pytest.mark.parametrize("name", ["docs/configs.md"])
+@pytest.mark.parametrize("name", ["docs/configs.md", "docs/models.md"])
 def test_what_we_ship_is_up_to_date(name):
     answer = run("--check", ROOT / name)
     assert answer.returncode == 0, answer.stderr

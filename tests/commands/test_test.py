@@ -164,7 +164,7 @@ def test_wrong_options(folder, monkeypatch, capsys, arguments, message):
     [
         (["gone.pt"], "there is no checkpoint gone.pt"),
         (["other.pt"], "other.pt: belongs to another model\n0 tensors fit"),
-        (["tiny.py"], "tiny.py: is no checkpoint"),
+        (["tiny.py"], "tiny.py: is a config, not a checkpoint"),
         (["last.pt", "--cfg-options", "data.val=None"], "data.val: the config has no validation set to score on"),
         (["last.pt", "--cfg-options", "data.val.size=(2, 2)"], "data.val: num_images=3, size=(2, 2)"),
         (

@@ -1,10 +1,12 @@
 """The lines of a run, on the terminal and in log.txt."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
+from torch import nn
 
-from segbox.engine.logs import LogFile, start_logging
+from segbox.engine.logs import LogFile, describe_start, start_logging
 from segbox.errors import CheckpointError
 
 
@@ -40,3 +42,20 @@ def test_lines_go_to_the_terminal_and_the_log(tmp_path, capsys, monkeypatch):
     start_logging(tmp_path)
     logger.info("from another process")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        ({}, "THE BACKBONE BEGINS AT RANDOM: the config has no model.backbone_weights"),
+        ({"backbone_weights": "a.pth"}, "the backbone begins with a.pth, the rest at random"),
+        ({"backbone_weights": "imagenet"}, "the backbone begins with torchvision://vgg16, the rest at random"),
+        ({"weights": "b.pth", "backbone_weights": "a.pth"}, "the model begins with the weights of b.pth"),
+        ({"backbone": {"pretrained": True}}, "the backbone begins with timm's pretrained weights, the rest at random"),
+        ({"backbone": None}, ""),
+    ],
+)
+def test_the_first_lines_say_what_the_model_begins_with(config, line):
+    model = SimpleNamespace(backbone=nn.Identity())
+    model.backbone.imagenet = {"": "torchvision://vgg16"}
+    assert describe_start({"backbone": {"type": "VGG"}, **config}, model) == line

@@ -41,6 +41,8 @@ CASES = {
     "DeepLabV3": dict(encoder_name="tu-test_resnet", encoder_output_stride=16, decoder_channels=32),
     "DeepLabV3 resnet": dict(encoder_name="resnet18", decoder_channels=16),
     "DeepLabV3Plus resnet": dict(encoder_name="resnet18", decoder_channels=16),
+    "DeepLabV3Plus mobilenet": dict(encoder_name="mobilenet_v2", decoder_channels=16),
+    "DeepLabV3 mobilenet": dict(encoder_name="mobilenet_v2", decoder_channels=16),
     "DeepLabV3Plus": dict(encoder_name="tu-test_resnet", decoder_channels=32),
     "DeepLabV3Plus plain": dict(
         encoder_name="tu-test_resnet", decoder_channels=32, decoder_aspp_separable=False, encoder_output_stride=8
@@ -142,8 +144,8 @@ def test_a_classification_head_and_an_activation_are_left_out():
         (dict(_model_class="PSPNet", upsampling=4), "upsampling=4 makes maps of another size than the images'"),
         (dict(_model_class="Linknet", encoder_name="mit_b0"), "no counterpart of this decoder on mit_b0, which has no"),
         (
-            dict(_model_class="DeepLabV3", encoder_name="mobilenet_v2"),
-            "encoder_output_stride: smp's way to dilate mobilenet_v2 has no counterpart in segbox",
+            dict(_model_class="DeepLabV3", encoder_name="resnext50_32x4d"),
+            "encoder_output_stride: smp's way to dilate resnext50_32x4d has no counterpart in segbox",
         ),
         (dict(classes=4), "x: the weights are for 1 classes, its config says classes=4"),
         (dict(), "x: there is no tensor segmentation_head.0.bias"),

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from segbox.registry import BACKBONES
 from tests.models import naive_backbones as naive
+from tests.models import naive_hrnet as hrnet
 from tests.models.fixed import HEIGHT, WIDTH, normal
 from tests.models.naive_layers import Weights
 
@@ -26,15 +27,28 @@ def of(name: str, variant: str = "test", **options: object) -> dict[str, object]
 
 
 CASES: dict[str, Case] = {
+    "HRNet": Case(of("HRNet"), hrnet.hrnet, "paper"),
+    "HRNet branches": Case(
+        of("HRNet", concat=False, by_factor=True), hrnet.hrnet_branches, "paper; mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "MixTransformer": Case(
         of("MixTransformer"), naive.mix_transformer, "paper; timm's PVTv2 (test_mit.py); transformers, with these eps",
     ),
     "MixTransformer eps": Case(
         of("MixTransformer", embed_eps=1e-2), partial(naive.mix_transformer, eps=1e-2), "mmsegmentation, with its 1e-6",
     ),
-    "MobileNetV1": Case(of("MobileNetV1"), naive.mobilenet_v1, "paper"),
+    "MobileNetV1": Case(of("MobileNetV1"), naive.mobilenet_v1, "timm (tests/weights/names)"),
+    "MobileNetV1 relu": Case(of("MobileNetV1", act="relu"), partial(naive.mobilenet_v1, highest=None), "paper"),
     "MobileNetV2": Case(of("MobileNetV2"), naive.mobilenet_v2, "paper; torchvision (test_backbones.py)"),
+    "MobileNetV2 first dilated": Case(
+        of("MobileNetV2", output_stride=8, dilated="first"), partial(naive.mobilenet_v2, plan=naive.FIRST_DILATED),
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "MobileNetV3": Case(of("MobileNetV3"), naive.mobilenet_v3, "paper; torchvision (test_backbones.py)"),
+    "MobileNetV3 same padding": Case(
+        of("MobileNetV3", same_padding=True), partial(naive.mobilenet_v3, is_same=True),
+        "TensorFlow's padding; mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "ResNet": Case(of("ResNet"), naive.resnet, "paper; torchvision (test_backbones.py)"),
     "ResNet dilated": Case(
         of("ResNet", output_stride=8), partial(naive.resnet, dilations=(1, 1, 2, 4)),
@@ -55,11 +69,18 @@ CASES: dict[str, Case] = {
     ),
     "ResNet D": Case(of("ResNet", stem="D"), partial(naive.resnet, stem="D"), "paper"),
     "ResNet se": Case(of("ResNet", "test-se"), partial(naive.resnet, is_bottleneck=False), "papers"),
+    "UNet": Case(of("UNet"), hrnet.whole_unet, "mmsegmentation, to 1e-6 in 32 bits"),
+    "UNet maps": Case(
+        of("UNet", maps=3), partial(hrnet.whole_unet, count=3), "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "UNetEncoder": Case(of("UNetEncoder"), naive.unet, "paper"),
     "UNetEncoder plain": Case(of("UNetEncoder", norm=False, bias=True), naive.unet, "paper"),
     "VGG": Case(of("VGG"), naive.vgg, "paper; torchvision (test_backbones.py)"),
     "VGG norm": Case(of("VGG", "test-bn", taps="before_pool"), partial(naive.vgg, taps="before"), "paper; torchvision"),
-    "Xception": Case(of("Xception"), naive.xception, "papers"),
+    "Xception": Case(of("Xception"), naive.xception, "timm (tests/weights/names)"),
+    "Xception depthwise act": Case(
+        of("Xception", depthwise_act=True, eps=1e-5), partial(naive.xception, depthwise_act=True, eps=1e-5), "papers",
+    ),
 }  # fmt: skip
 # Timm's numbers are the package's own, and may change with its version: test_timm.py compares them with the package.
 ELSEWHERE = {"Timm"}

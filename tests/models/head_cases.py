@@ -10,6 +10,7 @@ aligned corners, 4x4 kernels): the heads SMP... are its forms, and tests/interop
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 
 import torch
@@ -61,6 +62,11 @@ CASES: dict[str, Case] = {
     "BiSeNetHead": Case(
         of("BiSeNetHead", channels=8, context_loss_weight=0.5), frozenset({IMAGE, 16, 32}), True,
         context.bisenet, "paper",
+    ),
+    "BiSeNetHead nearest": Case(
+        of("BiSeNetHead", channels=8, nearest=True, gate_norm=True, head_channels=10, context_head_channels=4),
+        frozenset({IMAGE, 16, 32}), True, partial(context.bisenet, is_nearest=True),
+        "mmsegmentation, to 1e-6 in 32 bits",
     ),
     "CCNetHead": Case(
         of("CCNetHead", channels=16), frozenset({32}), True, context.ccnet, "paper, loop over pixels; mmsegmentation",
@@ -122,6 +128,10 @@ CASES: dict[str, Case] = {
         lambda w, maps: naive.semantic_fpn(w, maps, "BN", always_double=True), "mmsegmentation",
     ),
     "GCNHead": Case(of("GCNHead", kernel=5), COARSE, False, naive.gcn, "paper"),
+    "LRASPPDecoderHead": Case(
+        of("LRASPPDecoderHead", channels=8, skip_channels=(3, 5)), frozenset({2, 4, 32}), True, naive.lraspp_decoder,
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "LRASPPHead": Case(of("LRASPPHead", channels=8), frozenset({8, 32}), True, naive.lraspp, "paper; torchvision"),
     "LinearHead": Case(of("LinearHead"), frozenset({32}), False, naive.linear, "its formula"),
     "LinkNetHead": Case(of("LinkNetHead", channels=8), ALL, False, naive.linknet, "paper"),
@@ -135,6 +145,11 @@ CASES: dict[str, Case] = {
     ),
     "OCRHead": Case(
         of("OCRHead", channels=16, key_channels=8), frozenset({16, 32}), True, context.ocr, "paper; mmsegmentation",
+        tolerance=SINGLE,
+    ),
+    "OCRHead on one map": Case(
+        of("OCRHead", channels=16, key_channels=8, coarse_level=-1, coarse_kernel=1, coarse_channels=12),
+        frozenset({32}), True, partial(context.ocr, level=-1, padding=0), "mmsegmentation, to 1e-5 in 32 bits",
         tolerance=SINGLE,
     ),
     "PSPHead": Case(of("PSPHead", channels=8), frozenset({32}), True, context.psp, "paper; mmsegmentation"),

@@ -1,5 +1,7 @@
 """The backbones' tiny variants, written once more from their papers: functions of weights and images."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -100,13 +102,14 @@ def unet(w: Weights, x: Tensor) -> Maps:
     return maps
 
 
-def mobilenet_v1(w: Weights, x: Tensor) -> Maps:
-    x = conv_norm_relu(w, "features.0", x, stride=2, padding=1)
+def mobilenet_v1(w: Weights, x: Tensor, highest: float | None = 6) -> Maps:
+    """`highest`: of the activations, in ReLU6; None in ReLU."""
+    x = conv_norm(w, "features.0", x, stride=2, padding=1).clamp(0, highest)
     maps = {}
     for i, stride in enumerate((1, 2, 2, 2, 2, 1), 1):
         own = w.below("features", i)
-        x = conv_norm_relu(own, "0", x, stride=stride, padding=1, groups=x.shape[1])
-        x = conv_norm_relu(own, "1", x)
+        x = conv_norm(own, "0", x, stride=stride, padding=1, groups=x.shape[1]).clamp(0, highest)
+        x = conv_norm(own, "1", x).clamp(0, highest)
         maps[x.shape[-2:]] = x
     return list(maps.values())
 
@@ -115,32 +118,46 @@ def numbered(w: Weights, name: str, x: Tensor, eps: float = 1e-5, **options: obj
     return norm(w.below(name), "1", conv(w.below(name), "0", x, **options), eps)
 
 
-def mobilenet_v2(w: Weights, x: Tensor) -> Maps:
+Plan = tuple[tuple[int, int], ...]
+# stride and dilation of the blocks; the second: only the first block of each row is dilated
+STRIDED: Plan = ((1, 1), (2, 1), (1, 1), (2, 1), (2, 1), (1, 1), (1, 1), (2, 1), (1, 1), (1, 1))
+FIRST_DILATED: Plan = ((1, 1), (2, 1), (1, 1), (2, 1), (1, 2), (1, 2), (1, 1), (1, 4), (1, 1), (1, 4))
+
+
+def mobilenet_v2(w: Weights, x: Tensor, plan: Plan = STRIDED) -> Maps:
     """The paper's bottlenecks; ReLU6 everywhere but behind the 1x1 down."""
     w = w.below("features")
     x = numbered(w, "0", x, stride=2, padding=1).clamp(0, 6)
-    maps = {}
-    for i, stride in enumerate((1, 2, 1, 2, 2, 1, 1, 2, 1, 1), 1):
+    maps = []
+    for i, (stride, rate) in enumerate(plan, 1):
         own, y, place = w.below(i, "conv"), x, 0
         if own.has("3.weight"):
             y, place = numbered(own, "0", y).clamp(0, 6), 1
-        y = numbered(own, str(place), y, stride=stride, padding=1, groups=y.shape[1]).clamp(0, 6)
+        y = numbered(own, str(place), y, stride=stride, padding=rate, dilation=rate, groups=y.shape[1]).clamp(0, 6)
         y = norm(own, str(place + 2), conv(own, str(place + 1), y))
         x = x + y if stride == 1 and x.shape == y.shape else y
-        maps[x.shape[-2:]] = x
-    x = numbered(w, "11", x).clamp(0, 6)
-    maps[x.shape[-2:]] = x
-    return list(maps.values())
+        if i in (1, 3, 4, 7):  # the last blocks before the paper's strides
+            maps.append(x)
+    return [*maps, numbered(w, "11", x).clamp(0, 6)]
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
     return (x + 3).clamp(0, 6) / 6
 
 
-def mobilenet_v3(w: Weights, x: Tensor) -> Maps:
+def padded(x: Tensor, kernel: int, stride: int, is_same: bool) -> Tensor:
+    """The same on all sides; or TensorFlow's, as little as needed, and the odd rest at the right and the bottom."""
+    sides = []
+    for n in (x.shape[-1], x.shape[-2]):
+        total = max(0, (math.ceil(n / stride) - 1) * stride + kernel - n) if is_same else kernel // 2 * 2
+        sides += [total // 2, total - total // 2]
+    return F.pad(x, sides)
+
+
+def mobilenet_v3(w: Weights, x: Tensor, is_same: bool = False) -> Maps:
     """Norms have an eps of 0.001; kernels, squeeze and excitation and activations as the table of the variant says."""
     w = w.below("features")
-    x = numbered(w, "0", x, 1e-3, stride=2, padding=1)
+    x = numbered(w, "0", padded(x, 3, 2, is_same), 1e-3, stride=2)
     x = x * hard_sigmoid(x)
     maps = {x.shape[-2:]: x}
     rows = [(3, False, 2), (3, False, 2), (5, True, 2), (5, True, 1), (5, True, 2), (5, True, 1)]
@@ -149,7 +166,8 @@ def mobilenet_v3(w: Weights, x: Tensor) -> Maps:
         act = (lambda z: z * hard_sigmoid(z)) if is_swish else (lambda z: z.clamp(min=0))
         if own["0.0.weight"].shape[1] > 1:  # there is a 1x1 up
             y, place = act(numbered(own, "0", y, 1e-3)), 1
-        y = act(numbered(own, str(place), y, 1e-3, stride=stride, padding=kernel // 2, groups=y.shape[1]))
+        y = padded(y, kernel, stride, is_same)
+        y = act(numbered(own, str(place), y, 1e-3, stride=stride, groups=y.shape[1]))
         place += 1
         if own.has(f"{place}.fc1.weight"):
             gate = conv(own, f"{place}.fc2", conv(own, f"{place}.fc1", mean_of(y)).clamp(min=0))
@@ -162,37 +180,43 @@ def mobilenet_v3(w: Weights, x: Tensor) -> Maps:
     return list(maps.values())
 
 
-def xception(w: Weights, x: Tensor) -> Maps:
-    """ReLUs before the separable convolutions of all blocks but the first, which the stem's ReLU precedes."""
+def xception(w: Weights, x: Tensor, depthwise_act: bool = False, eps: float = 1e-3) -> Maps:
+    """ReLUs before the separable convolutions of all blocks but the first, which the stem's ReLU precedes.
+
+    `depthwise_act`: inside of the separable convolutions of blocks too, as in those of the end.
+    """
     w = w.below("stages")
-    x = conv_norm_relu(w, "0.0", x, stride=2, padding=1)
-    x = conv_norm_relu(w, "0.1", x, padding=1)
+    options = {"depthwise_act": depthwise_act, "eps": eps}
+    x = conv_norm_relu(w, "0.0", x, stride=2, padding=1, eps=eps)
+    x = conv_norm_relu(w, "0.1", x, padding=1, eps=eps)
     maps = [x]
-    x = xception_block(w.below(1), x, 2, begins_with_relu=False)
+    x = xception_block(w.below(1), x, 2, begins_with_relu=False, **options)
     maps.append(x)
-    x = xception_block(w.below(2), x, 2)
+    x = xception_block(w.below(2), x, 2, **options)
     maps.append(x)
     for i, stride in enumerate((2, 1, 1)):
-        x = xception_block(w.below(3, i), x, stride)
+        x = xception_block(w.below(3, i), x, stride, **options)
     maps.append(x)
-    x = xception_block(w.below(4, 0), x, 2)
+    x = xception_block(w.below(4, 0), x, 2, **options)
     for place in (1, 3, 5):
-        x = separable(w.below(4, place), x, 1).clamp(min=0)
+        x = separable(w.below(4, place), x, 1, True, eps).clamp(min=0)
     return [*maps, x]
 
 
-def xception_block(w: Weights, x: Tensor, stride: int, begins_with_relu: bool = True) -> Tensor:
+def xception_block(
+    w: Weights, x: Tensor, stride: int, depthwise_act: bool, eps: float, begins_with_relu: bool = True
+) -> Tensor:
     y = x.clamp(min=0) if begins_with_relu else x
-    y = separable(w.below("branch", 1), y, 1).clamp(min=0)
-    y = separable(w.below("branch", 3), y, 1).clamp(min=0)
-    y = separable(w.below("branch", 5), y, stride)
-    return y + (conv_norm(w, "shortcut", x, stride=stride) if w.has("shortcut.conv.weight") else x)
+    y = separable(w.below("branch", 1), y, 1, depthwise_act, eps).clamp(min=0)
+    y = separable(w.below("branch", 3), y, 1, depthwise_act, eps).clamp(min=0)
+    y = separable(w.below("branch", 5), y, stride, depthwise_act, eps)
+    return y + (conv_norm(w, "shortcut", x, eps, stride=stride) if w.has("shortcut.conv.weight") else x)
 
 
-def separable(w: Weights, x: Tensor, stride: int) -> Tensor:
-    """DeepLab's: norm and ReLU also between the two."""
-    x = conv_norm_relu(w, "0", x, stride=stride, padding=1, groups=x.shape[1])
-    return conv_norm(w, "1", x)
+def separable(w: Weights, x: Tensor, stride: int, has_relu: bool, eps: float) -> Tensor:
+    """A norm behind both, and a ReLU between the two or not."""
+    x = conv_norm(w, "0", x, eps, stride=stride, padding=1, groups=x.shape[1])
+    return conv_norm(w, "1", x.clamp(min=0) if has_relu else x, eps)
 
 
 def mix_transformer(w: Weights, x: Tensor, eps: float = 1e-5) -> Maps:

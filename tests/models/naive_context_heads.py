@@ -1,5 +1,7 @@
 """The heads that gather context from all of the map, written once more from their papers."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -154,8 +156,9 @@ def object_context(w: Weights, x: Tensor, pool: int = 1) -> Tensor:
     return up_to(conv(w, "project", gathered), x.shape)
 
 
-def ocr(w: Weights, maps: Maps) -> dict[str, Tensor]:
-    coarse = conv(w.below("coarse"), "classify", conv_norm_relu(w.below("coarse"), "convs.0", maps[-2], padding=1))
+def ocr(w: Weights, maps: Maps, level: int = -2, padding: int = 1) -> dict[str, Tensor]:
+    own = w.below("coarse")
+    coarse = conv(own, "classify", conv_norm_relu(own, "convs.0", maps[level], padding=padding))
     pixels = conv_norm_relu(w, "reduce", maps[-1], padding=1)
     shares = torch.softmax(up_to(coarse, pixels.shape).flatten(2), dim=-1)
     regions = torch.einsum("bkn,bcn->bck", shares, pixels.flatten(2))[..., None]
@@ -185,20 +188,29 @@ def encnet(w: Weights, maps: Maps, kernel: int = 3) -> tuple[Tensor, Tensor]:
     return logits, scene @ w["classify_scene.weight"].T + w["classify_scene.bias"]
 
 
-def bisenet(w: Weights, maps: Maps) -> dict[str, Tensor]:
+def bisenet(w: Weights, maps: Maps, is_nearest: bool = False) -> dict[str, Tensor]:
     images, middle, last = maps[0], maps[-2], maps[-1]
     spatial = conv_norm_relu(w.below("spatial"), "0", images, stride=2, padding=3)
     for i in (1, 2):
         spatial = conv_norm_relu(w.below("spatial"), str(i), spatial, stride=2, padding=1)
     spatial = conv_norm_relu(w.below("spatial"), "3", spatial)
-    own, outputs = w.below("context"), {}
+    own, outputs, up = w.below("context"), {}, repeated_to if is_nearest else up_to
     context = conv_norm_relu(own, "whole.1", mean_of(last))
     for i, (x, target) in enumerate([(last, middle), (middle, spatial)]):
         x = conv_norm_relu(own, f"attend.{i}.convolve", x, padding=1)
         x = x * torch.sigmoid(conv_norm(own, f"attend.{i}.gate.1", mean_of(x)))
-        context = conv_norm_relu(own, f"smooth.{i}", up_to(x + context, target.shape), padding=1)
+        context = conv_norm_relu(own, f"smooth.{i}", up(x + context, target.shape), padding=1)
         auxiliary = w.below("classify_context", i)
         outputs[f"context{i}"] = conv(auxiliary, "1", conv_norm_relu(auxiliary, "0", context, padding=1))
     x = conv_norm_relu(w, "fuse.mix", torch.cat([spatial, context], dim=1))
-    gates = torch.sigmoid(conv(w, "fuse.gate.3", conv(w, "fuse.gate.1", mean_of(x)).clamp(min=0)))
+    if w.has("fuse.gate.1.norm.weight"):
+        gates = torch.sigmoid(conv_norm_relu(w, "fuse.gate.1", mean_of(x)))
+    else:
+        gates = torch.sigmoid(conv(w, "fuse.gate.3", conv(w, "fuse.gate.1", mean_of(x)).clamp(min=0)))
     return {"": conv(w, "classify", conv_norm_relu(w, "convolve", x * gates + x, padding=1)), **outputs}
+
+
+def repeated_to(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Each pixel of the new size is that of the map in which it begins."""
+    rows, columns = ([i * old // new for i in range(new)] for old, new in zip(x.shape[-2:], tuple(size)[-2:]))
+    return x[:, :, rows][..., columns]

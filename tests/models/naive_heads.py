@@ -145,6 +145,21 @@ def lraspp(w: Weights, maps: Maps) -> Tensor:
     return conv(w, "classify", up_to(x, fine.shape)) + conv(w, "classify_fine", fine)
 
 
+def lraspp_decoder(w: Weights, maps: Maps) -> Tensor:
+    """For last maps that are smaller than the windows of the averages."""
+    last = maps[-1]
+    gate = torch.sigmoid(conv(w, "gate", mean_of(last)))
+    x = conv(w, "enter", mixed(w, "reduce", last) * gate)
+    for i in (1, 0):
+        x = mixed(w, f"mix.{i}", torch.cat([up_to(x, maps[i].shape), conv(w, f"skips.{i}", maps[i])], dim=1))
+    return conv(w, "classify", x)
+
+
+def mixed(w: Weights, name: str, x: Tensor) -> Tensor:
+    """1x1, norm with an eps of 0.001, ReLU."""
+    return norm(w.below(name), "norm", conv(w.below(name), "conv", x), 1e-3).clamp(min=0)
+
+
 def linknet(w: Weights, maps: Maps) -> Tensor:
     """The encoder's levels begin with the stem's map, pooled, and with the ends of the three levels before the last."""
     skips = [maps[3], maps[2], maps[1], F.max_pool2d(maps[0], 3, 2, 1)]

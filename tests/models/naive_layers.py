@@ -43,8 +43,8 @@ def norm(w: Weights, name: str, x: Tensor, eps: float = 1e-5) -> Tensor:
     return (x - mean) / (variance + eps).sqrt() * scale + shift
 
 
-def conv_norm(w: Weights, name: str, x: Tensor, **options: object) -> Tensor:
-    return norm(w.below(name), "norm", conv(w.below(name), "conv", x, **options))
+def conv_norm(w: Weights, name: str, x: Tensor, eps: float = 1e-5, **options: object) -> Tensor:
+    return norm(w.below(name), "norm", conv(w.below(name), "conv", x, **options), eps)
 
 
 def conv_norm_relu(w: Weights, name: str, x: Tensor, **options: object) -> Tensor:

@@ -244,7 +244,9 @@ def test_vgg_dilates_behind_the_pools_that_it_leaves_out():
     [
         ("VGG", {"output_stride": 4}, "none of 8, 16, 32"),
         ("VGG", {"taps": "behind"}, "pooled, before_pool"),
+        ("MobileNetV2", {"dilated": "last"}, "all, first"),
         ("MobileNetV3", {"taps": "second"}, "last, first"),
+        ("UNet", {"maps": 6}, "maps=6: U-Net has 5"),
         ("ResNet", {"stem": "F"}, "plain, C, D, E, S"),
         ("Xception", {"output_stride": 64}, "none of 8, 16, 32"),
     ],

@@ -6,8 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from segbox.errors import ConfigError
 from segbox.models.heads.fcn_long import bilinear_deconvolution
 from segbox.models.heads.gcn import GlobalConvolution, deconvolution
+from segbox.models.heads.lraspp_decoder import averages
 from segbox.models.heads.refinenet import ChainedPooling
 from segbox.models.heads.segnet import unpool
 from segbox.models.segmentors import build_segmentor
@@ -169,3 +171,27 @@ def test_linknet_adds_what_the_first_stage_began_with():
     model.decode_head.finish.register_forward_pre_hook(lambda _, inputs: ended.append(inputs[0]))
     model(random_batch(1, 64, 96, num_classes=5)[0])
     torch.testing.assert_close(ended[1], ended[0] + began[0])
+
+
+@pytest.mark.parametrize("name", ["FCNHead", "PSPHead", "DeepLabV3Head"])
+@torch.no_grad()
+def test_heads_of_one_map_read_the_level_that_they_are_told(name):
+    torch.manual_seed(0)
+    channels, strides = (4, 8, 12), (4, 8, 16)
+    maps = [torch.randn(1, c, -(-70 // s), -(-101 // s)) for c, s in zip(channels, strides)]
+    several = HEADS.build({"type": name, "level": 1}, in_channels=channels, in_strides=strides, num_classes=5).eval()
+    alone = HEADS.build({"type": name}, in_channels=(8,), in_strides=(8,), num_classes=5).eval()
+    alone.load_state_dict(several.state_dict())
+    torch.testing.assert_close(several(maps), alone(maps[1:2]))
+    with pytest.raises(ConfigError, match="level=3: there are 3 maps, the last is -1"):
+        HEADS.build({"type": name, "level": 3}, in_channels=channels, in_strides=strides, num_classes=5)
+
+
+@torch.no_grad()
+def test_lraspp_decoder_averages_over_windows():
+    torch.manual_seed(0)
+    x = torch.randn(1, 2, 70, 93)
+    means = [[x[:, :, i : i + 49, j : j + 49].mean((2, 3)) for j in (0, 20, 40)] for i in (0, 16)]
+    expected = torch.stack([torch.stack(row, dim=-1) for row in means], dim=-2)
+    torch.testing.assert_close(averages(x), expected)
+    torch.testing.assert_close(averages(x[:, :, :20, :30]), x[:, :, :20, :30].mean((2, 3), keepdim=True))

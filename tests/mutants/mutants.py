@@ -3,8 +3,9 @@
 from tests.mutants.mutant import Mutant
 from tests.mutants.of_data import OF_DATA
 from tests.mutants.of_engine import OF_ENGINE
+from tests.mutants.of_interop import OF_INTEROP
 from tests.mutants.of_layers import OF_LAYERS
 from tests.mutants.of_losses import OF_LOSSES
 from tests.mutants.of_models import OF_MODELS
 
-MUTANTS: list[Mutant] = [*OF_MODELS, *OF_LAYERS, *OF_LOSSES, *OF_ENGINE, *OF_DATA]
+MUTANTS: list[Mutant] = [*OF_MODELS, *OF_LAYERS, *OF_LOSSES, *OF_ENGINE, *OF_DATA, *OF_INTEROP]

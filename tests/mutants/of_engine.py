@@ -127,9 +127,20 @@ OF_ENGINE = [
         ("predictor: training mode", "self.model.eval().to(device)", "self.model.train().to(device)"),
         ("predictor: the test section is left out", 'test = dict(config.get("test", {}))', "test = {}"),
     ]),
-    *in_file("weights/loading.py", "tests/weights/test_loading.py tests/evaluation/test_predictor.py", [
-        ("weights: another model's pass", "if not skip_unfitting:", "if False:"),
+    *in_file("weights/loading.py", "tests/weights/test_fit.py tests/weights/test_loading.py", [
+        ("weights: another model's pass", "if not is_allowed:", "if False:"),
         ("weights: spoilt numbers pass", "if spoilt:", "if False:"),
+    ]),
+    *in_file("weights/fit.py", "tests/weights/test_fit.py", [
+        ("fit: parts that begin alike are one", 'name.startswith(f"{part}.")', "name.startswith(part)"),
+        ("fit: tensors of a mixed module are grouped", "if module not in mixed", "if True"),
+    ]),
+    *in_file("models/class_rows.py", "tests/models/test_class_rows.py", [
+        ("class rows: as numbered", "ids[name], i) for", "i, i) for"),
+        ("class rows: new ones are the file's", "result = own.detach().clone()", "result = value.detach().clone()"),
+        ("class rows: binary heads move", "if builder.is_binary or dimensions is None", "if dimensions is None"),
+        ("class rows: one dimension only", "    return grown if is_clean", "    return grown[:1] if is_clean"),
+        ("class rows: case counts", "name.casefold()", "name"),
     ]),
     *in_file("distributed.py", "tests/test_distributed.py -k 'joined_batch or counts_for_the_other'", [
         ("processes: sums for means", "return values / world_size()", "return values"),

@@ -93,11 +93,16 @@ OF_HEADS = [
         ("BiSeNet: the context of the whole is left out", "known = self.whole(maps[0])",
          "known = 0 * self.whole(maps[0])"),
         ("BiSeNet: the weight of its losses", "self.context_loss_weight * value", "value"),
+        ("BiSeNet: bilinear instead of nearest", "if self.nearest else", "if False else"),
+        ("BiSeNet: never a norm in the gate", "if gate_norm else squeeze", "if False else squeeze"),
+        ("BiSeNet: no dropout before the context's classifiers", "classify(self.dropout(convolve(context)))",
+         "classify(convolve(context))"),
     ], "BiSeNetHead"),
     *head("ocr", [
         ("OCR: no scale", "key_channels**-0.5", "1.0"),
         ("OCR: the mean over all pixels as description", "logits.float().flatten(2)", "0 * logits.float().flatten(2)"),
         ("OCR: softmax over classes", "flatten(2), dim=-1)  # B K N", "flatten(2), dim=1)  # B K N"),
+        ("OCR: a coarse 3x3", "kernel=coarse_kernel", "kernel=3"),
         ("OCR: no context", "self.context(pixels, regions), pixels]", "0 * self.context(pixels, regions), pixels]"),
     ], "OCRHead"),
     *head("encnet", [
@@ -132,6 +137,17 @@ OF_HEADS = [
         ("LR-ASPP: no gate", "self.reduce(last) * self.gate(last)", "self.reduce(last)"),
         ("LR-ASPP: no fine scores", "+ self.classify_fine(fine)", "+ 0 * self.classify_fine(fine)"),
     ], "LRASPPHead"),
+    *head("lraspp_decoder", [
+        ("LR-ASPP decoder: no gate", "self.reduce(last) * self.resize(gate, last.shape[-2:])", "self.reduce(last)"),
+        ("LR-ASPP decoder: no skips", " skip(fine)]", " 0 * skip(fine)]"),
+        ("LR-ASPP decoder: eps", "EPS = 1e-3", "EPS = 1e-5"),
+        ("LR-ASPP decoder: the fine map first", "reversed(list(zip(self.skips, self.mix, features)))",
+         "list(zip(self.skips, self.mix, features))"),
+    ], "LRASPPDecoderHead"),
+    *in_file("models/heads/lraspp_decoder.py", "tests/models/test_heads_numerics.py -k windows", [
+        ("LR-ASPP decoder: a square step", "(16, 20)", "(16, 16)"),
+        ("LR-ASPP decoder: a mean over all", "min(WINDOW, size)", "size"),
+    ]),
     *head("linknet", [
         ("LinkNet: no skips", "skip + self.resize(decoder(x)", "0 * skip + self.resize(decoder(x)"),
         ("LinkNet: the stem's map is averaged", "F.max_pool2d(maps[-1], ", "F.avg_pool2d(maps[-1], "),
@@ -151,7 +167,7 @@ OF_HEADS = [
         ("FCN: no convolutions", "self.convs(features[self.level])", "features[self.level][:, :4]"),
     ], "FCNHead"),
     *head("deeplab_v3", [
-        ("DeepLabV3: another map", "self.pyramid(features[-1])", "self.pyramid(features[-1].flip(1))"),
+        ("DeepLabV3: another map", "features[self.level]", "features[self.level].flip(1)"),
     ], "DeepLabV3Head"),
 ]  # fmt: skip
 
@@ -175,7 +191,8 @@ OF_BACKBONES = [
     *part("backbones", "mit", [
         ("MiT: eps of the blocks", "eps=1e-6", "eps=1e-5", "class Block"),
         ("MiT: eps of the stages", "eps=1e-6", "eps=1e-5", "class Stage"),
-        ("MiT: eps of the patches", "nn.LayerNorm(width)", "nn.LayerNorm(width, eps=1e-6)", "class OverlapPatchEmbed"),
+        ("MiT: eps of the patches", "nn.LayerNorm(width, eps=eps)", "nn.LayerNorm(width, eps=1e-6)",
+         "class OverlapPatchEmbed"),
         ("MiT: no depthwise convolution", "x = self.depthwise(to_map(self.expand(x), size))",
          "x = to_map(self.expand(x), size)"),
         ("MiT: no block is ever left out", "DropPath(drop_path)", "DropPath(0.0)"),
@@ -189,6 +206,7 @@ OF_BACKBONES = [
     *part("backbones", "xception", [
         ("Xception: no first ReLU in the others", "nn.ReLU() if begins_with_relu", "nn.Identity() if begins_with_relu"),
         ("Xception: no ReLU in the exit", "last_dilation), nn.ReLU(inplace=True)]", "last_dilation), nn.Identity()]"),
+        ("Xception: PyTorch's eps", "EPS = 1e-3", "EPS = 1e-5"),
         ("Xception: no shortcut", "self.shortcut(x) + self.branch(x)", "0 * self.shortcut(x) + self.branch(x)"),
     ], "Xception"),
     *part("backbones", "resnet", [
@@ -213,9 +231,24 @@ OF_BACKBONES = [
     *part("backbones", "unet", [
         ("U-Net's encoder: averages for maxima", "nn.MaxPool2d(2, ceil_mode=True)", "nn.AvgPool2d(2, ceil_mode=True)"),
     ], "UNetEncoder"),
+    *part("backbones", "unet", [
+        ("whole U-Net: no skips", "torch.cat([skip, x]", "torch.cat([0 * skip, x]"),
+        ("whole U-Net: the encoder's maps come out", "tuple(maps[: len", "tuple(skips[: len"),
+    ], "UNet and not Encoder"),
+    *part("backbones", "hrnet", [
+        ("HRNet: nothing from finer branches", "total = total + layer(x)", "total = total + 0 * layer(x)"),
+        ("HRNet: nothing from coarser branches", "total = total + self.enlarge", "total = total + 0 * self.enlarge"),
+        ("HRNet: always at once to the size", "if self.by_factor:", "if False:"),
+        ("HRNet: always by a factor", "if self.by_factor:", "if True:"),
+        ("HRNet: the new branch begins at the finest map", "[*maps, maps[-1]]", "[*maps, maps[0]]"),
+        ("HRNet: no ReLU between two steps down", "widths[source], 2, nn.ReLU())", "widths[source], 2)"),
+        ("HRNet: a ReLU behind the last step down", "widths[target], 2))", "widths[target], 2, nn.ReLU()))"),
+        ("HRNet: no ReLU behind the sum", "return torch.relu(total)", "return total"),
+    ], "HRNet"),
     *part("backbones", "mobilenet_v1", [
-        ("MobileNet: no activation behind the depthwise", "dilation, groups=in_channels)",
+        ("MobileNet: no activation behind the depthwise", "dilation, groups=in_channels, act=act)",
          "dilation, groups=in_channels, act=None)"),
+        ("MobileNet: ReLU for ReLU6", '"relu6": nn.ReLU6', '"relu6": nn.ReLU'),
     ], "MobileNetV1"),
     *part("backbones", "mobilenet_v2", [
         ("MobileNetV2: no residual", "return x + self.conv(x) if self.is_residual",
@@ -223,6 +256,8 @@ OF_BACKBONES = [
         ("MobileNetV2: ReLU for ReLU6", "= nn.ReLU6,", "= nn.ReLU,"),
         ("MobileNetV2: residuals where shapes differ in channels", "stride == 1 and in_channels == out_channels",
          "stride == 2"),
+        ("MobileNetV2: all blocks dilated", 'if dilated == "first":', "if False:"),
+        ("MobileNetV2: the block that loses its stride is not dilated", "dilation * wanted // stride", "dilation"),
     ], "MobileNetV2"),
     *part("backbones", "mobilenet_v3", [
         ("MobileNetV3: eps", "eps=1e-3", "eps=1e-5"),
@@ -230,7 +265,13 @@ OF_BACKBONES = [
         ("MobileNetV3: SiLU", "nn.ReLU, nn.Hardswish", "nn.ReLU, nn.SiLU"),
         ("MobileNetV3: no residual", "return x + self.block(x) if", "return self.block(x) if"),
         ("MobileNetV3: activation behind the 1x1 down", "norm=NORM, act=nn.Identity", "norm=NORM, act=act"),
+        ("MobileNetV3: never TensorFlow's padding", "if same_padding else convolution", "if False else convolution"),
     ], "MobileNetV3"),
+    *part("layers", "same_padding", [
+        ("TensorFlow's padding: the odd rest at the left and the top", "[padding // 2, padding - padding // 2]",
+         "[padding - padding // 2, padding // 2]"),
+        ("TensorFlow's padding: height and width exchanged", "x.shape[:-3:-1]", "x.shape[-2:]"),
+    ], "same"),
     *in_file("models/backbones/timm.py", "tests/models/test_timm.py", [
         ("timm: whole maps are not cut", "tuple(x[..., : -(-height // s), : -(-width // s)]", "tuple(x[..., :, :]"),
         ("timm: channels stay last", "x.permute(0, 3, 1, 2).contiguous()", "x.contiguous()"),

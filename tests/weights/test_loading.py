@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from segbox.errors import CheckpointError
-from segbox.weights.loading import compare, load_weights, part_of, read_checkpoint, read_weights
+from segbox.weights.loading import load_weights, part_of, read_checkpoint, read_weights
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not allow such names")
 
@@ -139,29 +139,6 @@ def test_files_without_weights(tmp_path, content):
         read_weights(tmp_path / "a.pt")
 
 
-def test_another_model_is_refused_with_a_table():
-    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
-    weights = {"0.weight": torch.zeros(4, 3), "0.bias": torch.ones(2), "strange": torch.zeros(1)}
-    fit = compare(model, weights)
-    assert fit.fitting == ["0.bias"] and fit.unused == ["strange"]
-    assert fit.resized == [("0.weight", (4, 3), (2, 3))]
-    assert fit.missing == ["1.weight", "1.bias", "1.running_mean", "1.running_var"]
-    before = model[0].bias.clone()
-    with pytest.raises(CheckpointError) as caught:
-        load_weights(model, weights, "a.pt")
-    message = str(caught.value)
-    assert message.startswith(
-        "a.pt: belongs to another model\n1 tensors fit, 1 have another shape, 4 are missing, 1 are"
-    )
-    rows = [line.replace(" ", "") for line in message.splitlines()]
-    assert "|0.weight|4x3|2x3|anothershape|" in rows and "|1.bias|-|yes|notinthefile|" in rows
-    assert torch.equal(model[0].bias, before)
-    load_weights(model, weights, "a.pt", skip_unfitting=True)
-    assert torch.equal(model[0].bias, torch.ones(2))
-    with pytest.raises(CheckpointError, match="nothing in it fits"):
-        load_weights(model, {"strange": torch.zeros(1)}, "a.pt", skip_unfitting=True)
-
-
 @pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
 def test_other_floats_are_converted(kind):
     model = nn.Linear(3, 2)
@@ -204,23 +181,6 @@ def test_what_is_infinite_in_the_model_too_may_be_so_in_the_file():
     model = nn.Module()
     model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
     assert load_weights(model, {"mask": torch.tensor([-torch.inf, 0.0])}, "a.pt").is_perfect()
-
-
-def test_names_that_are_none(tmp_path):
-    torch.save({1: torch.zeros(1), "\x1b[31mred\n": torch.zeros(1)}, tmp_path / "a.pt")
-    table = compare(nn.Linear(1, 1), read_weights(tmp_path / "a.pt")).table()
-    assert "| 1 " in table and r"| \x1b[31mred\n " in table and "\x1b" not in table
-
-
-def test_long_tables_are_cut_and_counted():
-    fit = compare(nn.Linear(1, 1), {f"layer{i}": torch.zeros(1) for i in range(30)})
-    assert "(and 18 more)" in fit.table() and len(fit.table().splitlines()) < 25
-
-
-def test_old_files_without_counters_fit():
-    model = nn.BatchNorm2d(2)
-    weights = {name: value for name, value in model.state_dict().items() if "num_batches" not in name}
-    assert load_weights(model, weights, "a.pt").is_perfect()
 
 
 def test_numpy_numbers_from_other_toolboxes_do_not_stop_the_weights(tmp_path):

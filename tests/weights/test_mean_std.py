@@ -7,7 +7,7 @@ import torch
 
 from segbox.config import Config
 from segbox.errors import ConfigError
-from segbox.evaluation.predictor import load_model
+from segbox.evaluation.open_model import open_model
 from segbox.weights.mean_std import IMAGENET, STATED, Card, choose_mean_std
 from tests.tiny import tiny_model
 
@@ -100,11 +100,11 @@ def test_predictions_refuse_other_numbers_than_those_of_training(tmp_path):
     path = saved(tmp_path / "a.pt", mean=127.5, std=100)
     parts = dict(backbone=dict(type="ResNet", variant="test"), decode_head=dict(type="FCNHead"))
     config = Config(model=dict(type="EncoderDecoder", **parts))
-    assert numbers_of(load_model(config, path)[0]) == (list(HALF), [100.0] * 3)
+    assert numbers_of(open_model(path, config).model) == (list(HALF), [100.0] * 3)
     config.model.mean = 0
     with pytest.raises(
         ConfigError, match=r"model\.mean: \(0, 0, 0\), but the weights of .*a\.pt were trained with \(127\.5"
     ):
-        load_model(config, path)
+        open_model(path, config)
     config.model.mean = 127.5
-    assert load_model(config, path)
+    assert open_model(path, config)

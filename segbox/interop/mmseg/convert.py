@@ -6,11 +6,12 @@ from typing import Any
 
 from torch import Tensor
 
-from segbox.errors import ConfigError
+from segbox.errors import ConfigError, UserError, short
 from segbox.interop.imported import Imported
+from segbox.interop.mmseg.binary import is_binary, number_of_classes, with_threshold
 from segbox.interop.mmseg.classes import classes_and_palette, shipped_dataset
 from segbox.interop.mmseg.config_file import refuse_unreadable
-from segbox.interop.mmseg.part import Arguments, Maps, Part, converters, is_plain_norm
+from segbox.interop.mmseg.part import REARRANGEMENTS, Arguments, Maps, Part, converters, is_plain_norm, renamed
 from segbox.interop.mmseg.settings import mean_std, notes_on, same_for_all, test_pipeline, test_section
 
 SEGMENTORS = ("EncoderDecoder", "CascadeEncoderDecoder")
@@ -42,10 +43,17 @@ def convert(
         raise ConfigError("this is no config of mmsegmentation: it has no model with a backbone and a decode_head")
     refuse_unreadable(model, "model")
     refuse_other_segmentors(model)
+    decode = arguments_of(model["decode_head"], "model.decode_head")[-1]
+    num_classes = number_of_classes(decode)
+    state, note = with_threshold(decode, {name.removeprefix("module."): value for name, value in state.items()})
+    model, state = rearranged(model, state)
     placed = list(parts_of(model))
-    own = {"type": "EncoderDecoder", **sections(placed, model), **mean_std(config), **model_wide(placed)}
+    own = {"type": "EncoderDecoder", **sections(placed), "num_classes": num_classes}
+    if is_binary(decode.values):
+        own["decode_head"]["out_channels"] = 1
+    own |= {**mean_std(config), **model_wide(placed)}
     test = test_section(config)
-    classes, palette = classes_and_palette(config, meta or {}, own["num_classes"])
+    classes, palette = classes_and_palette(config, meta or {}, num_classes)
     weights, unused = rename(placed, state)
     return Imported(
         own,
@@ -56,7 +64,7 @@ def convert(
         palette,
         dataset=shipped_dataset(config, classes),
         pipeline=test_pipeline(config),
-        notes=notes_on(test, classes, unused),
+        notes=(*([note] if note else []), *notes_on(test, classes, unused)),
     )
 
 
@@ -69,6 +77,16 @@ def refuse_other_segmentors(model: Mapping[str, Any]) -> None:
     rest = [name for name in model if name not in OF_MODEL]
     if rest:
         raise ConfigError(f"model: segbox has no counterpart of {', '.join(rest)}")
+
+
+def rearranged(model: Mapping[str, Any], state: Mapping[str, Tensor]) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+    """A model whose parts are divided in another way than ours, divided as ours."""
+    converters()
+    rearrangement = REARRANGEMENTS.get(bare(mapping(model["backbone"], "model.backbone")["type"]))
+    if rearrangement is None:
+        return model, dict(state)
+    model, places = rearrangement(model)
+    return model, renamed(state, places, inside={})
 
 
 def parts_of(model: Mapping[str, Any]) -> Iterator[Placed]:
@@ -92,7 +110,7 @@ def parts_of(model: Mapping[str, Any]) -> Iterator[Placed]:
 
 def arguments_of(heads: Any, path: str) -> list[Arguments]:
     """The arguments of one head, or of a list of heads."""
-    if isinstance(heads, list | tuple):
+    if isinstance(heads, list | tuple) and heads:
         return [Arguments(f"{path}.{i}", mapping(head, f"{path}.{i}")) for i, head in enumerate(heads)]
     return [Arguments(path, mapping(heads, path))]
 
@@ -106,7 +124,12 @@ def place(args: Arguments, maps: Maps, theirs: str, ours: str | None = None) -> 
     for one in (args, *args.earlier):
         one.values["type"] = bare(one.values.get("type"))
         read_common(one)
-    part = known[kind](args, maps)
+    try:
+        part = known[kind](args, maps)
+    except UserError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ConfigError(f"{args.path}: is no {kind} as mmsegmentation has it: {short(str(error) or error)}") from None
     for one in (args, *args.earlier):
         one.refuse_rest()
     return Placed(part, args, theirs, theirs if ours is None else ours)
@@ -128,36 +151,32 @@ def read_common(args: Arguments) -> None:
         args.take("in_channels")
 
 
-def sections(placed: list[Placed], model: Mapping[str, Any]) -> dict[str, Any]:
-    """backbone, neck, decode_head, auxiliary_head and num_classes of our model."""
+def sections(placed: list[Placed]) -> dict[str, Any]:
+    """backbone, neck, decode_head and auxiliary_head of our model."""
     own: dict[str, Any] = {}
     auxiliary = []
     for one in placed:
         config = dict(one.part.config)
         name = one.ours.split(".")[0]
         if "num_classes" in one.args.values:
-            config = {**config, **output_and_loss(one.args)}
+            config |= weight_of_loss(one.args)
         if name == "auxiliary_heads":
+            config |= {"out_channels": 1} if is_binary(one.args.values) else {}
             auxiliary.append(config)
         else:
             own[name] = config
     if auxiliary:
         own["auxiliary_head"] = auxiliary[0] if len(auxiliary) == 1 else auxiliary
-    own["num_classes"] = next(one.args.values["num_classes"] for one in placed if one.ours == "decode_head.")
     return own
 
 
-def output_and_loss(args: Arguments) -> dict[str, Any]:
-    """The number of output channels, where it is not that of the classes, and the weight of the loss."""
-    found: dict[str, Any] = {}
-    if args.values.get("out_channels") == 1:
-        found["out_channels"] = 1
+def weight_of_loss(args: Arguments) -> dict[str, Any]:
+    """The head's loss, where it has another weight than 1."""
     losses = args.values.get("loss_decode")
     losses = losses if isinstance(losses, list | tuple) else [losses]
     weights = [loss.get("loss_weight", 1.0) for loss in losses if isinstance(loss, Mapping)]
-    if weights and weights[0] != 1.0:
-        found["loss"] = {"type": "CrossEntropyLoss", "loss_weight": weights[0]}
-    return found
+    is_weighted = weights and weights[0] != 1.0
+    return {"loss": {"type": "CrossEntropyLoss", "loss_weight": weights[0]}} if is_weighted else {}
 
 
 def model_wide(placed: list[Placed]) -> dict[str, Any]:
@@ -178,7 +197,7 @@ def model_wide(placed: list[Placed]) -> dict[str, Any]:
 
 def rename(placed: list[Placed], state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     """The tensors by our names, and the names of those that belong to no part of the config."""
-    left = {name.removeprefix("module."): value for name, value in state.items()}
+    left = dict(state)
     found: dict[str, Tensor] = {}
     for one in placed:
         own = {name.removeprefix(one.theirs): left.pop(name) for name in list(left) if name.startswith(one.theirs)}

@@ -29,8 +29,9 @@ class Part:
     rename: Rename
     # What the part asks of the model as a whole; parts that ask for different values cannot be in one model.
     model: Mapping[str, Any] = field(default_factory=dict)  # {"align_corners": True}
-    # Of a backbone or a neck: mmsegmentation's index of each map -> ours, counted from the end (3 -> -1).
-    levels: Mapping[int, int] = field(default_factory=dict)
+    # Of a backbone or a neck: mmsegmentation's index of each map -> ours, counted from the end (3 -> -1); several
+    # indices for a map of ours that is theirs resized and concatenated: (0, 1, 2, 3) -> -1.
+    levels: Mapping[int | tuple[int, ...], int] = field(default_factory=dict)
     # Of a neck: the maps that it passes on as they are, mmsegmentation's index -> ours of the backbone's maps. Our
     # auxiliary heads read the backbone's maps, those of mmsegmentation the neck's.
     passes: Mapping[int, int] = field(default_factory=dict)
@@ -84,6 +85,8 @@ def same(value: Any, other: Any) -> bool:
     """Whether two values of a config are equal; lists and tuples are not told apart."""
     if isinstance(value, list | tuple) and isinstance(other, list | tuple):
         return len(value) == len(other) and all(same(a, b) for a, b in zip(value, other))
+    if isinstance(value, Mapping) and isinstance(other, Mapping):
+        return value.keys() == other.keys() and all(same(value[name], other[name]) for name in value)
     return value == other
 
 
@@ -99,14 +102,21 @@ def is_plain_norm(config: Any) -> bool:
 class Maps:
     """The maps that a head or a neck reads: see `Part.levels`."""
 
-    levels: Mapping[int, int]
+    levels: Mapping[int | tuple[int, ...], int]
 
     def level(self, args: Arguments) -> int:
         """The index of the only map that a head reads, counted from the end as ours."""
         index = args.take("in_index", -1)
-        args.expect("input_transform", None)
+        if isinstance(index, list | tuple):
+            index = tuple(index)
+            args.expect("input_transform", "resize_concat")
+        else:
+            args.expect("input_transform", None)
         if index == -1:
-            index = max(self.levels)
+            index = max(known for known in self.levels if isinstance(known, int))
+        if index not in self.levels:
+            known = ", ".join(map(str, self.levels))
+            raise ConfigError(f"{args.path}.in_index: {index!r} has no counterpart among segbox's maps, only {known}")
         return self.levels[index]
 
     def expect_last(self, args: Arguments) -> None:
@@ -117,6 +127,22 @@ class Maps:
 
 Converter = Callable[[Arguments, Maps], Part]  # of a backbone: Maps are empty
 CONVERTERS: dict[str, Converter] = {}  # by mmsegmentation's type: "ResNetV1c", "PSPHead"
+
+
+# The model's dict, to one whose parts are divided as ours are, with the new beginnings of its tensors' names.
+Rearrangement = Callable[[Mapping[str, Any]], tuple[dict[str, Any], dict[str, str]]]
+REARRANGEMENTS: dict[str, Rearrangement] = {}  # by the type of the backbone
+
+
+def rearranges(*types: str) -> Callable[[Rearrangement], Rearrangement]:
+    """Register the rearrangement of models with backbones of these types."""
+
+    def register(rearrangement: Rearrangement) -> Rearrangement:
+        for name in types:
+            REARRANGEMENTS[name] = rearrangement
+        return rearrangement
+
+    return register
 
 
 def converts(*types: str) -> Callable[[Converter], Converter]:
@@ -138,6 +164,11 @@ def converters() -> Mapping[str, Converter]:
     for module in pkgutil.iter_modules(parts.__path__):
         importlib.import_module(f"{parts.__name__}.{module.name}")
     return CONVERTERS
+
+
+def dropout(args: Arguments) -> float:
+    """The rate of a head's dropout; mmsegmentation writes none as a negative one."""
+    return max(0.0, args.take("dropout_ratio", 0.1))
 
 
 def renamed(weights: Weights, names: Mapping[str, str], inside: Mapping[str, str] | None = None) -> Weights:

@@ -86,7 +86,8 @@ def test_pipeline(config: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
         scale = next((step.get("img_scale") for step in steps if step.get("type") == "MultiScaleFlipAug"), None)
         for step in steps:
             if step.get("type") == "Resize":
-                return resizing(step.get("scale") or step.get("img_scale") or scale, step.get("keep_ratio"))
+                is_old = "scale" not in step  # 0.x, where the ratio is kept unless the config says otherwise
+                return resizing(step.get("scale", step.get("img_scale", scale)), step.get("keep_ratio", is_old))
     return ()
 
 
@@ -116,6 +117,7 @@ def notes_on(test: Mapping[str, Any], classes: Any, unused: list[str]) -> tuple[
     if unused:
         groups = sorted({name.split(".")[0] for name in unused})
         notes.append(
-            f"{len(unused)} tensors are left out, as the config has no part for them ({printable(', '.join(groups[:5]))})"
+            f"{len(unused)} tensors are left out, as the config has no part for them:"
+            f" {printable(', '.join(groups[:5]))[:200]}"
         )
     return tuple(notes)

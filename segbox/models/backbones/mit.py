@@ -1,5 +1,8 @@
 """Mix Transformer, the encoder of SegFormer (https://arxiv.org/abs/2105.15203)."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,6 +24,15 @@ VARIANTS = {
 HEADS = (1, 2, 5, 8)
 REDUCTIONS = (8, 4, 2, 1)  # keys and values are taken from a map that is this much smaller
 MLP_RATIO = 4
+# form -> the best public ImageNet weights: those that papers began from
+IMAGENET = {
+    "b0": "hf://nvidia/mit-b0",
+    "b1": "hf://nvidia/mit-b1",
+    "b2": "hf://nvidia/mit-b2",
+    "b3": "hf://nvidia/mit-b3",
+    "b4": "hf://nvidia/mit-b4",
+    "b5": "hf://nvidia/mit-b5",
+}
 
 
 @BACKBONES.register
@@ -30,6 +42,8 @@ class MixTransformer(nn.Module):
     The strides are those of the patch embeddings, which dilation cannot replace: `output_stride` is 32. `embed_eps` is
     that of the norms of patch embeddings and of reduced keys; mmsegmentation has 1e-6, as all other norms.
     """
+
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
 
     def __init__(
         self,
@@ -44,6 +58,7 @@ class MixTransformer(nn.Module):
             raise ValueError(f"there is no MixTransformer {variant!r}; variants: {', '.join(VARIANTS)}")
         if output_stride != 32:
             raise ValueError(f"output_stride {output_stride!r}: a MixTransformer has no other than 32")
+        self.form = variant
         widths, depths = VARIANTS[variant]
         rates = iter(drop_rates(drop_path, sum(depths)))
         self.stages = nn.ModuleList()

@@ -1,7 +1,8 @@
 """MobileNetV2 (https://arxiv.org/abs/1801.04381). The names of the parameters are torchvision's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -28,16 +29,27 @@ VARIANTS = {
     "0.5": (0.5, (32, 1280), ROWS),
     "test": (1.0, (8, 40), TEST_ROWS),
 }
+DILATED = ("all", "first", "whole")
+# form -> the best public ImageNet weights: those that papers began from
+IMAGENET = {
+    "1.0": "torchvision://mobilenet_v2",
+    "1.4": "timm://mobilenetv2_140.ra_in1k",
+    "0.5": "timm://mobilenetv2_050.lamb_in1k",
+}
 
 
 @BACKBONES.register
 class MobileNetV2(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation.
 
+    With `dilated="first"`, as in mmsegmentation, only the first block of each row of the paper's table is dilated, and
+    so is the one that loses its stride. With `dilated="whole"`, as in smp, so is the latter beside all others.
     The last map is that of the 1x1 convolution to 1280 channels; `has_last_conv=False` leaves it out and returns the
     320 channels before it. The first block does not expand and, as in torchvision, has no 1x1 convolution for it;
     `expands_first=True` keeps that convolution (32 to 32), as BLSeg does.
     """
+
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
 
     def __init__(
         self,
@@ -46,10 +58,14 @@ class MobileNetV2(nn.Module):
         in_channels: Count = 3,
         has_last_conv: bool = True,
         expands_first: bool = False,
+        dilated: str = "all",
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no MobileNetV2 {variant!r}; variants: {', '.join(VARIANTS)}")
+        if dilated not in DILATED:
+            raise ValueError(f"dilated {dilated!r} is none of: {', '.join(DILATED)}")
+        self.form = variant + (" with expands_first" if expands_first else "")
         factor, (first, last), rows = VARIANTS[variant]
         strides = [2, *(stride if j == 0 else 1 for *_, depth, stride in rows for j in range(depth))]
         strides += [1] * has_last_conv
@@ -58,8 +74,12 @@ class MobileNetV2(nn.Module):
         widths = [round_channels(factor * first)]
         layers: list[nn.Module] = [conv_norm_act(in_channels, widths[0], 3, stride=2)]
         for expansion, width, depth, _ in rows:
-            for _ in range(depth):
-                stride, dilation = plan[len(layers)]
+            for i in range(depth):
+                wanted, (stride, dilation) = strides[len(layers)], plan[len(layers)]
+                if dilated != "all":
+                    dilation *= wanted // stride
+                if dilated == "first" and i > 0:
+                    dilation = 1
                 widths.append(round_channels(factor * width))
                 has_expansion = expansion > 1 or expands_first
                 layers.append(InvertedResidual(*widths[-2:], expansion, stride, dilation, has_expansion))
@@ -120,9 +140,10 @@ def conv_norm_act(
     groups: int = 1,
     norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
     act: Callable[[], nn.Module] = nn.ReLU6,
+    make: Callable[..., nn.Module] = convolution,
 ) -> nn.Sequential:
     """Not ConvNormAct, as torchvision's parameters are named by the indices 0, 1, 2."""
-    layer = convolution(in_channels, out_channels, kernel, stride, dilation, groups)
+    layer = make(in_channels, out_channels, kernel, stride, dilation, groups)
     return nn.Sequential(layer, norm(out_channels), act())
 
 

@@ -1,12 +1,22 @@
 """MobileNetV3 (https://arxiv.org/abs/1905.02244). The names of the parameters are torchvision's."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import prod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import ResidualBlock, SqueezeExcitation, initialize, stage_ends, trade_strides
+from segbox.models.layers import (
+    ResidualBlock,
+    SqueezeExcitation,
+    convolution,
+    initialize,
+    stage_ends,
+    trade_strides,
+)
+from segbox.models.layers.same_padding import SameConv2d
 from segbox.registry import BACKBONES
 
 from .mobilenet_v2 import conv_norm_act, round_channels
@@ -64,6 +74,11 @@ TEST = (
 VARIANTS = {"large": LARGE, "small": SMALL, "test": TEST}
 TAPS = ("last", "first")
 NORM = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
+# form -> the best public ImageNet weights: those that papers began from
+IMAGENET = {
+    "large": "torchvision://mobilenet_v3_large",
+    "small": "torchvision://mobilenet_v3_small",
+}
 
 
 @BACKBONES.register
@@ -72,25 +87,36 @@ class MobileNetV3(nn.Module):
 
     `taps="first"` returns the first block of each stride instead of the last one, as torchvision's LR-ASPP does.
     `output_stride` 16 or 8 uses dilation as torchvision does: a block that loses its stride is dilated too.
+    `same_padding` pads strided convolutions as TensorFlow does, for weights that were trained so.
     """
 
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
+
     def __init__(
-        self, variant: str = "large", output_stride: int = 32, in_channels: Count = 3, taps: str = "last"
+        self,
+        variant: str = "large",
+        output_stride: int = 32,
+        in_channels: Count = 3,
+        taps: str = "last",
+        same_padding: bool = False,
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no MobileNetV3 {variant!r}; variants: {', '.join(VARIANTS)}")
         if taps not in TAPS:
             raise ValueError(f"taps {taps!r} is none of: {', '.join(TAPS)}")
+        self.form = variant
         first, rows = VARIANTS[variant]
         strides = [2, *(row[-1] for row in rows), 1]
         plan = trade_strides(strides, output_stride)
 
         widths = [first]
-        layers: list[nn.Module] = [conv_norm_act(in_channels, first, 3, stride=2, norm=NORM, act=SWISH)]
+        strided = SameConv2d if same_padding else convolution
+        layers: list[nn.Module] = [conv_norm_act(in_channels, first, 3, stride=2, norm=NORM, act=SWISH, make=strided)]
         for (kernel, expanded, width, has_se, act, wanted), (stride, dilation) in zip(rows, plan[1:]):
             dilation *= wanted // stride
-            layers.append(InvertedResidual(widths[-1], expanded, width, kernel, stride, dilation, has_se, act))
+            middle = strided if stride > 1 else convolution
+            layers.append(InvertedResidual(widths[-1], expanded, width, kernel, stride, dilation, has_se, act, middle))
             widths.append(width)
         widths.append(6 * widths[-1])
         layers.append(conv_norm_act(*widths[-2:], norm=NORM, act=SWISH))
@@ -125,12 +151,13 @@ class InvertedResidual(ResidualBlock):
         dilation: int,
         has_se: bool,
         act: type[nn.Module],
+        depthwise: Callable[..., nn.Module],
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         if expanded != in_channels:
             layers.append(conv_norm_act(in_channels, expanded, norm=NORM, act=act))
-        layers.append(conv_norm_act(expanded, expanded, kernel, stride, dilation, expanded, NORM, act))
+        layers.append(conv_norm_act(expanded, expanded, kernel, stride, dilation, expanded, NORM, act, depthwise))
         if has_se:
             layers.append(SqueezeExcitation(expanded, round_channels(expanded // 4), gate=nn.Hardsigmoid))
         layers.append(conv_norm_act(expanded, out_channels, norm=NORM, act=nn.Identity))

@@ -4,7 +4,9 @@
 The names of the parameters are torchvision's; those of the three-convolution stems mmsegmentation's (`stem.0` ...).
 """
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,19 +37,43 @@ STEMS = {
     "E": ((1, 1, 2), True),
     "S": ((1, 1, 2), False),
 }
+Squeeze = Callable[[int], nn.Module]  # channels -> the gate of a block
 REDUCTION = 16  # of channels in squeeze and excitation
+# form -> the best public ImageNet weights: those that papers began from
+IMAGENET = {
+    "18": "torchvision://resnet18",
+    "34": "torchvision://resnet34",
+    "50": "torchvision://resnet50",
+    "101": "torchvision://resnet101",
+    "152": "torchvision://resnet152",
+    "se50 with se_bias": "timm://seresnet50.a1_in1k",
+    "18-C": "https://download.openmmlab.com/pretrain/third_party/resnet18_v1c-b5776b93.pth",
+    "50-C": "timm://resnet50c.gluon_in1k",
+    "101-C": "timm://resnet101c.gluon_in1k",
+    "152-C": "timm://resnet152c.gluon_in1k",
+    "18-D": "timm://resnet18d.ra2_in1k",
+    "34-D": "timm://resnet34d.ra2_in1k",
+    "50-D": "timm://resnet50d.gluon_in1k",
+    "101-D": "timm://resnet101d.gluon_in1k",
+    "152-D": "timm://resnet152d.gluon_in1k",
+    "50-S": "timm://resnet50s.gluon_in1k",
+    "101-S": "timm://resnet101s.gluon_in1k",
+    "152-S": "timm://resnet152s.gluon_in1k",
+}
 
 
 @BACKBONES.register
 class ResNet(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation.
 
-    `num_stages` of the four are built: with 2, there are three maps, of strides 2, 4, 8.
-    `dilations` are those of the stages, in place of what replaces strides; the first block of a stage has half, unless
-    `halve_first` is False.
-    `multi_grid` are the dilations of the last stage's blocks. `dilate_second=False` dilates only the first convolution
-    of the blocks of ResNet 18 and 34, as mmsegmentation does (other blocks have one of 3x3).
+    `num_stages` of the four are built: with 2, there are three maps, of strides 2, 4, 8. `se_bias`: the gates of
+    squeeze and excitation have biases, as those with public weights do. `dilations` are of the four stages, in place of
+    what replaces strides; the first block of a stage has half, unless `halve_first` is False. `multi_grid` are the
+    dilations of the last stage's blocks. `dilate_second=False` dilates only the first convolution of the blocks of
+    ResNet 18 and 34, as mmsegmentation does (other blocks have one of 3x3).
     """
+
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
 
     def __init__(
         self,
@@ -55,6 +81,7 @@ class ResNet(nn.Module):
         output_stride: int = 32,
         in_channels: Count = 3,
         stem: str = "plain",
+        se_bias: bool = False,
         dilations: tuple[Count, ...] | None = None,
         multi_grid: tuple[Count, ...] | None = None,
         dilate_second: bool = True,
@@ -69,10 +96,14 @@ class ResNet(nn.Module):
         if num_stages not in range(1, 5):
             raise ValueError(f"num_stages {num_stages!r} is none of 1, 2, 3, 4")
         is_bottleneck, depths, width, has_se = VARIANTS[variant]
+        if se_bias and not has_se:
+            raise ValueError(f"se_bias=True: ResNet {variant} has no squeeze and excitation")
+        self.form = variant + (f"-{stem}" if stem != "plain" else "") + (" with se_bias" if se_bias else "")
         depths = depths[:num_stages]
         widths, pooled_shortcut = STEMS[stem]
         expansion = Bottleneck.expansion if is_bottleneck else BasicBlock.expansion
         block = Bottleneck if is_bottleneck else partial(BasicBlock, dilate_second=dilate_second)
+        squeeze = partial(squeeze_excitation, bias=se_bias) if has_se else no_squeeze
 
         self.has_deep_stem = widths is not None
         if self.has_deep_stem:
@@ -90,7 +121,7 @@ class ResNet(nn.Module):
         for i, depth in enumerate(depths):
             blocks = []
             for stride, dilation in (next(plan) for _ in range(depth)):
-                blocks.append(block(channels, width * 2**i, stride, dilation, pooled_shortcut, has_se))
+                blocks.append(block(channels, width * 2**i, stride, dilation, pooled_shortcut, squeeze))
                 channels = width * 2**i * expansion
                 total *= stride
             setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
@@ -121,7 +152,7 @@ class BasicBlock(ResidualBlock):
         stride: int,
         dilation: int,
         pooled_shortcut: bool,
-        has_se: bool,
+        squeeze: Squeeze,
         dilate_second: bool,
     ) -> None:
         super().__init__()
@@ -130,7 +161,7 @@ class BasicBlock(ResidualBlock):
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = conv3x3(width, width, 1, dilation if dilate_second else 1)
         self.bn2 = nn.BatchNorm2d(width)
-        self.se = SqueezeExcitation(width, width // REDUCTION, bias=False) if has_se else nn.Identity()
+        self.se = squeeze(width)
         self.downsample = shortcut(in_channels, width, stride, pooled_shortcut)
 
     @property
@@ -149,7 +180,7 @@ class Bottleneck(ResidualBlock):
     expansion = 4
 
     def __init__(
-        self, in_channels: int, width: int, stride: int, dilation: int, pooled_shortcut: bool, has_se: bool
+        self, in_channels: int, width: int, stride: int, dilation: int, pooled_shortcut: bool, squeeze: Squeeze
     ) -> None:
         super().__init__()
         out_channels = width * self.expansion
@@ -160,7 +191,7 @@ class Bottleneck(ResidualBlock):
         self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.se = SqueezeExcitation(out_channels, out_channels // REDUCTION, bias=False) if has_se else nn.Identity()
+        self.se = squeeze(out_channels)
         self.downsample = shortcut(in_channels, out_channels, stride, pooled_shortcut)
 
     @property
@@ -172,6 +203,14 @@ class Bottleneck(ResidualBlock):
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.se(self.bn3(self.conv3(y)))
         return self.relu(y + self.downsample(x))
+
+
+def squeeze_excitation(channels: int, bias: bool) -> nn.Module:
+    return SqueezeExcitation(channels, channels // REDUCTION, bias=bias)
+
+
+def no_squeeze(channels: int) -> nn.Module:
+    return nn.Identity()
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int, dilation: int) -> nn.Conv2d:

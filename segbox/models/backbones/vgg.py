@@ -1,6 +1,8 @@
 """VGG (https://arxiv.org/abs/1409.1556), its convolutions only. The names of the parameters are torchvision's."""
 
+from collections.abc import Mapping
 from math import prod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -18,6 +20,13 @@ VARIANTS = {
     "test-bn": ((1, 1, 1, 1, 2), (4, 8, 8, 16, 16), True),
 }
 TAPS = ("pooled", "before_pool", "before_pool_and_last")
+# form -> the best public ImageNet weights: those that papers began from
+IMAGENET = {
+    "16": "torchvision://vgg16",
+    "19": "torchvision://vgg19",
+    "16-bn": "torchvision://vgg16_bn",
+    "19-bn": "torchvision://vgg19_bn",
+}
 
 
 @BACKBONES.register
@@ -30,6 +39,8 @@ class VGG(nn.Module):
     too, and the convolutions after them are dilated. Odd sizes are rounded up, while torchvision's pools round down.
     """
 
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
+
     def __init__(
         self, variant: str = "16", output_stride: int = 32, in_channels: Count = 3, taps: str = "pooled"
     ) -> None:
@@ -38,6 +49,7 @@ class VGG(nn.Module):
             raise ValueError(f"there is no VGG {variant!r}; variants: {', '.join(VARIANTS)}")
         if taps not in TAPS:
             raise ValueError(f"taps {taps!r} is none of: {', '.join(TAPS)}")
+        self.form = variant
         depths, self.channels, has_norm = VARIANTS[variant]
         plan = trade_strides([2] * len(depths), output_stride)
 

@@ -9,12 +9,12 @@ from segbox.models.layers import ConvNormAct
 from segbox.models.layers.aspp import ASPP, atrous_rates
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, checked_level
 
 
 @HEADS.register
 class DeepLabV3Head(DecodeHead):
-    """Atrous spatial pyramid pooling on the last map. Default `rates`: 6, 12, 18 at stride 16, twice that at 8.
+    """Atrous spatial pyramid pooling on a map (the last). Default `rates`: 6, 12, 18 at stride 16, twice that at 8.
 
     The pyramid's branches are mixed by a 1x1 convolution, and a 3x3 refines the result. mmsegmentation has one 3x3 for
     both: `mix_kernel=3, refine=False`, and 512 channels.
@@ -31,13 +31,15 @@ class DeepLabV3Head(DecodeHead):
         pyramid_dropout: Fraction = 0.5,
         mix_kernel: Literal[1, 3] = 1,
         refine: bool = True,
+        level: int = -1,
     ) -> None:
         super().__init__()
-        rates = rates or atrous_rates(in_strides[-1])
-        self.pyramid = ASPP(in_channels[-1], channels, rates, pyramid_dropout, mix_kernel=mix_kernel)
+        self.level = checked_level(level, in_channels)
+        rates = rates or atrous_rates(in_strides[level])
+        self.pyramid = ASPP(in_channels[level], channels, rates, pyramid_dropout, mix_kernel=mix_kernel)
         self.fuse = ConvNormAct(channels, channels, 3) if refine else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        return self.classify(self.dropout(self.fuse(self.pyramid(features[-1]))))
+        return self.classify(self.dropout(self.fuse(self.pyramid(features[self.level]))))

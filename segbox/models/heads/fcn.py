@@ -7,7 +7,7 @@ from segbox.arguments import Count, Depth, Fraction
 from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, checked_level
 
 
 @HEADS.register
@@ -30,11 +30,9 @@ class FCNHead(DecodeHead):
         concat_input: bool = False,
     ) -> None:
         super().__init__()
-        if not -len(in_channels) <= level < len(in_channels):
-            raise ValueError(f"level={level}: there are {len(in_channels)} maps, the last is -1")
         if kernel % 2 == 0:
             raise ValueError(f"kernel {kernel} is even; an odd one keeps the size of the map")
-        self.level = level
+        self.level = checked_level(level, in_channels)
         width = channels or in_channels[level] // 4
         widths = [in_channels[level], *[width] * num_convs]
         steps = zip(widths, widths[1:])

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from segbox.arguments import Count
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, coarse_levels
 
 
 @HEADS.register
@@ -22,7 +22,7 @@ class GCNHead(DecodeHead):
         super().__init__()
         if kernel % 2 == 0:
             raise ValueError(f"kernel {kernel} is even; an odd one keeps the size of the map")
-        self.levels = [i for i, stride in enumerate(in_strides) if stride >= 4][::-1]  # coarse to fine
+        self.levels = coarse_levels(in_strides)[::-1]  # coarse to fine
         strides = [in_strides[i] for i in self.levels]
         # two more doublings after the finest map, as for one of stride 4
         factors = [a // b for a, b in zip(strides, strides[1:])] + [2]

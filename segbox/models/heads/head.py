@@ -26,8 +26,12 @@ class DecodeHead(Resizing, ABC):
 
 
 def coarse_levels(in_strides: tuple[int, ...]) -> list[int]:
-    """The maps of stride 4 or coarser."""
-    levels = [i for i, stride in enumerate(in_strides) if stride >= 4]
-    if not levels:
-        raise ValueError(f"needs a map of stride 4 or coarser; the strides of its maps are {in_strides}")
-    return levels
+    """The maps of stride 4 or coarser; if all are finer, the last one."""
+    return [i for i, stride in enumerate(in_strides) if stride >= 4] or [len(in_strides) - 1]
+
+
+def checked_level(level: int, in_channels: tuple[int, ...]) -> int:
+    """The index of a map, if there is such a map."""
+    if not -len(in_channels) <= level < len(in_channels):
+        raise ValueError(f"level={level}: there are {len(in_channels)} maps, the last is -1")
+    return level

@@ -11,13 +11,13 @@ from .head import DecodeHead
 
 @HEADS.register
 class LRASPPHead(DecodeHead):
-    """Scores of the last map, gated by its own average, plus scores of the finest map of stride 8 or coarser."""
+    """Scores of the last map, gated by its own average, plus scores of the finest one of stride 8 or more, if any."""
 
     def __init__(
         self, in_channels: tuple[int, ...], in_strides: tuple[int, ...], num_classes: int, channels: Count = 128
     ) -> None:
         super().__init__()
-        self.fine_level = next(i for i, stride in enumerate(in_strides) if stride >= 8)
+        self.fine_level = next((i for i, stride in enumerate(in_strides) if stride >= 8), len(in_strides) - 1)
         self.reduce = ConvNormAct(in_channels[-1], channels)
         self.gate = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Conv2d(in_channels[-1], channels, 1, bias=False), nn.Sigmoid()

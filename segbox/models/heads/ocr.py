@@ -16,7 +16,8 @@ from .head import Criterion, DecodeHead
 class OCRHead(DecodeHead):
     """A coarse prediction weights the pixels that describe each class; every pixel attends to these descriptions.
 
-    The coarse prediction is computed from the map `coarse_level`, and has its own loss.
+    The coarse prediction is that of an FCNHead on the map `coarse_level`, and has its own loss. On HRNet's only map, it
+    is made by a 1x1 as wide as the map (`coarse_kernel`, `coarse_channels`).
     """
 
     def __init__(
@@ -28,10 +29,15 @@ class OCRHead(DecodeHead):
         coarse_level: int = -2,
         coarse_loss_weight: float = 0.4,
         dropout: Fraction = 0.05,
+        coarse_kernel: Count = 3,
+        coarse_channels: Count | None = None,
+        coarse_dropout: Fraction = 0.1,
     ) -> None:
         super().__init__()
         level = max(coarse_level, -len(in_channels))  # a backbone with one map has no other
-        self.coarse = FCNHead(in_channels, num_classes, level=level)
+        self.coarse = FCNHead(
+            in_channels, num_classes, level, coarse_channels, dropout=coarse_dropout, kernel=coarse_kernel
+        )
         self.reduce = ConvNormAct(in_channels[-1], channels, 3)
         self.context = ObjectContext(channels, key_channels)
         self.fuse = ConvNormAct(2 * channels, channels)

@@ -7,12 +7,12 @@ from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, Resizing
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, checked_level
 
 
 @HEADS.register
 class PSPHead(DecodeHead):
-    """The last map, concatenated with its averages over grids of 1, 2, 3 and 6 cells, then 3x3 and the classifier.
+    """A map (the last), concatenated with its averages over grids of 1, 2, 3 and 6 cells; then 3x3 and the classifier.
 
     Averages are projected to `pool_channels`, by default the map's channels divided by the number of grids.
     """
@@ -25,16 +25,18 @@ class PSPHead(DecodeHead):
         pool_scales: tuple[Count, ...] = (1, 2, 3, 6),
         dropout: Fraction = 0.1,
         pool_channels: Count | None = None,
+        level: int = -1,
     ) -> None:
         super().__init__()
-        pool_channels = pool_channels or in_channels[-1] // len(pool_scales)
-        self.pyramid = PyramidPooling(in_channels[-1], pool_channels, pool_scales)
+        self.level = checked_level(level, in_channels)
+        pool_channels = pool_channels or in_channels[level] // len(pool_scales)
+        self.pyramid = PyramidPooling(in_channels[level], pool_channels, pool_scales)
         self.fuse = ConvNormAct(self.pyramid.out_channels, channels, 3)
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        return self.classify(self.dropout(self.fuse(self.pyramid(features[-1]))))
+        return self.classify(self.dropout(self.fuse(self.pyramid(features[self.level]))))
 
 
 class PyramidPooling(Resizing):

@@ -8,7 +8,7 @@ from segbox.arguments import Count, Depth, Fraction
 from segbox.models.layers import Resizing
 from segbox.registry import HEADS
 
-from .head import DecodeHead
+from .head import DecodeHead, coarse_levels
 
 
 @HEADS.register
@@ -29,7 +29,7 @@ class RefineNetHead(DecodeHead):
         dropout: Fraction = 0.5,
     ) -> None:
         super().__init__()
-        self.levels = [i for i, stride in enumerate(in_strides) if stride >= 4][::-1]  # coarse to fine
+        self.levels = coarse_levels(in_strides)[::-1]  # coarse to fine
         widths = [deepest_channels, *[channels] * (len(self.levels) - 1)]
         self.dropout = nn.Dropout(dropout)
         self.adapt = nn.ModuleList(

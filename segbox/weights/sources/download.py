@@ -46,10 +46,13 @@ def fetch(location: Location, target: Path, ways: WaysOut, lock: Path | None = N
     own = target.with_name(f".{target.name}.lock")
     reason = f"waiting for another process, which downloads {location.filename}"
     with disk_errors_explained(target), locked(lock or own, reason):
-        if not target.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            download(location, target, ways)
-        own.unlink(missing_ok=True)
+        try:
+            if not target.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                download(location, target, ways)
+        finally:
+            with suppress(OSError):  # Windows deletes no open file
+                own.unlink()
 
 
 def download(location: Location, target: Path, ways: WaysOut) -> None:
@@ -90,9 +93,7 @@ def complete(location: Location, part: Path, ways: WaysOut) -> None:
         if failures == ATTEMPTS:
             raise CheckpointError(messages.cut(location.url, cause, size_of(part), ways)) from None
         if cause is not None:
-            logger.info(
-                f"{location.filename}: {messages.reason(cause)}; trying again from {megabytes(size_of(part))} MB on"
-            )
+            logger.info(f"{location.filename}: {messages.reason(cause)}; going on at {megabytes(size_of(part))} MB")
             time.sleep(PAUSE * 2 ** max(0, failures - 1))
 
 

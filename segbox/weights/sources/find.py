@@ -7,13 +7,21 @@ from pathlib import Path
 
 from segbox.errors import CheckpointError, did_you_mean
 from segbox.weights.mean_std import Card
+from segbox.weights.published import published
 from segbox.weights.sources import messages, torchvision, web
 from segbox.weights.sources.download import digest_of, fetch
 from segbox.weights.sources.folders import cache_folder
-from segbox.weights.sources.licences import tell_licence
+from segbox.weights.sources.licences import licence_of, tell_licence
 from segbox.weights.sources.location import Locate, Location
 from segbox.weights.sources.messages import WaysOut
-from segbox.weights.sources.repositories import card_of, find_in_repository
+from segbox.weights.sources.repositories import (
+    README,
+    card_of,
+    describing_files,
+    find_file_of,
+    repository_of,
+    text_of,
+)
 
 logger = logging.getLogger("segbox")
 # scheme: the function that says where the file of a name lies. A new source is a file beside this one, and a line here.
@@ -45,8 +53,7 @@ def find_weights(word: str | Path, instead: str = "") -> WeightFile:
     if not separator:
         return find_path(word)
     if scheme in REPOSITORIES:
-        path, others, licence = find_in_repository(scheme, name, instead)
-        return WeightFile(str(word), path, licence, card_of(str(word), others), others)
+        return find_repository(str(word), scheme, name, instead)
     if scheme not in LOCATORS:
         known = (*LOCATORS, *REPOSITORIES)
         raise CheckpointError(
@@ -64,13 +71,27 @@ def find_path(word: str | Path) -> WeightFile:
     return WeightFile(str(word), path)
 
 
+def find_repository(word: str, scheme: str, name: str, instead: str) -> WeightFile:
+    """The weights of a repository, whose licence is told before the download. Of those that our tables know, the hub
+    is not asked for a description."""
+    repository, file = repository_of(scheme, name)
+    known = published(word)
+    others = {} if known else describing_files(repository, file)
+    licence = known.licence if known else licence_of(repository.name, text_of(others.get(README)))
+    tell_licence(word, licence)
+    path = find_file_of(word, repository, file, instead)
+    return WeightFile(word, path, licence, known.card if known else card_of(word, others), others)
+
+
 def find_location(word: str, scheme: str, location: Location, instead: str) -> WeightFile:
     """The file of a location, whose licence is told before the download. Its hash is checked each time."""
     target = (location.folder or cache_folder() / scheme) / location.filename
-    if location.licence is not None:
-        tell_licence(word, location.licence)
+    known = published(word)
+    licence = known.licence if known else location.licence
+    if licence is not None:
+        tell_licence(word, licence)
     if not target.is_file():
         fetch(location, target, WaysOut(target, instead))
     elif not (digest := digest_of(target, location.digest)).startswith(location.digest):
         raise CheckpointError(messages.wrong_file(target, location, digest))
-    return WeightFile(word, target, location.licence, location.card)
+    return WeightFile(word, target, licence, known.card if known else location.card)

@@ -45,8 +45,11 @@ def cut(url: str, error: BaseException | None, done: int, ways: WaysOut) -> str:
 
 
 def refused(url: str, status: int, ways: WaysOut) -> str:
-    why = {401: "it needs a login", 403: "access is forbidden", 404: "there is no such file", 410: "it was removed"}
-    return f"{url}: {why.get(status, 'the server refuses')} (status {status}). {ways.of(url)}"
+    if status in (404, 410):
+        other = f", or {ways.instead}" if ways.instead else ""
+        return f"{url}: there is no such file (status {status}). Check the address, name another file{other}"
+    why = {401: "it needs a login", 403: "access is forbidden"}.get(status, "the server refuses")
+    return f"{url}: {why} (status {status}). {ways.of(url)}"
 
 
 def web_page(url: str, ways: WaysOut) -> str:

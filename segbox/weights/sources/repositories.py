@@ -1,7 +1,6 @@
 """`hf://OWNER/NAME` and `timm://NAME.TAG`: the weights of a repository of the hub, with its licence and its card."""
 
 import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ from segbox.errors import CheckpointError
 from segbox.weights.mean_std import Card
 from segbox.weights.sources import hub
 from segbox.weights.sources.hub import NotReachedError, Repository
-from segbox.weights.sources.licences import licence_of, tell_licence
 
-logger = logging.getLogger("segbox")
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 README, CONFIG, PREPROCESSOR = "README.md", "config.json", "preprocessor_config.json"
 
@@ -29,39 +26,27 @@ def repository_of(scheme: str, name: str) -> tuple[Repository, str]:
     return hub.parse(f"timm/{name}")
 
 
-def find_in_repository(scheme: str, name: str, instead: str = "") -> tuple[Path, dict[str, Path], str | None]:
-    """The weights, the files that describe them, and the licence, which is told before the download."""
-    repository, file = repository_of(scheme, name)
-    described = describing_files(repository, file)
-    licence = licence_of(repository.name, text_of(described.get(README)))
-    tell_licence(f"{scheme}://{name}", licence)
+def find_file_of(word: str, repository: Repository, file: str, instead: str = "") -> Path:
+    """The weights: the file, or the first of the usual names that the repository has."""
     wanted = (file,) if file else WEIGHTS
-    for each in wanted:
-        if path := hub.find_file(repository, each, instead):
-            return path, described, licence
+    for name in wanted:
+        if path := hub.find_file(repository, name, instead):
+            return path
     raise CheckpointError(
-        f"{scheme}://{name}: {hub.endpoint()}/{repository.name} has no file {' or '.join(wanted)} (or does not"
-        f" exist); name one of its files: hf://{repository.name}/FILE"
+        f"{word}: {hub.endpoint()}/{repository.name} has no file {' or '.join(wanted)} (or does not exist); name one of"
+        f" its files: hf://{repository.name}/FILE"
     )
 
 
 def describing_files(repository: Repository, file: str) -> dict[str, Path]:
-    """README.md and the configs beside the weights. Without the hub, those that are on this machine."""
-    folder = f"{file.rpartition('/')[0]}/".lstrip("/")
-    found = {}
-    for name, path in ((README, README), (CONFIG, folder + CONFIG), (PREPROCESSOR, folder + PREPROCESSOR)):
-        try:
-            here = hub.find_file(repository, path)
-        except NotReachedError:
-            break
-        if here is not None:
-            found[name] = here
-    else:
-        return found
-    for name, path in ((README, README), (CONFIG, folder + CONFIG), (PREPROCESSOR, folder + PREPROCESSOR)):
-        if here := hub.cached(repository, path):
-            found[name] = here
-    return found
+    """README.md, and the configs beside the weights. Without the hub, those that are on this machine."""
+    folder = "/".join([*file.split("/")[:-1], ""])
+    paths = {README: README, CONFIG: folder + CONFIG, PREPROCESSOR: folder + PREPROCESSOR}
+    try:
+        found = {name: hub.find_file(repository, path) for name, path in paths.items()}
+    except NotReachedError:
+        found = {name: hub.cached(repository, path) for name, path in paths.items()}
+    return {name: path for name, path in found.items() if path is not None}
 
 
 def card_of(word: str, described: Mapping[str, Path]) -> Card | None:

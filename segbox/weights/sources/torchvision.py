@@ -46,5 +46,5 @@ def locate(name: str) -> Location:
         raise CheckpointError(f"torchvision://{name}: {network} has {' and '.join(files)}.{did_you_mean(tag, files)}")
     file = files[tag]
     digest = file.removesuffix(".pth").rpartition("-")[2]
-    card = Card(f"torchvision's {network}", **IMAGENET)
+    card = Card(f"torchvision://{name}", **IMAGENET)
     return Location(URL + file, file, digest, LICENCE, card, torch_checkpoints())

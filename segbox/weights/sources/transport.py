@@ -67,6 +67,7 @@ class Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         newurl = urljoin(req.full_url, newurl)
         if (req.type, urlsplit(newurl).scheme) not in (("https", "https"), ("http", "http"), ("http", "https")):
+            fp.close()
             raise urllib.error.URLError(f"it redirects to {newurl}, which is not https")
         kept = {name: value for name, value in req.header_items() if name.lower() != "host"}
         if origin(newurl) != origin(req.full_url):

@@ -17,6 +17,7 @@ class Reply:
     cut: int | None = None
     takes_ranges: bool = True
     before: Callable[[], object] = lambda: None  # called before the answer
+    pause: Callable[[], object] = lambda: None  # called before a cut
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ class Handler(BaseHTTPRequestHandler):
         reply = self.server.replies.get(self.path, Reply(b"no such page", 404))
         reply.before()
         start = self.start_of(reply, asked)
+        if start >= len(reply.content) > 0:
+            reply = Reply(b"beyond the end", 416)
+            start = 0
         content = reply.content[start:]
         self.send_response(206 if start else reply.status)
         for name, value in {"Content-Type": "application/octet-stream", **reply.headers}.items():
@@ -65,6 +69,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             cut, reply.cut = reply.cut, None
             self.wfile.write(content[:cut])
+            self.wfile.flush()
+            if cut is not None:
+                reply.pause()
 
     do_HEAD = do_GET
 

@@ -82,3 +82,19 @@ def test_the_licence_is_told_once(server, caplog, monkeypatch):
         ("INFO", "free://a.pth: licence MIT"),
         ("WARNING", "bound://a.pth: ITS LICENCE FORBIDS COMMERCIAL USE (cc-by-nc-4.0)"),
     ]
+
+
+def test_of_known_weights_the_licence_and_the_card_are_known_too(server, monkeypatch):
+    """Nothing but the file is asked for."""
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    etag = hashlib.sha256(b"weights").hexdigest()
+    headers = {"X-Repo-Commit": "a" * 40, "ETag": f'"{etag}"'}
+    for name in (
+        "nvidia/mit-b0/resolve/main/pytorch_model.bin",
+        "timm/xception41.tf_in1k/resolve/main/model.safetensors",
+    ):
+        server.replies[f"/{name}"] = Reply(b"weights", headers=headers)
+    found = find_weights("timm://xception41.tf_in1k")
+    assert (found.licence, found.card.mean, dict(found.others)) == ("Apache-2.0", (127.5, 127.5, 127.5), {})
+    assert [asked.method for asked in server.asked] == ["HEAD", "GET"]
+    assert "non-commercial" in find_weights("hf://nvidia/mit-b0").licence

@@ -3,7 +3,7 @@
 import torch
 
 from segbox.errors import ConfigError
-from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, renamed
+from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, dropout, renamed
 
 NAMES = {
     "image_pool.1.": "pyramid.image.1.",
@@ -17,16 +17,16 @@ SEPARABLE = {"depthwise_conv.": "0.", "pointwise_conv.": "1."}
 
 @converts("ASPPHead")
 def convert_deeplab_v3(args: Arguments, maps: Maps) -> Part:
-    maps.expect_last(args)
     channels, rates = args.take("channels"), rates_of(args)
     config = {
         "type": "DeepLabV3Head",
+        "level": maps.level(args),
         "channels": channels,
         "rates": rates,
         "mix_kernel": 3,
         "refine": False,
         "pyramid_dropout": 0.0,
-        "dropout": args.take("dropout_ratio", 0.1),
+        "dropout": dropout(args),
     }
     names = NAMES | {f"aspp_modules.{i + 1}.": f"pyramid.atrous.{i}." for i in range(len(rates))}
     return Part(config, lambda weights: pooled_last(renamed(weights, names), channels))
@@ -45,7 +45,7 @@ def convert_deeplab_v3_plus(args: Arguments, maps: Maps) -> Part:
         "rates": rates,
         "separable": True,
         "mix_kernel": 3,
-        "dropout": args.take("dropout_ratio", 0.1),
+        "dropout": dropout(args),
     }
     names = NAMES | {
         f"{theirs}.{kind}": f"{ours}.{place}"

@@ -1,6 +1,6 @@
 """The fully convolutional head."""
 
-from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, renamed
+from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, dropout, renamed
 
 
 @converts("FCNHead")
@@ -10,7 +10,7 @@ def convert_fcn(args: Arguments, maps: Maps) -> Part:
         "level": maps.level(args),
         "channels": args.take("channels"),
         "num_convs": args.take("num_convs", 2),
-        "dropout": args.take("dropout_ratio", 0.1),
+        "dropout": dropout(args),
         "kernel": args.take("kernel_size", 3),
         "dilation": args.take("dilation", 1),
         "concat_input": args.take("concat_input", True),

@@ -1,7 +1,7 @@
 """OCRNet's head, the last one of a cascade, with the head of the coarse prediction before it."""
 
 from segbox.errors import ConfigError
-from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, renamed
+from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, dropout, renamed
 
 from .fcn import convert_fcn
 
@@ -26,20 +26,18 @@ def convert_ocr(args: Arguments, maps: Maps) -> Part:
         raise ConfigError(f"{args.path}: in segbox, an OCRHead follows one FCNHead in a CascadeEncoderDecoder")
     coarse = args.earlier[0]
     first = convert_fcn(coarse, maps).config
-    width = coarse.values["in_channels"] // 4
-    if first["num_convs"] != 1 or first["channels"] != width:
+    if (first["num_convs"], first["dilation"], first["concat_input"]) != (1, 1, False):
         raise ConfigError(
-            f"{coarse.path}: segbox's OCRHead has one coarse convolution of {width} channels, not"
-            f" {first['num_convs']} of {first['channels']}"
+            f"{coarse.path}: segbox's OCRHead has one coarse convolution: num_convs=1, dilation=1, concat_input=False"
         )
     loss = coarse.values.get("loss_decode")
     config = {
         "type": "OCRHead",
         "channels": args.take("channels"),
         "key_channels": args.take("ocr_channels"),
-        "coarse_level": first["level"],
+        **{f"coarse_{name}": first[name] for name in ("level", "kernel", "channels", "dropout")},
         "coarse_loss_weight": loss.get("loss_weight", 1.0) if isinstance(loss, dict) else 0.4,
-        "dropout": args.take("dropout_ratio", 0.1),
+        "dropout": dropout(args),
     }
     return Part(config, rename)
 

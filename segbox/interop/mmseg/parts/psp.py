@@ -1,19 +1,19 @@
 """PSPNet's head."""
 
-from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, renamed
+from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, dropout, renamed
 
 NAMES = {"psp_modules.": "pyramid.levels.", "bottleneck.": "fuse.", "conv_seg.": "classify."}
 
 
 @converts("PSPHead")
 def convert_psp(args: Arguments, maps: Maps) -> Part:
-    maps.expect_last(args)
     config = {
         "type": "PSPHead",
+        "level": maps.level(args),
         "channels": args.take("channels"),
         "pool_channels": args.take("channels"),
         "pool_scales": tuple(args.take("pool_scales", (1, 2, 3, 6))),
-        "dropout": args.take("dropout_ratio", 0.1),
+        "dropout": dropout(args),
     }
     return Part(config, rename)
 

@@ -1,0 +1,12 @@
+"""OCRNet (https://arxiv.org/abs/1909.11065) with HRNet-W18 small on ADE20K.
+
+    tools/train.py configs/ocrnet/ocrnet_hr18s_ade20k.py  # 16 images per step, 160000 steps
+
+Expected: 37.19 mIoU (MMSegmentation's model zoo, 512x512, 160k steps, single scale).
+"""
+
+_base_ = ["../_base_/models/ocrnet_hr18.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
+
+model = dict(backbone_weights="timm://hrnet_w18_small_v2.ms_in1k", backbone=dict(variant="18-small"))
+train = dict(max_steps=160000)
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

@@ -1,0 +1,14 @@
+"""OCRNet (https://arxiv.org/abs/1909.11065) with HRNet-W48 on PASCAL VOC 2012.
+
+    tools/train.py configs/ocrnet/ocrnet_hr48_voc.py  # 16 images per step, 40000 steps
+
+Expected: 77.14 mIoU (MMSegmentation's model zoo, 512x512, 40k steps, single scale).
+"""
+
+_base_ = ["../_base_/models/ocrnet_hr18.py", "../_base_/datasets/voc.py", "../_base_/schedules/sgd_poly.py"]
+
+model = dict(
+    backbone_weights="timm://hrnet_w48.ms_in1k", backbone=dict(variant="48"), decode_head=dict(coarse_channels=720)
+)
+train = dict(max_steps=40000)
+hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=4000), checkpoint=dict(interval=4000))

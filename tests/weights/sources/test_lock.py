@@ -1,0 +1,45 @@
+"""Locks between the processes of a machine."""
+
+import os
+import signal
+import time
+
+from segbox.weights.sources.lock import locked
+from tests.processes import fork, kill, wait
+
+
+def test_one_process_at_a_time(tmp_path):
+    """Each finds the number that the others left, with a pause between reading and writing it."""
+
+    def work() -> None:
+        for _ in range(10):
+            with locked(tmp_path / "folder" / "a.lock", "waiting"):
+                number = int((tmp_path / "number").read_text())
+                time.sleep(0.001)
+                (tmp_path / "number").write_text(str(number + 1))
+                if number % 3 == 0:
+                    (tmp_path / "folder" / "a.lock").unlink()  # the others lock the new file
+
+    (tmp_path / "number").write_text("0")
+    children = [fork(work) for _ in range(3)]
+    try:
+        assert wait(children, 20) == [0, 0, 0]
+    finally:
+        kill(children)
+    assert (tmp_path / "number").read_text() == "30"
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path):
+    def work() -> None:
+        with locked(tmp_path / "a.lock", "waiting"):
+            (tmp_path / "held").touch()
+            time.sleep(60)
+
+    child = fork(work)
+    until = time.monotonic() + 20
+    while not (tmp_path / "held").exists() and time.monotonic() < until:
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    assert wait([child], 20) == [-signal.SIGKILL]
+    with locked(tmp_path / "a.lock", "waiting"):
+        assert (tmp_path / "held").exists()
