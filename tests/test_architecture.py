@@ -48,7 +48,17 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "": {"api"},
     "__main__": {"commands"},
 }
-OPTIONAL = {"torchvision", "timm", "tensorboard", "matplotlib", "onnx", "yaml", "yapf"}
+OPTIONAL = {
+    "torchvision",
+    "timm",
+    "transformers",
+    "segmentation_models_pytorch",
+    "tensorboard",
+    "matplotlib",
+    "onnx",
+    "yaml",
+    "yapf",
+}
 
 
 def name_of(path: Path) -> str:

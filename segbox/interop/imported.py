@@ -1,10 +1,13 @@
 """A model of another library in our own terms: plain dicts and tensors."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
+
+logger = logging.getLogger("segbox")
 
 
 @dataclass(frozen=True)
@@ -21,3 +24,10 @@ class Imported:
     dataset: str | None = None  # the shipped config of the data set that it was trained on: "ade20k"
     pipeline: tuple[dict[str, Any], ...] = ()  # transforms of images before the model, as in `data.val.pipeline`
     notes: tuple[str, ...] = ()  # what differs from the original, a sentence each
+
+
+def tell_notes(imported: Imported, word: str) -> Imported:
+    """Say what differs from the original, on the way to the user."""
+    for note in imported.notes:
+        logger.info("%s: %s", word, note)
+    return imported

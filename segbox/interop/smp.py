@@ -8,7 +8,7 @@ from torch import Tensor
 
 from segbox.errors import CheckpointError, did_you_mean
 from segbox.interop.folder import Folder, open_folder
-from segbox.interop.imported import Imported
+from segbox.interop.imported import Imported, tell_notes
 from segbox.interop.mmseg.part import Arguments
 from segbox.interop.names import rename, tensor
 from segbox.interop.smp_decoders import DECODERS, Decoder
@@ -33,14 +33,15 @@ def read_smp(word: str, config: Mapping[str, Any] | None = None) -> Imported:
     """A folder of `save_pretrained`, a repository in this form (hf://OWNER/NAME), or a state dict with the arguments of
     its model: {"_model_class": "Unet", "encoder_name": "resnet34", "classes": 2}."""
     folder = open_folder(word, needs_config=config is None)
-    return convert_smp(folder.config if config is None else config, folder.weights(), folder)
+    imported = convert_smp(folder.config if config is None else config, folder.weights(), folder)
+    return tell_notes(imported, str(word))
 
 
 def convert_smp(config: Mapping[str, Any], weights: Mapping[str, Tensor], source: Folder | str) -> Imported:
     """The model of smp with these arguments and a state dict of it."""
     name = config.get(TYPE)
     if name in REFUSED:
-        raise CheckpointError(f"{source}: segbox has no counterpart of smp's {name}: of {REFUSED[name]}")
+        raise CheckpointError(f"{source}: segbox has no counterpart of smp's {name} ({REFUSED[name]})")
     if name not in DECODERS:
         raise CheckpointError(
             f"{source}: {TYPE} is {name!r}.{did_you_mean(name, DECODERS)} segbox has {', '.join(DECODERS)}"
@@ -82,7 +83,8 @@ def model_of(encoder: Encoder, decoder: Decoder, channels: int, classes: int) ->
         model["neck"] = dict(decoder.neck)
     if decoder.upsampling != 1:
         model["align_corners"] = True
-    return model | (dict(encoder.normalization) if channels == 3 else dict(mean=0.0, std=255.0))
+    unknown = dict(mean=(0.0,) * channels, std=(255.0,) * channels)
+    return model | (dict(encoder.normalization) if channels == 3 else unknown)
 
 
 def refuse_upsampling(decoder: Decoder, depth: int, stride: int | None, source: object) -> None:
@@ -104,16 +106,16 @@ def check_classes(classes: int, weights: Mapping[str, Tensor], source: object) -
 def notes_of(
     encoder: Encoder, channels: int, classes: int, activation: Any, config: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    normalization = "those of its encoder's weights are taken" if channels == 3 else "division by 255 is assumed"
+    normalization = "as for its encoder's own weights" if channels == 3 else "divided by 255"
     notes = [
-        f"smp does not say how images were normalized: {normalization}. If yours was another, set model.mean and"
-        " model.std (of bytes).",
+        f"smp does not say how images were normalized, and {normalization} is assumed: otherwise, set model.mean and"
+        " model.std (of bytes)",
         *encoder.notes,
     ]
     if activation not in (None, "identity"):
-        notes.append(f"smp's activation {activation!r} is left out: segbox's models give logits.")
+        notes.append(f"smp's activation {activation!r} is left out: segbox's models give logits")
         if classes > 1 and activation == "sigmoid":
-            notes.append("Classes that overlap in smp do not in segbox, which takes the class of the highest score.")
+            notes.append("Classes that overlap in smp do not in segbox, which takes the class of the highest score")
     if config.get("aux_params"):
-        notes.append("smp's classification head is left out.")
+        notes.append("smp's classification head is left out")
     return tuple(notes)

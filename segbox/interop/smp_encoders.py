@@ -1,7 +1,7 @@
 """Encoders of segmentation_models_pytorch as our backbones."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from segbox.errors import CheckpointError, ConfigError, UserError
@@ -17,7 +17,7 @@ DILATIONS = {8: (1, 1, 2, 4), 16: (1, 1, 1, 2)}  # of a ResNet's stages, by outp
 # Old names of encoders that smp itself takes from timm.
 RENAMED = {f"timm-{name}": f"tu-{name}" for name in ("regnet", "res2", "resnest", "gernet")}
 RENAMED["timm-mobilenetv3"] = "tu-tf_mobilenetv3"
-PADDED = "segbox pads images to multiples of 32 for timm's networks, smp takes them as they are."
+PADDED = "segbox pads images to multiples of 32 for timm's networks, smp takes them as they are"
 STRIDES = (2, 4, 8, 16, 32), (4, 8, 16, 32)
 
 
@@ -28,7 +28,7 @@ class Encoder:
     name: str
     config: dict[str, Any]
     rules: Rules
-    normalization: Mapping[str, Any] = field(default_factory=dict)  # empty: Timm takes that of its own card
+    normalization: Mapping[str, Any]  # mean and std
     is_vgg: bool = False
     has_half: bool = True  # whether the finest map has stride 2, not 4
     notes: tuple[str, ...] = ()
@@ -71,14 +71,16 @@ def resnext(name: str, depth: int, output_stride: int | None) -> Encoder:
 def vgg(name: str, depth: int, output_stride: int | None) -> Encoder:
     refuse_depth(name, depth)
     config = {"type": "VGG", "variant": VGGS[name], "taps": "before_pool_and_last"}
-    note = f"smp rounds the sizes of {name}'s maps down, segbox up: they are equal for sides that are multiples of 32."
+    note = f"smp rounds the sizes of {name}'s maps down, segbox up: they are equal for sides that are multiples of 32"
     return Encoder(name, config, {r"encoder\.(.+)": r"backbone.\1"}, IMAGENET, is_vgg=True, notes=(note,))
 
 
 def mobilenet_v2(name: str, depth: int, output_stride: int | None) -> Encoder:
     refuse_depth(name, depth)
-    refuse_stride(name, output_stride)
-    return Encoder(name, {"type": "MobileNetV2"}, {r"encoder\.(.+)": r"backbone.\1"}, IMAGENET)
+    own: dict[str, Any] = {"type": "MobileNetV2"}
+    if output_stride is not None:
+        own |= {"output_stride": output_stride, "dilated": "whole"}
+    return Encoder(name, own, {r"encoder\.(.+)": r"backbone.\1"}, IMAGENET)
 
 
 def refuse_depth(name: str, depth: int) -> None:
@@ -116,7 +118,7 @@ def mit(name: str, depth: int, output_stride: int | None) -> Encoder:
 
 
 def timm_encoder(name: str, depth: int, output_stride: int | None) -> Encoder:
-    strides = timm_strides(name)
+    strides, normalization = timm_card(name)
     if strides not in STRIDES or "dla" in name or "tresnet" in name:
         raise ConfigError(f"encoder_name: segbox has no counterpart of smp's encoder tu-{name}")
     has_half = strides[0] == 2
@@ -125,13 +127,12 @@ def timm_encoder(name: str, depth: int, output_stride: int | None) -> Encoder:
         own["out_indices"] = tuple(range(depth if has_half else depth - 1))
     if output_stride is not None:
         own["output_stride"] = output_stride
-    return Encoder(
-        f"tu-{name}", own, {r"encoder\.model\.(.+)": r"backbone.network.\1"}, has_half=has_half, notes=(PADDED,)
-    )
+    rules = {r"encoder\.model\.(.+)": r"backbone.network.\1"}
+    return Encoder(f"tu-{name}", own, rules, normalization, has_half=has_half, notes=(PADDED,))
 
 
-def timm_strides(name: str) -> tuple[int, ...]:
-    """The strides of all maps of one of timm's networks, of which nothing is built but its description."""
+def timm_card(name: str) -> tuple[tuple[int, ...], dict[str, Any]]:
+    """The strides of all maps of one of timm's networks, which is built without memory, and its mean and std."""
     try:
         import timm
         import torch
@@ -139,9 +140,12 @@ def timm_strides(name: str) -> tuple[int, ...]:
         raise UserError(f'the encoder tu-{name} needs timm: pip install "segbox[timm]"') from None
     try:
         with torch.device("meta"):
-            return tuple(timm.create_model(name, features_only=True).feature_info.reduction())
+            network = timm.create_model(name, features_only=True)
     except (RuntimeError, AttributeError) as error:
         raise ConfigError(f"encoder_name: timm has no maps of {name!r}: {error}") from None
+    card = network.pretrained_cfg
+    mean_std = {key: tuple(round(255 * value, 6) for value in card[key]) for key in ("mean", "std")}
+    return tuple(network.feature_info.reduction()), mean_std
 
 
 MITS = {f"mit_b{i}": f"b{i}" for i in range(6)}

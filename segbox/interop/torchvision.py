@@ -1,18 +1,20 @@
 """torchvision's segmentation models (https://docs.pytorch.org/vision/stable/models.html#semantic-segmentation)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from segbox.errors import CheckpointError, did_you_mean
-from segbox.interop.imported import Imported
+from segbox.interop.imported import Imported, tell_notes
 from segbox.interop.names import NORM, Rules, rename, tensor
 from segbox.weights.loading import read_weights
 from segbox.weights.mean_std import IMAGENET
 from segbox.weights.sources.find import WeightFile, find_weights
 
 SCHEME = "torchvision://"
+SHORT_SIDE = 520  # of the images that the published weights are for
 RATES = (12, 24, 36)  # of ASPP, at any stride of the backbone
 R50, R101 = ({"type": "ResNet", "variant": variant, "output_stride": 8} for variant in ("50", "101"))
 V3 = {"type": "MobileNetV3", "variant": "large", "output_stride": 16, "taps": "first"}
@@ -78,18 +80,26 @@ def read_torchvision(file: str | WeightFile, name: str | None = None) -> Importe
         asked = f"there is no {name!r}.{did_you_mean(name, MODELS)}" if name else "a state dict does not say its model."
         raise CheckpointError(f"{word}: {asked} torchvision's segmentation models are {', '.join(MODELS)}")
     found = file if isinstance(file, WeightFile) else find_weights(file)
-    classes = CLASSES if is_published else None
     licence = found.licence or ("BSD-3-Clause" if is_published else None)
-    return convert_torchvision(name, read_weights(found.path), word, classes, licence)
+    imported = convert_torchvision(name, read_weights(found.path), word, licence)
+    return tell_notes(with_classes(imported, name) if is_published else imported, word)
 
 
-def convert_torchvision(
-    name: str,
-    weights: Mapping[str, Tensor],
-    source: str,
-    classes: tuple[str, ...] | None = None,
-    licence: str | None = None,
-) -> Imported:
+def with_classes(imported: Imported, name: str) -> Imported:
+    """What is known of the published weights alone."""
+    if imported.model["num_classes"] != len(CLASSES):
+        raise CheckpointError(f"torchvision://{name}: expected the published weights of {len(CLASSES)} classes")
+    return replace(
+        imported,
+        classes=CLASSES,
+        palette=PALETTE,
+        dataset="coco_voc",
+        pipeline=(dict(type="Resize", short=SHORT_SIDE),),
+        notes=(f"torchvision scores {name} on images and labels resized to a short side of {SHORT_SIDE} pixels",),
+    )
+
+
+def convert_torchvision(name: str, weights: Mapping[str, Tensor], source: str, licence: str | None = None) -> Imported:
     """The model `name` of `MODELS` with a state dict of it."""
     backbone, head, auxiliary_level = MODELS[name]
     rules = dict(BACKBONE_RULES[backbone["type"]]) | prefixed("classifier", "decode_head", HEAD_RULES[head["type"]])
@@ -103,17 +113,8 @@ def convert_torchvision(
     if any(key.startswith("aux_classifier.") for key in weights):
         loss = dict(type="CrossEntropyLoss", loss_weight=0.5)
         model["auxiliary_head"] = dict(type="FCNHead", level=auxiliary_level, loss=loss)
-    named = classes is not None and len(classes) == num_classes
-    return Imported(
-        model=model,
-        weights=rename(weights, rules, source),
-        origin=f"torchvision's {name}",
-        test=dict(mode="whole"),
-        classes=classes if named else None,
-        palette=PALETTE if named else None,
-        licence=licence,
-        notes=(f"torchvision trains and scores {name} on images resized to a short side of 520 pixels.",),
-    )
+    renamed = rename(weights, rules, source)
+    return Imported(model, renamed, f"torchvision's {name}", test=dict(mode="whole"), licence=licence)
 
 
 def prefixed(theirs: str, ours: str, rules: Rules) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from segbox.errors import CheckpointError
 from segbox.interop.folder import Folder, open_folder
-from segbox.interop.imported import Imported
+from segbox.interop.imported import Imported, tell_notes
 from segbox.interop.names import joined, rename, tensor
 from segbox.interop.transformers_parts import Part, Settings, segformer, upernet
 
@@ -35,7 +35,8 @@ SCALE = 1 / 255
 def read_transformers(word: str) -> Imported:
     """A repository ("hf://nvidia/segformer-b0-finetuned-ade-512-512") or a folder."""
     folder = open_folder(word)
-    return convert_transformers(folder.config, folder.weights(), folder, folder.preprocessing)
+    imported = convert_transformers(folder.config, folder.weights(), folder, folder.preprocessing)
+    return tell_notes(imported, str(word))
 
 
 def convert_transformers(
@@ -47,7 +48,7 @@ def convert_transformers(
     """The model of a config.json with a state dict of it."""
     name = (config.get("architectures") or [None])[0]
     if name in REFUSED:
-        raise CheckpointError(f"{source}: segbox has no counterpart of {name}: of {REFUSED[name]}")
+        raise CheckpointError(f"{source}: segbox has no counterpart of transformers' {name} ({REFUSED[name]})")
     if name not in CONVERTERS:
         known = ", ".join(CONVERTERS)
         raise CheckpointError(f"{source}: segbox has no counterpart of transformers' {name}; it has {known}")
@@ -83,11 +84,13 @@ def normalization(
     notes = []
     own = preprocessing or {}
     if preprocessing is None:
-        notes.append("There is no preprocessor_config.json: ImageNet's mean and std are assumed.")
+        notes.append("there is no preprocessor_config.json: ImageNet's mean and std are assumed")
     if own.get("do_reduce_labels", own.get("reduce_labels")):
         notes.append(
             "Label files hold class + 1, with 0 for what is ignored (reduce_labels); predictions hold the class."
         )
+    if own.get("do_resize", False) and (size := own.get("size")):
+        notes.append(f"transformers resizes images to {described(size)}, segbox takes them as they are")
     scale = own.get("rescale_factor", SCALE) if own.get("do_rescale", True) else 1.0
     mean, std = own.get("image_mean", IMAGENET[0]), own.get("image_std", IMAGENET[1])
     if not own.get("do_normalize", True):
@@ -96,3 +99,10 @@ def normalization(
         raise CheckpointError(f"{source}: preprocessor_config.json has no usable image_mean, image_std, rescale_factor")
     mean, std = (tuple(round(value / scale, 6) for value in values) for values in (mean, std))
     return mean, std, tuple(notes)
+
+
+def described(size: Any) -> str:
+    """A processor's size: a number, or a dict such as {"height": 512, "width": 512} or {"shortest_edge": 512}."""
+    if isinstance(size, Mapping):
+        return " and ".join(f"{name.replace('_', ' ')} {value}" for name, value in size.items())
+    return str(size)

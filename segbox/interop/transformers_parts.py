@@ -22,6 +22,15 @@ MIT = {
     ((64, 128, 320, 512), (3, 6, 40, 3)): "b5",
     ((8, 16, 40, 64), (1, 1, 1, 2)): "test",
 }
+# Swin: its settings with transformers' defaults; values -> variant
+SWIN_DEFAULTS = {"embed_dim": 96, "depths": (2, 2, 6, 2), "num_heads": (3, 6, 12, 24)}
+SWIN = {
+    (96, (2, 2, 6, 2), (3, 6, 12, 24)): "tiny",
+    (96, (2, 2, 18, 2), (3, 6, 12, 24)): "small",
+    (128, (2, 2, 18, 2), (4, 8, 16, 32)): "base",
+    (192, (2, 2, 18, 2), (6, 12, 24, 48)): "large",
+    (8, (1, 2, 1, 2), (1, 2, 4, 8)): "test",
+}
 STAGES = ("stage1", "stage2", "stage3", "stage4")
 
 
@@ -189,52 +198,51 @@ def convnext(config: Settings) -> tuple[dict[str, Any], Rules, str]:
         **map_norm_rules(),
     }
     backbone = dict(type="Timm", name="convnext_tiny", model_arguments=arguments, map_norm=1e-6)
-    note = "transformers' ConvNeXt cuts what is left of sides beyond multiples of 32; segbox pads images to multiples."
+    note = "transformers' ConvNeXt cuts what is left of sides beyond multiples of 32; segbox pads images to multiples"
     return backbone, rules, note
 
 
 def swin(config: Settings) -> tuple[dict[str, Any], Rules, str]:
     config.expect(
         num_channels=3, patch_size=4, hidden_act="gelu", use_absolute_embeddings=False, qkv_bias=True,
-        layer_norm_eps=1e-5,
+        layer_norm_eps=1e-5, mlp_ratio=4,
     )  # fmt: skip
-    arguments = dict(
-        embed_dim=config.get("embed_dim", 96),
-        depths=config.get("depths", (2, 2, 6, 2)),
-        num_heads=config.get("num_heads", (3, 6, 12, 24)),
-        window_size=config.get("window_size", 7),
-        mlp_ratio=config.get("mlp_ratio", 4.0),
-        drop_path_rate=config.get("drop_path_rate", 0.1),
-        always_partition=True,  # windows and shifts of the same size in all stages, as for large images
+    shape = tuple(config.get(name, value) for name, value in SWIN_DEFAULTS.items())
+    if shape not in SWIN:
+        raise CheckpointError(f"{config.source}: segbox has no Swin of {', '.join(SWIN_DEFAULTS)} {shape}")
+    window, drop_path = config.get("window_size", 7), config.get("drop_path_rate", 0.1)
+    backbone = dict(type="Swin", variant=SWIN[shape], window=window, drop_path=drop_path, map_norm=1e-5)
+    note = (
+        "transformers does not shift windows in a stage of one window: for equal logits, images must be larger than"
+        f" {32 * window} pixels on both sides"
     )
+    return backbone, swin_rules(), note
+
+
+def swin_rules() -> dict[str, str | None]:
     block = r"backbone\.(?:swin\.)?encoder\.layers\.(\d)\.blocks\.(\d+)"
-    ours, embed = r"backbone.network.layers_\1.blocks.\2", r"backbone\.(?:swin\.)?embeddings"
+    ours, embed = r"backbone.stages.\1.\2", r"backbone\.(?:swin\.)?embeddings"
+    merge = r"backbone\.(?:swin\.)?encoder\.layers\.(\d)\.downsample"
     table = r"attention\.(?:self|relative_position_bias)\.relative_position_"
     rules: dict[str, str | None] = {
-        rf"{embed}\.patch_embeddings\.projection{LAST}": r"backbone.network.patch_embed.proj.\1",
-        rf"{embed}\.norm{LAST}": r"backbone.network.patch_embed.norm.\1",
+        rf"{embed}\.patch_embeddings\.projection{LAST}": r"backbone.embed.\1",
+        rf"{embed}\.norm{LAST}": r"backbone.norm.\1",
         r"backbone\.swin\.layernorm\..+": None,  # of the classifier
         rf"{block}\.layernorm_before{LAST}": rf"{ours}.norm1.\3",
         rf"{block}\.layernorm_after{LAST}": rf"{ours}.norm2.\3",
-        rf"{block}\.{table}bias_table": rf"{ours}.attn.relative_position_bias_table",
+        rf"{block}\.{table}bias_table": rf"{ours}.attention.bias_table",
         rf"{block}\.{table}index": None,  # follows from the window's size
-        rf"{block}\.attention\.(?:output\.dense|o_proj){LAST}": rf"{ours}.attn.proj.\3",
-        rf"{block}\.(?:intermediate\.dense|mlp\.fc1){LAST}": rf"{ours}.mlp.fc1.\3",
-        rf"{block}\.(?:output\.dense|mlp\.fc2){LAST}": rf"{ours}.mlp.fc2.\3",
+        rf"{block}\.attention\.(?:output\.dense|o_proj){LAST}": rf"{ours}.attention.out.\3",
+        rf"{block}\.(?:intermediate\.dense|mlp\.fc1){LAST}": rf"{ours}.mlp.0.\3",
+        rf"{block}\.(?:output\.dense|mlp\.fc2){LAST}": rf"{ours}.mlp.2.\3",
+        rf"{merge}\.norm{LAST}": r"backbone.merges.\1.norm.\2",
+        rf"{merge}\.reduction\.weight": r"backbone.merges.\1.reduce.weight",
         **map_norm_rules(),
     }
     for i, (old, new) in enumerate((("query", "q_proj"), ("key", "k_proj"), ("value", "v_proj"))):
-        rules[rf"{block}\.attention\.(?:self\.{old}|{new}){LAST}"] = rf"{ours}.attn.qkv#{i}.\3"
-    for i in range(len(STAGES) - 1):  # timm's stages begin with what ends transformers' ones
-        theirs = rf"backbone\.(?:swin\.)?encoder\.layers\.{i}\.downsample\.(norm|reduction){LAST}"
-        rules[theirs] = rf"backbone.network.layers_{i + 1}.downsample.\1.\2"
-    backbone = dict(type="Timm", name="swin_tiny_patch4_window7_224", model_arguments=arguments, map_norm=1e-5)
-    smallest = 32 * arguments["window_size"]
-    note = (
-        "transformers does not shift windows in a stage of one window: for equal logits, images must be larger than"
-        f" {smallest} pixels on both sides."
-    )
-    return backbone, rules, note
+        theirs = rf"{block}\.attention\.(?:self\.{old}|{new}){LAST}"
+        rules[theirs] = rf"{ours}.attention.query_key_value#{i}.\3"
+    return rules
 
 
 BACKBONES = {"convnext": convnext, "swin": swin}

@@ -35,12 +35,12 @@ def our_model(imported: Imported) -> nn.Module:
 
 
 def assert_equal_logits(
-    imported: Imported, theirs: Callable[[Tensor], Tensor], size: tuple[int, int], channels: int = 3
+    imported: Imported, theirs: Callable[[Tensor], Tensor], size: tuple[int, int], channels: int = 3, batch: int = 1
 ) -> nn.Module:
     """Logits at the images' size; `theirs` gets normalized images."""
     model = our_model(imported)
     torch.manual_seed(1)
-    images = torch.randint(0, 256, (2, channels, *size), dtype=torch.uint8)
+    images = torch.randint(0, 256, (batch, channels, *size), dtype=torch.uint8)
     with torch.no_grad():
         expected = theirs((images - model.mean) / model.std)
         logits = model(images)

@@ -41,6 +41,8 @@ CASES = {
     "DeepLabV3": dict(encoder_name="tu-test_resnet", encoder_output_stride=16, decoder_channels=32),
     "DeepLabV3 resnet": dict(encoder_name="resnet18", decoder_channels=16),
     "DeepLabV3Plus resnet": dict(encoder_name="resnet18", decoder_channels=16),
+    "DeepLabV3Plus mobilenet": dict(encoder_name="mobilenet_v2", decoder_channels=16),
+    "DeepLabV3 mobilenet": dict(encoder_name="mobilenet_v2", decoder_channels=16),
     "DeepLabV3Plus": dict(encoder_name="tu-test_resnet", decoder_channels=32),
     "DeepLabV3Plus plain": dict(
         encoder_name="tu-test_resnet", decoder_channels=32, decoder_aspp_separable=False, encoder_output_stride=8
@@ -49,11 +51,11 @@ CASES = {
 ODD = {
     "Unet vgg": (32, 64),
     "Unet": (65, 83),
-    "Unet binary": (33, 50),
     "Unet mobilenet": (47, 66),
     "Unet mit": (49, 71),
     "PSPNet": (72, 104),
 }
+ELSEWHERE = ("Unet binary", "Unet shallow")  # tested below
 WIDE = {"DeepLabV3": (64, 416), "DeepLabV3Plus": (64, 416), "DeepLabV3Plus plain": (64, 224)}  # to see the largest rate
 
 
@@ -75,7 +77,7 @@ def config_of(title, model):
     return json.loads(json.dumps({"_model_class": title.split()[0], **model.config}))
 
 
-@pytest.mark.parametrize("title", list(CASES))
+@pytest.mark.parametrize("title", [title for title in CASES if title not in ELSEWHERE])
 def test_logits_are_those_of_smp(title):
     model = build(title)
     imported = convert_smp(config_of(title, model), model.state_dict(), title)
@@ -88,11 +90,11 @@ def test_a_saved_folder(tmp_path):
     model = build("Unet binary")
     model.save_pretrained(tmp_path)
     imported = read_smp(str(tmp_path))
-    ours = assert_equal_logits(imported, model, (32, 64), 4)
+    ours = assert_equal_logits(imported, model, (33, 50), 4)
     assert imported.origin == "segmentation_models_pytorch's Unet on resnet18"
     assert imported.model["num_classes"] == 2 and imported.model["decode_head"]["out_channels"] == 1
     assert ours.mean.flatten().tolist() == [0.0] * 4 and ours.std.flatten().tolist() == [255.0] * 4
-    assert "division by 255 is assumed" in imported.notes[0] and "set model.mean" in imported.notes[0]
+    assert "divided by 255 is assumed" in imported.notes[0] and "set model.mean" in imported.notes[0]
     assert read_smp(str(tmp_path / "model.safetensors")).model == imported.model
 
 
@@ -122,7 +124,7 @@ def test_a_classification_head_and_an_activation_are_left_out():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(_model_class="PAN"), "x: segbox has no counterpart of smp's PAN: of its feature pyramid attention"),
+        (dict(_model_class="PAN"), "x: segbox has no counterpart of smp's PAN (its feature pyramid attention)"),
         (dict(_model_class="Unett"), "x: _model_class is 'Unett'. Did you mean \"Unet\"? segbox has Unet, UnetPlus"),
         (dict(), "x: _model_class is None. segbox has"),
         (dict(encoder_name="efficientnet-b0"), "x: segbox has no counterpart of smp's encoder 'efficientnet-b0'"),
@@ -142,8 +144,8 @@ def test_a_classification_head_and_an_activation_are_left_out():
         (dict(_model_class="PSPNet", upsampling=4), "upsampling=4 makes maps of another size than the images'"),
         (dict(_model_class="Linknet", encoder_name="mit_b0"), "no counterpart of this decoder on mit_b0, which has no"),
         (
-            dict(_model_class="DeepLabV3", encoder_name="mobilenet_v2"),
-            "encoder_output_stride: smp's way to dilate mobilenet_v2 has no counterpart in segbox",
+            dict(_model_class="DeepLabV3", encoder_name="resnext50_32x4d"),
+            "encoder_output_stride: smp's way to dilate resnext50_32x4d has no counterpart in segbox",
         ),
         (dict(classes=4), "x: the weights are for 1 classes, its config says classes=4"),
         (dict(), "x: there is no tensor segmentation_head.0.bias"),

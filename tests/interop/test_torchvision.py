@@ -6,6 +6,7 @@ import torch
 from segbox.data.datasets import pascal_voc
 from segbox.errors import CheckpointError
 from segbox.interop.torchvision import CLASSES, MODELS, PALETTE, convert_torchvision, read_torchvision
+from segbox.weights.sources.find import WeightFile
 from tests.interop.parity import assert_equal_logits, randomized
 
 
@@ -65,6 +66,19 @@ def test_a_file_of_ones_own_training(tmp_path):
     assert imported.model["num_classes"] == 21 and imported.classes is None and imported.licence is None
     with pytest.raises(CheckpointError, match=r"does not say its model\. torchvision's segmentation models are fcn_re"):
         read_torchvision(str(path))
+
+
+def test_published_weights_have_classes_and_a_palette(tmp_path):
+    path = tmp_path / "published.pth"
+    torch.save(theirs("lraspp_mobilenet_v3_large", num_classes=21).state_dict(), path)
+    word = "torchvision://lraspp_mobilenet_v3_large"
+    imported = read_torchvision(WeightFile(word, path))
+    assert imported.classes == CLASSES and imported.palette == PALETTE and imported.licence == "BSD-3-Clause"
+    assert imported.dataset == "coco_voc" and imported.pipeline == ({"type": "Resize", "short": 520},)
+    assert list(imported.model["mean"]) == [123.675, 116.28, 103.53]
+    with pytest.raises(CheckpointError, match="expected the published weights of 21 classes"):
+        torch.save(theirs("lraspp_mobilenet_v3_large", num_classes=4).state_dict(), path)
+        read_torchvision(WeightFile(word, path))
 
 
 def test_messages():

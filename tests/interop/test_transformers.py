@@ -36,7 +36,7 @@ def upernet(backbone, **arguments):
 
 
 def swin(**arguments):
-    shape = dict(embed_dim=16, depths=[1, 2, 1, 2], num_heads=[1, 2, 4, 8], window_size=2)
+    shape = dict(embed_dim=8, depths=[1, 2, 1, 2], num_heads=[1, 2, 4, 8], window_size=7)
     return SwinConfig(**shape, out_features=STAGES, **arguments)
 
 
@@ -46,7 +46,7 @@ def convnext():
 
 MODELS = {
     "segformer": (lambda: segformer(), (65, 83)),
-    "upernet swin": (lambda: upernet(swin()), (96, 128)),
+    "upernet swin": (lambda: upernet(swin()), (230, 291)),
     "upernet convnext": (lambda: upernet(convnext(), auxiliary_num_convs=2, pool_scales=[1, 2]), (96, 128)),
 }
 
@@ -70,7 +70,7 @@ def case(request, tmp_path_factory):
 def test_logits_of_a_saved_folder_are_those_of_transformers(case):
     model, folder, size = case
     imported = read_transformers(str(folder))
-    ours = assert_equal_logits(imported, logits_of(model), size)
+    ours = assert_equal_logits(imported, logits_of(model), size, batch=2)
     assert imported.classes is None  # LABEL_0 ... are no names
     if len(ours.auxiliary_heads):
         assert_auxiliary_equals(ours, model, size)
@@ -130,11 +130,13 @@ def test_mean_and_std_are_those_of_the_processor(preprocessing, mean, std):
 def test_the_processor_in_a_folder_is_read(tmp_path):
     model = segformer()
     model.save_pretrained(tmp_path)
-    own = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3, do_reduce_labels=True)
+    own = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3, do_reduce_labels=True, do_resize=True)
+    own["size"] = {"height": 512, "width": 768}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(own))
     imported = read_transformers(str(tmp_path))
     assert imported.model["std"] == (127.5,) * 3
-    assert "reduce_labels" in imported.notes[0] and imported.origin == "transformers' SegformerForSemanticSegmentation"
+    assert "reduce_labels" in imported.notes[0] and "to height 512 and width 768, segbox" in imported.notes[1]
+    assert imported.origin == "transformers' SegformerForSemanticSegmentation"
 
 
 def test_one_class_is_the_log_odds_of_two():
@@ -154,7 +156,7 @@ SWIN = dict(model_type="swin", out_features=STAGES)
     [
         (
             dict(architectures=["DPTForSemanticSegmentation"]),
-            "x: segbox has no counterpart of DPTForSemanticSegmentatio",
+            "no counterpart of transformers' DPTForSemanticSegmentation (its he",
         ),
         (
             dict(architectures=["BertModel"]),
@@ -168,6 +170,10 @@ SWIN = dict(model_type="swin", out_features=STAGES)
         (
             UPERNET | dict(backbone_config=dict(model_type="swin", out_features=["stage4"])),
             "on the maps ('stage4',) has",
+        ),
+        (
+            UPERNET | dict(backbone_config=SWIN | dict(embed_dim=5)),
+            "segbox has no Swin of embed_dim, depths, num_heads (",
         ),
         (UPERNET | dict(backbone_config=SWIN | dict(qkv_bias=False)), "qkv_bias=False has no counterpart in segbox"),
         (UPERNET | dict(backbone_config=SWIN, auxiliary_concat_input=True), "auxiliary_concat_input=True has no"),

@@ -29,7 +29,7 @@ VARIANTS = {
     "0.5": (0.5, (32, 1280), ROWS),
     "test": (1.0, (8, 40), TEST_ROWS),
 }
-DILATED = ("all", "first")
+DILATED = ("all", "first", "whole")
 # form -> the best public ImageNet weights: those that papers began from
 IMAGENET = {
     "1.0": "torchvision://mobilenet_v2",
@@ -43,7 +43,7 @@ class MobileNetV2(nn.Module):
     """Five maps of strides 2, 4, 8, 16, 32. `output_stride` 16 or 8 keeps the last ones finer by dilation.
 
     With `dilated="first"`, as in mmsegmentation, only the first block of each row of the paper's table is dilated, and
-    so is the one that loses its stride.
+    so is the one that loses its stride. With `dilated="whole"`, as in smp, so is the latter beside all others.
     The last map is that of the 1x1 convolution to 1280 channels; `has_last_conv=False` leaves it out and returns the
     320 channels before it. The first block does not expand and, as in torchvision, has no 1x1 convolution for it;
     `expands_first=True` keeps that convolution (32 to 32), as BLSeg does.
@@ -76,8 +76,10 @@ class MobileNetV2(nn.Module):
         for expansion, width, depth, _ in rows:
             for i in range(depth):
                 wanted, (stride, dilation) = strides[len(layers)], plan[len(layers)]
-                if dilated == "first":
-                    dilation = dilation * wanted // stride if i == 0 else 1
+                if dilated != "all":
+                    dilation *= wanted // stride
+                if dilated == "first" and i > 0:
+                    dilation = 1
                 widths.append(round_channels(factor * width))
                 has_expansion = expansion > 1 or expands_first
                 layers.append(InvertedResidual(*widths[-2:], expansion, stride, dilation, has_expansion))
