@@ -31,6 +31,7 @@ WITHOUT_DATA = ("config", "params", "list", "version")
 PLACEHOLDERS = {"CONFIG": "configs/demo/pspnet_r10_shapes.py"}
 NOT_SHIPPED = ("configs/my_data.py", "configs/my_cells.py", "mine.py")
 SHORT_RUN = ["model.backbone.variant=test", "data.workers=0", "train.max_steps=2", "train.max_epochs=None"]
+OWN_RUN = [*SHORT_RUN, "data.batch_size=2", "model.backbone_weights=None"]  # of a config that init has written
 CONFIG_BLOCKS = ("README.md", "configuration.md", "deep_images.md", "timm.md")
 
 
@@ -168,7 +169,7 @@ def test_the_first_block_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     for line in filter(COMMAND.match, block.splitlines()):
         name, args = parsed(line)
         if hasattr(args, "cfg_options"):
-            args.cfg_options += [*SHORT_RUN, "data.batch_size=2"]
+            args.cfg_options += OWN_RUN
         assert run(name, args) == 0, line
         names.append(name)
     assert names == ["init", "browse", "train", "test", "predict"]
@@ -193,7 +194,7 @@ def write_my_data(folder: Path) -> None:
 def test_the_commands_for_own_images_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_my_data(tmp_path / "my_data")
-    assert run_page("data.md", [*SHORT_RUN, "data.batch_size=2"]) == ["init", "check", "browse", "train"]
+    assert run_page("data.md", OWN_RUN) == ["init", "check", "browse", "train"]
     assert "No problems: ready to train." in capsys.readouterr().out
     assert (tmp_path / "report.html").exists() and (tmp_path / "sheet.png").exists()
 
@@ -205,7 +206,7 @@ def test_the_commands_for_deep_images_run(tmp_path, monkeypatch):
         (tmp_path / "my_cells" / "images").mkdir(parents=True, exist_ok=True)
         write_tiff(tmp_path / "my_cells" / "images" / f"{i}.tif", deep_image(40, 72, 2, seed=i))
         write_image(tmp_path / "my_cells" / "masks" / f"{i}.png", blocky_label(40, 72, num_classes=3))
-    assert run_page("deep_images.md", [*SHORT_RUN, "data.batch_size=2"]) == ["init", "browse", "train"]
+    assert run_page("deep_images.md", OWN_RUN) == ["init", "browse", "train"]
     config = load_config("configs/my_cells.py")
     assert (config.data.train.channels, config.data.train.bits) == (2, 16)
     assert config.model.backbone.in_channels == len(config.model.mean) == len(config.model.std) == 2

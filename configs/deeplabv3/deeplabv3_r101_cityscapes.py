@@ -3,10 +3,9 @@
     tools/train.py configs/deeplabv3/deeplabv3_r101_cityscapes.py  # 8 images per step, 80000 steps
 
 Expected: 80.2 mIoU (MMSegmentation's model zoo, 512x1024, 80k steps, single scale).
-MMSegmentation's head is 512 channels wide; this one has the paper's 256.
 """
 
-_base_ = ["../_base_/models/deeplabv3.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
+_base_ = ["../_base_/models/deeplabv3_mmseg.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
 
 model = dict(backbone_weights="timm://resnet101c.gluon_in1k", backbone=dict(variant="101"))
 train = dict(max_steps=80000)

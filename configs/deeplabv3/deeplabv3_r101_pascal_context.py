@@ -3,10 +3,14 @@
     tools/train.py configs/deeplabv3/deeplabv3_r101_pascal_context.py  # 16 images per step, 40000 steps
 
 Expected: 52.61 mIoU (MMSegmentation's model zoo, 480x480, 40k steps, single scale).
-On 59 classes, the background ignored. MMSegmentation's head is 512 channels wide; this one has the paper's 256.
+On 59 classes, the background ignored.
 """
 
-_base_ = ["../_base_/models/deeplabv3.py", "../_base_/datasets/pascal_context.py", "../_base_/schedules/sgd_poly.py"]
+_base_ = [
+    "../_base_/models/deeplabv3_mmseg.py",
+    "../_base_/datasets/pascal_context.py",
+    "../_base_/schedules/sgd_poly.py",
+]
 
 model = dict(backbone_weights="timm://resnet101c.gluon_in1k", backbone=dict(variant="101"))
 optimizer = dict(lr=0.004, weight_decay=1e-4)

@@ -3,10 +3,9 @@
     tools/train.py configs/deeplabv3/deeplabv3_r50_coco_stuff.py  # 16 images per step, 80000 steps
 
 Expected: 39.38 mIoU (MMSegmentation's model zoo, 512x512, 80k steps, single scale).
-MMSegmentation's head is 512 channels wide; this one has the paper's 256.
 """
 
-_base_ = ["../_base_/models/deeplabv3.py", "../_base_/datasets/coco_stuff.py", "../_base_/schedules/sgd_poly.py"]
+_base_ = ["../_base_/models/deeplabv3_mmseg.py", "../_base_/datasets/coco_stuff.py", "../_base_/schedules/sgd_poly.py"]
 
 model = dict(backbone_weights="timm://resnet50c.gluon_in1k")
 train = dict(max_steps=80000)

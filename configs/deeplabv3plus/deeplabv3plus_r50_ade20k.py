@@ -3,15 +3,10 @@
     tools/train.py configs/deeplabv3plus/deeplabv3plus_r50_ade20k.py  # 16 images per step, 160000 steps
 
 Expected: 43.95 mIoU (MMSegmentation's model zoo, 512x512, 160k steps, single scale).
-MMSegmentation's head is 512 channels wide; this one has the paper's 256.
 """
 
-_base_ = ["../_base_/models/deeplabv3plus.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
+_base_ = ["../_base_/models/deeplabv3plus_mmseg.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
 
-model = dict(
-    backbone_weights="timm://resnet50c.gluon_in1k",
-    backbone=dict(type="ResNet", variant="50", stem="C", output_stride=8, in_channels=3),
-    auxiliary_head=dict(type="FCNHead", level=-2, loss=dict(type="CrossEntropyLoss", loss_weight=0.4)),
-)
+model = dict(backbone_weights="timm://resnet50c.gluon_in1k")
 train = dict(max_steps=160000)
 hooks = dict(lr_schedule=dict(min_lr=1e-4), evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

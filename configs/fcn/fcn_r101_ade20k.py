@@ -3,10 +3,9 @@
     tools/train.py configs/fcn/fcn_r101_ade20k.py  # 16 images per step, 160000 steps
 
 Expected: 39.91 mIoU (MMSegmentation's model zoo, 512x512, 160k steps, single scale).
-MMSegmentation's head has two convolutions and a concatenation; this one has the dilated FCN's 3x3 convolution.
 """
 
-_base_ = ["../_base_/models/fcn_r50.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
+_base_ = ["../_base_/models/fcn_mmseg.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/sgd_poly.py"]
 
 model = dict(backbone_weights="timm://resnet101c.gluon_in1k", backbone=dict(variant="101"))
 train = dict(max_steps=160000)

@@ -3,10 +3,9 @@
     tools/train.py configs/fcn/fcn_r50_cityscapes.py  # 8 images per step, 80000 steps
 
 Expected: 73.61 mIoU (MMSegmentation's model zoo, 512x1024, 80k steps, single scale).
-MMSegmentation's head has two convolutions and a concatenation; this one has the dilated FCN's 3x3 convolution.
 """
 
-_base_ = ["../_base_/models/fcn_r50.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
+_base_ = ["../_base_/models/fcn_mmseg.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/sgd_poly.py"]
 
 model = dict(backbone_weights="timm://resnet50c.gluon_in1k")
 train = dict(max_steps=80000)

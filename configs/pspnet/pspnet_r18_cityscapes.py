@@ -9,7 +9,7 @@ _base_ = ["../_base_/models/pspnet_r50.py", "../_base_/datasets/cityscapes.py", 
 
 model = dict(
     backbone_weights="https://download.openmmlab.com/pretrain/third_party/resnet18_v1c-b5776b93.pth",
-    backbone=dict(variant="18"),
+    backbone=dict(variant="18", dilate_second=False),
     decode_head=dict(channels=128),
 )
 train = dict(max_steps=80000)

@@ -6,7 +6,11 @@ Expected: 78.56 mIoU (MMSegmentation's model zoo, 1024x1024, 160k steps, sliding
 The ImageNet weights are NVIDIA's, for non-commercial use only; segformer_pvt_v2_b2_ade20k.py begins from free ones.
 """
 
-_base_ = ["../_base_/models/segformer.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/adamw_poly.py"]
+_base_ = [
+    "../_base_/models/segformer_mmseg.py",
+    "../_base_/datasets/cityscapes.py",
+    "../_base_/schedules/adamw_poly.py",
+]
 
 crop_size = (1024, 1024)
 

@@ -6,8 +6,8 @@ Expected: 49.13 mIoU (MMSegmentation's model zoo, 512x512, 160k steps, single sc
 The ImageNet weights are NVIDIA's, for non-commercial use only; segformer_pvt_v2_b2_ade20k.py begins from free ones.
 """
 
-_base_ = ["../_base_/models/segformer.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/adamw_poly.py"]
+_base_ = ["../_base_/models/segformer_mmseg.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/adamw_poly.py"]
 
-model = dict(backbone_weights="hf://nvidia/mit-b5", backbone=dict(variant="b5"), decode_head=dict(channels=768))
+model = dict(backbone_weights="hf://nvidia/mit-b5", backbone=dict(variant="b5"))
 train = dict(max_steps=160000)
 hooks = dict(evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

@@ -2,7 +2,8 @@
 
 segbox list [--methods]                        # print a table
 segbox list --write README.md docs/configs.md  # put the tables between <!-- configs:begin --> and
-                                                         # <!-- configs:end -->, or methods:begin and methods:end
+                                                         # <!-- configs:end -->, or methods:begin and methods:end,
+                                                         # or weights:begin and weights:end (of backbones)
 segbox list --check README.md docs/configs.md  # exit status 2 if their tables are out of date
 """
 
@@ -75,7 +76,21 @@ def method_table(rows: Sequence["Row"], seen_from: Path) -> str:
     return markdown(("Method", "Backbones", "Data sets", "Configs"), lines)
 
 
-TABLES = {"configs": config_table, "methods": method_table}
+def weights_table(rows: Sequence["Row"], seen_from: Path) -> str:
+    """A row per form of a backbone that "imagenet" has weights for."""
+    from segbox.registry import BACKBONES
+    from segbox.weights.published import published
+
+    lines = []
+    for name in sorted(BACKBONES):
+        for form, word in getattr(BACKBONES[name], "imagenet", {}).items():
+            known = published(word)
+            numbers = (" ".join(f"{part:g}" for part in parts) for parts in (known.mean, known.std))
+            lines.append((f"{name} {form}", f"`{word}`", known.licence or "none stated", *numbers))
+    return markdown(("Backbone", '"imagenet" means', "Licence", "Mean of RGB from 0 to 1", "Std"), lines)
+
+
+TABLES = {"configs": config_table, "methods": method_table, "weights": weights_table}
 
 
 def with_tables(text: str, rows: Sequence["Row"], file: Path) -> str:

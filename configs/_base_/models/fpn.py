@@ -1,4 +1,7 @@
-"""Semantic FPN (https://arxiv.org/abs/1901.02446) on ResNet-50 and a feature pyramid."""
+"""Semantic FPN (https://arxiv.org/abs/1901.02446) on ResNet-50 and a feature pyramid, as MMSegmentation has it.
+
+The paper has group norms (norm="GN"), and its last doubling goes straight to the finest map.
+"""
 
 model = dict(
     type="EncoderDecoder",
@@ -7,7 +10,8 @@ model = dict(
     decode_head=dict(
         type="FPNHead",
         channels=128,
-        norm="GN",
+        norm="BN",
+        always_double=True,
         dropout=0.1,
         loss=dict(type="CrossEntropyLoss"),
     ),

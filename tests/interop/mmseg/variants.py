@@ -64,7 +64,6 @@ MODELS = {
     "fcn_r18_d8_corners": (model(resnet(stride=8), two_convs(**ALIGNED)), SIZE),
     "fcn_d6_r18_d16": (model(resnet(stride=16), two_convs(dilation=6)), SIZE),
     "fcn_no_convs": (model(resnet(), head("FCNHead", 512, 512, 3, num_convs=0, concat_input=False)), SIZE),
-    "fcn_of_1x1": (model(resnet(), head("FCNHead", 512, 8, 3, num_convs=1, concat_input=True, kernel_size=1)), SIZE),
     "psp_r18_d8": (model(resnet(stride=8), head("PSPHead", 512, 24, 3, **SPP)), SIZE),
     "psp_r18_d32": (model({**resnet(), **D32}, head("PSPHead", 512, 8, 3, **SPP, **ALIGNED)), SIZE),
     "deeplab_v3_r18_d8": (model(resnet(stride=8), aspp()), SIZE),
@@ -72,7 +71,6 @@ MODELS = {
     "deeplab_v3_plus_r18_d8": (model(resnet(stride=8), sep_aspp(), fcn(256, 8, 2)), SIZE),
     "deeplab_v3_plus_r18_corners": (model(resnet(stride=16), sep_aspp(**ALIGNED)), SIZE),
     "jpu_psp": (fastfcn(head("PSPHead", 32, 8, 2, **SPP)), SIZE),
-    "jpu_aspp": (fastfcn(head("ASPPHead", 32, 8, 2, dilations=(1, 2, 4, 6))), SIZE),
     "jpu_enc": (
         fastfcn(
             head("EncHead", [128, 256, 32], 8, (0, 1, 2), num_codes=5, use_se_loss=True, add_lateral=False,

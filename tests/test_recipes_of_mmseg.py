@@ -1,0 +1,62 @@
+"""Recipes that quote mmsegmentation's model zoo build its models, to the parameter."""
+
+import pytest
+import torch
+
+from segbox.config import load_config
+from segbox.models.segmentors import build_segmentor, without_weights
+from tests.test_configs import CONFIGS
+
+CLASSES = {"ade20k": 150, "cityscapes": 19}
+# The first recipe of each model: the parameters of what mmsegmentation 1.2.2 builds from the config of the
+# published checkpoint. That of fpn_r101_ade20k names ResNet-50 by mistake; this is the number with its ResNet-101.
+PARAMETERS = {
+    "ccnet_r101_ade20k": 68_919_053,
+    "ccnet_r50_ade20k": 49_926_925,
+    "danet_r101_ade20k": 69_073_978,
+    "danet_r50_ade20k": 50_081_850,
+    "deeplabv3_r101_ade20k": 87_206_028,
+    "deeplabv3_r50_ade20k": 68_213_900,
+    "deeplabv3plus_r101_ade20k": 62_682_876,
+    "deeplabv3plus_r50_ade20k": 43_690_748,
+    "encnet_r101_cityscapes": 54_884_089,
+    "encnet_r50_cityscapes": 35_891_961,
+    "fcn_r101_ade20k": 68_590_732,
+    "fcn_r50_ade20k": 49_598_604,
+    "fpn_r101_ade20k": 47_506_934,
+    "fpn_r50_ade20k": 28_514_806,
+    "ocrnet_r101_cityscapes": 55_516_294,
+    "pspnet_r101_ade20k": 68_068_492,
+    "pspnet_r18_cityscapes": 12_790_086,
+    "pspnet_r50_ade20k_160k": 49_076_364,
+    "segformer_b0_ade20k": 3_753_718,
+    "segformer_b1_ade20k": 13_716_822,
+    "segformer_b2_ade20k": 24_761_686,
+    "segformer_b3_ade20k": 44_637_526,
+    "segformer_b4_ade20k": 61_408_086,
+    "segformer_b5_ade20k": 82_008_406,
+    "upernet_r101_ade20k": 85_508_236,
+    "upernet_r50_ade20k": 66_516_108,
+}
+OTHERS = ("bisenet_", "lraspp_", "unet_plain_", "upernet_convnext_")  # not ResNets, nor Mix Transformers
+
+
+def model_of(path):
+    return without_weights(load_config(path)["model"])
+
+
+@pytest.mark.parametrize("recipe", PARAMETERS)
+def test_parameters_are_those_of_mmsegmentation(recipe):
+    (path,) = (path for path in CONFIGS if path.stem == recipe)
+    num_classes = next(count for name, count in CLASSES.items() if name in recipe)
+    with torch.device("meta"):
+        model = build_segmentor(model_of(path), num_classes)
+    assert sum(parameter.numel() for parameter in model.parameters()) == PARAMETERS[recipe]
+
+
+def test_every_recipe_that_quotes_mmsegmentation_has_one_of_these_models():
+    known = [model_of(path) for path in CONFIGS if path.stem in PARAMETERS]
+    quoting = [path for path in CONFIGS if "MMSegmentation's model zoo" in path.read_text(encoding="utf-8")]
+    own = [path for path in quoting if not path.stem.startswith(OTHERS)]
+    assert len(own) > 60
+    assert [path.stem for path in own if model_of(path) not in known] == []
