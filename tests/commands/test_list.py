@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ TINY = '"""Foo (https://a.b/c) with ResNet-50 on My Set.\n\nExpected: 41.7 mIoU 
     "model = dict(backbone=dict(type='ResNet', variant='50', stem='S'), neck=dict(type='JPU'))\n"
     "data = dict(train=dict(type='FolderDataset', root='data/my_set'))\n"
 )
+loaded = cache(load_config)  # the tests below only read them
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
@@ -78,7 +80,7 @@ def num_classes(data: dict) -> int:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_builds(path):
-    config = load_config(path)
+    config = loaded(path)
     if config.model.backbone.type == "Timm":
         pytest.importorskip("timm")
     for data in (config.data.train, config.data.val):
@@ -96,7 +98,7 @@ def test_every_config_builds(path):
 
 
 def test_every_head_has_a_recipe():
-    used = {load_config(path).model.decode_head.type for path in CONFIGS}
+    used = {loaded(path).model.decode_head.type for path in CONFIGS}
     assert used == set(HEADS)
 
 
