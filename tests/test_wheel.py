@@ -63,7 +63,7 @@ def installed(dist, tmp_path_factory):
 
 def run(program, folder, *arguments):
     words = [str(program), *map(str, arguments)]
-    done = subprocess.run(words, cwd=folder, env=CLEAN, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, cwd=folder, env=CLEAN, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
