@@ -11,11 +11,16 @@ CONFIG := configs/demo/pspnet_r10_shapes.py
 # Idle threads sleep instead of spinning, which makes steps several times slower on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-# Two halves of the tests run at the same time, each in a process of its own. (Tests that fork stay apart from those that
-# start the threads of autograd.)
-FIRST_HALF := $(addprefix tests/,commands convert doctor evaluation models property viz weights)
+# The tests run in four groups, two at a time, each in a process of its own; the longest begins. What no other group names
+# is in the last. (Tests that fork, those of test-engine, stay apart from those that start the threads of autograd, those
+# of test-models.)
+GROUPS := test-models test-engine test-runs test-rest
+MODELS := tests/models
+ENGINE := $(addprefix tests/,engine faults test_distributed.py test_launch_environment.py)
+RUNS := $(filter-out $(ENGINE),$(wildcard tests/test_*.py))
+PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 
-.PHONY: demo test test-first-half test-second-half test-slow test-gpu faults mutants lint format clean
+.PHONY: demo test $(GROUPS) test-slow test-gpu faults mutants lint format clean
 
 demo: .venv/.runtime
 	$(BIN)/python tools/train.py $(CONFIG) --work-dir $(DEMO) --overwrite
@@ -31,13 +36,19 @@ demo: .venv/.runtime
 	@echo "          segbox init YOUR_FOLDER    to train on your own images: README.md, 'Train on your own images'"
 
 test: .venv/.tests
-	@$(MAKE) --no-print-directory --keep-going --jobs 2 --output-sync=target test-first-half test-second-half
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 --output-sync=target $(GROUPS)
 
-test-first-half:
-	$(BIN)/python -m pytest -q -p no:cacheprovider $(FIRST_HALF)
+test-models:
+	$(PYTEST) $(MODELS)
 
-test-second-half:
-	$(BIN)/python -m pytest -q -p no:cacheprovider tests $(addprefix --ignore=,$(FIRST_HALF))
+test-engine:
+	$(PYTEST) $(ENGINE)
+
+test-runs:
+	$(PYTEST) $(RUNS)
+
+test-rest:
+	$(PYTEST) tests $(addprefix --ignore=,$(MODELS) $(ENGINE) $(RUNS))
 
 test-slow: .venv/.tests
 	$(BIN)/python -m pytest -q -m slow

@@ -1,5 +1,6 @@
 """Settings that hold for every test."""
 
+import gc
 import ipaddress
 import os
 import socket
@@ -15,6 +16,15 @@ os.environ["OMP_WAIT_POLICY"] = "passive"
 for name in ("http_proxy", "https_proxy", "all_proxy"):
     os.environ[name] = os.environ[name.upper()] = "http://127.0.0.1:9"
 os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1,::1"
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end: it need not be looked through for garbage again and again."""
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # or libraries would tell at the end of the process what they were not given back
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

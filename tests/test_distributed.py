@@ -91,20 +91,20 @@ PADDED = [
 
 
 @pytest.fixture(scope="module")
-def fifty(tmp_path_factory):
-    """The same 50 steps on 1, 2 and 3 processes, in 64 bits: in 32, units at the kink of their ReLU amplify noise.
+def twenty(tmp_path_factory):
+    """The same 20 steps on 1, 2 and 3 processes, in 64 bits: in 32, units at the kink of their ReLU amplify noise.
 
     The crop is larger than many of the images, so that pixels are ignored, and not everywhere as many.
     """
-    folder = tmp_path_factory.mktemp("fifty")
+    folder = tmp_path_factory.mktemp("twenty")
     write_config(folder)
 
-    return [together(count, lambda: run(folder, [*PADDED, "train.max_steps=50"], double=True)) for count in (1, 2, 3)]
+    return [together(count, lambda: run(folder, [*PADDED, "train.max_steps=20"], double=True)) for count in (1, 2, 3)]
 
 
-def test_one_two_and_three_processes_learn_the_same(fifty):
-    (one,), *others = fifty
-    assert len(one["losses"]) == 50 and one["losses"][-1]["decode.ce"] < 0.8 * one["losses"][0]["decode.ce"]
+def test_one_two_and_three_processes_learn_the_same(twenty):
+    (one,), *others = twenty
+    assert len(one["losses"]) == 20 and one["losses"][-1]["decode.ce"] < 0.8 * one["losses"][0]["decode.ce"]
     for processes in others:
         for own in processes:
             assert own["paths"] == one["paths"]
@@ -113,12 +113,12 @@ def test_one_two_and_three_processes_learn_the_same(fifty):
         assert len({own["end"]["all"] for own in processes}) == 1
 
 
-def test_own_batch_statistics_and_own_means_would_not_be_the_same(fifty, tmp_path):
+def test_own_batch_statistics_and_own_means_would_not_be_the_same(twenty, tmp_path):
     """That the test above sees what it is about."""
     write_config(tmp_path)
     overrides = [*PADDED, "train.max_steps=11", "train.sync_batch_norm=False"]
     losses = together(2, lambda: run(tmp_path, overrides, double=True))[0]["losses"]
-    assert losses[10] != pytest.approx(fifty[0][0]["losses"][10], rel=1e-3)
+    assert losses[10] != pytest.approx(twenty[0][0]["losses"][10], rel=1e-3)
 
 
 @pytest.mark.parametrize("count", [2, 3])

@@ -4,6 +4,7 @@ import shlex
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,7 @@ TINY = '"""Foo (https://a.b/c) with ResNet-50 on My Set.\n\nExpected: 41.7 mIoU 
     "model = dict(backbone=dict(type='ResNet', variant='50', stem='S'), neck=dict(type='JPU'))\n"
     "data = dict(train=dict(type='FolderDataset', root='data/my_set'))\n"
 )
+loaded = cache(load_config)  # the tests below only read them
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
@@ -105,7 +107,7 @@ def num_classes(data: dict) -> int:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_builds(path):
-    config = load_config(path)
+    config = loaded(path)
     if config.model.backbone.type == "Timm":
         pytest.importorskip("timm")
     for data in (config.data.train, config.data.val):
@@ -134,7 +136,7 @@ def check_begin(config: dict, backbone: torch.nn.Module) -> None:
 
 
 def test_every_head_has_a_recipe():
-    used = {load_config(path).model.decode_head.type for path in CONFIGS}
+    used = {loaded(path).model.decode_head.type for path in CONFIGS}
     assert used == set(HEADS)
 
 

@@ -19,6 +19,7 @@ from tests.processes import CPU, fork, free_port, kill, together, wait
 from tests.runs import differences, tiny_runner
 
 RARE = ["hooks.checkpoint.interval=100"]  # so that only the end of a run saves
+PARTS = ["train.gradient_accumulation_steps=2", *RARE]
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +71,17 @@ def test_an_error_between_steps_costs_nothing_and_the_message_says_so(tmp_path, 
     assert goes_on(tmp_path, straight, 3)[-2:] == [3, 6]
 
 
+@pytest.fixture(scope="module")
+def straight_in_parts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("straight_in_parts")
+    tiny_runner(folder, PARTS).train()
+    return read_run(folder / "last.pt")
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), RuntimeError("of a device"), OSError(5, "of a disk")])
-def test_an_error_within_a_step_leaves_the_state_before_it(tmp_path, straight, error):
+def test_an_error_within_a_step_leaves_the_state_before_it(tmp_path, straight_in_parts, error):
     """In its second part, when the first has moved the statistics of the norms. A bug keeps its own words."""
-    parts = ["train.gradient_accumulation_steps=2", *RARE]
-    tiny_runner(tmp_path / "straight", parts).train()
-    runner = tiny_runner(tmp_path / "broken", parts)
+    runner = tiny_runner(tmp_path, PARTS)
     real, calls = runner.forward_losses, iter(range(100))
 
     def forward_losses(batch):
@@ -88,7 +94,7 @@ def test_an_error_within_a_step_leaves_the_state_before_it(tmp_path, straight, e
     with pytest.raises(type(error)) as caught:
         runner.train()
     assert caught.value is error and "step" not in str(error)
-    goes_on(tmp_path / "broken", read_run(tmp_path / "straight" / "last.pt"), 4, parts)
+    goes_on(tmp_path, straight_in_parts, 4, PARTS)
 
 
 def test_a_bad_file_of_the_data_costs_nothing(tmp_path, straight):
@@ -154,7 +160,7 @@ def test_of_several_processes_the_first_saves_alone(tmp_path, rank):
 
     def work(own):
         os.environ |= {"RANK": str(own), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        distributed.LAST_WORD_SECONDS = 0.1
+        distributed.MESSAGE_SECONDS = 0.1
         with distributed.process_group(CPU):
             runner = tiny_runner(tmp_path, RARE)
             runner.hooks = {**runner.hooks, "breaks": Breaks("after_step", 4) if own == rank else Hook()}
@@ -251,27 +257,34 @@ def interrupted(folder, number, overrides, rank=0):
     return request.signal, runner.step, len(passes)
 
 
-MANY = [*RARE, "data.val_batch_size=1", "data.val.num_images=40"]
+MANY = [*RARE, "data.val_batch_size=1", "data.val.num_images=12"]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """The same run without a signal."""
+    folder = tmp_path_factory.mktemp("many")
+    tiny_runner(folder, MANY).train()
+    return read_run(folder / "last.pt")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_signal_is_answered_within_an_evaluation(tmp_path, number, workers):
+def test_a_signal_is_answered_within_an_evaluation(tmp_path, many, number, workers):
     before = signal.signal(number, signal.SIG_DFL)
     try:
         found = interrupted(tmp_path / "a", number, [*MANY, f"data.workers={workers}"])
     finally:
         signal.signal(number, before)
     assert found == (number, 3, 1)
-    tiny_runner(tmp_path / "straight", MANY).train()
-    assert goes_on(tmp_path / "a", read_run(tmp_path / "straight" / "last.pt"), 3, MANY) == [3, 6]
+    assert goes_on(tmp_path / "a", many, 3, MANY) == [3, 6]
 
 
 @pytest.mark.parametrize("shard", [False, True])
 @pytest.mark.parametrize("rank", [0, 1])
 def test_all_processes_give_up_an_evaluation_together(tmp_path, rank, shard):
-    """Whichever has the signal; of 39 images, the second process has one less."""
-    overrides = [*MANY, "data.val.num_images=39", f"train.shard={shard}"]
+    """Whichever has the signal; of 19 images, the second process has one less."""
+    overrides = [*MANY, "data.val.num_images=19", f"train.shard={shard}"]
     found = together(2, lambda: interrupted(tmp_path, signal.SIGTERM, overrides, rank))
     assert [end[:2] for end in found] == [(signal.SIGTERM, 3)] * 2
     assert max(passes for *_, passes in found) <= 5

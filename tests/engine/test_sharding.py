@@ -183,16 +183,16 @@ def test_weights_that_are_not_finite_on_one_process_are_named_by_all(tmp_path):
 
 def test_a_sharded_run_goes_on_with_and_without_sharding(tmp_path, double):
     """And a plain one with it, on any number of processes. With as many, the end is the same to the last bit."""
-    adam, half = "optimizer=dict(type='AdamW',lr=0.003)", "train.max_steps=2"
-    straight, end = ran(tmp_path, "straight", 2, adam, SHARD)
-    first, _ = ran(tmp_path, "first", 2, adam, SHARD, half)
-    plain_first, _ = ran(tmp_path, "plain_first", 2, adam, half)
-    assert first == straight[:2] and plain_first == pytest.approx(straight[:2], rel=1e-9)
-    for source, count, overrides in (("first", 1, []), ("first", 3, [SHARD]), ("plain_first", 2, [SHARD])):
-        losses, content = ran(tmp_path, "on", count, adam, *overrides, resume=tmp_path / source / "last.pt")
+    adam = "optimizer=dict(type='AdamW',lr=0.003)"
+    straight, end = ran(tmp_path, "straight", 2, adam, SHARD, "hooks.checkpoint.interval=2")
+    plain, _ = ran(tmp_path, "plain", 2, adam, "train.max_steps=2")
+    assert plain == pytest.approx(straight[:2], rel=1e-9)
+    half, plain_half = tmp_path / "straight" / "step_00000002.pt", tmp_path / "plain" / "last.pt"
+    for source, count, overrides in ((half, 1, []), (half, 3, [SHARD]), (plain_half, 2, [SHARD])):
+        losses, content = ran(tmp_path, "on", count, adam, *overrides, resume=source)
         assert losses == pytest.approx(straight[2:], rel=1e-9), (source, count)
         assert not close(without_config(content), without_config(end), 1e-9)
-    losses, content = ran(tmp_path, "again", 2, adam, SHARD, resume=tmp_path / "first" / "last.pt")
+    losses, content = ran(tmp_path, "again", 2, adam, SHARD, resume=half)
     assert losses == straight[2:] and not differences(without_config(content), without_config(end))
 
 

@@ -73,7 +73,7 @@ def start(folder: Path, variant: str, shared: mmap.mmap, writing: tuple[str, int
         if variant != "2 processes":
             return go_on(folder, VARIANTS[variant], shared)
         os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        distributed.LAST_WORD_SECONDS = 0.1
+        distributed.MESSAGE_SECONDS = 0.1
         with distributed.process_group(CPU):
             go_on(folder, VARIANTS[variant], shared)
         return None

@@ -14,7 +14,7 @@ from tests.faults.others import FAULTS, others
 from tests.faults.report import Row, table
 from tests.runs import ROOT
 
-QUICK = ("two runs", "NaN in a batch", "image: trunc", "out of memory", "SIGTERM", "bad validation")
+QUICK = ("two runs", "NaN in a batch", "image: trunc", "out of memory")  # others: engine/test_save_on_error.py
 
 
 def all_as_expected(*rows):
@@ -23,8 +23,8 @@ def all_as_expected(*rows):
 
 
 def test_some_kills(tmp_path):
-    rows = kills(tmp_path, 1, 6, ("evaluation",))
-    assert sum(row.tried for row in rows) >= 6
+    rows = kills(tmp_path, 1, 4, ("evaluation",))
+    assert sum(row.tried for row in rows) >= 4
     all_as_expected(*(row for row in rows if row.tried))
 
 
@@ -36,7 +36,7 @@ def test_some_other_faults(tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore")  # what PyTorch thinks of a mutated config is not the question
 def test_some_mutated_configs():
-    all_as_expected(*fuzz(1, 200))
+    all_as_expected(*fuzz(1, 100))
 
 
 def test_some_changed_bytes(tmp_path):

@@ -17,5 +17,4 @@ def test_every_combination_trains(backbone, head):
     assert not [name for name, p in model.named_parameters() if p.grad is None]
     model.eval()
     with torch.no_grad():
-        assert model(images[:1]).shape == (1, 5, 33, 47)
         assert model(random_batch(1, 70, 65, 5)[0]).shape == (1, 5, 70, 65)

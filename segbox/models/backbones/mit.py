@@ -179,6 +179,8 @@ def to_tokens(x: Tensor) -> Tensor:
 
 
 def initialize(network: nn.Module) -> None:
+    if next(network.parameters()).is_meta:  # there are no numbers to draw
+        return
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=0.02)

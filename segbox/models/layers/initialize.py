@@ -39,6 +39,8 @@ def initialize(module: nn.Module, method: str = "msra", zero_init_residual: bool
 
 def msra(weight: Tensor) -> None:
     """By fan-out, which keeps the scale of the gradient through ReLUs."""
+    if weight.is_meta:  # it has no numbers, and drawing none takes PyTorch milliseconds a layer
+        return
     nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
 
 

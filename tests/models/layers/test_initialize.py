@@ -42,3 +42,12 @@ def test_a_closed_block_passes_its_input_on():
 def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match="msra, xavier"):
         initialize(nn.Conv2d(1, 1, 1), "he")
+
+
+def test_weights_without_numbers_draw_none(monkeypatch):
+    """On the meta device, PyTorch would take milliseconds a layer for nothing."""
+    monkeypatch.setattr(nn.init, "kaiming_normal_", None)
+    with torch.device("meta"):
+        initialize(nn.Conv2d(3, 4, 3))
+    with pytest.raises(TypeError):
+        initialize(nn.Conv2d(3, 4, 3))
