@@ -34,7 +34,7 @@ class Hub:
     def big(self, repository: str, file: str, content: bytes = WEIGHTS, stated: bytes | None = None) -> None:
         digest = hashlib.sha256(content if stated is None else stated).hexdigest()
         self.other.replies[f"/{file}"] = Reply(content)
-        headers = {**HEADERS, "X-Linked-Etag": f'"{digest}"', "Location": f"{self.other.url}/{file}"}
+        headers = {**HEADERS, "ETag": '"other"', "X-Linked-Etag": f'"{digest}"', "Location": f"{self.other.url}/{file}"}
         self.server.replies[f"/{repository}/resolve/main/{file}"] = Reply(status=302, headers=headers)
 
     def error(self, repository: str, file: str, status: int, code: str, revision: str = "main") -> None:
