@@ -5,6 +5,7 @@ segbox list --write README.md docs/configs.md  # put the tables between <!-- con
                                                          # <!-- configs:end -->, or methods:begin and methods:end,
                                                          # or weights:begin and weights:end (of backbones)
 segbox list --check README.md docs/configs.md  # exit status 2 if their tables are out of date
+segbox list models --dataset ade20k            # published models that open by name: see segbox list models --help
 """
 
 import argparse
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from segbox.commands import list_models
 from segbox.config import shipped_configs
 from segbox.errors import ConfigError
 
@@ -31,9 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check", type=Path, nargs="+", metavar="FILE", help="check that the tables in FILE are up to date"
     )
     action.add_argument("--write", type=Path, nargs="+", metavar="FILE", help="rewrite the tables in FILE")
+    models = parser.add_subparsers(dest="what", metavar="models").add_parser(
+        "models",
+        help="list published models instead",
+        description=list_models.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    list_models.add_arguments(models)
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.what == "models":
+        list_models.run(args)
+        return
     rows = [Row(path) for path in config_files(args.configs)]
     for file in args.write or args.check or ():
         text = read(file)

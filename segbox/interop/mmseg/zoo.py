@@ -15,6 +15,7 @@ from segbox.errors import CheckpointError, did_you_mean
 from segbox.weights.sources.location import Location
 
 TABLE = Path(__file__).with_name("zoo.tsv")
+GFLOPS = Path(__file__).with_name("gflops.tsv")  # of one image of 512 x 512; of those that segbox can build
 SCHEME = "mmseg"
 LICENCE = "Apache-2.0"  # of mmsegmentation, whose weights these are
 
@@ -58,6 +59,13 @@ def entry_of(row: Mapping[str, str]) -> Entry:
         config=row["config"],
         needs=row["needs"],
     )
+
+
+@cache
+def gflops() -> Mapping[str, float]:
+    """Billions of operations by name; a multiply-add is two. tests/interop/mmseg/make_gflops.py writes the table."""
+    with GFLOPS.open(encoding="utf-8", newline="") as file:
+        return {row["name"]: float(row["gflops"]) for row in csv.DictReader(file, delimiter="\t")}
 
 
 @cache

@@ -95,6 +95,12 @@ def test_a_part_that_is_longer_than_the_file_is_thrown_away(location, target, se
     assert get(location, target) == ["a.pth"] and len(ranges(server)) == 2
 
 
+def test_a_server_that_answers_with_another_part(location, target, server):
+    server.replies["/a.pth"] = Reply(CONTENT, 206, {"Content-Range": "bytes 5-9/10"})
+    assert "its part on this disk does not fit what the server has" in refused(location, target)
+    assert len(server.asked) == download.ATTEMPTS
+
+
 def test_after_some_attempts_the_part_is_kept_for_the_next_call(location, target, server, monkeypatch):
     reply = server.replies["/a.pth"]
     reply.before = lambda: setattr(reply, "cut", 0 if ranges(server)[-1] else 1_000_000)
@@ -113,9 +119,14 @@ def test_a_wrong_hash_leaves_nothing(location, target):
     assert not list(target.parent.iterdir())
 
 
-@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/octet-stream"])
-def test_a_web_page_is_no_file(location, target, server, kind):
-    page = b"\n<!DOCTYPE html><html>Sign in to the network of your hotel</html>"
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        (b"<p>Sign in to the network of your hotel</p>", "text/html; charset=utf-8"),
+        (b"\n<!DOCTYPE html><html>Sign in</html>", "application/octet-stream"),
+    ],
+)
+def test_a_web_page_is_no_file(location, target, server, page, kind):
     server.replies["/a.pth"] = Reply(page, headers={"Content-Type": kind})
     assert "the answer is a web page (HTML)" in refused(replace(location, digest=""), target)
     assert not list(target.parent.iterdir())
