@@ -32,7 +32,8 @@ SIZE = (25, 37)
 def tiny(config):
     """The model's dict with a backbone of seconds, not minutes."""
     model = config.model.to_dict()
-    model["backbone"] |= {"variant": "test"}
+    is_convnext = "convnext" in model["backbone"].get("name", "")  # its norms are on its own four maps
+    model["backbone"] |= {"name": "test_convnext"} if is_convnext else {"variant": "test"}
     model["decode_head"] |= SMALL.get(model["decode_head"]["type"], {})
     if (model.get("neck") or {}).get("type") == "JPU":
         model["neck"]["channels"] = 16

@@ -15,6 +15,7 @@ model = dict(
         pretrained=True,
         in_channels=3,
         model_arguments=dict(drop_path_rate=0.4),
+        map_norm=1e-6,
     )
 )
 optimizer = dict(lr=1e-4, weight_decay=0.05, head_lr_mult=1.0)
