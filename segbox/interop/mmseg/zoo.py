@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from segbox.errors import CheckpointError, did_you_mean
+from segbox.weights.sources.find import LOCATORS
 from segbox.weights.sources.location import Location
 
 TABLE = Path(__file__).with_name("zoo.tsv")
@@ -96,3 +97,6 @@ def locate(entry: Entry) -> Location:
     """Where its file lies. The name ends with the first digits of its SHA-256."""
     digest = entry.file.removesuffix(".pth").rpartition("-")[2]
     return Location(entry.url, entry.file, digest, LICENCE)
+
+
+LOCATORS[SCHEME] = lambda name: locate(find_entry(name))  # for `find_weights`

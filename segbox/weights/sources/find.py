@@ -88,7 +88,7 @@ def find_location(word: str, scheme: str, location: Location, instead: str) -> W
     target = (location.folder or cache_folder() / scheme) / location.filename
     known = published(word)
     licence = known.licence if known else location.licence
-    if licence is not None:
+    if known or licence is not None:  # nothing is known of other addresses
         tell_licence(word, licence)
     if not target.is_file():
         fetch(location, target, WaysOut(target, instead))

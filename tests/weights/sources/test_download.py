@@ -226,7 +226,7 @@ def test_a_cache_that_cannot_be_written_to(location, tmp_path):
 
 def test_two_processes_download_once(location, target, server):
     def both_are_here() -> None:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while not (target.parent / "waits").exists() and time.monotonic() < until:
             time.sleep(0.005)
 
@@ -244,7 +244,7 @@ def test_two_processes_download_once(location, target, server):
     server.replies["/a.pth"].before = both_are_here
     children = [fork(work) for _ in range(2)]
     try:
-        assert wait(children, 20) == [0, 0]
+        assert wait(children, 60) == [0, 0]
     finally:
         kill(children)
     assert (target.parent / "waits").exists() and len(server.asked) == 1

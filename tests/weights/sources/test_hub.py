@@ -34,7 +34,7 @@ class Hub:
     def big(self, repository: str, file: str, content: bytes = WEIGHTS, stated: bytes | None = None) -> None:
         digest = hashlib.sha256(content if stated is None else stated).hexdigest()
         self.other.replies[f"/{file}"] = Reply(content)
-        headers = {**HEADERS, "X-Linked-Etag": f'"{digest}"', "Location": f"{self.other.url}/{file}"}
+        headers = {**HEADERS, "ETag": '"other"', "X-Linked-Etag": f'"{digest}"', "Location": f"{self.other.url}/{file}"}
         self.server.replies[f"/{repository}/resolve/main/{file}"] = Reply(status=302, headers=headers)
 
     def error(self, repository: str, file: str, status: int, code: str, revision: str = "main") -> None:
@@ -173,6 +173,13 @@ def test_an_endpoint_that_is_no_address(monkeypatch, endpoint):
 
 
 # --- without the hub --------------------------------------------------------------------------------------------------
+
+
+def test_the_commit_of_a_branch_is_remembered(a_hub, monkeypatch):
+    path = find_file(Repository("o/n"), "config.json")
+    assert (Repository("o/n").folder() / "refs" / "main").read_text() == COMMIT
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert find_file(Repository("o/n"), "config.json") == path
 
 
 def test_offline_the_cache_is_enough(a_hub, monkeypatch):
