@@ -1,7 +1,7 @@
 """List the published models that open by name: segbox.load(NAME), segbox predict NAME SOURCE, model.weights=NAME.
 
 segbox list models --dataset cityscapes --max-params 30 --sort params
-segbox list models hrnet ade20k                # the words occur in the name or in the data set
+segbox list models hr18 ade20k                 # the words occur in the name or in the data set
 segbox list models pspnet --all --json         # also those that segbox cannot build yet, with the reason
 """
 
