@@ -136,8 +136,9 @@ def check_begin(config: dict, backbone: torch.nn.Module) -> None:
 
 
 def test_every_head_has_a_recipe():
+    """But for the forms that segmentation_models_pytorch has, for its trained models."""
     used = {loaded(path).model.decode_head.type for path in CONFIGS}
-    assert used == set(HEADS)
+    assert used == {name for name in HEADS if not name.startswith("SMP")}
 
 
 @pytest.mark.parametrize(
