@@ -71,7 +71,8 @@ def run(args: argparse.Namespace) -> None:
             "If images are neighbours in time or space, make the lists yourself: a random split makes scores too high."
         )
     bases = [f"models/{args.model}.py", f"schedules/{'adamw' if args.model in WITH_ADAM else 'sgd'}_poly.py"]
-    text = starter_config(folder, splits, [path_of_base(b, out) for b in bases], f"segbox train {out}", lists)
+    paths, weights = [path_of_base(base, out) for base in bases], weights_of(args.model)
+    text = starter_config(folder, splits, paths, f"segbox train {out}", lists, weights)
     with atomic_file(out) as part:
         part.write_text(text, encoding="utf-8")
     print_next_steps(folder, out)
@@ -86,6 +87,25 @@ def print_next_steps(folder: Any, out: Path) -> None:
     print(f"  segbox train {out}")
     if folder.report.errors:
         print(f"\nBut first solve the problems above; `segbox check {out}` checks again.")
+
+
+def weights_of(model: str) -> str | None:
+    """The word and the licence of the pretrained weights for the backbone of a base; None if nobody publishes them."""
+    import torch
+
+    from segbox.config import load_config
+    from segbox.registry import BACKBONES
+    from segbox.weights.backbone import IMAGENET, word_for
+    from segbox.weights.published import published
+
+    config = load_config(shipped_configs() / "_base_" / "models" / f"{model}.py")
+    try:
+        with torch.device("meta"):
+            word = word_for(BACKBONES.build(config.model.backbone), IMAGENET)
+    except ConfigError:
+        return None
+    known = published(word)
+    return f"{word} ({known.licence or 'no licence stated'})" if known else word
 
 
 def path_of_base(base: str, out: Path) -> str:

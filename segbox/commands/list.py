@@ -2,8 +2,10 @@
 
 segbox list [--methods]                        # print a table
 segbox list --write README.md docs/configs.md  # put the tables between <!-- configs:begin --> and
-                                                         # <!-- configs:end -->, or methods:begin and methods:end
+                                                         # <!-- configs:end -->, or methods:begin and methods:end,
+                                                         # or weights:begin and weights:end (of backbones)
 segbox list --check README.md docs/configs.md  # exit status 2 if their tables are out of date
+segbox list models --dataset ade20k            # published models that open by name: see segbox list models --help
 """
 
 import argparse
@@ -14,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from segbox.commands import list_models
 from segbox.config import shipped_configs
 from segbox.errors import ConfigError
 
@@ -30,9 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check", type=Path, nargs="+", metavar="FILE", help="check that the tables in FILE are up to date"
     )
     action.add_argument("--write", type=Path, nargs="+", metavar="FILE", help="rewrite the tables in FILE")
+    models = parser.add_subparsers(dest="what", metavar="models").add_parser(
+        "models",
+        help="list published models instead",
+        description=list_models.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    list_models.add_arguments(models)
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.what == "models":
+        list_models.run(args)
+        return
     rows = [Row(path) for path in config_files(args.configs)]
     for file in args.write or args.check or ():
         text = read(file)
@@ -75,7 +88,21 @@ def method_table(rows: Sequence["Row"], seen_from: Path) -> str:
     return markdown(("Method", "Backbones", "Data sets", "Configs"), lines)
 
 
-TABLES = {"configs": config_table, "methods": method_table}
+def weights_table(rows: Sequence["Row"], seen_from: Path) -> str:
+    """A row per form of a backbone that "imagenet" has weights for."""
+    from segbox.registry import BACKBONES
+    from segbox.weights.published import published
+
+    lines = []
+    for name in sorted(BACKBONES):
+        for form, word in getattr(BACKBONES[name], "imagenet", {}).items():
+            known = published(word)
+            numbers = (" ".join(f"{part:g}" for part in parts) for parts in (known.mean, known.std))
+            lines.append((f"{name} {form}", f"`{word}`", known.licence or "none stated", *numbers))
+    return markdown(("Backbone", '"imagenet" means', "Licence", "Mean of RGB from 0 to 1", "Std"), lines)
+
+
+TABLES = {"configs": config_table, "methods": method_table, "weights": weights_table}
 
 
 def with_tables(text: str, rows: Sequence["Row"], file: Path) -> str:

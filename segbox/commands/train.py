@@ -11,6 +11,7 @@ A run that its launcher restarts (torchrun with --max-restarts, Slurm with reque
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
     from segbox.engine.lr_scaling import BaseRate, describe_batch, scale_rate, warn_of_rate
-    from segbox.engine.work_dir import only_run_in
+    from segbox.engine.work_dir import find_resume, only_run_in
 
     check_config(config, "model", "data", "optimizer", "train")
     base = BaseRate.of_file(args.config)
@@ -63,11 +64,12 @@ def run(args: argparse.Namespace) -> None:
         resume = check_work_dir(work_dir, args)
         distributed.barrier()
         start_logging(work_dir)
-        runner = build_runner(config, work_dir, device)
+        found = None if resume is None else find_resume(work_dir, resume)
+        runner = build_runner(config, work_dir, device, is_resumed=found is not None)
         runner.log(describe_batch(runner.batch_size, runner.gradient_accumulation_steps, base))
         if line := scaled or warn_of_rate(config, origins, base):
             runner.log(line)
-        start_or_resume(runner, config, args.overwrite, resume)
+        start_or_resume(runner, config, args.overwrite and resume is None, found)
         request = runner.train()
     if request.signal is not None:
         runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")
@@ -98,15 +100,16 @@ def check_work_dir(work_dir: Path, args: argparse.Namespace) -> str | None:
     return resume
 
 
-def start_or_resume(runner: "Runner", config: "Config", overwrite: bool, resume: str | None) -> None:
-    """Restore the checkpoint to resume from, or discard the old run; then record this start in the work dir."""
+def start_or_resume(
+    runner: "Runner", config: "Config", overwrite: bool, found: tuple[Path, Mapping[str, Any]] | None
+) -> None:
+    """Restore the checkpoint that was found, or discard the old run; then record this start in the work dir."""
     from segbox import distributed
-    from segbox.engine.work_dir import CONFIG, discard_old_run, find_resume, record_environment
+    from segbox.engine.work_dir import CONFIG, discard_old_run, record_environment
 
-    found = None if resume is None else find_resume(runner.work_dir, resume)
     if found is not None:
         runner.resume(*found)
-    elif overwrite and resume is None:
+    elif overwrite:
         discard_old_run(runner.work_dir)  # only after the new run was built without an error
     if distributed.is_main():
         record_environment(runner.work_dir, runner.device)  # first, because it marks the folder as a run's

@@ -61,9 +61,16 @@ def crop_size(split: SplitSummary) -> tuple[int, int]:
 
 
 def starter_config(
-    folder: Folder, splits: dict[str, Arguments], bases: list[str], command: str, lists: dict[str, str] | None = None
+    folder: Folder,
+    splits: dict[str, Arguments],
+    bases: list[str],
+    command: str,
+    lists: dict[str, str] | None = None,
+    weights: str | None = None,
 ) -> str:
-    """The text of a config. `splits` has "train" and "val"; `lists` maps them to files beside the config."""
+    """The text of a config. `splits` has "train" and "val"; `lists` maps them to files beside the config; `weights` are
+    the pretrained weights that "imagenet" means for the backbone.
+    """
     train = folder.report.splits.get("train") or folder.report.splits["all"]
     images = train.images if "train" in folder.report.splits else round((1 - VAL_SHARE) * train.images)
     batch_size = max(1, min(8, images))
@@ -78,7 +85,7 @@ def starter_config(
         _names(folder, shared, lists),
         f"crop_size = {size}  # height, width of the training crops\n",
         _data(folder, train, splits, shared, lists, batch_size),
-        _model(folder, train),
+        _model(folder, train, weights),
         _settings(train, size, steps),
     ]
     return "\n".join(part for part in parts if part)
@@ -158,14 +165,16 @@ def _white(train: SplitSummary) -> float:
     return next(2**bits - 1 for bits in (10, 12, 14, 16) if train.largest < 2**bits)
 
 
-def _model(folder: Folder, train: SplitSummary) -> str:
-    if folder.channels == 3 and folder.bits == 8:
-        return ""
-    mean, std = rounded(train.mean), rounded(np.where(train.std > 0, train.std, 1.0))
-    lines = [f"    mean={mean},  # measured, in the units of the files", f"    std={std},"]
+def _model(folder: Folder, train: SplitSummary, weights: str | None) -> str:
+    lines = []
+    if weights is not None:
+        lines.append(f'    backbone_weights="imagenet",  # {weights}; None begins at random')
     if folder.channels != 3:
-        lines.insert(0, f"    backbone=dict(in_channels={folder.channels}),")
-    return "\n".join(["model = dict(", *lines, ")", ""])
+        lines.append(f"    backbone=dict(in_channels={folder.channels}),")
+    if folder.channels != 3 or folder.bits != 8:
+        mean, std = rounded(train.mean), rounded(np.where(train.std > 0, train.std, 1.0))
+        lines += [f"    mean={mean},  # measured, in the units of the files", f"    std={std},"]
+    return "\n".join(["model = dict(", *lines, ")", ""]) if lines else ""
 
 
 def _settings(train: SplitSummary, size: tuple[int, int], steps: int) -> str:

@@ -1,7 +1,7 @@
 """Builds a Runner from a config: here models and data meet."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -30,14 +30,17 @@ from segbox.evaluation.evaluator import Evaluator
 from segbox.evaluation.fill_color import fill_with_mean
 from segbox.evaluation.score_table import score_table
 from segbox.literals import as_plain
-from segbox.models.segmentors import build_segmentor
+from segbox.models.segmentors import build_segmentor, without_downloads
 from segbox.registry import HOOKS, call
 
 logger = logging.getLogger("segbox")
 
 
-def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner:
-    """Build everything that `segbox train` runs; with several processes, inside `distributed.process_group`."""
+def build_runner(config: Config, work_dir: Path, device: torch.device, is_resumed: bool = False) -> Runner:
+    """Build everything that `segbox train` runs; with several processes, inside `distributed.process_group`.
+
+    With `is_resumed`, the weights come from a checkpoint: pretrained ones are not downloaded.
+    """
     check_config(config, "model", "data", "optimizer", "train")
     cv2.setNumThreads(0)
     settings, data = call(TrainSettings, config.train, "train"), call(DataSettings, config.data, "data")
@@ -46,10 +49,11 @@ def build_runner(config: Config, work_dir: Path, device: torch.device) -> Runner
     limits = {"max_steps": settings.max_steps, "max_epochs": settings.max_epochs}
     max_steps = call(total_steps, limits, "train", images=len(dataset), batch_size=data.batch_size)
     seed = config.get("seed", 0)
-    model = build_model(config, settings, data.workers, seed, dataset, evaluator, device)
+    begin = without_downloads(config.model) if is_resumed else config.model
+    model = build_model(begin, settings, data.workers, seed, dataset, evaluator, device)
     optimizer = build_optimizer(config.optimizer, model)
     hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
-    describe_run(config, dataset, data, settings, max_steps, device, model)
+    describe_run(config, dataset, data, settings, max_steps, device, model, is_resumed)
     return Runner(
         model,
         optimizer,
@@ -100,7 +104,7 @@ def build_datasets(
 
 
 def build_model(
-    config: Config,
+    config: Mapping,
     settings: TrainSettings,
     workers: int,
     seed: int,
@@ -112,7 +116,7 @@ def build_model(
     set_determinism(settings.deterministic)
     torch.manual_seed(seed)
     weights = ClassWeights(partial(class_pixels, dataset, workers))
-    model = build_segmentor(config.model, len(dataset.classes), weights, dataset.classes)
+    model = build_segmentor(config, len(dataset.classes), weights, dataset.classes)
     if evaluator is None:
         check_images({"data.train": dataset}, model)
     else:

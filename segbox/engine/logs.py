@@ -76,6 +76,7 @@ def describe_run(
     max_steps: int,
     device: torch.device,
     model: nn.Module,
+    is_resumed: bool,
 ) -> None:
     """Log the first lines of a run: the environment, the length, the start, the units of the images, the sharding."""
     if not distributed.is_main():
@@ -91,7 +92,7 @@ def describe_run(
         f"{len(dataset)} training images, {len(dataset.classes)} classes, {max_steps} steps of {data.batch_size} images"
         f" ({epochs:.1f} epochs), {config.optimizer.get('type')} with lr {config.optimizer.get('lr')}"
     )
-    for line in (describe_start(config.model, model), describe_mean_std(model)):
+    for line in ("" if is_resumed else describe_start(config.model, model), describe_mean_std(model)):
         if line:
             logger.info(line)
     if settings.shard:

@@ -28,9 +28,9 @@ from segbox.registry import call
 class Predictor:
     """Predicts class maps or probabilities of images (RGB, H W C) at their own size, with the config's val pipeline.
 
-    `checkpoint` is a path, or another word that `read_saved` knows, or what that has read; without a config, its own is used. Read images with
-    `read_image(path, predictor.channels, predictor.bits, predictor.exif)`. A pickled predictor holds no weights: its
-    copy opens the same checkpoint when it is first used.
+    `checkpoint` is a path, another word that `read_saved` knows, or what that has read; without a config, its own is
+    used. Read images with `read_image(path, predictor.channels, predictor.bits, predictor.exif)`. A pickled predictor
+    holds no weights: its copy opens the same checkpoint when it is first used.
     """
 
     def __init__(self, config: Config | None, checkpoint: str | Path | Saved, device: torch.device) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from segbox.errors import CheckpointError, short
 from segbox.interop.imported import Imported
+from segbox.interop.mmseg import zoo
 from segbox.interop.mmseg.read import read_mmseg
 from segbox.interop.smp import read_smp
 from segbox.interop.torchvision import read_torchvision
@@ -54,7 +55,7 @@ class Saved:
 def read_saved(word: str | Path, instead: str = "") -> Saved:
     """The trained model that a word names: a path, a folder, or scheme://name. `instead`: see `find_weights`."""
     scheme, is_word, _ = str(word).partition("://")
-    if is_word and scheme == "mmseg":
+    if is_word and scheme == zoo.SCHEME:
         return of_import(read_mmseg(str(word)), str(word))
     if is_word and scheme == "torchvision":
         return of_import(read_torchvision(str(word)), str(word))

@@ -15,8 +15,8 @@ from segbox.models.layers import Resizing
 from segbox.models.losses.pixels import all_classes
 from segbox.models.precise_batch_norm import precise_batch_norm
 from segbox.models.start_from import load_trained
+from segbox.models.trained_backbone import load_backbone
 from segbox.weights import loading
-from segbox.weights.backbone import load_backbone_parameters
 from segbox.weights.mean_std import STATED
 
 
@@ -124,7 +124,7 @@ class EncoderDecoder(Resizing):
         self, filename: str | Path, map_location: str | torch.device | None = None, strict: bool = True
     ) -> loading.Fit:
         """Load the weights of the backbone: "imagenet", or a file of the backbone or of a whole model."""
-        return load_backbone_parameters(self, filename, map_location, strict)
+        return load_backbone(self, filename, map_location, strict)
 
     def reset_classes(self, num_classes: int) -> None:
         """Replace heads and losses by those for another number of classes. Create the optimizer after this."""

@@ -16,6 +16,7 @@ from segbox.models.layers import ResidualBlock, initialize, set_align_corners
 from segbox.models.norms import convert_norm
 from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
 from segbox.renamed import renamed
+from segbox.weights.backbone import is_of_a_source
 from segbox.weights.mean_std import PerChannel, choose_mean_std
 
 WEIGHTS = ("weights", "weights_may_miss", "backbone_weights")  # of a model's config
@@ -167,3 +168,13 @@ def without_weights(config: Mapping) -> dict[str, Any]:
     if isinstance(backbone, Mapping) and "pretrained" in backbone:
         kept["backbone"] = {**backbone, "pretrained": False}
     return kept
+
+
+def without_downloads(config: Mapping) -> dict[str, Any]:
+    """A model's config without weights that a source would have to give; files on this machine are left."""
+    local = {
+        key: config[key]
+        for key in ("weights", "backbone_weights")
+        if config.get(key) is not None and not is_of_a_source(str(config[key]))
+    }
+    return {**without_weights(config), **local}

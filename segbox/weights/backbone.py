@@ -8,14 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from segbox.errors import CheckpointError, ConfigError
+from segbox.weights.fit import Fit, compare
 from segbox.weights.input_channels import adapt_first_convolution
-from segbox.weights.loading import Fit, compare, load_weights, part_of, read_weights_of
+from segbox.weights.loading import load_weights, part_of, read_weights_of
 from segbox.weights.mean_std import OF_CARD, STATED, Card, differences, formatted, reconcile_mean_std
 from segbox.weights.names.backbones import by_our_names
 from segbox.weights.sources.find import find_weights
 
 IMAGENET = "imagenet"  # the word for the best public ImageNet weights of a backbone
 logger = logging.getLogger("segbox")
+
+
+def is_of_a_source(word: str) -> bool:
+    """Whether a word names weights that may have to be downloaded; the others are paths."""
+    return word == IMAGENET or "://" in word
 
 
 def word_for(backbone: nn.Module, word: str | Path) -> str:
@@ -80,8 +86,12 @@ def require_all(weights: Mapping[str, Tensor], backbone: nn.Module, source: str)
         return
     name = f"{type(backbone).__name__} {getattr(backbone, 'form', '')}".rstrip()
     known = getattr(backbone, "imagenet", {}).get(getattr(backbone, "form", ""))
-    hint = f'"imagenet" means {known} for it' if known else "set model.backbone_weights to None to begin at random"
-    raise CheckpointError(f"{source}: are not the weights of {name} (model.backbone); {hint}\n{fit.table()}")
+    hint = (
+        f'for it, set model.backbone_weights="imagenet" ({known})'
+        if known
+        else "set model.backbone_weights to None to begin at random"
+    )
+    raise CheckpointError(f"{source}: are not the weights of {name} (model.backbone); {hint}\n{fit.report()}")
 
 
 def take_from_card(model: nn.Module, card: Card) -> None:
@@ -94,7 +104,7 @@ def take_from_card(model: nn.Module, card: Card) -> None:
     changed = [name for name, *_ in differences(model, numbers)]
     for name in numbers:
         if model.mean_std_sources[name] == STATED:
-            if name in changed:
+            if name in changed and 1 < max(model.mean.flatten().tolist()) <= 255:  # else images of other units
                 logger.warning(
                     f"model.{name}: the config's {formatted(model.get_buffer(name).flatten().tolist())} is used; the"
                     f" weights of {card.name} were trained with {formatted(getattr(card, name))}"

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from segbox.errors import CheckpointError, did_you_mean, printable
 
 LONGEST_NAME = 200  # of a tensor, in a report
-ROWS = 12  # of each kind, in a report
+ROWS = 6  # of each kind, in a report
 COUNTERS = "num_batches_tracked"  # not a weight, and missing in files of old PyTorch versions
 
 
@@ -23,6 +23,10 @@ class Fit:
 
     def is_perfect(self) -> bool:
         return not (self.resized or self.missing or self.unused)
+
+    def has_weights(self) -> bool:
+        """Whether more fits than counters, mean and std, which all models have."""
+        return any(not name.endswith(COUNTERS) and name not in ("mean", "std") for name in self.fitting)
 
     def unfitting(self) -> list[str]:
         return [*(name for name, _, _ in self.resized), *self.missing, *self.unused]

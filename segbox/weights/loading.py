@@ -118,7 +118,7 @@ def load_weights(
         if not is_allowed:
             but = f" (only {', '.join(may_miss)} may be missing)" if may_miss else ""
             raise CheckpointError(f"{source}: belongs to another model{but}\n{fit.report()}")
-        if not fit.fitting:
+        if not fit.has_weights():
             raise CheckpointError(f"{source}: nothing in it fits the model\n{fit.report()}")
         logger.warning("%s: loaded in part\n%s", source, fit.report())
     reconciled = reconcile(model, weights, source)

@@ -9,9 +9,9 @@ from functools import cache
 
 from segbox.weights.mean_std import Card
 from segbox.weights.sources import torchvision
+from segbox.weights.sources.licences import NVIDIA
 
 BSD, APACHE, MIT = "BSD-3-Clause", "Apache-2.0", "MIT"
-NVIDIA = "NVIDIA, non-commercial"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of images from 0 to 1
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 FIRST_VERSION = ".IMAGENET1K_V1"  # may be left out

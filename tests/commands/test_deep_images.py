@@ -12,7 +12,13 @@ from tests.tiff_files import write_tiff
 
 SIZE = (64, 80)
 KINDS = {"grey16": (1, 16, "png"), "rgb16": (3, 16, "png"), "five16": (5, 16, "tif"), "float2": (2, 32, "tif")}
-FAST = ["model.backbone.variant=test", "data.workers=0", "data.batch_size=2", "train.max_steps=2"]
+FAST = [
+    "model.backbone.variant=test",
+    "model.backbone_weights=None",
+    "data.workers=0",
+    "data.batch_size=2",
+    "train.max_steps=2",
+]
 FAST += ["hooks.lr_schedule.warmup_steps=1", "hooks.evaluate=None"]
 
 

@@ -12,7 +12,7 @@ from segbox.commands import init as tool
 from segbox.config import load_config
 from segbox.data.loader import build_dataset
 from segbox.errors import UserError
-from segbox.models.segmentors import build_segmentor
+from segbox.models.segmentors import build_segmentor, without_weights
 from tests.doctor.broken_set import turn
 from tests.faulty_data import blocky_label, smooth_image, write_image
 
@@ -104,7 +104,7 @@ def test_one_channel(monkeypatch, tmp_path):
     init(monkeypatch, root, "--out", tmp_path / "c.py")
     config, datasets = built(tmp_path / "c.py")
     assert datasets["train"][0, 3]["image"].shape[2] == 1
-    model = build_segmentor(config.model, 2)
+    model = build_segmentor(without_weights(config.model), 2)
     pixels = np.concatenate([smooth_image(40, 70, channels=1, seed=i).ravel() for i in range(10)])
     assert model.mean.ravel().tolist() == pytest.approx([pixels.mean()], abs=0.01)
 
@@ -164,3 +164,36 @@ def test_colour_masks_are_refused_with_their_colours(monkeypatch, tmp_path):
         write_image(tmp_path / f"masks/{i}.png", np.array([(0, 0, 0), (250, 0, 9)], np.uint8)[blocky_label(24, 32, 2)])
     with pytest.raises(ValueError, match=r"no mask holds class ids.*\n.*2 masks with colours .*\(250, 0, 9\) 50.0 %"):
         init(monkeypatch, tmp_path, "--out", tmp_path / "c.py")
+
+
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        (
+            "unet_r34",
+            '    backbone_weights="imagenet",  # torchvision://resnet34 (BSD-3-Clause); None begins at random',
+        ),
+        (
+            "pspnet_r50",
+            '    backbone_weights="imagenet",  # timm://resnet50c.gluon_in1k (Apache-2.0); None begins at random',
+        ),
+        (
+            "segformer",
+            '    backbone_weights="imagenet",  # hf://nvidia/mit-b0 (NVIDIA, non-commercial); None begins at random',
+        ),
+        ("unet", None),
+    ],
+)
+def test_the_config_begins_from_pretrained_weights_where_there_are_some(model, line):
+    weights = tool.weights_of(model)
+    assert (
+        None if weights is None else f'    backbone_weights="imagenet",  # {weights}; None begins at random'
+    ) == line
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+def test_pretrained_weights_for_any_channels(monkeypatch, tmp_path, channels):
+    init(monkeypatch, write_side_by_side(tmp_path / "set", channels=channels), "--out", tmp_path / "c.py")
+    model = load_config(tmp_path / "c.py").model
+    assert model.backbone_weights == "imagenet" and model.backbone.get("in_channels", 3) == channels
+    assert ("mean" in model) == (channels == 1)

@@ -127,7 +127,7 @@ def check_begin(config: dict, backbone: torch.nn.Module) -> None:
     """The word in the config is the one that the backbone names for its form, not one of another network."""
     if config.backbone.type == "Timm":
         assert config.backbone.pretrained and published(f"timm://{config.backbone.name}")
-    elif config.backbone.type == "UNetEncoder" or config.backbone.variant == "10-half":
+    elif config.backbone.type in ("UNet", "UNetEncoder") or config.backbone.variant == "10-half":
         assert config.get("backbone_weights") is None  # nobody publishes weights of these
     else:
         assert config.backbone_weights == word_for(backbone, "imagenet") and published(config.backbone_weights)
@@ -203,7 +203,7 @@ def test_write_then_check(tmp_path):
     assert text.startswith("# A\n\n<!-- configs:begin -->\n| Method |") and text.endswith("-->\n\nB\n")
 
 
-@pytest.mark.parametrize("name", ["docs/configs.md"])
+@pytest.mark.parametrize("name", ["docs/configs.md", "docs/models.md"])
 def test_what_we_ship_is_up_to_date(name):
     answer = run("--check", ROOT / name)
     assert answer.returncode == 0, answer.stderr

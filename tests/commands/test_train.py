@@ -15,9 +15,15 @@ import warnings
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from segbox.config import load_config
 from segbox.engine.checkpoint import read_run
+from segbox.errors import CheckpointError
+from segbox.registry import BACKBONES
+from segbox.weights import backbone
+from segbox.weights.mean_std import Card
+from segbox.weights.sources.find import WeightFile
 from tests.faulty_data import cut, write_pairs
 from tests.runs import ROOT, differences, run_tool, write_config
 
@@ -339,3 +345,26 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(config, monkeypatch):
     a, b = (read_run(config.parent / name / "last.pt") for name in ("straight", "killed"))
     for part in ("step", "model", "ema", "optimizer"):
         assert not differences(a[part], b[part], part)
+
+
+def test_a_run_that_resumes_needs_no_pretrained_weights(config, monkeypatch, capsys, tmp_path):
+    """Its weights, mean and std are those of the checkpoint."""
+    torch.manual_seed(0)
+    torch.save(BACKBONES.build(load_config(config).model.backbone).state_dict(), tmp_path / "a.pth")
+    card = Card("timm://a.b", (120.0,) * 3, (60.0,) * 3)
+    monkeypatch.setattr(backbone, "find_weights", lambda word, *more: WeightFile(word, tmp_path / "a.pth", card=card))
+    begin = ["model.backbone_weights=timm://a.b", "train.max_steps=2"]
+    assert train(monkeypatch, config, "--work-dir", "a", "--cfg-options", *FAST, *begin) == 0
+    assert "the backbone begins with timm://a.b" in capsys.readouterr().out
+
+    def unreachable(word, *more):
+        raise CheckpointError(f"{word}: no network")
+
+    monkeypatch.setattr(backbone, "find_weights", unreachable)
+    begin[1] = "train.max_steps=3"
+    assert train(monkeypatch, config, "--work-dir", "a", "--resume", "--cfg-options", *FAST, *begin) == 0
+    out = capsys.readouterr().out
+    assert "resumed from a/last.pt at step 2" in out and "begins" not in out
+    saved = torch.load("a/last.pt", weights_only=True)["model"]
+    assert saved["mean"].flatten().tolist() == [120.0] * 3 and saved["std"].flatten().tolist() == [60.0] * 3
+    assert train(monkeypatch, config, "--work-dir", "b", "--cfg-options", *FAST, *begin) == 2

@@ -22,7 +22,7 @@ TEXT = """
 model.update(mean=(1.0, 2.0, 3.0), weights="gone.pt")
 model["decode_head"]["channels"] = 6
 data["val"].update(exif=False, pipeline=[dict(type="Resize", short=20)])
-test = dict(mode="slide", window=(24, 32))
+test = dict(mode="slide", window=(12, 16))
 """
 
 
@@ -65,7 +65,7 @@ def test_the_card(opened, tmp_path):
         "| circle | 7.25 |",
         "ShapesDataset",
         "gone.pt, whose licence holds",
-        "window=(24",
+        "window=(12",
     ):
         assert text in card
     assert "the model subtracts (1, 2, 3)" in card and ", ".join(CLASSES) in card and str(tmp_path) not in card

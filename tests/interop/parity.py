@@ -29,7 +29,7 @@ def our_model(imported: Imported) -> nn.Module:
     """Built from the config alone, with every tensor loaded and none left over."""
     model = build_segmentor(imported.model, None).eval()
     fit = compare(model, imported.weights)
-    assert fit.is_perfect(), fit.table()
+    assert fit.is_perfect(), fit.report()
     model.load_state_dict(imported.weights, strict=False)
     return model
 

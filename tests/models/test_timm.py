@@ -13,6 +13,7 @@ from segbox.models.layers.probe import SizeRule
 from segbox.models.segmentors import build_segmentor
 from segbox.models.unused_parameters import advice_for
 from segbox.registry import BACKBONES
+from segbox.weights.sources.find import WeightFile
 from tests.tiny import random_batch, tiny_model
 
 FIVE, FOUR = (2, 4, 8, 16, 32), (4, 8, 16, 32)
@@ -118,7 +119,39 @@ def test_weights_that_cannot_be_reached(monkeypatch):
     create_model = timm.create_model
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(UserError, match=r"cannot reach them: no route to host\. With pretrained=False"):
-        ours.Timm("test_resnet", pretrained=True)
+        ours.create("hf-hub:somebody/something", {}, pretrained=True)
+
+
+def test_pretrained_weights_come_from_the_source_of_all_weights(monkeypatch, tmp_path):
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(1)
+    theirs = timm.create_model("test_resnet")
+    torch.save(theirs.state_dict(), tmp_path / "a.pth")
+    asked = []
+    monkeypatch.setattr(
+        ours, "find_weights", lambda *given: asked.append(given) or WeightFile(given[0], tmp_path / "a.pth")
+    )
+    own = ours.Timm("test_resnet", pretrained=True)
+    assert asked == [("timm://test_resnet.r160_in1k", "begin without it: model.backbone.pretrained=False")]
+    loaded = own.network.state_dict()
+    assert loaded and all(torch.equal(value, theirs.state_dict()[name]) for name, value in loaded.items())
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ({"hf_hub_id": "timm/a.b"}, "timm://a.b"),
+        ({"hf_hub_id": "timm/a.b", "hf_hub_filename": "x.bin"}, "hf://timm/a.b/x.bin"),
+        ({"hf_hub_id": "c/a"}, "hf://c/a"),
+        ({"hf_hub_id": "timm/a.b", "custom_load": "hf"}, None),
+        ({"url": "https://x.y/a-01234567.pth"}, "https://x.y/a-01234567.pth"),
+        ({"url": "https://x.y/a.npz", "custom_load": True}, None),
+        ({"hf_hub_id": "timm/a.b", "file": "a.pth"}, None),
+        ({"url": "", "hf_hub_id": None}, None),
+    ],
+)
+def test_words_of_timms_weights(said, word):
+    assert ours.word_of(said) == word
 
 
 def test_registering_does_not_import_timm():

@@ -135,6 +135,23 @@ OF_ENGINE = [
         ("fit: parts that begin alike are one", 'name.startswith(f"{part}.")', "name.startswith(part)"),
         ("fit: tensors of a mixed module are grouped", "if module not in mixed", "if True"),
     ]),
+    *in_file("evaluation/open_model.py", "tests/evaluation/test_open_model.py", [
+        ("open: a checkpoint imports what it names", "if name not in sys.modules", "if False"),
+        ("open: classes in any order", "!= [*map(plain_name, classes)]", "!= sorted(map(plain_name, theirs))"),
+        ("open: the user's model in place of another library's", "config is not None and not saved.stands_alone",
+         "config is not None"),
+        ("open: defaults replace the model's test mode", "if says_more_than_defaults(config.get(\"test\") or {})",
+         "if config.get(\"test\")"),
+    ]),
+    *in_file("evaluation/pretrained_folder.py", "tests/evaluation/test_pretrained_folder.py", [
+        ("publish: images are not prepared", '"pipeline": list(pipeline)', '"pipeline": []'),
+        ("publish: whole images", '"test": dict(config.get("test") or {})', '"test": {}'),
+        ("publish: files of others are replaced", "    claim((folder / name", "    list((folder / name"),
+    ]),
+    *in_file("interop/saved.py", "tests/interop/test_saved.py", [
+        ("saved: the score of another step", 'state.get("highest_step") == content.get("step")', "True"),
+        ("saved: mean and std of another library are lost", "{**stated, **model.weights}", "model.weights"),
+    ]),
     *in_file("models/class_rows.py", "tests/models/test_class_rows.py", [
         ("class rows: as numbered", "ids[name], i) for", "i, i) for"),
         ("class rows: new ones are the file's", "result = own.detach().clone()", "result = value.detach().clone()"),

@@ -191,7 +191,8 @@ OF_BACKBONES = [
     *part("backbones", "mit", [
         ("MiT: eps of the blocks", "eps=1e-6", "eps=1e-5", "class Block"),
         ("MiT: eps of the stages", "eps=1e-6", "eps=1e-5", "class Stage"),
-        ("MiT: eps of the patches", "nn.LayerNorm(width)", "nn.LayerNorm(width, eps=1e-6)", "class OverlapPatchEmbed"),
+        ("MiT: eps of the patches", "nn.LayerNorm(width, eps=eps)", "nn.LayerNorm(width, eps=1e-6)",
+         "class OverlapPatchEmbed"),
         ("MiT: no depthwise convolution", "x = self.depthwise(to_map(self.expand(x), size))",
          "x = to_map(self.expand(x), size)"),
         ("MiT: no block is ever left out", "DropPath(drop_path)", "DropPath(0.0)"),

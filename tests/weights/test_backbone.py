@@ -59,9 +59,15 @@ def test_a_stem_by_other_names_is_adapted_to_other_channels(timms_file, channels
 @pytest.mark.parametrize(
     ("change", "row"),
     [
-        (lambda weights: weights.pop("layer4.1.bn2.running_var"), "layer4.1.bn2.running_var | -"),
-        (lambda weights: weights.update({"layer1.0.se.fc1.bias": torch.ones(2)}), "layer1.0.se.fc1.bias | yes"),
-        (lambda weights: weights.update({"layer1.0.bn1.bias": torch.ones(2)}), "another shape"),
+        (lambda weights: weights.pop("layer4.1.bn2.running_var"), "missing in the file: layer4.1.bn2.running_var"),
+        (
+            lambda weights: weights.update({"layer1.0.se.fc1.bias": torch.ones(2)}),
+            "not in the model: layer1.0.se.fc1.bias",
+        ),
+        (
+            lambda weights: weights.update({"layer1.0.bn1.bias": torch.ones(2)}),
+            "another shape: layer1.0.bn1.bias: 2 in the file, 8 in the model",
+        ),
     ],
 )
 def test_what_is_missing_or_has_no_place_is_refused_with_its_name(timms_file, change, row):

@@ -26,7 +26,7 @@ def read_mmseg(word: str | Path, config: str | Path | None = None) -> Imported:
     scheme, is_word, name = str(word).partition("://")
     if is_word and scheme == SCHEME:
         entry = find_entry(name)
-        found = find_location(str(word), SCHEME, locate(entry), "name a checkpoint that is here")
+        found = find_location(str(word), SCHEME, locate(entry), "")
         origin, licence = f"mmsegmentation's {entry.name}", LICENCE
     else:
         found = find_weights(word)

@@ -12,9 +12,11 @@ from functools import cache
 from pathlib import Path
 
 from segbox.errors import CheckpointError, did_you_mean
+from segbox.weights.sources.find import LOCATORS
 from segbox.weights.sources.location import Location
 
 TABLE = Path(__file__).with_name("zoo.tsv")
+GFLOPS = Path(__file__).with_name("gflops.tsv")  # of one image of 512 x 512; of those that segbox can build
 SCHEME = "mmseg"
 LICENCE = "Apache-2.0"  # of mmsegmentation, whose weights these are
 
@@ -61,6 +63,13 @@ def entry_of(row: Mapping[str, str]) -> Entry:
 
 
 @cache
+def gflops() -> Mapping[str, float]:
+    """Billions of operations by name; a multiply-add is two. tests/interop/mmseg/make_gflops.py writes the table."""
+    with GFLOPS.open(encoding="utf-8", newline="") as file:
+        return {row["name"]: float(row["gflops"]) for row in csv.DictReader(file, delimiter="\t")}
+
+
+@cache
 def names() -> Mapping[str, Entry]:
     """The models by all their names: that of the config, the file's, and the file's without date and hash, which is the
     config's name in mmsegmentation 0.x."""
@@ -88,3 +97,6 @@ def locate(entry: Entry) -> Location:
     """Where its file lies. The name ends with the first digits of its SHA-256."""
     digest = entry.file.removesuffix(".pth").rpartition("-")[2]
     return Location(entry.url, entry.file, digest, LICENCE)
+
+
+LOCATORS[SCHEME] = lambda name: locate(find_entry(name))  # for `find_weights`

@@ -17,6 +17,7 @@ from segbox.errors import ConfigError, UserError, did_you_mean
 from segbox.models.layers.probe import SizeRule, accepts, find_size_rule, maps_and_unused
 from segbox.registry import BACKBONES
 from segbox.weights.mean_std import Card
+from segbox.weights.sources.find import find_weights
 
 logger = logging.getLogger("segbox")
 TEST = "test_resnet"
@@ -30,10 +31,10 @@ class Timm(nn.Module):
 
     A convolutional or hierarchical network returns all its maps, a plain ViT its last one, after the final norm;
     `out_indices` chooses others (ViT: block numbers). `variant` is the same as `name`, for commands that set the
-    variant of any backbone; variant="test" is a tiny network. `pretrained` downloads timm's weights. `model_arguments`
-    are passed to timm: dict(drop_path_rate=0.1), dict(patch_size=16), dict(img_size=512). Images are padded to whole
-    patches, maps are cropped to ceil(size / stride). `map_norm` is the eps of a layer norm on each map, which has none
-    if it is None: Swin and ConvNeXt are used with it for segmentation.
+    variant of any backbone; variant="test" is a tiny network. `pretrained` begins from the weights timm://NAME.
+    `model_arguments` are passed to timm: dict(drop_path_rate=0.1), dict(patch_size=16), dict(img_size=512). Images are
+    padded to whole patches, maps are cropped to ceil(size / stride). `map_norm` is the eps of a layer norm on each map,
+    which has none if it is None: Swin and ConvNeXt are used with it for segmentation.
 
     `card` has the mean and std that the weights were trained with; a model uses them if its config has none. With
     pretrained weights, another mean or std is an error unless `check_card` is False. `unused` are the names of the
@@ -212,12 +213,14 @@ def create(name: str, arguments: Mapping[str, Any], pretrained: bool = False) ->
         import timm
     except ImportError:
         raise UserError('type="Timm" needs timm: pip install "segbox[timm]"') from None
-    is_elsewhere = ":" in name  # hf-hub:..., local-dir:...
+    is_elsewhere = ":" in name  # hf-hub:..., local-dir:...: timm reads these itself
     if not is_elsewhere and not timm.is_model(name):
         raise ValueError(
             f"timm {timm.__version__} has no network {name!r}.{did_you_mean(name, timm.list_models())}"
             ' See timm.list_models(); "test" is a tiny one'
         )
+    if pretrained and not is_elsewhere and "pretrained_cfg" not in arguments:
+        arguments = with_file(timm.get_pretrained_cfg(name).to_dict(), arguments)
     try:
         return timm.create_model(name, pretrained=pretrained, **arguments)
     except (TypeError, AssertionError, NotImplementedError, IndexError) as error:
@@ -229,3 +232,25 @@ def create(name: str, arguments: Mapping[str, Any], pretrained: bool = False) ->
             f"timm has no weights of {name}, or cannot reach them: {str(error).splitlines()[0].rstrip('.')}."
             " With pretrained=False it starts from random weights"
         ) from error
+
+
+def with_file(pretrained_cfg: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with the file of the weights, which is found, or downloaded, like all other weights."""
+    overlay = arguments.get("pretrained_cfg_overlay") or {}
+    word = word_of({**pretrained_cfg, **overlay})
+    if word is None:
+        return dict(arguments)
+    file = find_weights(word, "begin without it: model.backbone.pretrained=False")
+    return {**arguments, "pretrained_cfg_overlay": {**overlay, "file": str(file.path), "custom_load": False}}
+
+
+def word_of(pretrained_cfg: Mapping[str, Any]) -> str | None:
+    """The word of timm's weights; None if timm itself must read them, or if there are none."""
+    if pretrained_cfg.get("file") or isinstance(pretrained_cfg.get("custom_load"), str):
+        return None
+    repository, file = pretrained_cfg.get("hf_hub_id"), pretrained_cfg.get("hf_hub_filename")
+    if repository and not file and repository.startswith("timm/"):
+        return f"timm://{repository.removeprefix('timm/')}"
+    if repository:
+        return f"hf://{repository}" + (f"/{file}" if file else "")
+    return None if pretrained_cfg.get("custom_load") else pretrained_cfg.get("url") or None

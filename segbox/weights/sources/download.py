@@ -15,6 +15,7 @@ import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from segbox.errors import CheckpointError
 from segbox.progress import ProgressBar
@@ -30,7 +31,7 @@ PAUSE = 1.0  # seconds after the first failed attempt
 CHUNK = 2**18
 MEGABYTE = 10**6
 RANGE_IS_WRONG = 416
-SHA256_DIGITS, GIT_DIGITS = 64, 40
+GIT_DIGITS = 40
 
 
 class CutError(Exception):
@@ -38,7 +39,10 @@ class CutError(Exception):
 
 
 class StartAgainError(Exception):
-    """The part on this disk is of another version of the file."""
+    """The part on this disk does not fit what the server has."""
+
+    def __str__(self) -> str:
+        return "its part on this disk does not fit what the server has"
 
 
 def fetch(location: Location, target: Path, ways: WaysOut, lock: Path | None = None) -> None:
@@ -77,9 +81,9 @@ def complete(location: Location, part: Path, ways: WaysOut) -> None:
         before = size_of(part)
         try:
             return receive(location, part, ways)
-        except StartAgainError:
+        except StartAgainError as error:
             forget(part)
-            cause = None
+            cause = error
         except urllib.error.HTTPError as error:
             error.close()
             if error.code not in (408, 429) and error.code < 500:
@@ -92,9 +96,8 @@ def complete(location: Location, part: Path, ways: WaysOut) -> None:
         failures = 0 if size_of(part) > before else failures + 1
         if failures == ATTEMPTS:
             raise CheckpointError(messages.cut(location.url, cause, size_of(part), ways)) from None
-        if cause is not None:
-            logger.info(f"{location.filename}: {messages.reason(cause)}; going on at {megabytes(size_of(part))} MB")
-            time.sleep(PAUSE * 2 ** max(0, failures - 1))
+        logger.info(f"{location.filename}: {messages.reason(cause)}; going on at {megabytes(size_of(part))} MB")
+        time.sleep(PAUSE * 2 ** max(0, failures - 1))
 
 
 def receive(location: Location, part: Path, ways: WaysOut) -> None:
@@ -121,25 +124,26 @@ def receive(location: Location, part: Path, ways: WaysOut) -> None:
         version_file(part).write_text(version_of(answer), encoding="utf-8")
         with part.open("r+b" if start else "wb") as file:
             file.seek(start)
-            done = copy(answer, file, start, total, location.filename)
+            done = copy(answer, file, start, total, location)
             file.flush()
             os.fsync(file.fileno())
     if total is not None and done < total:
         raise CutError(f"the connection was cut after {megabytes(done)} of {megabytes(total)} MB")
 
 
-def copy(answer: http.client.HTTPResponse, file, start: int, total: int | None, name: str) -> int:
+def copy(answer: http.client.HTTPResponse, file: IO[bytes], start: int, total: int | None, location: Location) -> int:
     """Write the answer's content into the file, with a progress bar; returns the bytes that the file now has."""
-    count = f"of {megabytes(total)} MB " if total else ""
     if total is None or total > MEGABYTE:  # not for a config or a README
-        logger.info(f"downloading {name} ({megabytes(total)} MB)" if total else f"downloading {name}")
+        rest = f", from {megabytes(start)} on" if start else ""
+        logger.info(f"downloading {location.url}{f' ({megabytes(total)} MB{rest})' if total else ''}")
     bar = ProgressBar((total or 0) // MEGABYTE)
     done = start
     try:
         for chunk in chunks(answer):
             file.write(chunk)
             done += len(chunk)
-            bar.show(done // MEGABYTE, f"{count}{name}")
+            if total:
+                bar.show(done // MEGABYTE, f"MB of {location.filename}")
     finally:
         bar.clear()
     return done
@@ -196,7 +200,8 @@ def megabytes(size: int) -> str:
 def is_without_network(error: BaseException) -> bool:
     """Whether trying again is of no use: the name is unknown, or nobody listens."""
     inner = getattr(error, "reason", error)
-    return not isinstance(inner, TimeoutError | ConnectionResetError | CutError | http.client.HTTPException)
+    may_pass = isinstance(inner, TimeoutError | ConnectionError | CutError | http.client.HTTPException)
+    return not may_pass or isinstance(inner, ConnectionRefusedError)
 
 
 def refuse_small_disk(part: Path, start: int, total: int | None) -> None:

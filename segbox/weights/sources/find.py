@@ -79,7 +79,7 @@ def find_repository(word: str, scheme: str, name: str, instead: str) -> WeightFi
     others = {} if known else describing_files(repository, file)
     licence = known.licence if known else licence_of(repository.name, text_of(others.get(README)))
     tell_licence(word, licence)
-    path = find_file_of(word, repository, file, instead)
+    path = find_file_of(word, repository, file or (known.url.rpartition("/")[2] if known else ""), instead)
     return WeightFile(word, path, licence, known.card if known else card_of(word, others), others)
 
 
@@ -88,7 +88,7 @@ def find_location(word: str, scheme: str, location: Location, instead: str) -> W
     target = (location.folder or cache_folder() / scheme) / location.filename
     known = published(word)
     licence = known.licence if known else location.licence
-    if licence is not None:
+    if known or licence is not None:  # nothing is known of other addresses
         tell_licence(word, licence)
     if not target.is_file():
         fetch(location, target, WaysOut(target, instead))

@@ -8,6 +8,7 @@ there is used without asking the hub. A file may also be put by hand at SEGBOX_C
 import os
 import re
 import shutil
+import time
 import urllib.error
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,8 +17,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from segbox.errors import CheckpointError
-from segbox.weights.sources import messages
-from segbox.weights.sources.download import disk_errors_explained, fetch
+from segbox.weights.sources import download, messages
+from segbox.weights.sources.download import ATTEMPTS, disk_errors_explained, fetch, is_without_network
 from segbox.weights.sources.folders import cache_folder, hub_cache, hub_home
 from segbox.weights.sources.location import Location
 from segbox.weights.sources.messages import WaysOut
@@ -28,7 +29,7 @@ COMMIT = r"[0-9a-f]{40}"
 HASH = rf"{COMMIT}|[0-9a-f]{{64}}"
 ERROR, COMMIT_OF, LINKED = "X-Error-Code", "X-Repo-Commit", "X-Linked-Etag"
 NO_REVISION, NO_REPOSITORY = "RevisionNotFound", "RepoNotFound"
-NOT_FOUND = 404
+NOT_FOUND, TOO_MANY = 404, 429
 
 
 class NotReachedError(CheckpointError):
@@ -113,7 +114,7 @@ def find_file(repository: Repository, file: str, instead: str = "") -> Path | No
         raise NotReachedError(messages.offline(url, ways))
     headers = authorization()
     try:
-        answer = head(url, headers)
+        answer = ask(url, headers)
     except urllib.error.HTTPError as error:
         if error.code != NOT_FOUND or error.headers.get(ERROR) in (NO_REVISION, NO_REPOSITORY):
             raise explained(repository, error, url, ways) from None
@@ -123,6 +124,22 @@ def find_file(repository: Repository, file: str, instead: str = "") -> Path | No
         raise NotReachedError(messages.no_network(url, error, ways)) from None
     commit, blob = commit_and_blob(answer, url)
     return store(repository, file, commit, blob, Location(url, file, digest_in(blob), headers=headers), ways)
+
+
+def ask(url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of the answer. A busy hub is asked again."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return head(url, headers)
+        except urllib.error.HTTPError as error:
+            if attempt == ATTEMPTS - 1 or (error.code < 500 and error.code != TOO_MANY):
+                raise
+        except BROKEN as error:
+            is_slow = isinstance(getattr(error, "reason", error), TimeoutError)
+            if attempt == ATTEMPTS - 1 or is_slow or is_without_network(error):
+                raise
+        time.sleep(download.PAUSE * 2**attempt)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def explained(repository: Repository, error: urllib.error.HTTPError, url: str, ways: WaysOut) -> CheckpointError:

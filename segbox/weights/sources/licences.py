@@ -5,7 +5,7 @@ import re
 from functools import cache
 
 logger = logging.getLogger("segbox")
-NVIDIA = "NVIDIA Source Code License, non-commercial"
+NVIDIA = "NVIDIA, non-commercial"
 OF_REPOSITORIES = {r"nvidia/(mit|segformer)-.*": NVIDIA}  # whose card says only "other"
 NON_COMMERCIAL = re.compile(r"non-?commercial|\bnc\b|research|apple-(amlr|ascl)", re.IGNORECASE)
 

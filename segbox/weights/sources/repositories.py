@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ def repository_of(scheme: str, name: str) -> tuple[Repository, str]:
 def find_file_of(word: str, repository: Repository, file: str, instead: str = "") -> Path:
     """The weights: the file, or the first of the usual names that the repository has."""
     wanted = (file,) if file else WEIGHTS
-    for name in wanted:
-        if path := hub.find_file(repository, name, instead):
-            return path
+    for find in (hub.cached, partial(hub.find_file, instead=instead)):  # the hub is asked if none of them is here
+        for name in wanted:
+            if path := find(repository, name):
+                return path
     raise CheckpointError(
         f"{word}: {hub.endpoint()}/{repository.name} has no file {' or '.join(wanted)} (or does not exist); name one of"
         f" its files: hf://{repository.name}/FILE"

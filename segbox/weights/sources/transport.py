@@ -42,6 +42,7 @@ def open_with(
         urllib.request.HTTPSHandler(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
+        urllib.request.UnknownHandler(),
         redirects,
     ):
         opener.add_handler(handler)
@@ -50,7 +51,7 @@ def open_with(
         return opener.open(urllib.request.Request(url, headers=headers, method=method), timeout=TIMEOUT)
     except (urllib.error.URLError, http.client.HTTPException):
         raise
-    except OSError as error:  # of the answer's first line; an OSError elsewhere is the disk's
+    except (OSError, ValueError) as error:  # of the answer's first line, and of addresses that are none
         raise urllib.error.URLError(error) from None
 
 

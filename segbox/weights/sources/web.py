@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from segbox.errors import CheckpointError
 from segbox.weights.sources.folders import cache_folder
@@ -15,7 +15,11 @@ HASHED = ("download.pytorch.org", "download.openmmlab.com")
 def locate(url: str) -> Location:
     """The location of a whole address, with its scheme."""
     url, _, fragment = url.partition("#")
-    parts = urlsplit(url)
+    url = quote(url, safe="%/:=&?~+!$,;'@()*[]")  # spaces and letters beyond ASCII
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise CheckpointError(f"{url}: is no address: {error}") from None
     name = re.sub(r"[^\w.\-]", "_", unquote(parts.path).rpartition("/")[2])[-150:].lstrip(".")
     if not parts.hostname or not name:
         raise CheckpointError(f"{url}: expected the address of a file, such as https://host/folder/weights.pth")

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from segbox.errors import CheckpointError, UserError
 from segbox.interop.mmseg.config_file import read_config_file
 from segbox.interop.mmseg.convert import convert
+from segbox.interop.mmseg.part import converters
 from segbox.interop.mmseg.read import read_mmseg
 from segbox.interop.mmseg.zoo import entries, find_entry, locate
 from segbox.models.segmentors import build_segmentor
@@ -62,6 +64,12 @@ def test_an_unknown_name_is_told_with_the_nearest_one():
 def test_a_model_that_cannot_be_built_is_refused_before_the_download():
     with pytest.raises(CheckpointError, match="DepthEstimator"):
         read_mmseg("mmseg://vpd_sd_4xb8-25k_nyu-512x512")
+
+
+def test_no_part_that_the_table_misses_is_there():
+    missing = {found[1] for entry in entries().values() if (found := re.search(r"type: (\S+) has", entry.needs))}
+    assert len(missing) > 20 and not missing & set(converters()), "run tests/interop/mmseg/make_zoo.py needs"
+    assert sum(not entry.needs for entry in entries().values()) == 377  # as docs/interop.md says
 
 
 @pytest.mark.slow

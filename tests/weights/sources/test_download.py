@@ -95,6 +95,12 @@ def test_a_part_that_is_longer_than_the_file_is_thrown_away(location, target, se
     assert get(location, target) == ["a.pth"] and len(ranges(server)) == 2
 
 
+def test_a_server_that_answers_with_another_part(location, target, server):
+    server.replies["/a.pth"] = Reply(CONTENT, 206, {"Content-Range": "bytes 5-9/10"})
+    assert "its part on this disk does not fit what the server has" in refused(location, target)
+    assert len(server.asked) == download.ATTEMPTS
+
+
 def test_after_some_attempts_the_part_is_kept_for_the_next_call(location, target, server, monkeypatch):
     reply = server.replies["/a.pth"]
     reply.before = lambda: setattr(reply, "cut", 0 if ranges(server)[-1] else 1_000_000)
@@ -113,9 +119,14 @@ def test_a_wrong_hash_leaves_nothing(location, target):
     assert not list(target.parent.iterdir())
 
 
-@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/octet-stream"])
-def test_a_web_page_is_no_file(location, target, server, kind):
-    page = b"\n<!DOCTYPE html><html>Sign in to the network of your hotel</html>"
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        (b"<p>Sign in to the network of your hotel</p>", "text/html; charset=utf-8"),
+        (b"\n<!DOCTYPE html><html>Sign in</html>", "application/octet-stream"),
+    ],
+)
+def test_a_web_page_is_no_file(location, target, server, page, kind):
     server.replies["/a.pth"] = Reply(page, headers={"Content-Type": kind})
     assert "the answer is a web page (HTML)" in refused(replace(location, digest=""), target)
     assert not list(target.parent.iterdir())
@@ -215,7 +226,7 @@ def test_a_cache_that_cannot_be_written_to(location, tmp_path):
 
 def test_two_processes_download_once(location, target, server):
     def both_are_here() -> None:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while not (target.parent / "waits").exists() and time.monotonic() < until:
             time.sleep(0.005)
 
@@ -233,7 +244,7 @@ def test_two_processes_download_once(location, target, server):
     server.replies["/a.pth"].before = both_are_here
     children = [fork(work) for _ in range(2)]
     try:
-        assert wait(children, 20) == [0, 0]
+        assert wait(children, 60) == [0, 0]
     finally:
         kill(children)
     assert (target.parent / "waits").exists() and len(server.asked) == 1

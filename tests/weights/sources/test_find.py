@@ -45,6 +45,7 @@ def test_a_file_is_downloaded_once(server):
         ("hf://a/b@..", "expected hf://OWNER/NAME"),
         ("https://host", "expected the address of a file"),
         ("https://host/a.pth#md5=1", "expected #sha256="),
+        ("https://[host/a.pth", "is no address"),
     ],
 )
 def test_a_wrong_word_is_refused_before_anything_is_asked(word, message):
@@ -58,6 +59,13 @@ def test_the_hash_of_the_word_must_be_that_of_the_file(server, tmp_path):
     found = find_weights(f"{server.url}/a.pth#sha256={digest[:8].upper()}")
     found.path.write_bytes(b"spoilt")
     assert "its hash begins with" in refused(f"{server.url}/a.pth#sha256={digest}")
+
+
+def test_an_address_may_hold_any_letters(server):
+    server.replies["/a%20b/%C3%A4.pth"] = Reply(b"weights")
+    assert find_weights(f"{server.url}/a b/ä.pth").path.name == "ä.pth"
+    assert find_weights(f"{server.url}/a%20b/%C3%A4.pth").path.read_bytes() == b"weights"
+    assert len(server.asked) == 1
 
 
 def test_two_addresses_with_one_name_are_two_files(server):
@@ -98,3 +106,4 @@ def test_of_known_weights_the_licence_and_the_card_are_known_too(server, monkeyp
     assert (found.licence, found.card.mean, dict(found.others)) == ("Apache-2.0", (127.5, 127.5, 127.5), {})
     assert [asked.method for asked in server.asked] == ["HEAD", "GET"]
     assert "non-commercial" in find_weights("hf://nvidia/mit-b0").licence
+    assert len(server.asked) == 4

@@ -34,7 +34,7 @@ class Hub:
     def big(self, repository: str, file: str, content: bytes = WEIGHTS, stated: bytes | None = None) -> None:
         digest = hashlib.sha256(content if stated is None else stated).hexdigest()
         self.other.replies[f"/{file}"] = Reply(content)
-        headers = {**HEADERS, "X-Linked-Etag": f'"{digest}"', "Location": f"{self.other.url}/{file}"}
+        headers = {**HEADERS, "ETag": '"other"', "X-Linked-Etag": f'"{digest}"', "Location": f"{self.other.url}/{file}"}
         self.server.replies[f"/{repository}/resolve/main/{file}"] = Reply(status=302, headers=headers)
 
     def error(self, repository: str, file: str, status: int, code: str, revision: str = "main") -> None:
@@ -156,7 +156,30 @@ def test_a_repository_that_was_renamed(a_hub):
     assert find_weights("hf://old/n").path.read_bytes() == WEIGHTS
 
 
+def test_a_busy_hub_is_asked_again(a_hub):
+    path = "/o/n/resolve/main/README.md"
+    right, busy = a_hub.server.replies[path], Reply(status=503)
+    busy.before = lambda: a_hub.server.replies.update({path: right})
+    a_hub.server.replies[path] = busy
+    assert find_weights("hf://o/n").licence == "apache-2.0"
+    a_hub.server.replies["/o/n/resolve/main/best.pt"] = Reply(status=429)
+    assert "the server refuses (status 429)" in refused("hf://o/n/best.pt")
+
+
+@pytest.mark.parametrize("endpoint", ["huggingface.co", "ftp://127.0.0.1", "http://[", "http://a b"])
+def test_an_endpoint_that_is_no_address(monkeypatch, endpoint):
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    assert f"{endpoint}/o/n/resolve/main/model.safetensors cannot be reached" in refused("hf://o/n")
+
+
 # --- without the hub --------------------------------------------------------------------------------------------------
+
+
+def test_the_commit_of_a_branch_is_remembered(a_hub, monkeypatch):
+    path = find_file(Repository("o/n"), "config.json")
+    assert (Repository("o/n").folder() / "refs" / "main").read_text() == COMMIT
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert find_file(Repository("o/n"), "config.json") == path
 
 
 def test_offline_the_cache_is_enough(a_hub, monkeypatch):
@@ -183,6 +206,14 @@ def test_a_file_that_was_put_by_hand(a_hub, monkeypatch, tmp_path):
     place.write_bytes(b"by hand")
     found = find_weights("hf://o/n")
     assert found.path == place and found.others == {} and found.licence is None
+
+
+def test_another_name_that_was_put_by_hand(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    place = tmp_path / "segbox/hf/o/n/pytorch_model.bin"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"by hand")
+    assert find_weights("hf://o/n").path == place
 
 
 def test_without_a_network(monkeypatch, tmp_path):

@@ -23,7 +23,7 @@ def test_one_process_at_a_time(tmp_path):
     (tmp_path / "number").write_text("0")
     children = [fork(work) for _ in range(3)]
     try:
-        assert wait(children, 20) == [0, 0, 0]
+        assert wait(children, 60) == [0, 0, 0]
     finally:
         kill(children)
     assert (tmp_path / "number").read_text() == "30"

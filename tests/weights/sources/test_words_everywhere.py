@@ -81,3 +81,14 @@ def test_resume_takes_a_path_only(tmp_path, monkeypatch, capsys):
     arguments = (write_config(tmp_path), "--work-dir", tmp_path / "run", "--resume", "torchvision://resnet18")
     assert run_tool(monkeypatch, "train.py", *arguments) == 2
     assert "there is no checkpoint torchvision:/resnet18" in capsys.readouterr().err
+
+
+def test_the_backbone_of_a_model_of_mmsegmentation(tmp_path):
+    """Its file is found by its name, also for a backbone."""
+    place = tmp_path / "segbox/mmseg/pspnet_r50-d8_512x1024_40k_cityscapes_20200605_003338-2966598c.pth"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"another file")
+    with pytest.raises(ValueError, match=f"^model: {place}: is not the file of https://download.openmmlab.com/mmseg"):
+        tiny_model(backbone_weights="mmseg://pspnet_r50-d8_4xb2-40k_cityscapes-512x1024")
+    with pytest.raises(ValueError, match="mmseg://pspnet: mmsegmentation has published no model of this name"):
+        tiny_model(backbone_weights="mmseg://pspnet")

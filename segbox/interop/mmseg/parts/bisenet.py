@@ -71,6 +71,7 @@ def convert_bisenet(args: Arguments, maps: Maps) -> Part:
     config = {
         "type": "BiSeNetHead",
         "channels": width,
+        "context_loss_weight": loss_weight(args.earlier[1]),
         "nearest": True,
         "gate_norm": True,
         "head_channels": fused["channels"],
@@ -78,6 +79,11 @@ def convert_bisenet(args: Arguments, maps: Maps) -> Part:
         "dropout": dropout(args.earlier[0]),
     }
     return Part(config, rename)
+
+
+def loss_weight(args: Arguments) -> float:
+    loss = args.values.get("loss_decode")
+    return loss.get("loss_weight", 1.0) if isinstance(loss, Mapping) else 1.0
 
 
 def expect_plain(args: Arguments, config: dict[str, Any], index: int) -> None:
