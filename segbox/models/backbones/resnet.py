@@ -106,13 +106,7 @@ class ResNet(nn.Module):
         squeeze = partial(squeeze_excitation, bias=se_bias) if has_se else no_squeeze
 
         self.has_deep_stem = widths is not None
-        if self.has_deep_stem:
-            channels = int(width * widths[-1])
-            self.stem = deep_stem(in_channels, [int(width * w) for w in widths])
-        else:
-            channels = width
-            self.conv1 = nn.Conv2d(in_channels, width, 7, 2, 3, bias=False)
-            self.bn1 = nn.BatchNorm2d(width)
+        channels = self.add_stem(in_channels, [int(width * w) for w in widths or (1,)])
         self.maxpool = nn.MaxPool2d(3, 2, 1)
 
         plan = iter(plan_blocks(depths, output_stride, dilations, multi_grid, halve_first))
@@ -129,6 +123,15 @@ class ResNet(nn.Module):
             self.strides += (total,)
         self.stages = [f"layer{i + 1}" for i in range(num_stages)]
         initialize(self)
+
+    def add_stem(self, in_channels: int, widths: list[int]) -> int:
+        """Returns the channels of its map."""
+        if self.has_deep_stem:
+            self.stem = deep_stem(in_channels, widths)
+        else:
+            self.conv1 = nn.Conv2d(in_channels, widths[0], 7, 2, 3, bias=False)
+            self.bn1 = nn.BatchNorm2d(widths[0])
+        return widths[-1]
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         x = self.stem(images) if self.has_deep_stem else torch.relu(self.bn1(self.conv1(images)))

@@ -47,7 +47,9 @@ def plan_blocks(
         plan = [(stride, dilation) for (stride, _), dilation in zip(plan, own)]
     if multi_grid is not None:
         if len(multi_grid) != depths[-1]:
-            raise ValueError(f"multi_grid {tuple(multi_grid)}: expected {depths[-1]}, one for each block")
+            raise ValueError(
+                f"multi_grid {tuple(multi_grid)}: expected {depths[-1]}, one for each block of the last stage"
+            )
         last = len(plan) - depths[-1]
         plan[last:] = [(stride, dilation) for (stride, _), dilation in zip(plan[last:], multi_grid)]
     return plan

@@ -24,6 +24,12 @@ def test_strides_and_dilations():
     assert converted(resnet(18, stride=8), aspp())["backbone"]["dilate_second"] is False
 
 
+def test_all_norms_of_a_mix_transformer_have_the_same_eps():
+    """It hardly changes the numbers, so comparing them does not see it."""
+    found = converted(MIT, head("SegformerHead", [8, 16, 40, 64], 8, [0, 1, 2, 3]))
+    assert found["backbone"]["embed_eps"] == 1e-6 and found["decode_head"]["project_norm"] is True
+
+
 @pytest.mark.parametrize("kind", ["decode_head", "neck"])
 def test_aligned_corners_are_those_of_the_model(kind):
     assert "align_corners" not in converted(resnet(), two_convs())
