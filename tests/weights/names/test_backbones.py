@@ -259,3 +259,10 @@ def test_files_with_our_names_are_not_changed(name):
     backbone = BACKBONES.build({"type": name, "variant": "test"})
     weights = backbone.state_dict()
     assert list(by_our_names({**weights, "fc.weight": torch.zeros(1)}, backbone, "a file")) == list(weights)
+
+
+def test_timms_mobilenet_v3_is_for_tensorflows_padding():
+    with torch.device("meta"):
+        backbone = BACKBONES.build({"type": "MobileNetV3", "variant": "small"})
+    with pytest.raises(CheckpointError, match=r"a file: .* set model\.backbone\.same_padding=True"):
+        by_our_names({"conv_stem.weight": torch.zeros(1)}, backbone, "a file")
