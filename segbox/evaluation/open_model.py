@@ -48,9 +48,9 @@ class Opened:
         return self.model.criteria[0].num_classes
 
     def palette(self) -> list[Colour]:
-        """A colour for each class."""
+        """A colour for each class; chosen by us, if the file has none."""
         given = self.saved.palette
-        if given is None and self.saved.stands_alone:
+        if given is None:
             return default_palette(self.num_classes())
         return checked_palette(given, self.num_classes(), f"{self.saved.source}: palette")
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from segbox.config import load_config
+from segbox.data.palette import default_palette
 from segbox.errors import CheckpointError, ConfigError, DataError, UserError
 from segbox.evaluation.open_model import open_model
 from segbox.evaluation.predictor import Predictor
@@ -181,7 +182,7 @@ def test_a_binary_model_of_one_channel_is_scored_and_predicts_as_two_classes(tmp
     [
         ("classes", 5, "classes: expected a list of 1 to 255 different names"),
         ("classes", ["\x1b[31mred"] * 7, r"classes: class 0 is '\\x1b\[31mred'; a name is one line"),
-        ("palette", None, "palette: expected 7 colours"),
+        ("palette", 5, "palette: expected 7 colours"),
         ("palette", [[0, 0, 300]] * 7, "palette: expected 7 colours"),
         ("palette", [[0, 0, 0]], "palette: expected 7 colours"),
     ],
@@ -191,3 +192,11 @@ def test_what_a_checkpoint_says_of_classes_is_checked(trained, tmp_path, part, v
     torch.save({**torch.load(checkpoint, weights_only=True), part: value}, tmp_path / "a.pt")
     with pytest.raises(UserError, match=rf"a\.pt: {message}"):
         Predictor(config, tmp_path / "a.pt", CPU)
+
+
+def test_a_checkpoint_without_colours_gets_some(trained, tmp_path):
+    config, checkpoint, _ = trained
+    content = torch.load(checkpoint, weights_only=True)
+    del content["palette"]
+    torch.save(content, tmp_path / "a.pt")
+    assert Predictor(config, tmp_path / "a.pt", CPU).palette == default_palette(7)

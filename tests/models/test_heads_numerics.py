@@ -12,6 +12,7 @@ from segbox.models.heads.gcn import GlobalConvolution, deconvolution
 from segbox.models.heads.lraspp_decoder import averages
 from segbox.models.heads.refinenet import ChainedPooling
 from segbox.models.heads.segnet import unpool
+from segbox.models.layers.aspp import ASPP
 from segbox.models.segmentors import build_segmentor
 from segbox.registry import HEADS
 from tests.tiny import random_batch
@@ -195,3 +196,12 @@ def test_lraspp_decoder_averages_over_windows():
     expected = torch.stack([torch.stack(row, dim=-1) for row in means], dim=-2)
     torch.testing.assert_close(averages(x), expected)
     torch.testing.assert_close(averages(x[:, :, :20, :30]), x[:, :, :20, :30].mean((2, 3), keepdim=True))
+
+
+@pytest.mark.parametrize("name", ["DeepLabV3Head", "DeepLabV3PlusHead", "SMPDeepLabV3PlusHead"])
+def test_a_pyramid_without_dilated_branches_is_not_one_with_the_default_rates(name):
+    """As DeepLabV3 for MobileNetV2 has it."""
+    config = {"type": name, "channels": 8, "rates": ()}
+    head = HEADS.build(config, "head", in_channels=(8, 8), in_strides=(4, 16), num_classes=2)
+    (pyramid,) = (layer for layer in head.modules() if isinstance(layer, ASPP))
+    assert len(pyramid.atrous) == 0 and pyramid.project.conv.in_channels == 2 * 8

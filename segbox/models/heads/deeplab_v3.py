@@ -35,7 +35,7 @@ class DeepLabV3Head(DecodeHead):
     ) -> None:
         super().__init__()
         self.level = checked_level(level, in_channels)
-        rates = rates or atrous_rates(in_strides[level])
+        rates = atrous_rates(in_strides[level]) if rates is None else rates
         self.pyramid = ASPP(in_channels[level], channels, rates, pyramid_dropout, mix_kernel=mix_kernel)
         self.fuse = ConvNormAct(channels, channels, 3) if refine else nn.Identity()
         self.dropout = nn.Dropout(dropout)

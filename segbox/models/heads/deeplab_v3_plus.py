@@ -37,7 +37,7 @@ class DeepLabV3PlusHead(DecodeHead):
         super().__init__()
         self.low_levels = low_levels(in_strides)  # one index, or none
         conv3x3 = separable_conv3x3 if separable else dilated_conv3x3
-        rates = rates or atrous_rates(in_strides[-1])
+        rates = atrous_rates(in_strides[-1]) if rates is None else rates
         self.pyramid = ASPP(in_channels[-1], channels, rates, separable=separable, mix_kernel=mix_kernel)
         self.reduce = nn.ModuleList(ConvNormAct(in_channels[i], low_channels) for i in self.low_levels)
         joined = channels + low_channels * len(self.low_levels)

@@ -32,7 +32,7 @@ class SMPDeepLabV3PlusHead(DecodeHead):
     ) -> None:
         super().__init__()
         self.low_levels = low_levels(in_strides)  # one index, or none
-        last, rates = in_channels[-1], rates or atrous_rates(in_strides[-1])
+        last, rates = in_channels[-1], atrous_rates(in_strides[-1]) if rates is None else rates
         self.pyramid = ASPP(last, channels, rates, pyramid_dropout)
         if separable:
             self.pyramid.atrous = nn.ModuleList(separable_conv3x3(last, channels, rate) for rate in rates)
