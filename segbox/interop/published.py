@@ -46,6 +46,6 @@ def published() -> Iterator[Published]:
             entry.parameters,
             counted.get(entry.name),
             "mmsegmentation",
-            zoo.LICENCE,
+            entry.licence,
             entry.needs,
         )

@@ -87,11 +87,11 @@ def test_the_first_lines_weigh_batch_against_rate(config, monkeypatch, capsys):
     assert train(monkeypatch, config, "--work-dir", "a", *smaller) == 0
     lines = capsys.readouterr().out.splitlines()
     parts = "2 images a step: 1 process(es) x 1 image(s) x 2 accumulated part(s)"
-    assert lines[3] == f"{parts}; the config file's lr 0.02 is for 4"
-    assert lines[4].startswith("warning: lr 0.02 is for 4 images a step, and this run has 2; --scale-lr makes it 0.01")
+    assert lines[4] == f"{parts}; the config file's lr 0.02 is for 4"
+    assert lines[5].startswith("warning: lr 0.02 is for 4 images a step, and this run has 2; --scale-lr makes it 0.01")
 
     assert train(monkeypatch, config, "--work-dir", "b", "--scale-lr", *smaller) == 0
-    assert capsys.readouterr().out.splitlines()[4] == "lr 0.02 -> 0.01: 2 images a step where the config file has 4"
+    assert capsys.readouterr().out.splitlines()[5] == "lr 0.02 -> 0.01: 2 images a step where the config file has 4"
     assert load_config("b/config.py").optimizer.lr == read_run(config.parent / "b/last.pt")["config"]["optimizer"]["lr"]
     again = ["--work-dir", "b", "--resume", "--cfg-options", "train.max_steps=3"]
     assert train(monkeypatch, "b/config.py", "--scale-lr", *again) == 0

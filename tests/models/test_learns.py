@@ -9,7 +9,8 @@ from segbox.data.loader import build_dataset, train_loader
 from segbox.registry import BACKBONES, HEADS
 from tests.tiny import tiny_model
 
-PAIRS = random.Random(20261120).sample([(backbone, head) for backbone in BACKBONES for head in HEADS], 3)
+SLOW = ("UNet", "UNetEncoder")  # maps of stride 1: attention on them takes a minute
+PAIRS = random.Random(20261120).sample([(body, head) for body in BACKBONES if body not in SLOW for head in HEADS], 3)
 
 
 @pytest.mark.parametrize(("backbone", "head"), PAIRS)

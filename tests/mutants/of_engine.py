@@ -124,8 +124,9 @@ OF_ENGINE = [
     *in_file("evaluation/predictor.py", "tests/evaluation/test_predictor.py", [
         ("predictor: the val pipeline is left out", "sample = self.pipeline(sample, random.Random(0))",
          "sample = dict(sample)"),
-        ("predictor: training mode", "self.model.eval().to(device)", "self.model.train().to(device)"),
-        ("predictor: the test section is left out", 'test = dict(config.get("test", {}))', "test = {}"),
+        ("predictor: training mode", "self.opened.model.eval().to(self.device)",
+         "self.opened.model.train().to(self.device)"),
+        ("predictor: the test section is left out", 'test = dict(self.opened.config.get("test") or {})', "test = {}"),
     ]),
     *in_file("weights/loading.py", "tests/weights/test_fit.py tests/weights/test_loading.py", [
         ("weights: another model's pass", "if not is_allowed:", "if False:"),

@@ -257,7 +257,7 @@ OF_BACKBONES = [
         ("MobileNetV2: residuals where shapes differ in channels", "stride == 1 and in_channels == out_channels",
          "stride == 2"),
         ("MobileNetV2: all blocks dilated", 'if dilated == "first" and i > 0:', "if False:"),
-        ("MobileNetV2: the block that loses its stride is not dilated", "dilation * wanted // stride", "dilation"),
+        ("MobileNetV2: the block that loses its stride is not dilated", "dilation *= wanted // stride", "pass"),
     ], "MobileNetV2"),
     *part("backbones", "mobilenet_v3", [
         ("MobileNetV3: eps", "eps=1e-3", "eps=1e-5"),

@@ -13,7 +13,7 @@ from segbox.interop.imported import Imported
 from segbox.interop.mmseg.config_file import read_config_file
 from segbox.interop.mmseg.config_text import read_text
 from segbox.interop.mmseg.convert import convert
-from segbox.interop.mmseg.zoo import LICENCE, SCHEME, find_entry, locate
+from segbox.interop.mmseg.zoo import SCHEME, find_entry, locate
 from segbox.weights.loading import read_checkpoint, weights_in
 from segbox.weights.sources.find import find_location, find_weights
 
@@ -27,7 +27,7 @@ def read_mmseg(word: str | Path, config: str | Path | None = None) -> Imported:
     if is_word and scheme == SCHEME:
         entry = find_entry(name)
         found = find_location(str(word), SCHEME, locate(entry), "")
-        origin, licence = f"mmsegmentation's {entry.name}", LICENCE
+        origin, licence = f"mmsegmentation's {entry.name}", entry.licence
     else:
         found = find_weights(word)
         origin, licence = f"mmsegmentation, {Path(found.path).name}", found.licence

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from segbox.errors import CheckpointError, did_you_mean
 from segbox.weights.sources.find import LOCATORS
+from segbox.weights.sources.licences import NVIDIA
 from segbox.weights.sources.location import Location
 
 TABLE = Path(__file__).with_name("zoo.tsv")
@@ -38,6 +39,11 @@ class Entry:
     @property
     def file(self) -> str:
         return self.url.rpartition("/")[2]
+
+    @property
+    def licence(self) -> str:
+        """That of mmsegmentation; that of the weights from which the training began, if it is stricter."""
+        return NVIDIA if "_mit-b" in self.name else LICENCE
 
 
 @cache
@@ -87,6 +93,7 @@ def find_entry(name: str) -> Entry:
     if entry is None:
         raise CheckpointError(
             f"{SCHEME}://{name}: mmsegmentation has published no model of this name.{did_you_mean(name, names())}"
+            " segbox list models names those that open"
         )
     if entry.needs:
         raise CheckpointError(f"{SCHEME}://{name}: cannot be built: {entry.needs}")
@@ -96,7 +103,7 @@ def find_entry(name: str) -> Entry:
 def locate(entry: Entry) -> Location:
     """Where its file lies. The name ends with the first digits of its SHA-256."""
     digest = entry.file.removesuffix(".pth").rpartition("-")[2]
-    return Location(entry.url, entry.file, digest, LICENCE)
+    return Location(entry.url, entry.file, digest, entry.licence)
 
 
 LOCATORS[SCHEME] = lambda name: locate(find_entry(name))  # for `find_weights`

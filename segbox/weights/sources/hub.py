@@ -150,7 +150,7 @@ def explained(repository: Repository, error: urllib.error.HTTPError, url: str, w
         token = "HF_TOKEN was sent" if authorization() else "no HF_TOKEN is set"
         return CheckpointError(
             f"{page}: there is no such repository or file, or it is private or gated (status {error.code}; {token})."
-            f" Check the name; accept the conditions on that page, and set HF_TOKEN. {ways.of(url)}"
+            f" Check the name; accept the conditions on that page, and set HF_TOKEN. {ways}"
         )
     return NotReachedError(messages.refused(url, error.code, ways))
 

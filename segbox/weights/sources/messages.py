@@ -14,9 +14,9 @@ class WaysOut:
     by_hand: Path
     instead: str = ""
 
-    def of(self, url: str) -> str:
+    def __str__(self) -> str:
         other = f", or {self.instead}" if self.instead else ""
-        return f"Fetch {url} by other means and put it at {self.by_hand}, or name the path of a file{other}"
+        return f"Fetch the file by other means and put it at {self.by_hand}, or name the path of a file{other}"
 
 
 def reason(error: BaseException | None) -> str:
@@ -32,16 +32,16 @@ def reason(error: BaseException | None) -> str:
 
 
 def no_network(url: str, error: BaseException, ways: WaysOut) -> str:
-    return f"{url} cannot be reached: {reason(error)}. {ways.of(url)}"
+    return f"{url} cannot be reached: {reason(error)}. {ways}"
 
 
 def offline(url: str, ways: WaysOut) -> str:
-    return f"{url} is not on this machine, and HF_HUB_OFFLINE forbids to download it. Unset it, or: {ways.of(url)}"
+    return f"{url} is not on this machine, and HF_HUB_OFFLINE forbids to download it; unset it. {ways}"
 
 
 def cut(url: str, error: BaseException | None, done: int, ways: WaysOut) -> str:
     kept = f" The {done / 1e6:.1f} MB received so far are kept: call again to go on." if done else ""
-    return f"{url}: the download failed again and again: {reason(error)}.{kept} {ways.of(url)}"
+    return f"{url}: the download failed again and again: {reason(error)}.{kept} {ways}"
 
 
 def refused(url: str, status: int, ways: WaysOut) -> str:
@@ -49,7 +49,7 @@ def refused(url: str, status: int, ways: WaysOut) -> str:
         other = f", or {ways.instead}" if ways.instead else ""
         return f"{url}: there is no such file (status {status}). Check the address, name another file{other}"
     why = {401: "it needs a login", 403: "access is forbidden"}.get(status, "the server refuses")
-    return f"{url}: {why} (status {status}). {ways.of(url)}"
+    return f"{url}: {why} (status {status}). {ways}"
 
 
 def web_page(url: str, ways: WaysOut) -> str:

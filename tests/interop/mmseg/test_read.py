@@ -6,7 +6,7 @@ import torch
 from segbox.commands import main
 from segbox.config import load_config
 from segbox.errors import CheckpointError
-from segbox.interop.mmseg import read
+from segbox.interop.mmseg import read, zoo
 from segbox.interop.mmseg.read import read_mmseg
 from segbox.models.segmentors import build_segmentor
 from segbox.weights.loading import read_checkpoint
@@ -104,6 +104,11 @@ def test_what_does_not_fit_is_told_and_nothing_is_written(tmp_path, state, capsy
     assert run("import", "mmseg", tmp_path / "a.pth", tmp_path / "new" / "b.pt") == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "new").exists() or not list((tmp_path / "new").iterdir())
+
+
+def test_a_licence_is_that_of_the_weights_a_training_began_from_if_it_is_stricter():
+    strict = {name for name, entry in zoo.entries().items() if "non-commercial" in entry.licence}
+    assert strict == {name for name, entry in zoo.entries().items() if entry.config.startswith("segformer/")}
 
 
 def test_a_published_name_is_found_and_has_its_licence(checkpoint, monkeypatch):

@@ -63,4 +63,5 @@ def test_codewords_and_scales_begin_within_the_papers_bounds():
 @pytest.mark.parametrize("name", [name for name in BACKBONES if name != "Timm"])
 def test_norms_forget_as_the_papers_say(name):
     norms = [m for m in BACKBONES.build({"type": name, "variant": "test"}).modules() if isinstance(m, nn.BatchNorm2d)]
-    assert {(norm.eps, norm.momentum) for norm in norms} <= {(1e-3, 0.01) if name == "MobileNetV3" else (1e-5, 0.1)}
+    known = {"MobileNetV3": (1e-3, 0.01), "Xception": (1e-3, 0.1)}  # Xception: that of its public weights
+    assert {(norm.eps, norm.momentum) for norm in norms} <= {known.get(name, (1e-5, 0.1))}

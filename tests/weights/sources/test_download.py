@@ -150,7 +150,7 @@ def test_without_a_network_one_message_says_what_to_do(target):
     with running() as gone:
         location = Location(f"{gone.url}/a.pth", "a.pth")
     assert refused(location, target) == (
-        f"{location.url} cannot be reached: Connection refused. Fetch {location.url} by other means and put it at"
+        f"{location.url} cannot be reached: Connection refused. Fetch the file by other means and put it at"
         f" {target}, or name the path of a file, or begin at random"
     )
 

@@ -193,8 +193,8 @@ def test_offline_a_missing_file_is_told(a_hub, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "true")
     url, place = f"{a_hub.server.url}/o/n/resolve/main/model.safetensors", tmp_path / "segbox/hf/o/n/model.safetensors"
     assert refused("hf://o/n") == (
-        f"{url} is not on this machine, and HF_HUB_OFFLINE forbids to download it. Unset it, or: Fetch {url} by other"
-        f" means and put it at {place}, or name the path of a file, or begin at random"
+        f"{url} is not on this machine, and HF_HUB_OFFLINE forbids to download it; unset it. Fetch the file by"
+        f" other means and put it at {place}, or name the path of a file, or begin at random"
     )
     assert not a_hub.asked()
 
