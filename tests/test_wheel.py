@@ -99,6 +99,7 @@ def test_from_a_folder_of_images_to_predictions_outside_of_a_checkout(installed,
     assert "segbox::_base_/models/unet_r34.py" in (tmp_path / "configs" / "my_data.py").read_text()
     small = [
         "model.backbone.variant=test",
+        "model.backbone_weights=None",
         "data.workers=0",
         "data.batch_size=2",
         "train.max_epochs=None",

@@ -61,6 +61,8 @@ def run(args: argparse.Namespace) -> None:
     from segbox.viz.video import predict_video
 
     start_logging()
+    if config is not None:
+        check_config(config)  # its mistakes are told before a file is read or downloaded
     images, video = find_sources(args.source)
     saved = read_saved(args.checkpoint)
     config = settled(saved, config, args.cfg_options)

@@ -115,6 +115,8 @@ def run(args: argparse.Namespace) -> None:
     from segbox.viz.score_files import score_files
 
     start_logging()
+    if config is not None:
+        check_config(config)  # its mistakes are told before a file is read or downloaded
     saved = read_saved(args.checkpoint)
     config = settled(saved, config, args.cfg_options)
     check_config(config, "model", "data")
