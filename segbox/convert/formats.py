@@ -110,8 +110,9 @@ COMMANDS: dict[str, Command] = {
                 dict(
                     nargs="+",
                     metavar="NAME:R,G,B",
-                    help="colours in order of id, or a file of such lines (CVAT's labelmap.txt, CamVid's 'R G B NAME');"
-                    " a name may have several colours (default: the colours that occur)",
+                    help="colours in order of id, or a file of such lines (CVAT's labelmap.txt, CamVid's 'R G B NAME')"
+                    " or class_dict.csv (name,r,g,b); numbers up to 255 fit masks of 16 bits too; a name may have"
+                    " several colours (default: the colours that occur)",
                 ),
             ),
             (

@@ -1,7 +1,8 @@
 """Masks in colours, one or more per class."""
 
+import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -21,11 +22,14 @@ EXPECTED = """\
   images/**/NAME.jpg        or --images
   masks/**/NAME.png         or annotations, labels, or --masks: pictures in the colours of the classes"""
 MASK_FOLDERS = ("masks", "annotations", "labels")
+IGNORED = ("ignore", "void", "unlabelled", "unlabeled")
 UNKNOWN = 254  # in tables: no class has this colour
 MOST = 64  # colours that masks may hold where no palette is given
 HIGHEST = 2**16 - 1  # value of a channel
+TO_16_BITS = 257  # 255 becomes 65535, as image programs do it
 FAR = 3 * HIGHEST**2
 FOUND = "the colours were found, not given: name them in"
+COLUMNS = (("name", "class", "label"), ("r", "red"), ("g", "green"), ("b", "blue"))  # of a CSV file
 COLOUR = r"(?P<red>\d+)[,\s]+(?P<green>\d+)[,\s]+(?P<blue>\d+)"
 
 
@@ -34,7 +38,7 @@ def plan(
     target: Path,
     pool: WorkerPool,
     palette: Sequence[str] | None = None,
-    ignore: Sequence[str] = ("ignore", "void", "unlabelled", "unlabeled"),
+    ignore: Sequence[str] = IGNORED,
     nearest: float | None = None,
     images: str = "images",
     masks: str | None = None,
@@ -46,11 +50,23 @@ def plan(
     found = find_images(source / folder)
     coloured = {name.removesuffix(mask_suffix): path for name, path in found.items() if name.endswith(mask_suffix)}
     pairs = match_names(pictures, coloured, None, source / images, f"in {source / folder}")
-    colours = read_palette(palette) if palette else _colours_of(coloured, pool)
-    classes = tuple(name for name in dict.fromkeys(name for name, _ in colours) if name not in ignore)
     items = [
         folder_item(mask, image, image.relative_to(source / images).with_suffix("").as_posix()) for image, mask in pairs
     ]
+    return plan_items(target, items, pool, palette, ignore, nearest)
+
+
+def plan_items(
+    target: Path,
+    items: Sequence[Item],
+    pool: WorkerPool,
+    palette: Sequence[str] | None = None,
+    ignore: Sequence[str] = IGNORED,
+    nearest: float | None = None,
+) -> Plan:
+    """The plan for items whose sources are the coloured masks."""
+    colours = read_palette(palette) if palette else _colours_of([item.source for item in items], pool)
+    classes = tuple(dict.fromkeys(name for name, _ in learned(colours, ignore)))
     ids = [(classes.index(name) if name in classes else IGNORE_INDEX, colour) for name, colour in colours]
     settings = dict(format="rgb", palette=[[name, *colour] for name, colour in colours], nearest=nearest)
     lines = [f"{name}:{','.join(map(str, colour))}" for name, colour in colours]
@@ -66,10 +82,19 @@ def plan(
     )
 
 
+def learned(colours: Iterable[tuple[str, Colour]], ignore: Sequence[str] = IGNORED) -> list[tuple[str, Colour]]:
+    """Without the names that mean no class, in upper or lower case."""
+    names = {name.casefold() for name in ignore}
+    return [(name, colour) for name, colour in colours if name.casefold() not in names]
+
+
 def read_palette(entries: Sequence[str]) -> list[tuple[str, Colour]]:
-    """ "name:r,g,b", "r g b name" as CamVid's, or one file of such lines; CVAT's labelmap.txt is one."""
-    if len(entries) == 1 and Path(entries[0]).is_file():
-        entries = [line for line in read_lines(Path(entries[0])) if not line.startswith("#")]
+    """ "name:r,g,b", "r g b name" as CamVid's, or one file of such lines (CVAT's labelmap.txt), or class_dict.csv."""
+    path = Path(entries[0]) if len(entries) == 1 and Path(entries[0]).is_file() else None
+    if path is not None:
+        entries = [line for line in read_lines(path) if not line.startswith("#")]
+        entries = _rows(path, entries) if path.suffix.lower() == ".csv" else entries
+    where = "" if path is None else f"{path}: "
     colours = []
     for text in entries:
         match = re.fullmatch(rf"(?P<name>.+?)\s*:\s*{COLOUR}\s*(:.*)?", text)
@@ -77,21 +102,31 @@ def read_palette(entries: Sequence[str]) -> list[tuple[str, Colour]]:
         colour = tuple(int(match[part]) for part in ("red", "green", "blue")) if match else ()
         if not colour or max(colour) > HIGHEST:
             raise DataError(
-                f"the palette says {text!r}; expected name:red,green,blue with numbers up to 255, or up to {HIGHEST}"
-                " for masks of 16 bits"
+                f"{where}the palette says {text!r}; expected name:red,green,blue with numbers up to 255, or"
+                f" up to {HIGHEST} for masks of 16 bits"
             )
         colours.append((match["name"].strip(), colour))
     if len({colour for _, colour in colours}) < len(colours):
-        raise DataError("the palette gives a colour to two classes")
+        raise DataError(f"{where}the palette gives a colour to two classes")
     if len(dict(colours)) > UNKNOWN:
-        raise DataError(f"the palette names {len(dict(colours))} classes; a mask can hold {UNKNOWN}")
+        raise DataError(f"{where}the palette names {len(dict(colours))} classes; a mask can hold {UNKNOWN}")
     return colours
 
 
-def _colours_of(masks: dict[str, Path], pool: WorkerPool) -> list[tuple[str, Colour]]:
+def _rows(path: Path, lines: Sequence[str]) -> list[str]:
+    """The lines name:r,g,b of a CSV file with a column each."""
+    head, *rows = list(csv.reader(lines)) or [[]]
+    titles = [title.strip().lower() for title in head]
+    places = [next((i for i, title in enumerate(titles) if title in known), None) for known in COLUMNS]
+    if None in places or any(len(row) <= max(places) for row in rows):
+        raise DataError(f"{path}: expected the columns name,r,g,b in the first line, and a class in each other line")
+    return ["{}:{},{},{}".format(*(row[i].strip() for i in places)) for row in rows]
+
+
+def _colours_of(masks: Sequence[Path], pool: WorkerPool) -> list[tuple[str, Colour]]:
     """All colours in the masks, dark ones first."""
     found: set[Colour] = set()
-    for path, colours in zip(masks.values(), pool.map(count_colours, list(masks.values())), strict=True):
+    for path, colours in zip(masks, pool.map(count_colours, masks), strict=True):
         found.update(colours)
         if len(found) > MOST:
             raise DataError(
@@ -121,7 +156,11 @@ def described(colours: dict[Colour, int]) -> str:
 
 
 def draw(ids: tuple[tuple[int, Colour], ...], nearest: float | None, item: Item, size: Size) -> np.ndarray:
-    return recognise(read_picture(item.source), ids, nearest)
+    picture = read_picture(item.source)
+    if picture.itemsize == 2 and picture.max() >= 256 > max(max(colour) for _, colour in ids):  # a palette of 8 bits
+        ids = tuple((value, tuple(TO_16_BITS * part for part in colour)) for value, colour in ids)
+        nearest = nearest and TO_16_BITS * nearest
+    return recognise(picture, ids, nearest)
 
 
 def recognise(picture: np.ndarray, ids: tuple[tuple[int, Colour], ...], nearest: float | None) -> np.ndarray:

@@ -134,6 +134,28 @@ def test_deep_and_plain_masks_of_one_palette(tmp_path):
     assert (mask_of(tmp_path / "out", "c") == EXPECTED).all() and (mask_of(tmp_path / "out", "d") == EXPECTED).all()
 
 
+def test_a_palette_of_bytes_fits_masks_of_16_bits(tmp_path):
+    for name, extra in (("a", 0), ("b", 100)):
+        write_picture(tmp_path / f"src/images/{name}.jpg")
+        write_deep_png(tmp_path / f"src/masks/{name}.png", COLOURS[IDS].astype(np.uint16) * 257 + np.uint16(extra))
+    write_deep_png(tmp_path / "src/masks/c.png", COLOURS[IDS].astype(np.uint16))  # bytes in 16 bits
+    write_picture(tmp_path / "src/images/c.jpg")
+    (problem,) = convert("rgb", tmp_path / "src", tmp_path / "out", palette=PALETTE).problems
+    assert "b.png: 4 colours are not in the palette" in problem
+    assert all((mask_of(tmp_path / "out", name) == EXPECTED).all() for name in "ac")
+    convert("rgb", tmp_path / "src", tmp_path / "near", palette=PALETTE, nearest=1)  # in the units of the palette
+    assert (mask_of(tmp_path / "near", "b") == EXPECTED).all()
+
+
+def test_a_csv_file_names_colours_and_void_in_any_case(tmp_path):
+    path = tmp_path / "class_dict.csv"
+    path.write_text('name, r, g, b\nsky,70,130,180\n"road, wet",128,64,128\ncar,0,0,142\nVoid,0,0,0\n')
+    make(tmp_path / "src", names=["a"])
+    convert("rgb", tmp_path / "src", tmp_path / "out", palette=[str(path)])
+    assert (tmp_path / "out/classes.txt").read_text().splitlines() == ["sky", "road, wet", "car"]
+    assert (mask_of(tmp_path / "out", "a") == EXPECTED).all()
+
+
 def test_an_image_that_its_exif_tag_turns(tmp_path):
     picture = turn(write_picture(tmp_path / "src/images/a.jpg"), 6, smooth_image(*SIZE))
     write_image(tmp_path / "src/masks/a.png", COLOURS[IDS])
