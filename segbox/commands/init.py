@@ -4,13 +4,18 @@ segbox init my_data/              # reads every file, writes configs/my_data.py
 segbox train configs/my_data.py
 
 Recognised layouts: images/ and masks/ (or labels/, annotations/, gt/) with or without train/ and val/; train/images and
-train/masks; the layout of VOC; NAME.jpg beside NAME_mask.png. The folder is not changed.
+train/masks; the layout of VOC; NAME.jpg beside NAME_mask.png. The folder is not changed. Masks in colours, of 8 or 16
+bits, are converted into DIR_ids after a question, or at once with --yes; lists, names and colours that lie beside the
+data go with them.
 Exit status: 0 ready to train, 1 config written but the data has problems, 2 wrong usage.
 """
 
 import argparse
 import os
 import re
+import shlex
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,7 @@ from segbox.machine import cores
 from segbox.outputs import atomic_file, claim, write_text
 
 WITH_ADAM = ("segformer", "linear")  # transformers do not learn with plain SGD
+COLOURS = "colour mask"  # the kind of problem that converting solves
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write-split", action="store_true", help="write the split into DIR/splits, not beside the config"
     )
+    parser.add_argument("--yes", action="store_true", help="convert masks in colours into DIR_ids without asking")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing config")
     parser.add_argument("--workers", type=int, default=cores(), help="number of processes (default: one per core)")
 
@@ -44,20 +51,14 @@ def run(args: argparse.Namespace) -> None:
     check_arguments(args, source, out)
 
     from segbox.class_weights import all_weights
-    from segbox.doctor.inspect_folder import inspect_folder
     from segbox.doctor.starter_config import split_names, starter_config
     from segbox.doctor.text_report import check_text
-    from segbox.progress import ProgressBar
 
-    bar = ProgressBar(1)
-
-    def show(done: int, total: int) -> None:
-        bar.total = total
-        bar.show(done, "images and masks")
-
-    folder = inspect_folder(str(source.resolve()), args.classes, args.workers, show)
-    bar.clear()
-    refuse_without_ids(folder)
+    folder = inspect(source, args)
+    if is_to_convert(folder, ids_folder(source), args.yes):
+        convert(folder, ids_folder(source), args.workers)
+        folder = inspect(ids_folder(source), args)
+    refuse_without_ids(folder, source)
     first = next(iter(folder.report.splits.values()))
     print(check_text(folder.report, all_weights(first.pixels, first.pixels_where_present), closing=False))
 
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     if not folder.layout.has_split:
         every = splits["all"]
         names = split_names(folder.report.scans["all"], every, args.seed)
-        splits, lists = write_split(every, names, source if args.write_split else None, out)
+        splits, lists = write_split(every, names, folder.layout.root if args.write_split else None, out)
         print(f"\nSplit at random: {len(names['train'])} images to train on, {len(names['val'])} to validate.")
         print(
             "If images are neighbours in time or space, make the lists yourself: a random split makes scores too high."
@@ -78,6 +79,68 @@ def run(args: argparse.Namespace) -> None:
     print_next_steps(folder, out)
     if folder.report.errors:
         raise SystemExit(1)
+
+
+def inspect(source: Path, args: argparse.Namespace) -> Any:
+    from segbox.doctor.inspect_folder import inspect_folder
+
+    show, clear = progress("images and masks")
+    folder = inspect_folder(str(source.resolve()), args.classes, args.workers, show)
+    clear()
+    return folder
+
+
+def progress(what: str) -> tuple[Callable[[int, int], None], Callable[[], None]]:
+    """A function that shows the progress, and one that removes it from the terminal."""
+    from segbox.progress import ProgressBar
+
+    bar = ProgressBar(1)
+
+    def show(done: int, total: int) -> None:
+        bar.total = total
+        bar.show(done, what)
+
+    return show, bar.clear
+
+
+def ids_folder(source: Path) -> Path:
+    """Where converted masks go: beside the folder."""
+    whole = source.resolve()
+    return whole.with_name(f"{whole.name}_ids") if whole.name else whole / "ids"
+
+
+def is_to_convert(folder: Any, target: Path, yes: bool) -> bool:
+    """Whether masks are in colours that can be converted, and the user agrees: by --yes, or asked on a terminal."""
+    from segbox.doctor.colour_folder import can_convert
+
+    if not can_convert(folder):
+        return False
+    if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return yes
+    print(f"The masks hold colours, not ids of classes. They can be converted into {target}; no file here changes.")
+    try:
+        return input("Convert them and go on? [y/n] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def convert(folder: Any, target: Path, workers: int) -> None:
+    from segbox.convert.plan import WorkerPool
+    from segbox.convert.run import problems_text, summary_text
+    from segbox.convert.run import run as run_plan
+    from segbox.doctor.colour_folder import plan_conversion
+
+    for problem in folder.report.errors:
+        if problem.kind != COLOURS:
+            print(f"Note: {problem.message}. {problem.advice}")
+    show, clear = progress("files")
+    pool = WorkerPool(max(0, workers), show)
+    plan = plan_conversion(folder, target, pool)
+    summary = run_plan(plan, pool, exif=folder.exif)
+    clear()
+    print(summary_text(plan, summary), end="\n\n")
+    if summary.problems:
+        raise DataError(problems_text(summary.problems, len(plan.items)))
 
 
 def print_next_steps(folder: Any, out: Path) -> None:
@@ -132,13 +195,17 @@ def check_arguments(args: argparse.Namespace, source: Path, out: Path) -> None:
     claim([], folders=[out.parent])
 
 
-def refuse_without_ids(folder: Any) -> None:
+def refuse_without_ids(folder: Any, source: Path) -> None:
     """Raise DataError if no mask holds class ids: all are coloured, JPEG or broken."""
+    from segbox.doctor.colour_folder import can_convert
+
     is_jpeg = any(problem.kind == "JPEG mask" for problem in folder.report.problems)
     masks = [pair.mask for found in folder.report.scans.values() for pair in found.pairs]
     if any(mask.kind == "ids" for mask in masks) and not is_jpeg:
         return
     problems = [f"{problem.message}. {problem.advice}" for problem in folder.report.errors]
+    if can_convert(folder):
+        problems.append(f"`{shlex.join(['segbox', 'init', str(source), '--yes'])}` converts them and writes the config")
     raise DataError("\n  ".join(["no mask holds class ids, so no config was written:", *problems]))
 
 

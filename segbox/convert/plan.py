@@ -44,6 +44,7 @@ class Plan:
     classes: Sequence[str] = ()
     texts: dict[str, Iterable[str]] = field(default_factory=dict)  # path in the target -> lines of a text file
     notes: list[str] = field(default_factory=list)
+    way_out: str = "give another target folder, or --overwrite"  # if masks were made with other settings
     convert: Callable | None = None  # in place of `run.convert_pair`, which makes one mask for one image
 
 

@@ -201,16 +201,12 @@ def _check_record(plan: Plan) -> None:
     if settings is None:
         found = next((item.mask for item in plan.items if item.mask and (plan.root / item.mask).exists()), None)
         if found is not None:
-            raise DataError(
-                f"{plan.root / found} exists already and was not made by this tool;"
-                " give another target folder, or --overwrite"
-            )
+            raise DataError(f"{plan.root / found} exists already and was not made by this tool; {plan.way_out}")
     elif settings != json.loads(json.dumps(plan.settings)):
         differing = sorted(k for k in {*settings, *plan.settings} if settings.get(k) != _plain(plan.settings.get(k)))
         shown = ", ".join(f"{k}: {settings.get(k)} there, {plan.settings.get(k)} now" for k in differing)
         raise DataError(
-            f"the masks in {plan.root / plan.folder} were made with other settings ({shown});"
-            " give another target folder, or --overwrite"
+            f"the masks in {plan.root / plan.folder} were made with other settings ({shown}); {plan.way_out}"
         )
 
 

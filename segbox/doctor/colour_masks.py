@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segbox.convert.rgb import MOST
+from segbox.doctor.beside import find_palette
+from segbox.doctor.layout import SPLITS
 from segbox.doctor.scan import Pair
 
 Folders = tuple[str, str, str]  # of the images, of the masks; and the suffix of the names of masks
+SPLIT_FOLDERS = {name for names in SPLITS.values() for name in names}
 
 
 def how_to_convert(pairs: Sequence[Pair], colours: int) -> str:
@@ -17,7 +20,13 @@ def how_to_convert(pairs: Sequence[Pair], colours: int) -> str:
     folders = list(dict.fromkeys(folders_of(pair.path, pair.label_path) for pair in pairs))
     if None in folders:
         return f"{need} `segbox convert rgb --help` explains how, for images and masks in two folders."
-    commands = " and ".join(f"`{command_for(one, palette=colours > MOST)}`" for one in folders)
+    palettes = [palette_for(one) for one in folders]
+    commands = " and ".join(
+        f"`{command_for(one, palette or ('palette.txt' if colours > MOST else ''), colours > MOST)}`"
+        for one, palette in zip(folders, palettes)
+    )
+    if all(palettes):
+        return f"{need} {commands} does this, with the names and colours of {palettes[0]}."
     if colours <= MOST:
         return (
             f"{need} {commands} does this, and writes the colours to palette.txt, where you can enter the names of the"
@@ -44,7 +53,14 @@ def folders_of(path: str, label_path: str) -> Folders | None:
     return None if images == labels else (str(images), str(labels), suffix)
 
 
-def command_for(folders: Folders, palette: bool) -> str:
+def palette_for(folders: Folders) -> str:
+    """The palette beside the two folders, or beside train/ that holds them; empty if there is none."""
+    root = Path(os.path.commonpath(folders[:2]))
+    places = [root, root.parent] if root.name.lower() in SPLIT_FOLDERS else [root]
+    return next((str(path) for path in map(find_palette, places) if path is not None), "")
+
+
+def command_for(folders: Folders, palette: str = "", nearest: bool = False) -> str:
     images, labels, suffix = folders
     root = os.path.commonpath([images, labels])
     target = f"{os.path.normpath(root)}_ids" if Path(root).name else os.path.join(root, "ids")
@@ -52,4 +68,5 @@ def command_for(folders: Folders, palette: bool) -> str:
     words += ["--images", os.path.relpath(images, root), "--masks", os.path.relpath(labels, root)]
     if suffix:
         words.append(f"--mask-suffix={suffix}")
-    return shlex.join(words + (["--palette", "palette.txt", "--nearest"] if palette else []))
+    words += ["--palette", palette] if palette else []
+    return shlex.join(words + (["--nearest"] if nearest else []))

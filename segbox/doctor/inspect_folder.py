@@ -12,6 +12,7 @@ from segbox.data.datasets.folder import FolderDataset
 from segbox.data.readers.format import KINDS
 from segbox.data.readers.headers import read_header
 from segbox.data.statistics import OnProgress
+from segbox.doctor.beside import find_colours, names_of_palette
 from segbox.doctor.check import ScanProgress, add_split
 from segbox.doctor.file_problems import is_jpeg
 from segbox.doctor.layout import Arguments, Layout, find_class_names, recognise_layout
@@ -40,6 +41,11 @@ class Folder:
     splits: dict[str, Arguments]
     report: Report
     remarks: list[str]
+
+    @property
+    def exif(self) -> bool:
+        """Whether files are read with their EXIF rotation."""
+        return next(iter(self.splits.values())).get("exif", True)
 
 
 def check_folder(
@@ -71,7 +77,10 @@ def inspect_folder(
     if may_ignore_exif and only_fit_other_way(scans.values()):
         kind["exif"] = False
         scans = _scan_all(layout, kind, workers, on_progress)
-    names, label_map, remarks = choose_classes(_ids_to_learn(scans), classes or find_class_names(layout.root))
+    names, label_map, remarks = choose_classes(
+        _ids_to_learn(scans), classes or names_of_palette(layout.root) or find_class_names(layout.root)
+    )
+    palette = find_colours(layout.root, names)
     report = Report(f"{layout.root}: {layout.description}")
     splits = {}
     for name, found in scans.items():
@@ -79,6 +88,8 @@ def inspect_folder(
         splits[name] |= {key: value for key, value in kind.items() if value != USUAL[key]}
         if label_map:
             splits[name]["label_map"] = label_map
+        if palette is not None:
+            splits[name]["palette"] = palette
         add_split(report, name, _with_classes(found, splits[name]))
     report.problems += duplicates_between(report.scans)
     if not kind["exif"]:
@@ -87,7 +98,9 @@ def inspect_folder(
 
 
 def _scan_all(layout: Layout, kind: Arguments, workers: int, on_progress: OnProgress | None) -> dict[str, Scan]:
-    datasets = {name: _open({**arguments, "classes": ANY_CLASSES, **kind}) for name, arguments in layout.splits.items()}
+    datasets = {
+        name: open_dataset({**arguments, "classes": ANY_CLASSES, **kind}) for name, arguments in layout.splits.items()
+    }
     steps = ScanProgress(sum(len(dataset) for dataset in datasets.values()), on_progress)
     scans = {}
     for name, dataset in datasets.items():
@@ -96,7 +109,7 @@ def _scan_all(layout: Layout, kind: Arguments, workers: int, on_progress: OnProg
     return scans
 
 
-def _open(arguments: Arguments) -> FolderDataset:
+def open_dataset(arguments: Arguments) -> FolderDataset:
     """Build the data set without raising for problems of its files; the checks report these."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -106,13 +119,13 @@ def _open(arguments: Arguments) -> FolderDataset:
 
 def _with_classes(found: Scan, arguments: Arguments) -> Scan:
     """The same scan with the classes that were chosen; no file is read again."""
-    dataset = _open(arguments)
+    dataset = open_dataset(arguments)
     return replace(found, dataset=dataset, label_tables=[dataset.label_table] * len(found.pairs))
 
 
 def _kind(layout: Layout) -> Arguments:
     """Channels and bits of the images: 3 and 8 unless all sampled images have others. Transparency does not count."""
-    dataset = _open({**next(iter(layout.splits.values())), "classes": ANY_CLASSES})
+    dataset = open_dataset({**next(iter(layout.splits.values())), "classes": ANY_CLASSES})
     indices = np.linspace(0, len(dataset) - 1, min(SAMPLED, len(dataset))).astype(int)
     files = [dataset.files(int(index))[0] for index in indices]
     headers = [header for header in map(read_header, files) if header is not None]

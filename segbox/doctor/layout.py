@@ -73,6 +73,13 @@ def find_class_names(root: Path) -> tuple[str, ...] | None:
     return None
 
 
+def name_in_list(file: str, arguments: Arguments) -> str:
+    """The name by which a list knows the file of an image."""
+    folder, base = os.path.split(file)
+    prefix, suffix = arguments.get("image_prefix", ""), arguments.get("image_suffix", _extension(base))
+    return os.path.join(folder, base[len(prefix) : len(base) - len(suffix)])
+
+
 # --- the four layouts ------------------------------------------------------------------------------------------------
 
 

@@ -1,13 +1,12 @@
 """Write a first config for a folder that `inspect_folder` has read."""
 
-import os
 from collections import defaultdict
 
 import numpy as np
 
 from segbox.data.datasets.pairs import first_few
 from segbox.doctor.inspect_folder import Folder
-from segbox.doctor.layout import Arguments
+from segbox.doctor.layout import Arguments, name_in_list
 from segbox.doctor.report import class_fractions
 from segbox.doctor.scan import Scan
 from segbox.doctor.summary import SplitSummary, rounded
@@ -21,7 +20,7 @@ SMALLEST_CROP = 64
 TOO_LARGE = 2_000_000  # pixels of an image from which evaluation uses sliding windows
 VAL_SHARE = 0.2
 FILES = ("images", "annotations", "image_prefix", "image_suffix", "label_prefix", "label_suffix")
-COMMON = ("root", *FILES, "classes", "label_map", "channels", "bits", "exif")
+COMMON = ("root", *FILES, "classes", "palette", "label_map", "channels", "bits", "exif")
 ORDER = ("root", "split", "split_file", *COMMON[1:])
 DEFAULTS = {"images": "images", "annotations": "annotations", "label_suffix": ".png"}
 
@@ -31,11 +30,8 @@ Lists = dict[str, list[str]]
 def split_names(found: Scan, arguments: Arguments, seed: int = 0) -> Lists:
     """A random split into "train" and "val". Identical images are kept together, so that none is in both."""
     groups = defaultdict(list)
-    prefix = arguments.get("image_prefix", "")
     for pair, index in zip(found.pairs, found.indices):
-        folder, file = os.path.split(found.dataset.pairs[index][0])
-        suffix = arguments.get("image_suffix", os.path.splitext(file)[1])
-        name = os.path.join(folder, file[len(prefix) : len(file) - len(suffix)])
+        name = name_in_list(found.dataset.pairs[index][0], arguments)
         groups[pair.image.content or name.encode()].append(name)
     unlisted = [n for group in groups.values() for n in group if n != n.strip() or not all(map(is_printable, n))]
     if unlisted:
@@ -109,6 +105,9 @@ def _names(folder: Folder, shared: Arguments, lists: dict[str, str] | None) -> s
     for i, (name, fraction) in enumerate(zip(folder.classes, class_fractions(split))):
         lines.append(f"    {_source(name)},  # {i}: {100 * fraction:.2f} % of the pixels")
     lines.append(")")
+    if "palette" in shared:
+        colours = [f"    {colour},  # {printable(name)}" for colour, name in zip(shared["palette"], folder.classes)]
+        lines += ["palette = (  # from the file beside the data", *colours, ")"]
     if folder.label_map:
         lines.append(f"label_map = {as_source(folder.label_map)}  # id in the masks -> class, or 255 to ignore it")
     text = "\n".join(lines) + "\n"
@@ -129,6 +128,8 @@ def _data(
         own |= {key: value for key, value in splits[split].items() if key not in shared}
         if folder.label_map:
             own["label_map"] = "${label_map}"
+        if "palette" in own:
+            own["palette"] = "${palette}"
         if lists:
             own["split_file"] = f"${{{split}_names}}"
         lines += [f"    {split}=dict(", '        type="FolderDataset",']

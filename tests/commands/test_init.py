@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ from segbox.commands import command_parser
 from segbox.commands import init as tool
 from segbox.config import load_config
 from segbox.data.loader import build_dataset
-from segbox.errors import UserError
+from segbox.errors import DataError, UserError
 from segbox.models.segmentors import build_segmentor, without_weights
 from tests.doctor.broken_set import turn
-from tests.faulty_data import blocky_label, smooth_image, write_image
+from tests.faulty_data import blocky_label, smooth_image, write_deep_png, write_image
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools" / "init_dataset.py"
@@ -158,12 +159,57 @@ def test_mistakes_end_with_a_message(tmp_path):
     assert result.returncode == 2 and "already exists; --overwrite" in result.stderr
 
 
+def write_colours(root):
+    for i in range(3):
+        write_image(root / f"images/{i}.jpg", smooth_image(24, 32, seed=i))
+        deep = np.array([(0, 0, 0), (64250, 0, 2313)], np.uint16)[blocky_label(24, 32, 2)]
+        write_deep_png(root / f"masks/{i}.png", deep)
+    return root
+
+
+def files_of(root):
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
 def test_colour_masks_are_refused_with_their_colours(monkeypatch, tmp_path):
-    for i in range(2):
-        write_image(tmp_path / f"images/{i}.jpg", smooth_image(24, 32, seed=i))
-        write_image(tmp_path / f"masks/{i}.png", np.array([(0, 0, 0), (250, 0, 9)], np.uint8)[blocky_label(24, 32, 2)])
-    with pytest.raises(ValueError, match=r"no mask holds class ids.*\n.*2 masks with colours .*\(250, 0, 9\) 50.0 %"):
-        init(monkeypatch, tmp_path, "--out", tmp_path / "c.py")
+    root = write_colours(tmp_path / "set")
+    message = r"no mask holds class ids.*\n.*3 masks with colours .*\(64250, 0, 2313\) 50.0 %(.|\n)*set --yes` converts"
+    with pytest.raises(DataError, match=message):
+        init(monkeypatch, root, "--out", tmp_path / "c.py")
+    assert not (tmp_path / "c.py").exists() and not (tmp_path / "set_ids").exists()
+
+
+def test_colour_masks_are_converted_with_yes(monkeypatch, capsys, tmp_path):
+    root = write_colours(tmp_path / "set")
+    (root / "class_dict.csv").write_text("name,r,g,b\nground,0,0,0\ncar,250,0,9\n")
+    for split, names in (("train", "0\n1\n"), ("val", "2\n")):
+        (root / f"{split}.txt").write_text(names)
+    before = files_of(root)
+    init(monkeypatch, root, "--out", tmp_path / "c.py", "--yes")
+    assert files_of(root) == before and "3 masks written" in capsys.readouterr().out
+    config, datasets = built(tmp_path / "c.py")
+    assert config.data.train.root == str(tmp_path / "set_ids") and [len(d) for d in datasets.values()] == [2, 1]
+    assert datasets["val"].classes == ("ground", "car") and datasets["val"].palette == [(0, 0, 0), (250, 0, 9)]
+    assert (datasets["val"].load(0)["label"] == blocky_label(24, 32, 2)).all()
+    (root / "class_dict.csv").write_text("name,r,g,b\nearth,0,0,0\ncar,250,0,9\n")
+    with pytest.raises(DataError, match=r"made with other settings.*move .*set_ids away, and start again"):
+        init(monkeypatch, root, "--out", tmp_path / "c.py", "--yes", "--overwrite")
+
+
+@pytest.mark.parametrize("answer", ["y", "n", None])
+def test_a_terminal_is_asked_before_masks_are_converted(monkeypatch, tmp_path, answer):
+    def answered(question):
+        if answer is None:
+            raise EOFError
+        return answer
+
+    root = write_colours(tmp_path / "set")
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", answered)
+    with nullcontext() if answer == "y" else pytest.raises(DataError, match="no mask holds class ids"):
+        init(monkeypatch, root, "--out", tmp_path / "c.py")
+    assert (tmp_path / "c.py").exists() == (tmp_path / "set_ids").exists() == (answer == "y")
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,18 @@ def test_a_bare_folder(tmp_path, monkeypatch, capsys):
     assert run_tool(monkeypatch, "check_dataset.py", f"{root}_ids", "--workers", 0) == 0
 
 
+def test_the_palette_beside_the_data_is_in_the_command(tmp_path, monkeypatch, capsys):
+    root = write_set(tmp_path / "my set", "images", "masks", "", PLAIN.astype(np.uint16) * 257)
+    rows = (f"class {i},{','.join(map(str, colour))}\n" for i, colour in enumerate(PLAIN.tolist()))
+    (root / "class_dict.csv").write_text("name,r,g,b\n" + "".join(rows))
+    assert run_tool(monkeypatch, "check_dataset.py", root, "--workers", 0) == 1
+    _, _, *words = shlex.split(printed(capsys.readouterr().out)[0])
+    assert run_tool(monkeypatch, "convert_dataset.py", *words, "--workers", 0) == 0
+    found = FolderDataset(f"{root}_ids")
+    assert found.classes == tuple(f"class {i}" for i in range(5))
+    assert (read_label(found.files(0)[1]) == blocky_label(*SIZE, num_classes=5)).all()
+
+
 def test_more_colours_than_classes(tmp_path, monkeypatch, capsys):
     root = write_set(tmp_path / "set", "images", "masks", "", np.arange(36 * 3, dtype=np.uint8).reshape(36, 3), ["a"])
     write_image(root / "masks/a.png", smooth_image(*SIZE))
@@ -84,6 +96,6 @@ def test_places():
     assert folders_of("/d/images/train/a.jpg", "/d/masks/train/a.png") == ("/d/images", "/d/masks", "")
     assert folders_of("/d/a/images/x.jpg", "/d/a/masks/x-m.png") == ("/d/a/images", "/d/a/masks", "-m")
     assert folders_of("/d/a.jpg", "/d/a_mask.png") is None and folders_of("/d/i/a.jpg", "/d/m/mask_a.png") is None
-    assert command_for(("images", "masks", ""), False) == "segbox convert rgb . ids --images images --masks masks"
-    words = shlex.split(command_for(("/my d/images", "/my d/masks", "-m"), True))
+    assert command_for(("images", "masks", "")) == "segbox convert rgb . ids --images images --masks masks"
+    words = shlex.split(command_for(("/my d/images", "/my d/masks", "-m"), "palette.txt", True))
     assert words[3:5] == ["/my d", "/my d_ids"] and "--mask-suffix=-m" in words
