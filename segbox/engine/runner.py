@@ -95,6 +95,7 @@ class Runner:
         self.gradients_are_checked = False
         self.labels = LabelWatch(epoch)
         self.request = StopRequest()
+        self.is_ended = False  # set by a hook, in all processes at the same step, to end the run before max_steps
         self.is_consistent = True  # model, optimizer and moving average are those of the same step, ...
         self.buffers_before: Sequence[Tensor] = ()  # ... after restore_buffers(): the buffers of before the step
         self.saved: tuple[int, int] | None = None  # (step, scored_step) of last.pt
@@ -118,7 +119,7 @@ class Runner:
 
     def train_steps(self) -> None:
         with closing(iter(self.train_batches(self.draws))) as batches:
-            while self.step < self.max_steps and not distributed.any_says(self.request.is_made()):
+            while self.goes_on():
                 torch.manual_seed(hash((self.seed, distributed.rank(), self.step)))  # resumed or not, the same dropout
                 self.call("before_step")
                 self.losses = self.train_step(batches)
@@ -128,6 +129,9 @@ class Runner:
                 self.call("save", False)
         if self.step >= self.max_steps:
             self.labels.refuse_if_none(self.step)
+
+    def goes_on(self) -> bool:
+        return self.step < self.max_steps and not self.is_ended and not distributed.any_says(self.request.is_made())
 
     def train_step(self, batches: Iterator[Batch]) -> dict[str, Tensor]:
         """One optimizer step on the mean over micro-batches. Returns its losses; {} if it was skipped."""
