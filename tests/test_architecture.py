@@ -54,6 +54,8 @@ OPTIONAL = {
     "transformers",
     "segmentation_models_pytorch",
     "tensorboard",
+    "wandb",
+    "mlflow",
     "matplotlib",
     "onnx",
     "yaml",

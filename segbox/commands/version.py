@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from segbox import __version__
 
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-python", "pillow", "safetensors")
-EXTRAS = ("timm", "tensorboard", "pyyaml")
+EXTRAS = ("timm", "tensorboard", "pyyaml", "wandb", "mlflow-skinny")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -95,6 +95,8 @@ class Runner:
         self.gradients_are_checked = False
         self.labels = LabelWatch(epoch)
         self.request = StopRequest()
+        self.is_ended = False  # set by a hook, in all processes at the same step, to end the run before max_steps
+        self.batch: Batch | None = None  # of the last step (its first part)
         self.is_consistent = True  # model, optimizer and moving average are those of the same step, ...
         self.buffers_before: Sequence[Tensor] = ()  # ... after restore_buffers(): the buffers of before the step
         self.saved: tuple[int, int] | None = None  # (step, scored_step) of last.pt
@@ -118,7 +120,7 @@ class Runner:
 
     def train_steps(self) -> None:
         with closing(iter(self.train_batches(self.draws))) as batches:
-            while self.step < self.max_steps and not distributed.any_says(self.request.is_made()):
+            while self.goes_on():
                 torch.manual_seed(hash((self.seed, distributed.rank(), self.step)))  # resumed or not, the same dropout
                 self.call("before_step")
                 self.losses = self.train_step(batches)
@@ -129,11 +131,14 @@ class Runner:
         if self.step >= self.max_steps:
             self.labels.refuse_if_none(self.step)
 
+    def goes_on(self) -> bool:
+        return self.step < self.max_steps and not self.is_ended and not distributed.any_says(self.request.is_made())
+
     def train_step(self, batches: Iterator[Batch]) -> dict[str, Tensor]:
         """One optimizer step on the mean over micro-batches. Returns its losses; {} if it was skipped."""
         begin = time.perf_counter()
         micro_batches = [next(batches) for _ in range(self.gradient_accumulation_steps)]
-        self.data_seconds = time.perf_counter() - begin
+        self.data_seconds, self.batch = time.perf_counter() - begin, micro_batches[0]
         self.labels.see(micro_batches, self.batch_size)
         self.optimizer.zero_grad(set_to_none=True)
         self.buffers_before = [buffer.clone() for buffer in self.model.buffers()]

@@ -50,6 +50,7 @@ def stand_in(folder=None, **more):
         return folder / name
 
     runner.save = save
+    runner.call = lambda moment, *arguments: None
     runner.is_saved = lambda: (runner.step, "last.pt") in runner.saved
     return runner
 

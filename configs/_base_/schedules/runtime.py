@@ -36,4 +36,8 @@ hooks = dict(
     log=dict(type="Log", interval=50, tensorboard=False),
     evaluate=dict(type="Evaluate", interval=4000, best="mIoU"),
     checkpoint=dict(type="Checkpoint", interval=4000, keep=2),
+    early_stopping=None,  # dict(type="EarlyStopping", patience=5): end after 5 evaluations without a higher mIoU
+    tensorboard=None,  # dict(type="TensorBoard")
+    wandb=None,  # dict(type="WandB", project="segbox")
+    mlflow=None,  # dict(type="MLflow", experiment="segbox")
 )

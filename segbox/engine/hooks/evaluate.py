@@ -34,19 +34,8 @@ class Evaluate(Hook):
             raise ConfigError(
                 "hooks.evaluate: the config has no data.val to evaluate on; add it, or set hooks.evaluate=None"
             )
-        metric = runner.description.get("config", {}).get("metric", {})
-        known = MetricSet(runner.classes, **metric).compute()
-        if self.best is not None and self.best not in known:
-            name = f"m{self.best.split('/')[0]}" if "/" in self.best else self.best
-            if name in EXTRA:
-                raise ConfigError(
-                    f"hooks.evaluate.best: {self.best} is computed only if metric.extra names it:"
-                    f" metric.extra=['{name}']"
-                )
-            raise ConfigError(
-                f"hooks.evaluate.best: there is no score {self.best!r}.{did_you_mean(self.best, known)} Scores:"
-                f" {', '.join(name for name in known if '/' not in name)}, and of a class: IoU/{runner.classes[0]}"
-            )
+        if self.best is not None:
+            refuse_unknown_score(runner, self.best, "hooks.evaluate.best")
 
     def evaluate(self, runner: Runner) -> None:
         is_due = runner.step % self.interval == 0 or runner.step == runner.max_steps
@@ -69,3 +58,18 @@ class Evaluate(Hook):
         if not isinstance(highest, float | int | None) or type(step) is not int:
             raise CheckpointError(f"its best score is {short(highest)}, at step {short(step)}")
         self.highest, self.highest_step = highest, step
+
+
+def refuse_unknown_score(runner: Runner, score: str, place: str) -> None:
+    """Refuse a name that no evaluation of this run gives; `place` is the setting with the name."""
+    metric = runner.description.get("config", {}).get("metric", {})
+    known = MetricSet(runner.classes, **metric).compute()
+    if score in known:
+        return
+    name = f"m{score.split('/')[0]}" if "/" in score else score
+    if name in EXTRA:
+        raise ConfigError(f"{place}: {score} is computed only if metric.extra names it: metric.extra=['{name}']")
+    raise ConfigError(
+        f"{place}: there is no score {score!r}.{did_you_mean(score, known)} Scores:"
+        f" {', '.join(name for name in known if '/' not in name)}, and of a class: IoU/{runner.classes[0]}"
+    )

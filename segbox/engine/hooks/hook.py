@@ -6,6 +6,7 @@ before_train
                 -> save(is_end=False)            the step is complete: it can be saved before it is evaluated
                 -> evaluate                      also once before the first step, for a resumed run
                        after_eval(scores)        after each evaluation
+                after_log(row, group)            after each line of log.jsonl, in the main process; group: train, eval
                 -> save(is_end=False)            again, for the state after the evaluation
 save(is_end=True)                                also when a signal ended the run early
 after_train                                      the same
@@ -37,6 +38,8 @@ class Hook:
     def evaluate(self, runner: Runner) -> None: ...
 
     def after_eval(self, runner: Runner, scores: dict[str, float]) -> None: ...
+
+    def after_log(self, runner: Runner, row: dict[str, Any], group: str) -> None: ...
 
     def after_train(self, runner: Runner) -> None: ...
 

@@ -82,11 +82,11 @@ class Log(Hook):
             f"  data {row['data_seconds']:.3f} s  step {row['step_seconds']:.3f} s"
             f"  {row['images_per_second']:.1f} images/s  {row['memory_mb']:.0f} MB  ETA {self._eta(runner)}"
         )
-        self._write(row, "train")
+        self._write(runner, row, "train")
 
     def after_eval(self, runner: Runner, scores: dict[str, float]) -> None:
         if distributed.is_main():
-            self._write({"step": runner.step, **scores}, "eval")
+            self._write(runner, {"step": runner.step, **scores}, "eval")
 
     def after_train(self, runner: Runner) -> None:
         if distributed.is_main():
@@ -94,12 +94,13 @@ class Log(Hook):
             if self.writer is not None:
                 self.writer.close()
 
-    def _write(self, row: dict[str, Any], group: str) -> None:
+    def _write(self, runner: Runner, row: dict[str, Any], group: str) -> None:
         self.rows.write(row)
         if self.writer is not None:
             for name, value in row.items():
                 if name != "step" and math.isfinite(value):
                     self.writer.add_scalar(f"{group}/{name}", value, row["step"])
+        runner.call("after_log", row, group)
 
     def _eta(self, runner: Runner) -> str:
         seconds = (time.perf_counter() - self.begin) / max(1, runner.step - self.first_step)
