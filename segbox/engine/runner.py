@@ -16,6 +16,7 @@ from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_ch
 from segbox.engine.devices import wrap_for_training
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.not_finite import NotFinite, gradient_norm, refuse_non_finite_loss, skip_or_stop
+from segbox.engine.pace import Pace
 from segbox.engine.save_on_error import save_on_error
 from segbox.engine.sharding import full_tensor, is_sharded, reshard, unsharded
 from segbox.engine.signals import Stopped, StopRequest, stop_request
@@ -94,6 +95,7 @@ class Runner:
         self.data_seconds = self.step_seconds = 0.0
         self.gradients_are_checked = False
         self.labels = LabelWatch(epoch)
+        self.pace = Pace()
         self.request = StopRequest()
         self.is_consistent = True  # model, optimizer and moving average are those of the same step, ...
         self.buffers_before: Sequence[Tensor] = ()  # ... after restore_buffers(): the buffers of before the step
@@ -122,6 +124,7 @@ class Runner:
                 torch.manual_seed(hash((self.seed, distributed.rank(), self.step)))  # resumed or not, the same dropout
                 self.call("before_step")
                 self.losses = self.train_step(batches)
+                self.pace.see_step(self)
                 self.call("after_step")
                 self.call("save", False)
                 self.call("evaluate")
@@ -218,9 +221,11 @@ class Runner:
         model = self.averaged_model or self.model
         # Batch-norm statistics differ between processes; those of process 0 are saved, so all evaluate with them.
         distributed.broadcast(model.buffers())
+        begin = time.perf_counter()
         scores = self.score(model, self.request.is_made)
         self.call("after_eval", scores)
         self.scored_step = self.step
+        self.pace.see_evaluation(self, time.perf_counter() - begin)
         return scores
 
     def call(self, moment: str, *arguments: Any) -> None:
