@@ -6,8 +6,9 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from segbox.engine.hooks.evaluate import Evaluate
+from segbox.engine.evaluations_left import evaluations_left
 from segbox.engine.hooks.log import peak_memory_mb
+from segbox.engine.time_budget import NoBudget, TimeBudget
 from segbox.progress import duration
 
 if TYPE_CHECKING:
@@ -18,13 +19,15 @@ SLOW_STEP = 20.0  # seconds; a first step that takes longer is told at once
 
 
 class Pace:
-    """Measures a run, and logs once when it will end: after four steps, and again after the first evaluation."""
+    """Measures a run, and logs when it will end: after four steps, and again after the first evaluation."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: NoBudget | TimeBudget) -> None:
+        self.budget = budget
         self.steps = 0  # of this process; a resumed run has more
         self.first_seconds = 0.0  # the first step
         self.measured_from = 0.0  # when the first step was complete
         self.evaluation_seconds = 0.0  # of all evaluations since then
+        self.evaluations = 0
         self.last_evaluation = math.nan  # seconds; NaN before the first one
 
     def see_step(self, runner: Runner) -> None:
@@ -32,17 +35,23 @@ class Pace:
         if self.steps == 1:
             self.first_seconds, self.measured_from = runner.step_seconds, time.perf_counter()
             self.evaluation_seconds = 0.0
+        self.budget.plan(runner, self)
         if runner.step < runner.max_steps and self.is_told_now():
             runner.log(self.forecast(runner))
+
+    def is_measured(self) -> bool:
+        return self.steps >= MEASURED_AFTER
 
     def is_told_now(self) -> bool:
         return self.steps == MEASURED_AFTER or (self.steps == 1 and self.first_seconds >= SLOW_STEP)
 
     def see_evaluation(self, runner: Runner, seconds: float) -> None:
-        is_first = math.isnan(self.last_evaluation)
+        self.evaluations += 1
         self.last_evaluation = seconds
         self.evaluation_seconds += seconds
-        if is_first and self.steps and runner.step < runner.max_steps:
+        if self.steps:
+            self.budget.plan(runner, self)
+        if self.evaluations == 1 and self.steps and runner.step < runner.max_steps:
             runner.log(self.forecast(runner))
 
     def seconds_per_step(self) -> float:
@@ -65,13 +74,6 @@ class Pace:
         first = " (the first step, which is slow)" if self.steps == 1 else ""
         memory = describe_memory(peak_memory_mb(runner.device), runner.device.type)
         return f"{self.seconds_per_step():.3g} s a step{first}{memory}; {rest}: the end is at about {clock(seconds)}"
-
-
-def evaluations_left(runner: Runner, max_steps: int) -> int:
-    """The evaluations between now and the end of a run of `max_steps`: every interval, and after the last step."""
-    intervals = [hook.interval for hook in runner.hooks.values() if isinstance(hook, Evaluate)]
-    due = {step for interval in intervals for step in (*range(interval, max_steps + 1, interval), max_steps)}
-    return sum(step >= runner.step and step > runner.scored_step for step in due)
 
 
 def describe_memory(megabytes: float, device_type: str) -> str:

@@ -22,6 +22,7 @@ from segbox.engine.sharding import full_tensor, is_sharded, reshard, unsharded
 from segbox.engine.signals import Stopped, StopRequest, stop_request
 from segbox.engine.state import restore, run_state
 from segbox.engine.step_errors import LabelWatch, errors_explained, worker_errors_explained
+from segbox.engine.time_budget import NoBudget
 from segbox.errors import TrainingError
 from segbox.models.unused_parameters import advice_for
 from segbox.precision import AMP
@@ -73,6 +74,7 @@ class Runner:
         self.val_loader = val_loader
         self.score = score
         self.max_steps = max_steps
+        self.planned_steps: int | None = None  # max_steps, if --time has chosen it
         self.batch_size = batch_size
         self.work_dir = work_dir
         self.device = device
@@ -95,7 +97,7 @@ class Runner:
         self.data_seconds = self.step_seconds = 0.0
         self.gradients_are_checked = False
         self.labels = LabelWatch(epoch)
-        self.pace = Pace()
+        self.pace = Pace(NoBudget())
         self.request = StopRequest()
         self.is_consistent = True  # model, optimizer and moving average are those of the same step, ...
         self.buffers_before: Sequence[Tensor] = ()  # ... after restore_buffers(): the buffers of before the step

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from segbox.engine import pace
+from segbox.engine.evaluations_left import evaluations_left
 from segbox.engine.hooks.evaluate import Evaluate
-from segbox.engine.pace import Pace, clock, describe_memory, evaluations_left
+from segbox.engine.pace import Pace, clock, describe_memory
+from segbox.engine.time_budget import NoBudget
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def run(monkeypatch):
     monkeypatch.setattr(pace, "peak_memory_mb", lambda device: 700.0)
     monkeypatch.setattr(pace, "clock", lambda seconds: f"+{seconds:.0f}")
     run = SimpleNamespace(step=0, max_steps=100, scored_step=0, hooks={"evaluate": Evaluate(40)}, lines=[])
-    run.device, run.log, run.pace = torch.device("cpu"), run.lines.append, Pace()
+    run.device, run.log, run.pace = torch.device("cpu"), run.lines.append, Pace(NoBudget())
 
     def steps(count, seconds):
         for _ in range(count):
