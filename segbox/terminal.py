@@ -8,7 +8,10 @@ from typing import TextIO
 
 
 class TerminalLines(logging.StreamHandler):
-    """Logs to the terminal; if it is closed, lines are discarded."""
+    """Logs to the terminal, over a progress bar if there is one; if it is closed, lines are discarded."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"\r\x1b[K{super().format(record)}" if self.stream.isatty() else super().format(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
         if isinstance(sys.exc_info()[1], OSError):  # the terminal is closed, or the output file's disk is full

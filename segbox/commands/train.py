@@ -2,6 +2,7 @@
 
 segbox train configs/pspnet/pspnet_r50_ade20k.py
 segbox train CONFIG --resume                          # continue from the newest readable checkpoint of the work dir
+segbox train CONFIG --time 2h                         # ends in time, with its schedule finished
 segbox train CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
 segbox train CONFIG --cfg-options data.batch_size=8 --scale-lr    # scales the config's lr with the batch size
 
@@ -11,6 +12,7 @@ A run that its launcher restarts (torchrun with --max-restarts, Slurm with reque
 """
 
 import argparse
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="continue from the checkpoint PATH; without PATH, from the newest of the work dir",
     )
     parser.add_argument("--overwrite", action="store_true", help="delete the run that the work dir already holds")
+    parser.add_argument(
+        "--time", metavar="TIME", help="train as many steps as fit into 2h, 90m, 45s or 1h30m, in place of the config's"
+    )
     parser.add_argument("--seed", type=int, help="replaces the config's seed")
     parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
     parser.add_argument(
@@ -44,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    begin = time.perf_counter()
     config, origins = config_of(args)
     work_dir = Path(args.work_dir or Path("work_dirs") / Path(args.config).stem)
 
@@ -53,13 +59,17 @@ def run(args: argparse.Namespace) -> None:
     from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
     from segbox.engine.lr_scaling import BaseRate, describe_batch, scale_rate, warn_of_rate
+    from segbox.engine.pace import Pace
+    from segbox.engine.time_budget import NoBudget, TimeBudget
     from segbox.engine.work_dir import find_resume, only_run_in
 
     check_config(config, "model", "data", "optimizer", "train")
     base = BaseRate.of_file(args.config)
     scaled = scale_rate(config, origins, base) if args.scale_lr else ""
+    budget = NoBudget() if args.time is None else TimeBudget(args.time, begin)
     device = choose_device(args.device)
-    settings = {"config": config.to_dict(), "--resume": args.resume, "--overwrite": args.overwrite}
+    options = {"--resume": args.resume, "--overwrite": args.overwrite, "--time": args.time}
+    settings = {"config": config.to_dict(), **options}
     with distributed.process_group(device, args.timeout, work_dir / "log.txt", settings), only_run_in(work_dir):
         resume = check_work_dir(work_dir, args)
         distributed.barrier()
@@ -69,6 +79,8 @@ def run(args: argparse.Namespace) -> None:
         runner.log(describe_batch(runner.batch_size, runner.gradient_accumulation_steps, base))
         if line := scaled or warn_of_rate(config, origins, base):
             runner.log(line)
+        if found is None or not distributed.restarts():  # a restarted run goes on with the steps chosen before
+            runner.pace = Pace(budget)
         start_or_resume(runner, config, args.overwrite and resume is None, found)
         request = runner.train()
     if request.signal is not None:
@@ -109,7 +121,10 @@ def start_or_resume(
 
     if found is not None:
         runner.resume(*found)
-    elif overwrite:
+    if runner.pace.budget.is_limited:
+        runner.log(f"--time {runner.pace.budget.text}: the number of steps is chosen after the first ones")
+        runner.max_steps = max(runner.max_steps, runner.step + 2)  # until the first plan
+    if found is None and overwrite:
         discard_old_run(runner.work_dir)  # only after the new run was built without an error
     if distributed.is_main():
         record_environment(runner.work_dir, runner.device)  # first, because it marks the folder as a run's

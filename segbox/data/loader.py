@@ -137,6 +137,7 @@ class Loader:
         workers: int,
         pin_memory: bool,
     ) -> None:
+        self.images = len(dataset)
         self.batches = DataLoader(
             _Guarded(dataset),
             batch_size,

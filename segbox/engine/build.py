@@ -53,7 +53,8 @@ def build_runner(config: Config, work_dir: Path, device: torch.device, is_resume
     model = build_model(begin, settings, data.workers, seed, dataset, evaluator, device)
     optimizer = build_optimizer(config.optimizer, model)
     hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
-    describe_run(config, dataset, data, settings, max_steps, device, model, is_resumed)
+    val_images = 0 if evaluator is None else len(evaluator.dataset)
+    describe_run(config, dataset, data, settings, max_steps, device, model, is_resumed, val_images)
     return Runner(
         model,
         optimizer,

@@ -39,6 +39,11 @@ def check_images(datasets: Mapping[str, SegDataset], model: nn.Module, window: S
             _check_size(image.shape[:2], model, window if name == "data.val" else None)
 
 
+def training_size(dataset: SegDataset) -> Size | None:
+    """The size of an image after the pipeline (the crop); None if the image cannot be read."""
+    return next((image.shape[:2] for image in _some_images(dataset, 1)), None)
+
+
 def _check_channels(name: str, given: int, taken: int) -> None:
     if given != taken:
         raise ConfigError(

@@ -13,12 +13,16 @@ from torch import nn
 from segbox import __version__, distributed
 from segbox.config import Config
 from segbox.data.datasets.dataset import SegDataset
+from segbox.data.placement import Size
 from segbox.engine.checkpoint import write_error
+from segbox.engine.input_checks import training_size
 from segbox.engine.settings import DataSettings, TrainSettings
 from segbox.engine.sharding import sharding_summary
 from segbox.engine.work_dir import ends_mid_line
-from segbox.errors import printable
+from segbox.errors import printable, short
 from segbox.launch import launch
+from segbox.models.complexity import build_without_data, costs_of, count_parameters
+from segbox.models.encoder_decoder import EncoderDecoder
 from segbox.terminal import OutputLines, TerminalLines
 from segbox.weights.backbone import word_for
 from segbox.weights.mean_std import describe_mean_std
@@ -77,8 +81,9 @@ def describe_run(
     device: torch.device,
     model: nn.Module,
     is_resumed: bool,
+    val_images: int,
 ) -> None:
-    """Log the first lines of a run: the environment, the length, the start, the units of the images, the sharding."""
+    """Log the first lines of a run: environment, model, data and length, start, units of the images, sharding."""
     if not distributed.is_main():
         return
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
@@ -87,16 +92,33 @@ def describe_run(
         f"segbox {__version__}, PyTorch {torch.__version__}, Python {platform.python_version()},"
         f" {processes} process(es) on {name}, precision {settings.amp or 'fp32'}"
     )
+    logger.info(describe_model(config.model, model, len(dataset.classes), training_size(dataset)))
     epochs = max_steps * data.batch_size / max(1, len(dataset))
     logger.info(
-        f"{len(dataset)} training images, {len(dataset.classes)} classes, {max_steps} steps of {data.batch_size} images"
-        f" ({epochs:.1f} epochs), {config.optimizer.get('type')} with lr {config.optimizer.get('lr')}"
+        f"{len(dataset)} training and {val_images} validation images, {len(dataset.classes)} classes, {max_steps} steps"
+        f" of {data.batch_size} images ({epochs:.1f} epochs of {len(dataset) / data.batch_size:.4g} steps),"
+        f" {config.optimizer.get('type')} with lr {config.optimizer.get('lr')}"
     )
     for line in ("" if is_resumed else describe_start(config.model, model), describe_mean_std(model)):
         if line:
             logger.info(line)
     if settings.shard:
         logger.info(sharding_summary(model))
+
+
+def describe_model(config: Mapping, model: nn.Module, num_classes: int, size: Size | None) -> str:
+    """The parts of the model, its parameters, and the operations of its prediction for an image of the size."""
+    name = type(model).__name__
+    if isinstance(model, EncoderDecoder):
+        name = f"{type(model.decode_head).__name__} on {type(model.backbone).__name__}"
+    text = f"{name}: {count_parameters(model) / 1e6:.3g} M parameters"
+    if size is None or not isinstance(model, EncoderDecoder):
+        return text
+    try:
+        flops = costs_of(build_without_data(config, num_classes), size)["total"].flops
+    except Exception as error:  # a user's own layer need not work on the meta device, and trains all the same
+        return f"{text}, GFLOPs not counted ({type(error).__name__}: {short(str(error))})"
+    return f"{text}, {flops / 1e9:.4g} GFLOPs for an image of {size[0]}x{size[1]}"
 
 
 def describe_start(config: Mapping, model: nn.Module) -> str:

@@ -16,11 +16,13 @@ from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_ch
 from segbox.engine.devices import wrap_for_training
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.not_finite import NotFinite, gradient_norm, refuse_non_finite_loss, skip_or_stop
+from segbox.engine.pace import Pace
 from segbox.engine.save_on_error import save_on_error
 from segbox.engine.sharding import full_tensor, is_sharded, reshard, unsharded
 from segbox.engine.signals import Stopped, StopRequest, stop_request
 from segbox.engine.state import restore, run_state
 from segbox.engine.step_errors import LabelWatch, errors_explained, worker_errors_explained
+from segbox.engine.time_budget import NoBudget
 from segbox.errors import TrainingError
 from segbox.models.unused_parameters import advice_for
 from segbox.precision import AMP
@@ -72,6 +74,7 @@ class Runner:
         self.val_loader = val_loader
         self.score = score
         self.max_steps = max_steps
+        self.planned_steps: int | None = None  # max_steps, if --time has chosen it
         self.batch_size = batch_size
         self.work_dir = work_dir
         self.device = device
@@ -94,6 +97,7 @@ class Runner:
         self.data_seconds = self.step_seconds = 0.0
         self.gradients_are_checked = False
         self.labels = LabelWatch(epoch)
+        self.pace = Pace(NoBudget())
         self.request = StopRequest()
         self.is_ended = False  # set by a hook, in all processes at the same step, to end the run before max_steps
         self.batch: Batch | None = None  # of the last step (its first part)
@@ -124,6 +128,7 @@ class Runner:
                 torch.manual_seed(hash((self.seed, distributed.rank(), self.step)))  # resumed or not, the same dropout
                 self.call("before_step")
                 self.losses = self.train_step(batches)
+                self.pace.see_step(self)
                 self.call("after_step")
                 self.call("save", False)
                 self.call("evaluate")
@@ -223,9 +228,11 @@ class Runner:
         model = self.averaged_model or self.model
         # Batch-norm statistics differ between processes; those of process 0 are saved, so all evaluate with them.
         distributed.broadcast(model.buffers())
+        begin = time.perf_counter()
         scores = self.score(model, self.request.is_made)
         self.call("after_eval", scores)
         self.scored_step = self.step
+        self.pace.see_evaluation(self, time.perf_counter() - begin)
         return scores
 
     def call(self, moment: str, *arguments: Any) -> None:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 def run_state(runner: Runner) -> dict[str, Any]:
     """The content of a checkpoint: tensors and plain values, for a resumed run and for users of the weights."""
     averaged = {} if runner.averaged_model is None else {"ema": runner.averaged_model.state_dict()}
+    planned = {} if runner.planned_steps is None else {"planned_steps": runner.planned_steps}
     return {
         "step": runner.step,
+        **planned,
         "draws": runner.draws,
         "scored_step": runner.scored_step,
         "skipped": runner.skipped,
@@ -67,8 +69,21 @@ def restore(runner: Runner, path: Path, content: Mapping[str, Any]) -> None:
     before, now = (with_new_names(config) for config in (content.get("config"), runner.description.get("config")))
     for change in changes(before, now):
         runner.log(f"changed since that checkpoint: {change}")
-    if runner.step >= runner.max_steps:
+    restore_plan(runner, path, content.get("planned_steps"), before, now)
+    if runner.step >= runner.max_steps and not runner.pace.budget.is_limited:
         runner.log(f"nothing left to train: {runner.step} of {runner.max_steps} steps are done")
+
+
+def restore_plan(runner: Runner, path: Path, planned: Any, before: Any, now: Any) -> None:
+    """Go on with the number of steps that --time chose, unless this run has a --time or another length."""
+    lengths = [(config or {}).get("train", {}) for config in (before, now)]
+    is_same = all(lengths[0].get(name) == lengths[1].get(name) for name in ("max_steps", "max_epochs"))
+    if planned is None or runner.pace.budget.is_limited or not is_same:
+        return
+    if type(planned) is not int or planned < 1:
+        raise CheckpointError(f"{path}: its 'planned_steps' is {short(planned)}, not a number of steps")
+    runner.max_steps = runner.planned_steps = planned
+    runner.log(f"the run has {planned} steps, which --time chose")
 
 
 def is_scaler_state(state: Mapping[str, Any], own: Mapping[str, Any]) -> bool:

@@ -78,6 +78,8 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
     rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 3, 4, 4] and "mIoU" in rows[1] and "IoU/circle" in rows[3]
     out = capsys.readouterr().out
+    assert "6 training and 3 validation images, 7 classes, 4 steps of 4 images (2.7 epochs of 1.5 steps)" in out
+    assert " s a step, " in out and out.index("GFLOPs for an image of 32x48") < out.index("step 2/4")
     assert "precision bf16" in out and "step 4/4" in out and "| circle" in out and "done: 4 steps" in out
 
 
@@ -87,11 +89,11 @@ def test_the_first_lines_weigh_batch_against_rate(config, monkeypatch, capsys):
     assert train(monkeypatch, config, "--work-dir", "a", *smaller) == 0
     lines = capsys.readouterr().out.splitlines()
     parts = "2 images a step: 1 process(es) x 1 image(s) x 2 accumulated part(s)"
-    assert lines[4] == f"{parts}; the config file's lr 0.02 is for 4"
-    assert lines[5].startswith("warning: lr 0.02 is for 4 images a step, and this run has 2; --scale-lr makes it 0.01")
+    assert lines[5] == f"{parts}; the config file's lr 0.02 is for 4"
+    assert lines[6].startswith("warning: lr 0.02 is for 4 images a step, and this run has 2; --scale-lr makes it 0.01")
 
     assert train(monkeypatch, config, "--work-dir", "b", "--scale-lr", *smaller) == 0
-    assert capsys.readouterr().out.splitlines()[5] == "lr 0.02 -> 0.01: 2 images a step where the config file has 4"
+    assert capsys.readouterr().out.splitlines()[6] == "lr 0.02 -> 0.01: 2 images a step where the config file has 4"
     assert load_config("b/config.py").optimizer.lr == read_run(config.parent / "b/last.pt")["config"]["optimizer"]["lr"]
     again = ["--work-dir", "b", "--resume", "--cfg-options", "train.max_steps=3"]
     assert train(monkeypatch, "b/config.py", "--scale-lr", *again) == 0

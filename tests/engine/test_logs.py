@@ -1,13 +1,16 @@
 """The lines of a run, on the terminal and in log.txt."""
 
+import io
 import logging
 from types import SimpleNamespace
 
 import pytest
 from torch import nn
 
-from segbox.engine.logs import LogFile, describe_start, start_logging
+from segbox.engine.logs import LogFile, describe_model, describe_start, start_logging
 from segbox.errors import CheckpointError
+from segbox.models.segmentors import build_segmentor
+from segbox.terminal import TerminalLines
 
 
 def test_lines_that_cannot_be_written_end_the_run(tmp_path):
@@ -44,6 +47,14 @@ def test_lines_go_to_the_terminal_and_the_log(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out == ""
 
 
+def test_a_line_takes_the_place_of_the_progress_bar_on_a_terminal_only():
+    for is_terminal, before in ((True, "\r\x1b[K"), (False, "")):
+        stream = io.StringIO()
+        stream.isatty = lambda is_terminal=is_terminal: is_terminal
+        TerminalLines(stream).emit(logging.makeLogRecord({"msg": "hello"}))
+        assert stream.getvalue() == f"{before}hello\n"
+
+
 @pytest.mark.parametrize(
     ("config", "line"),
     [
@@ -59,3 +70,22 @@ def test_the_first_lines_say_what_the_model_begins_with(config, line):
     model = SimpleNamespace(backbone=nn.Identity())
     model.backbone.imagenet = {"": "torchvision://vgg16"}
     assert describe_start({"backbone": {"type": "VGG"}, **config}, model) == line
+
+
+def test_the_first_lines_count_the_model(monkeypatch):
+    config = {"type": "EncoderDecoder", "backbone": {"type": "ResNet", "variant": "test"}}
+    config["decode_head"] = {"type": "FCNHead"}
+    model = build_segmentor(config, 7)
+    assert describe_model(config, model, 7, (32, 48)) == (
+        "FCNHead on ResNet: 0.347 M parameters, 0.00315 GFLOPs for an image of 32x48"
+    )
+    assert describe_model(config, model, 7, None) == "FCNHead on ResNet: 0.347 M parameters"
+    assert describe_model({}, nn.Linear(9, 100), 7, (32, 48)) == "Linear: 0.001 M parameters"
+
+    def refuse(*given):
+        raise NotImplementedError("no meta tensors")
+
+    monkeypatch.setattr("segbox.engine.logs.costs_of", refuse)
+    assert describe_model(config, model, 7, (32, 48)).endswith(
+        ", GFLOPs not counted (NotImplementedError: 'no meta tensors')"
+    )

@@ -52,6 +52,7 @@ class Log(Hook):
         self.data_seconds += runner.data_seconds
         self.step_seconds += runner.step_seconds
         if self.bar is not None:
+            self.bar.total = runner.max_steps  # --time changes it
             self.bar.show(runner.step, f"loss {float(sum(runner.losses.values())):.4f}  ETA {self._eta(runner)}")
         if runner.step % self.interval == 0 or runner.step == runner.max_steps:
             self._report(runner)
