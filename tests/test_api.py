@@ -41,6 +41,18 @@ def test_a_photo(model, folder):
     assert "41x57" in repr(result) and "%" in repr(result) and "best.pt" in repr(model)
 
 
+def test_how_sure_it_is_and_how_much_of_what(model, folder, tmp_path):
+    result = model(folder / "photo.png")
+    own = result.probabilities
+    assert np.allclose(result.confidence, own.max(0), atol=1e-6) and result.confidence is result.confidence
+    assert np.allclose(result.entropy, -(own * np.log(own)).sum(0) / np.log(7), atol=1e-5)
+    assert result.areas() == pytest.approx({name: (result.classes == i).mean() for i, name in enumerate(CLASSES)})
+    for kind in ("confidence", "entropy"):
+        picture = cv2.imread(str(result.save(tmp_path / f"{kind}.png", kind)), cv2.IMREAD_UNCHANGED)
+        assert (picture == np.rint(255 * getattr(result, kind))).all() and picture.dtype == np.uint8
+    assert "data:image/png;base64," in result._repr_html_() and CLASSES[result.classes[0, 0]] in result._repr_html_()
+
+
 def test_what_it_takes(model, folder):
     pixels = cv2.imread(str(folder / "photo.png"))
     expected = model(folder / "photo.png")
@@ -81,9 +93,14 @@ def test_results_are_saved(model, folder, tmp_path):
     for path, kind, message in (
         (folder / "photo.png", "overlay", "photo.png would be written over"),
         (tmp_path / "m.jpg", "mask", "the ids of a mask would not survive in this format"),
+        (tmp_path / "m.jpg", "entropy", "the values would not survive in this format; write a .png"),
         (tmp_path / "p.png", "probs", "probabilities are written as .npy"),
         (tmp_path / "p.xyz", "color", "pictures are written as"),
-        (tmp_path / "p.png", "masks", "'masks' is none of overlay, mask, color, probs. Did you mean \"mask\"?"),
+        (
+            tmp_path / "p.png",
+            "masks",
+            "'masks' is none of overlay, mask, color, confidence, entropy, probs. Did you mean \"mask\"?",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             result.save(path, kind)

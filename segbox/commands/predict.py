@@ -2,10 +2,15 @@
 
 segbox predict work_dirs/NAME/best.pt photo.jpg
 segbox predict CHECKPOINT folder/ --out predictions --save mask,color,overlay,probs
+segbox predict CHECKPOINT folder/ --save confidence,entropy,areas         # where it is unsure; how much of what
 segbox predict CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
 segbox predict CHECKPOINT "shots/*.png"        segbox predict CHECKPOINT street.mp4
 segbox predict torchvision://deeplabv3_resnet50 photo.jpg                 # a published model
 segbox predict CONFIG CHECKPOINT photo.jpg                                # by another config than its own
+
+confidence and entropy are 8-bit grey PNGs: 255 x the probability of the chosen class, and 255 x entropy / log K (0: one
+class is certain, 255: all K classes are equally probable). areas.csv has a row for each image and class: image, class,
+pixels, share. Of a video, masks, confidence and entropy are numbered PNGs, and NAME_areas.csv has rows for each frame.
 
 Files of an earlier call are replaced; other files never are. Unreadable files are skipped and listed at the end.
 Exit status: 0 all files predicted, 2 some or none predicted.
@@ -17,7 +22,7 @@ from pathlib import Path
 from segbox.config import load_config
 from segbox.errors import DataError
 
-KINDS = ("mask", "color", "overlay", "probs", "submit")
+KINDS = ("mask", "color", "overlay", "confidence", "entropy", "areas", "probs", "submit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=("mask", "overlay"),
         metavar="KIND,KIND",
         help="mask (class ids, PNG), color (palette colours), overlay (over the image with a legend),"
+        " confidence (probability of the chosen class, grey PNG, 0 to 255),"
+        " entropy (grey PNG, 0: one class is certain, 255: all are equally probable),"
+        " areas (areas.csv: pixels and share of each class in each image),"
         " probs (float16 K H W, .npy; not for videos), submit (as the data set's official server takes it);"
         " default: mask,overlay",
     )

@@ -107,6 +107,13 @@ class Predictor:
         with scoring_explained(1, image.shape, self.device):
             return self._scores(image).classes(image.shape[:2])[0].cpu().numpy()
 
+    @torch.inference_mode()
+    def certainty(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """H W each, from one run of the model: class ids, the probabilities of these, and the normalised entropies."""
+        with scoring_explained(1, image.shape, self.device):
+            label, confidence, entropy = self._scores(image).classes_confidences_entropies(image.shape[:2])
+            return label[0].cpu().numpy(), confidence[0].cpu().numpy(), entropy[0].cpu().numpy()
+
     def _scores(self, image: np.ndarray) -> ScoreMap:
         if self.bits != 8 and image.dtype not in KINDS[self.bits]:
             raise DataError(

@@ -3,6 +3,7 @@
 At 150 classes and 2048 x 1024 pixels, all logits would take 1.2 GB; a band of rows stays in the processor's cache.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,16 @@ class ScoreMap(ABC):
             confidences[:, band], result[:, band] = logits.softmax(dim=3).max(dim=3)
         return result, confidences
 
+    def classes_confidences_entropies(self, size: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Like classes_and_confidences, and the normalised entropies: B H W each."""
+        result = torch.empty(self.shape[0], *size, dtype=torch.uint8, device=self.device)
+        confidences, entropies = torch.empty(2, self.shape[0], *size, device=self.device)
+        for band, logits in self.bands(size):
+            probabilities = logits.softmax(dim=3)
+            confidences[:, band], result[:, band] = probabilities.max(dim=3)
+            entropies[:, band] = normalized_entropy(probabilities, dim=3)
+        return result, confidences, entropies
+
 
 class LogitMap(ScoreMap):
     """Logits in memory, at the head's own scale."""
@@ -161,6 +172,12 @@ class WindowMap(ScoreMap):
     def of(self, images: slice) -> "WindowMap":
         windows = [Window(own.y, own.x, own.h, own.w, own.scores.of(images)) for own in self.windows]
         return WindowMap(windows, *self.shape[2:])
+
+
+def normalized_entropy(probabilities: Tensor, dim: int) -> Tensor:
+    """- sum p log p / log K: 0 where one class is certain, 1 where all are equally probable. `dim`: classes."""
+    most = math.log(max(2, probabilities.shape[dim]))  # a single class has entropy 0
+    return (torch.special.entr(probabilities).sum(dim) / most).clamp(0, 1)
 
 
 def wider(rows: Tensor, width: int, align_corners: bool) -> Tensor:

@@ -13,10 +13,14 @@ from segbox.data.readers.format import KINDS
 from segbox.errors import DataError, did_you_mean, short
 from segbox.evaluation.predictor import Predictor
 from segbox.outputs import claim
+from segbox.viz.areas import class_shares
+from segbox.viz.certainty import CERTAINTY, as_grey
 from segbox.viz.overlay import check_suffix, colour_map, overlay, write_image
+from segbox.viz.prediction_html import prediction_html
 from segbox.viz.predictions import overlay_with_legend, write_array
 
-SAVED = ("overlay", "mask", "color", "probs")  # as `segbox predict --save` writes them
+SAVED = ("overlay", "mask", "color", "confidence", "entropy", "probs")  # as `segbox predict --save` writes them
+EXACT = {"mask": "the ids of a mask", **dict.fromkeys(CERTAINTY, "the values")}
 MOST_NAMED = 5  # classes in the text of a prediction
 
 
@@ -41,20 +45,39 @@ class Prediction:
         """K H W; the model runs again for them."""
         return self.predictor.probabilities(self.image).numpy()
 
+    @cached_property
+    def _certainty(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.predictor.certainty(self.image)[1:]
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """H W, the probability of the chosen class; the model runs again, once for this and the entropy."""
+        return self._certainty[0]
+
+    @property
+    def entropy(self) -> np.ndarray:
+        """H W: 0 where one class is certain, 1 where all are equally probable (entropy / log K)."""
+        return self._certainty[1]
+
+    def areas(self) -> dict[str, float]:
+        """The share of the image that each class covers; together 1."""
+        return class_shares(self.classes, self.names)
+
     def overlay(self, opacity: float = 0.5) -> np.ndarray:
         """The colours of the classes over the image: H W 3, RGB."""
         return overlay(self.image, self.classes, self.palette, opacity)
 
     def save(self, path: str | Path, kind: str = "overlay") -> Path:
-        """Write a picture: "overlay" (over the image, with a legend), "mask" (the ids) or "color"; or "probs" (.npy).
+        """Write a picture: "overlay" (over the image, with a legend), "mask" (the ids), "color", "confidence" or
+        "entropy" (grey, 0 to 255); or "probs" (.npy).
 
         A file that segbox has not written is never replaced.
         """
         path = Path(path)
         if kind not in SAVED:
             raise DataError(f"{kind!r} is none of {', '.join(SAVED)}.{did_you_mean(kind, SAVED)}")
-        if kind == "mask" and path.suffix.lower() in (".jpg", ".jpeg", ".webp"):
-            raise DataError(f"{path}: the ids of a mask would not survive in this format; write a .png")
+        if kind in EXACT and path.suffix.lower() in (".jpg", ".jpeg", ".webp"):
+            raise DataError(f"{path}: {EXACT[kind]} would not survive in this format; write a .png")
         if kind == "probs" and path.suffix != ".npy":
             raise DataError(f"{path}: probabilities are written as .npy")
         if kind != "probs":
@@ -69,7 +92,13 @@ class Prediction:
     def picture(self, kind: str) -> np.ndarray:
         if kind == "overlay":
             return overlay_with_legend(self.image, self.classes, self.predictor)
+        if kind in CERTAINTY:
+            return as_grey(self.confidence if kind == "confidence" else self.entropy)
         return self.classes if kind == "mask" else colour_map(self.classes, self.palette)
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return prediction_html(self.overlay(), self.areas(), self.palette)
 
     def __repr__(self) -> str:
         ids, counts = np.unique(self.classes, return_counts=True)

@@ -1,9 +1,10 @@
-"""Segment image files, and write masks, colours, overlays and probabilities."""
+"""Segment image files, and write what `segbox predict --save` names."""
 
 import glob
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -14,10 +15,13 @@ from segbox.errors import DataError
 from segbox.evaluation.predictor import Predictor
 from segbox.outputs import claim, recorded_names, write_bytes
 from segbox.progress import ProgressBar
+from segbox.viz.areas import area_table
+from segbox.viz.certainty import as_grey, predicted_maps
 from segbox.viz.overlay import colour_map, overlay, with_legend, write_image
 from segbox.viz.submission import submission_path, write_submission
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+AREAS = "areas.csv"  # one for all images
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 
 
@@ -51,42 +55,58 @@ def images_in(folder: Path) -> list[Path]:
 def predict_files(predictor: Predictor, images: Sequence[Path], out: Path, kinds: Sequence[str]) -> list[str]:
     """Write the predictions of all images into `out`; returns the errors of single images."""
     names = output_names(images)
-    claim(
-        ((file, path) for path, name in zip(images, names) for file in files_of(out / name, kinds, predictor.classes)),
-        images,
-    )
+    claim(planned_files(images, names, out, kinds, predictor.classes), images)
     failures = []
     bar = ProgressBar(len(images))
-    try:
-        for done, (path, name) in enumerate(zip(images, names), 1):
+    with ExitStack() as stack:
+        stack.callback(bar.clear)
+        tables = [out / AREAS] if "areas" in kinds else []
+        areas = [stack.enter_context(area_table(file, "image", predictor.classes)) for file in tables]
+        for done, (path, name, relative) in enumerate(zip(images, names, relative_paths(images)), 1):
             try:
-                predict_file(predictor, path, out / name, kinds)
+                label = predict_file(predictor, path, out / name, kinds)
+                for table in areas:
+                    table.add(relative.as_posix(), label)
             except DataError as error:
                 failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
             bar.show(done, path.name)
-    finally:
-        bar.clear()
     return failures
 
 
-def files_of(target: Path, kinds: Sequence[str], classes: Sequence[str]) -> list[Path]:
-    """The output files, one per kind. `target` is the output folder with the image's name, without suffix."""
+def planned_files(
+    images: Sequence[Path], names: Sequence[Path], out: Path, kinds: Sequence[str], classes: Sequence[str]
+) -> Iterator[tuple[Path, object]]:
+    """Each output file and its source."""
+    for path, name in zip(images, names):
+        yield from ((file, path) for file in files_of(out / name, kinds, classes).values())
+    if "areas" in kinds:
+        yield out / AREAS, "--save areas"
+
+
+def files_of(target: Path, kinds: Sequence[str], classes: Sequence[str]) -> dict[str, Path]:
+    """The output files of one image, by kind. `target` is the output folder with the image's name, without suffix."""
     files = {
         "probs": target.with_name(f"{target.name}_probs.npy"),
         "submit": submission_path(target.parent, Path(target.name), classes),
     }
-    return [files.get(kind) or target.with_name(f"{target.name}_{kind}.png") for kind in dict.fromkeys(kinds)]
+    own = [kind for kind in dict.fromkeys(kinds) if kind != "areas"]
+    return {kind: files.get(kind) or target.with_name(f"{target.name}_{kind}.png") for kind in own}
 
 
 def output_names(images: Sequence[Path]) -> list[Path]:
     """The shortest different names: `a` for a.png, `folder/a` if another folder has a.png too, `a.png` beside a.jpg."""
-    paths = [Path(os.path.abspath(path)) for path in images]
-    common = Path(*common_parts({path.parent for path in paths}))
-    relative = [path.relative_to(common) for path in paths]
-    for names in ([Path(path.stem) for path in paths], [path.with_suffix("") for path in relative]):
+    relative = relative_paths(images)
+    for names in ([Path(path.stem) for path in relative], [path.with_suffix("") for path in relative]):
         if len(set(names)) == len(names):
             return names
     return relative
+
+
+def relative_paths(images: Sequence[Path]) -> list[Path]:
+    """The paths below the innermost folder that holds all images."""
+    paths = [Path(os.path.abspath(path)) for path in images]
+    common = Path(*common_parts({path.parent for path in paths}))
+    return [path.relative_to(common) for path in paths]
 
 
 def common_parts(folders: set[Path]) -> list[str]:
@@ -98,22 +118,23 @@ def common_parts(folders: set[Path]) -> list[str]:
     return same
 
 
-def predict_file(predictor: Predictor, path: Path, target: Path, kinds: Sequence[str]) -> None:
+def predict_file(predictor: Predictor, path: Path, target: Path, kinds: Sequence[str]) -> np.ndarray:
+    """Write the files of one image; returns its class ids, H W."""
     image = read_image(path, predictor.channels, predictor.bits, predictor.exif)
-    if "probs" in kinds:
-        probabilities = predictor.probabilities(image)
-        label = probabilities.max(dim=0).indices.numpy().astype(np.uint8)
-    else:
-        label = predictor.class_map(image)
+    maps = predicted_maps(predictor, image, kinds)
+    label = maps["label"]
     write: dict[str, Callable[[Path], None]] = {
         "mask": lambda file: write_image(file, label),
         "color": lambda file: write_image(file, colour_map(label, predictor.palette)),
         "overlay": lambda file: write_image(file, overlay_with_legend(image, label, predictor)),
-        "probs": lambda file: write_array(file, probabilities.numpy().astype(np.float16)),
+        "probs": lambda file: write_array(file, maps["probs"].astype(np.float16)),
+        "confidence": lambda file: write_image(file, as_grey(maps["confidence"])),
+        "entropy": lambda file: write_image(file, as_grey(maps["entropy"])),
         "submit": lambda file: write_submission(file, label, predictor.classes),
     }
-    for kind, file in zip(dict.fromkeys(kinds), files_of(target, kinds, predictor.classes)):
+    for kind, file in files_of(target, kinds, predictor.classes).items():
         write[kind](file)
+    return label
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

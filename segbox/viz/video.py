@@ -1,6 +1,6 @@
-"""Segment videos: overlays and colours become videos, masks become numbered PNGs."""
+"""Segment videos: overlays and colours become videos, other pictures numbered PNGs, areas a table of all frames."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -11,38 +11,51 @@ from segbox.errors import DataError, UserError, printable
 from segbox.evaluation.predictor import Predictor
 from segbox.outputs import claim, new_file
 from segbox.progress import ProgressBar
-from segbox.viz.overlay import as_bytes, colour_map, overlay, write_image
+from segbox.viz.areas import area_table
+from segbox.viz.certainty import as_grey, predicted_maps
+from segbox.viz.overlay import Palette, as_bytes, colour_map, overlay, write_image
 
 MAX_UNREADABLE = 250  # consecutive frames; after these the video is considered finished
+MOVING: dict[str, Callable[[np.ndarray, np.ndarray, Palette], np.ndarray]] = {
+    "color": lambda frame, label, palette: colour_map(label, palette),
+    "overlay": overlay,
+}
+NUMBERED: dict[str, Callable[[dict[str, np.ndarray]], np.ndarray]] = {  # a video would change the values
+    "mask": lambda maps: maps["label"],
+    "confidence": lambda maps: as_grey(maps["confidence"]),
+    "entropy": lambda maps: as_grey(maps["entropy"]),
+}
 TOLERANCE = 0.01  # fraction of frames that the header of a sound file may announce too many
 
 
 def predict_video(predictor: Predictor, path: Path, out: Path, kinds: Sequence[str]) -> tuple[int, list[str]]:
     """Returns the number of frames and the errors. Frames after a skipped one keep their numbers."""
     check_video(predictor, path, kinds)
-    masks = out / f"{path.stem}_mask"
-    videos = {kind: out / f"{path.stem}_{kind}.mp4" for kind in dict.fromkeys(kinds) if kind != "mask"}
-    numbered = sorted(masks.glob("[0-9]*.png")) if "mask" in kinds else []
-    claim(((file, path) for file in [*videos.values(), *numbered]), [path], [masks] if "mask" in kinds else [])
+    videos = {kind: out / f"{path.stem}_{kind}.mp4" for kind in MOVING if kind in kinds}
+    folders = {kind: out / f"{path.stem}_{kind}" for kind in NUMBERED if kind in kinds}
+    tables = [out / f"{path.stem}_areas.csv"] if "areas" in kinds else []
+    numbered = [file for folder in folders.values() for file in sorted(folder.glob("[0-9]*.png"))]
+    claim(((file, path) for file in [*videos.values(), *numbered, *tables]), [path], folders.values())
     video = Frames(path)
     bar = ProgressBar(video.announced)
     with ExitStack() as stack:
         stack.callback(bar.clear)
+        areas = [stack.enter_context(area_table(file, "frame", predictor.classes)) for file in tables]
         writers: dict[str, Writer] = {}
         for number, frame in video:
-            label = predictor.class_map(frame)
+            maps = predicted_maps(predictor, frame, kinds)
+            label = maps["label"]
             for kind, file in videos.items():
                 if kind not in writers:
                     writers[kind] = stack.enter_context(new_video(file, video.rate, label.shape))
-            if "mask" in kinds:
-                write_image(masks / f"{number:06d}.png", label)
-            if "color" in writers:
-                writers["color"].write(colour_map(label, predictor.palette))
-            if "overlay" in writers:
-                writers["overlay"].write(overlay(frame, label, predictor.palette))
+                writers[kind].write(MOVING[kind](frame, label, predictor.palette))
+            for kind, folder in folders.items():
+                write_image(folder / f"{number:06d}.png", NUMBERED[kind](maps))
+            for table in areas:
+                table.add(number, label)
             bar.show(number + 1)
-    if not video.count:
-        raise DataError(f"{path}: no frame of this video can be read")
+        if not video.count:  # inside: then there is no table either
+            raise DataError(f"{path}: no frame of this video can be read")
     return video.count, video.problems()
 
 

@@ -1,5 +1,6 @@
 """The command that predicts."""
 
+import csv
 import errno
 import sys
 
@@ -35,6 +36,23 @@ def test_an_image(folder, monkeypatch, capsys):
     probabilities = np.load(folder / "one" / "a_probs.npy")
     assert mask.shape == (41, 57) and mask.max() < 7 and probabilities.shape == (7, 41, 57)
     assert np.abs(probabilities.astype(np.float32).sum(axis=0) - 1).max() < 0.01
+
+
+def test_confidence_entropy_and_areas_of_a_folder(folder, monkeypatch, capsys):
+    assert predict(monkeypatch, folder, "in", "--out", "sure", "--save", "mask,confidence,entropy,areas") == 0
+    assert capsys.readouterr().out == "2 image(s): mask, confidence, entropy, areas in sure\n"
+    rows = list(csv.DictReader((folder / "sure/areas.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["image"] for row in rows] == ["a.png"] * 7 + ["b.jpg"] * 7
+    mask = cv2.imread(str(folder / "sure/a_mask.png"), cv2.IMREAD_UNCHANGED)
+    assert [int(row["pixels"]) for row in rows[:7]] == [(mask == i).sum() for i in range(7)]
+    confidence, entropy = (
+        cv2.imread(str(folder / f"sure/a_{kind}.png"), cv2.IMREAD_UNCHANGED) for kind in ("confidence", "entropy")
+    )
+    assert confidence.shape == entropy.shape == (41, 57) and confidence.min() >= 255 // 7
+    (folder / "sure/areas.csv").write_text("mine")
+    assert predict(monkeypatch, folder, "in", "--out", "sure", "--save", "areas") == 2
+    assert "areas.csv would be written over, and was not written by segbox" in capsys.readouterr().err
+    assert (folder / "sure/areas.csv").read_text() == "mine"
 
 
 def test_a_photo_that_viewers_turn(folder, monkeypatch):
@@ -83,7 +101,10 @@ def test_a_video(folder, monkeypatch, capsys):
     [
         (["gone.png"], "error: gone.png: there is no such file or folder"),
         (["cut.jpg"], "error: cut.jpg: the file is cut off after"),
-        (["in/a.png", "--save", "masks"], "'masks' is none of mask, color, overlay, probs, submit"),
+        (
+            ["in/a.png", "--save", "masks"],
+            "'masks' is none of mask, color, overlay, confidence, entropy, areas, probs, submit",
+        ),
         (["in/a.png", "--cfg-options", "test.mode=crop"], "error: test.mode: crop is for scores only"),
     ],
 )

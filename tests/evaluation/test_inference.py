@@ -1,5 +1,7 @@
 """Predictors: windows, scales and mirror images of models for which the answer is known."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from segbox.errors import ConfigError
 from segbox.evaluation.inference import build_inference, multi_scale, slide, starts, whole_image, with_flip
-from segbox.evaluation.score_map import LogitMap
+from segbox.evaluation.score_map import LogitMap, normalized_entropy
 from segbox.registry import call
 from tests.tiny import tiny_model
 
@@ -220,8 +222,17 @@ def test_a_model_is_asked_for_logits_at_its_own_scale_and_classes_agree_with_pro
     highest = full.max(dim=1)
     assert (classes == highest.indices).float().mean() > 0.999 and torch.equal(classes, scores.classes(size))
     assert torch.allclose(confidence, highest.values, atol=1e-5)
+    again, same, entropy = scores.classes_confidences_entropies(size)
+    assert torch.equal(again, classes) and torch.equal(same, confidence)
+    assert torch.allclose(entropy, -(full * full.log()).sum(dim=1) / math.log(5), atol=1e-5)
     one = scores.of(slice(1, 2))
     assert torch.allclose(one.probabilities(size)[0], full[1], atol=1e-6)
+
+
+def test_entropy_is_0_where_one_class_is_certain_and_1_where_all_are_equally_probable():
+    probabilities = torch.tensor([[1.0, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]])
+    assert torch.allclose(normalized_entropy(probabilities, dim=1), torch.tensor([0, 1, 0.5]))
+    assert normalized_entropy(torch.ones(3, 1), dim=1).tolist() == [0, 0, 0]  # a single class
 
 
 def test_a_single_pass_is_the_models_own_output():

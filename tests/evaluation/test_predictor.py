@@ -41,6 +41,19 @@ def test_probabilities_and_classes_have_the_size_of_the_image(trained, image):
     assert predictor.classes[1] == "circle" and len(predictor.palette) == 7 and predictor.channels == 3
 
 
+def test_certainty_is_that_of_the_probabilities_and_the_model_runs_once(trained, image):
+    predictor = Predictor(*trained[:2], CPU)
+    probabilities, runs = predictor.probabilities(image), []
+    predictor.model.register_forward_pre_hook(lambda *_: runs.append(1))
+    model_logits = predictor.model.logits
+    predictor.model.logits = lambda *a, **k: runs.append(1) or model_logits(*a, **k)
+    label, confidence, entropy = predictor.certainty(image)
+    assert len(runs) == 1
+    highest = probabilities.max(dim=0)
+    assert (label == highest.indices.numpy()).all() and np.allclose(confidence, highest.values, atol=1e-6)
+    assert np.allclose(entropy, -(probabilities * probabilities.log()).sum(dim=0) / np.log(7), atol=1e-5)
+
+
 def test_memory_that_runs_out_is_told_with_what_to_try(trained, image):
     def predict(images):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
@@ -48,7 +61,7 @@ def test_memory_that_runs_out_is_told_with_what_to_try(trained, image):
     config, checkpoint, _ = trained
     predictor = Predictor(config, checkpoint, CPU)
     predictor.predict = predict
-    for give in (predictor.class_map, predictor.probabilities):
+    for give in (predictor.class_map, predictor.probabilities, predictor.certainty):
         with pytest.raises(UserError, match=r"^cpu is out of memory while scoring 1 image\(s\) of 45x61\. Try test\."):
             give(image)
 

@@ -1,5 +1,6 @@
 """Predictions of files and videos."""
 
+import math
 from pathlib import Path
 
 import cv2
@@ -30,6 +31,14 @@ class Halves:
     def probabilities(self, image):
         bright = torch.from_numpy(image.mean(axis=2) / 255)
         return torch.stack([1 - bright, bright])
+
+    def certainty(self, image):
+        confidence, entropy = np.zeros((2, *image.shape[:2]))
+        for place in np.ndindex(confidence.shape):  # one pixel after the other
+            probabilities = self.probabilities(image[place].reshape(1, 1, 3)).ravel().tolist()
+            confidence[place] = max(probabilities)
+            entropy[place] = -sum(p * math.log2(p) for p in probabilities if p)
+        return self.class_map(image), confidence, entropy
 
 
 @pytest.fixture
@@ -95,6 +104,36 @@ def test_every_kind_of_output(folder):
     assert cv2.imread(str(out / "x_overlay.png")).shape[1] == 30 * (256 // 30)
 
 
+@pytest.mark.parametrize("others", [[], ["probs"]])
+def test_confidence_and_entropy_as_grey_pictures(tmp_path, others):
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[:, 3:] = 204  # bright with probability 0.8
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    predict_files(Halves(), [tmp_path / "a.png"], tmp_path / "out", ["confidence", "entropy", *others])
+    confidence, entropy = (
+        cv2.imread(str(tmp_path / f"out/a_{kind}.png"), cv2.IMREAD_UNCHANGED) for kind in ("confidence", "entropy")
+    )
+    assert confidence.tolist() == [[255, 255, 255, 204, 204, 204]] * 4
+    own = round(-255 * (0.8 * math.log2(0.8) + 0.2 * math.log2(0.2)))
+    assert entropy.tolist() == [[0, 0, 0, own, own, own]] * 4 and entropy.dtype == np.uint8
+
+
+def test_one_table_of_areas_for_all_images(folder):
+    images = [folder / "a/x.png", folder / "a/y.PNG", folder / "b/x.png"]
+    (folder / "a/y.PNG").write_bytes(b"no image")
+    for _ in range(2):  # the table of an earlier call is replaced
+        failures = predict_files(Halves(), images, folder / "out", ["areas"])
+    assert len(failures) == 1 and written(folder / "out") == ["areas.csv"]
+    assert (folder / "out/areas.csv").read_bytes().decode().split("\r\n") == [
+        "image,class,pixels,share",
+        "a/x.png,dark,300,0.500000",
+        "a/x.png,bright,300,0.500000",
+        "b/x.png,dark,300,0.500000",
+        "b/x.png,bright,300,0.500000",
+        "",
+    ]
+
+
 def write_video(path, frames=4, size=(24, 32), kind="mp4v"):
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*kind), 10, size[::-1])
     for i in range(frames):
@@ -115,6 +154,23 @@ def test_videos(tmp_path):
         reader = cv2.VideoCapture(str(tmp_path / "out" / f"v_{kind}.mp4"))
         assert reader.get(cv2.CAP_PROP_FRAME_COUNT) == 4 and reader.get(cv2.CAP_PROP_FPS) == 10
         reader.release()
+
+
+def test_certainty_and_areas_of_a_video(tmp_path):
+    write_video(tmp_path / "v.mp4", frames=2, size=(16, 16))
+    out = tmp_path / "out"
+    assert predict_video(Halves(), tmp_path / "v.mp4", out, ["areas", "mask", "confidence", "entropy"]) == (2, [])
+    assert written(out / "v_confidence") == written(out / "v_entropy") == ["000000.png", "000001.png"]
+    rows = [line.split(",") for line in (out / "v_areas.csv").read_text(encoding="utf-8").splitlines()]
+    assert rows[0] == ["frame", "class", "pixels", "share"] and [row[0] for row in rows[1:]] == [*"0011"]
+    for number in (0, 1):
+        bright = cv2.imread(str(out / f"v_mask/00000{number}.png"), cv2.IMREAD_UNCHANGED).sum()
+        assert rows[2 + 2 * number][1:] == ["bright", str(bright), f"{bright / 256:.6f}"]
+        confidence = cv2.imread(str(out / f"v_confidence/00000{number}.png"), cv2.IMREAD_UNCHANGED)
+        assert confidence.shape == (16, 16) and confidence.min() >= 127
+    (out / "v_areas.csv").write_text("mine")
+    with pytest.raises(UserError, match=r"v_areas\.csv would be written over"):
+        predict_video(Halves(), tmp_path / "v.mp4", out, ["areas"])
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -206,4 +262,5 @@ def test_videos_that_do_not_work(tmp_path):
         predict_video(Halves(), tmp_path / "v\udcff.mp4", tmp_path / "out", ["mask"])
     (tmp_path / "bad.mp4").write_bytes(b"no video" * 20)
     with pytest.raises(DataError, match=r"bad\.mp4: no frame of this video can be read"):
-        predict_video(Halves(), tmp_path / "bad.mp4", tmp_path / "out", ["mask"])
+        predict_video(Halves(), tmp_path / "bad.mp4", tmp_path / "out", ["mask", "areas"])
+    assert not (tmp_path / "out/bad_areas.csv").exists()
