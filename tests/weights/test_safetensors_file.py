@@ -23,13 +23,15 @@ def test_tensors_are_read_whatever_the_file_is_called(tmp_path, name, lazily):
     assert torch.equal(read_weights(tmp_path / name)["a.weight"], WEIGHTS["a.weight"])
 
 
-def test_tensors_that_are_not_lazy_do_not_follow_the_file(tmp_path):
+@pytest.mark.parametrize("lazily", [False, True])
+def test_lazy_tensors_alone_follow_the_file(tmp_path, lazily):
+    """They are read when they are used, and not before."""
     safetensors.torch.save_file({"a": torch.ones(3)}, tmp_path / "a.safetensors")
-    found = read_checkpoint(tmp_path / "a.safetensors")
+    found = read_checkpoint(tmp_path / "a.safetensors", lazily)
     with (tmp_path / "a.safetensors").open("r+b") as file:
         file.seek(-12, 2)
         file.write(bytes(12))
-    assert torch.equal(found["a"], torch.ones(3))
+    assert torch.equal(found["a"], torch.zeros(3) if lazily else torch.ones(3))
 
 
 @pytest.mark.parametrize("size", [20, 100, -1, -8])

@@ -76,7 +76,7 @@ def find_repository(word: str, scheme: str, name: str, instead: str) -> WeightFi
     is not asked for a description."""
     repository, file = repository_of(scheme, name)
     known = published(word)
-    others = {} if known else describing_files(repository, file)
+    others = {} if known else describing_files(word, repository, file, instead)
     licence = known.licence if known else licence_of(repository.name, text_of(others.get(README)))
     tell_licence(word, licence)
     path = find_file_of(word, repository, file or (known.url.rpartition("/")[2] if known else ""), instead)

@@ -33,7 +33,7 @@ NOT_FOUND, TOO_MANY = 404, 429
 
 
 class NotReachedError(CheckpointError):
-    """The hub cannot be asked: there is no network, or HF_HUB_OFFLINE is set."""
+    """The hub does not give its files: there is no network, HF_HUB_OFFLINE is set, or the repository is closed."""
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,13 @@ def ask(url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
     raise AssertionError("the last attempt returns or raises")
 
 
-def explained(repository: Repository, error: urllib.error.HTTPError, url: str, ways: WaysOut) -> CheckpointError:
+def explained(repository: Repository, error: urllib.error.HTTPError, url: str, ways: WaysOut) -> NotReachedError:
     page = f"{endpoint()}/{repository.name}"
     if error.headers.get(ERROR) == NO_REVISION:
-        return CheckpointError(f"{page}: it has no revision {repository.revision!r} (a branch, a tag or a commit)")
+        return NotReachedError(f"{page}: it has no revision {repository.revision!r} (a branch, a tag or a commit)")
     if error.code in (401, 403, 404):
         token = "HF_TOKEN was sent" if authorization() else "no HF_TOKEN is set"
-        return CheckpointError(
+        return NotReachedError(
             f"{page}: there is no such repository or file, or it is private or gated (status {error.code}; {token})."
             f" Check the name; accept the conditions on that page, and set HF_TOKEN. {ways}"
         )

@@ -40,13 +40,14 @@ def find_file_of(word: str, repository: Repository, file: str, instead: str = ""
     )
 
 
-def describing_files(repository: Repository, file: str) -> dict[str, Path]:
+def describing_files(word: str, repository: Repository, file: str, instead: str = "") -> dict[str, Path]:
     """README.md, and the configs beside the weights. Without the hub, those that are on this machine."""
     folder = "/".join([*file.split("/")[:-1], ""])
     paths = {README: README, CONFIG: folder + CONFIG, PREPROCESSOR: folder + PREPROCESSOR}
     try:
         found = {name: hub.find_file(repository, path) for name, path in paths.items()}
     except NotReachedError:
+        find_file_of(word, repository, file, instead)  # the weights are here, or this says where to put them
         found = {name: hub.cached(repository, path) for name, path in paths.items()}
     return {name: path for name, path in found.items() if path is not None}
 

@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from segbox.errors import CheckpointError
+from segbox.weights.sources import web
 from segbox.weights.sources.find import find_weights
 from tests.weights.sources.server import Reply
 
@@ -59,6 +60,21 @@ def test_the_hash_of_the_word_must_be_that_of_the_file(server, tmp_path):
     found = find_weights(f"{server.url}/a.pth#sha256={digest[:8].upper()}")
     found.path.write_bytes(b"spoilt")
     assert "its hash begins with" in refused(f"{server.url}/a.pth#sha256={digest}")
+
+
+def test_a_hash_in_a_name_counts_on_hosts_that_write_it_there():
+    digest, path = "0676ba61", "models/net-0676ba61.pth"
+    for host in ("download.pytorch.org", "download.openmmlab.com"):
+        assert web.locate(f"https://{host}/{path}").digest == digest
+        assert web.locate(f"https://{host}/models/net.pth").digest == ""
+    assert web.locate(f"https://example.org/{path}").digest == ""  # there it may be a date
+    assert web.locate(f"https://example.org/{path}#sha256=ABCDEF01").digest == "abcdef01"
+
+
+def test_files_of_the_web_lie_in_their_own_folder_of_the_cache(server, tmp_path):
+    server.replies["/a.pth"] = Reply(b"weights")
+    place = find_weights(f"{server.url}/a.pth").path
+    assert place.parent.parent == tmp_path / "segbox" / "web" and place.parent.name.startswith("127.0.0.1-")
 
 
 def test_an_address_may_hold_any_letters(server):

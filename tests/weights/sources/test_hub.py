@@ -94,7 +94,10 @@ def test_other_files_and_revisions(a_hub):
         a_hub.error("o/n", name, 404, "EntryNotFound", "v2")
     assert find_weights("hf://o/n@v2/best.pt").path.read_bytes() == b"other weights"
     a_hub.small("o/n", "a/b/c.bin", b"deep weights")
-    assert find_weights("hf://o/n/a/b/c.bin").path.read_bytes() == b"deep weights"
+    a_hub.small("o/n", "a/b/config.json", b'{"beside": 1}')
+    deep = find_weights("hf://o/n/a/b/c.bin")
+    assert deep.path.read_bytes() == b"deep weights"
+    assert deep.others["config.json"].read_bytes() == b'{"beside": 1}'
     assert find_weights(f"hf://o/n@{COMMIT}/a/b/c.bin").path.read_bytes() == b"deep weights"
 
 
@@ -138,10 +141,25 @@ def test_the_token_is_for_the_hub_alone(a_hub, by, monkeypatch, tmp_path):
         (404, "RevisionNotFound", ["it has no revision 'main'"]),
     ],
 )
-def test_repositories_that_are_missing_or_closed(a_hub, status, code, messages):
-    a_hub.error("o/n", "README.md", status, code)
-    message = refused("hf://o/n")
+def test_repositories_that_are_missing_or_closed(a_hub, status, code, messages, caplog):
+    for name in ("README.md", "model.safetensors"):
+        a_hub.error("o/n", name, status, code)
+    with caplog.at_level(logging.INFO, "segbox"):
+        message = refused("hf://o/n")
     assert message.startswith(f"{a_hub.server.url}/o/n: ") and all(part in message for part in messages)
+    assert "README.md" not in message and not caplog.messages  # nothing is known of its licence
+
+
+def test_the_weights_of_a_closed_repository_may_be_put_by_hand(a_hub, tmp_path):
+    for name in ("README.md", "model.safetensors"):
+        a_hub.error("o/n", name, 401, "RepoNotFound")
+    place = tmp_path / "segbox/hf/o/n/model.safetensors"
+    assert f"put it at {place}, or name the path of a file, or begin at random" in refused("hf://o/n")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"by hand")
+    (place.parent / "config.json").write_text("{}")
+    found = find_weights("hf://o/n")
+    assert found.path == place and found.others == {"config.json": place.parent / "config.json"}
 
 
 def test_a_server_that_is_no_hub(a_hub):
@@ -206,6 +224,26 @@ def test_a_file_that_was_put_by_hand(a_hub, monkeypatch, tmp_path):
     place.write_bytes(b"by hand")
     found = find_weights("hf://o/n")
     assert found.path == place and found.others == {} and found.licence is None
+    (place.parent / "README.md").write_bytes(README)
+    found = find_weights("hf://o/n")
+    assert found.others == {"README.md": place.parent / "README.md"} and found.licence == "apache-2.0"
+
+
+def test_a_file_that_was_put_by_hand_comes_before_the_downloaded_one(a_hub, tmp_path):
+    downloaded = find_weights("hf://o/n").path
+    place = tmp_path / "segbox/hf/o/n/model.safetensors"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"by hand")
+    assert find_weights("hf://o/n").path == place != downloaded
+
+
+def test_revisions_have_their_own_places_by_hand(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    place = tmp_path / "segbox/hf/o/n@v2/model.safetensors"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"by hand")
+    assert find_weights("hf://o/n@v2").path == place
+    assert f"put it at {tmp_path}/segbox/hf/o/n/model.safetensors" in refused("hf://o/n")
 
 
 def test_another_name_that_was_put_by_hand(monkeypatch, tmp_path):

@@ -1,8 +1,11 @@
 """Locks between the processes of a machine."""
 
+import errno
 import os
 import signal
 import time
+
+import pytest
 
 from segbox.weights.sources.lock import locked
 from tests.processes import fork, kill, wait
@@ -27,6 +30,19 @@ def test_one_process_at_a_time(tmp_path):
     finally:
         kill(children)
     assert (tmp_path / "number").read_text() == "30"
+
+
+def test_a_disk_without_locks_is_told_and_used(tmp_path, monkeypatch, caplog):
+    fcntl = pytest.importorskip("fcntl")
+
+    def no_locks(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with locked(tmp_path / "a.lock", "waiting"):
+        assert caplog.messages == [
+            f"{tmp_path / 'a.lock'} cannot be locked (No locks available): let no other process download it"
+        ]
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
