@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from segbox.errors import DataError, UserError
+from segbox.viz.certainty import as_grey
 from segbox.viz.predictions import find_sources, output_names, predict_files
 from segbox.viz.video import new_video, predict_video
 from tests.faulty_data import smooth_image
@@ -118,6 +119,10 @@ def test_confidence_and_entropy_as_grey_pictures(tmp_path, others):
     assert entropy.tolist() == [[0, 0, 0, own, own, own]] * 4 and entropy.dtype == np.uint8
 
 
+def test_grey_values_are_rounded():
+    assert as_grey(np.array([0, 0.4 / 255, 0.6 / 255, 127.6 / 255, 1])).tolist() == [0, 0, 1, 128, 255]
+
+
 def test_one_table_of_areas_for_all_images(folder):
     images = [folder / "a/x.png", folder / "a/y.PNG", folder / "b/x.png"]
     (folder / "a/y.PNG").write_bytes(b"no image")
@@ -168,6 +173,8 @@ def test_certainty_and_areas_of_a_video(tmp_path):
         assert rows[2 + 2 * number][1:] == ["bright", str(bright), f"{bright / 256:.6f}"]
         confidence = cv2.imread(str(out / f"v_confidence/00000{number}.png"), cv2.IMREAD_UNCHANGED)
         assert confidence.shape == (16, 16) and confidence.min() >= 127
+        entropy = cv2.imread(str(out / f"v_entropy/00000{number}.png"), cv2.IMREAD_UNCHANGED)
+        assert (entropy[confidence == confidence.min()] == entropy.max()).all() and (entropy != confidence).any()
     (out / "v_areas.csv").write_text("mine")
     with pytest.raises(UserError, match=r"v_areas\.csv would be written over"):
         predict_video(Halves(), tmp_path / "v.mp4", out, ["areas"])
