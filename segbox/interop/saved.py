@@ -21,6 +21,7 @@ from segbox.interop.torchvision import read_torchvision
 from segbox.interop.transformers import read_transformers
 from segbox.literals import as_plain
 from segbox.weights.loading import read_checkpoint, weights_in
+from segbox.weights.safetensors_file import is_safetensors
 from segbox.weights.sources.find import WeightFile, find_weights
 
 CONFIG = "config.json"
@@ -138,7 +139,7 @@ def is_of_mmseg(content: Any) -> bool:
 
 def header_of(path: Path) -> dict[str, Any] | None:
     """What segbox has written into the header of a safetensors file; None for other files."""
-    if path.suffix != ".safetensors" or not path.is_file():
+    if not path.is_file() or not is_safetensors(path):
         return None
     from safetensors import SafetensorError, safe_open
 

@@ -51,6 +51,14 @@ def test_bare_weights(tmp_path):
     assert list(read_saved(tmp_path / "a.safetensors").weights) == ["w"]
 
 
+def test_a_file_of_ours_under_any_name(tmp_path):
+    header = {"segbox": json.dumps({"segbox": "0.1.0", "model": {"num_classes": 2}, "classes": ["a", "b"]})}
+    for name in ("a.safetensors", "a.pth"):
+        safetensors.torch.save_file({"w": torch.ones(1)}, tmp_path / name, header)
+        saved = read_saved(tmp_path / name)
+        assert saved.stands_alone and saved.classes == ["a", "b"] and saved.config == {"model": {"num_classes": 2}}
+
+
 def folder(path, config, weights=None):
     path.mkdir()
     (path / "config.json").write_text(config if isinstance(config, str) else json.dumps(config))

@@ -80,6 +80,9 @@ OF_INTEROP = [
         ("logs: a random backbone is not told", '"" if is_resumed else describe_start(config.model, model)', '""'),
         ("logs: a resumed run begins at random", '"" if is_resumed else', '"" if False else'),
     ]),
+    *in_file("interop/saved.py", "tests/interop/test_saved.py", [
+        ("saved: published files by their name", "not is_safetensors(path)", 'path.suffix != ".safetensors"'),
+    ]),
     *in_file("models/class_rows.py", "tests/models/test_class_rows.py", [
         ("class rows: reversed", "(ids[name], i) for", "(i, ids[name]) for"),
     ]),

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from segbox.weights.sources.lock import locked
+from segbox.weights.sources.lock import is_same, locked
 from tests.processes import fork, kill, wait
 
 
@@ -30,6 +30,16 @@ def test_one_process_at_a_time(tmp_path):
     finally:
         kill(children)
     assert (tmp_path / "number").read_text() == "30"
+
+
+def test_a_file_that_was_deleted_is_no_longer_the_lock(tmp_path):
+    path = tmp_path / "a.lock"
+    with path.open("a+b") as file:
+        assert is_same(path, file)
+        path.unlink()
+        assert not is_same(path, file)
+        path.touch()
+        assert not is_same(path, file)
 
 
 def test_a_disk_without_locks_is_told_and_used(tmp_path, monkeypatch, caplog):
