@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from segbox.data.loader import build_dataset
 from segbox.engine.logs import LogFile, describe_model, describe_run, describe_start, start_logging
 from segbox.errors import CheckpointError
 from segbox.models.segmentors import build_segmentor
@@ -94,20 +95,12 @@ def test_the_first_lines_count_the_model(monkeypatch):
 
 @pytest.mark.parametrize("is_resumed", [False, True])
 def test_only_a_new_run_tells_what_its_model_begins_with(is_resumed, caplog):
-    model = SimpleNamespace(mean_std_sources={})
+    model = nn.Linear(2, 2)
     config = SimpleNamespace(model={"backbone": {"type": "VGG"}}, optimizer={"type": "SGD", "lr": 0.1})
     data, settings = SimpleNamespace(batch_size=2), SimpleNamespace(amp=None, shard=None)
-    images = Images(4)
+    images = build_dataset({"type": "ShapesDataset", "num_images": 4, "size": (32, 32), "pipeline": []})
     with caplog.at_level(logging.INFO, "segbox"):
-        describe_run(config, images, data, settings, 4, torch.device("cpu"), model, is_resumed)
-    assert "4 training images, 2 classes, 4 steps of 2 images (2.0 epochs), SGD with lr 0.1" in caplog.messages
+        describe_run(config, images, data, settings, 4, torch.device("cpu"), model, is_resumed, val_images=3)
+    images = "4 training and 3 validation images, 7 classes, 4 steps of 2 images (2.0 epochs of 2 steps)"
+    assert f"{images}, SGD with lr 0.1" in caplog.messages
     assert ("THE BACKBONE BEGINS AT RANDOM" in caplog.text) is not is_resumed
-
-
-class Images(list):
-    """As many images as it is told, of two classes."""
-
-    classes = ("ground", "road")
-
-    def __init__(self, count: int) -> None:
-        super().__init__(range(count))
