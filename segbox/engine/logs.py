@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from segbox import __version__, distributed
+from segbox.arguments import is_own
 from segbox.config import Config
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.placement import Size
@@ -112,8 +113,9 @@ def describe_model(config: Mapping, model: nn.Module, num_classes: int, size: Si
     if isinstance(model, EncoderDecoder):
         name = f"{type(model.decode_head).__name__} on {type(model.backbone).__name__}"
     text = f"{name}: {count_parameters(model) / 1e6:.3g} M parameters"
-    if size is None or not isinstance(model, EncoderDecoder):
-        return text
+    outside = any(not is_own(type(m)) and not type(m).__module__.startswith("timm.") for m in model.modules())
+    if size is None or outside or not isinstance(model, EncoderDecoder):
+        return text  # a part from outside is built once only: it may have side effects
     try:
         flops = costs_of(build_without_data(config, num_classes), size)["total"].flops
     except Exception as error:  # a user's own layer need not work on the meta device, and trains all the same

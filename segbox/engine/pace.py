@@ -36,7 +36,7 @@ class Pace:
             self.first_seconds, self.measured_from = runner.step_seconds, time.perf_counter()
             self.evaluation_seconds = 0.0
         self.budget.plan(runner, self)
-        if runner.step < runner.max_steps and self.is_told_now():
+        if goes_on(runner) and self.is_told_now():
             runner.log(self.forecast(runner))
 
     def is_measured(self) -> bool:
@@ -51,7 +51,7 @@ class Pace:
         self.evaluation_seconds += seconds
         if self.steps:
             self.budget.plan(runner, self)
-        if self.evaluations == 1 and self.steps and runner.step < runner.max_steps:
+        if self.evaluations == 1 and self.steps and goes_on(runner):
             runner.log(self.forecast(runner))
 
     def seconds_per_step(self) -> float:
@@ -74,6 +74,10 @@ class Pace:
         first = " (the first step, which is slow)" if self.steps == 1 else ""
         memory = describe_memory(peak_memory_mb(runner.device), runner.device.type)
         return f"{self.seconds_per_step():.3g} s a step{first}{memory}; {rest}: the end is at about {clock(seconds)}"
+
+
+def goes_on(runner: Runner) -> bool:
+    return runner.step < runner.max_steps and not runner.is_ended
 
 
 def describe_memory(megabytes: float, device_type: str) -> str:

@@ -21,7 +21,9 @@ def run(monkeypatch):
     monkeypatch.setattr(pace.time, "perf_counter", lambda: clock_of_test.now)
     monkeypatch.setattr(pace, "peak_memory_mb", lambda device: 700.0)
     monkeypatch.setattr(pace, "clock", lambda seconds: f"+{seconds:.0f}")
-    run = SimpleNamespace(step=0, max_steps=100, scored_step=0, hooks={"evaluate": Evaluate(40)}, lines=[])
+    run = SimpleNamespace(
+        step=0, max_steps=100, scored_step=0, is_ended=False, hooks={"evaluate": Evaluate(40)}, lines=[]
+    )
     run.device, run.log, run.pace = torch.device("cpu"), run.lines.append, Pace(NoBudget())
 
     def steps(count, seconds):

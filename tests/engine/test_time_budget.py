@@ -23,7 +23,9 @@ def train(monkeypatch):
         monkeypatch.setattr(module.time, "perf_counter", lambda: clock.now)
 
     def run(text, step, evaluation=0.0, first=None, interval=10**6):
-        runner = SimpleNamespace(step=0, max_steps=10, scored_step=0, batch_size=4, planned_steps=None, lines=[])
+        runner = SimpleNamespace(
+            step=0, max_steps=10, scored_step=0, is_ended=False, batch_size=4, planned_steps=None, lines=[]
+        )
         runner.labels, runner.val_loader = SimpleNamespace(epoch=40), SimpleNamespace(images=4)
         runner.device, runner.log = torch.device("cpu"), runner.lines.append
         runner.hooks = {"evaluate": Evaluate(interval)} if evaluation else {}
@@ -51,7 +53,7 @@ def test_times_are_read():
 
 
 def test_the_most_steps_leave_time_for_evaluations():
-    runner = SimpleNamespace(step=0, scored_step=0, hooks={"evaluate": Evaluate(10)})
+    runner = SimpleNamespace(step=0, scored_step=0, is_ended=False, hooks={"evaluate": Evaluate(10)})
     assert most_steps(runner, 60, 1, 5) == 40  # 40 + 4 x 5
     assert most_steps(runner, 59, 1, 5) == 39 and most_steps(runner, 64, 1, 5) == 40
     assert most_steps(runner, -3, 1, 5) == 0
