@@ -7,8 +7,9 @@ from torch import nn
 
 from segbox.interop.saved import read_saved
 from segbox.weights.backbone import load_backbone_parameters, require_all
+from segbox.weights.fit import Fit
 from segbox.weights.input_channels import adapt_first_convolution
-from segbox.weights.loading import Fit, load_weights
+from segbox.weights.loading import load_weights, part_of
 from segbox.weights.mean_std import reconcile_mean_std
 
 CONVERTED = "mmseg://"  # words of models whose config decides the names of their tensors
@@ -21,9 +22,7 @@ def load_backbone(
     if not str(word).startswith(CONVERTED):
         return load_backbone_parameters(model, word, map_location, strict)
     weights = {name: value.to(map_location) for name, value in read_saved(word).weights.items()}
-    start = "backbone."
-    own = {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
-    own = adapt_first_convolution(own, model.backbone)
+    own = adapt_first_convolution(part_of(weights, "backbone."), model.backbone)
     if strict:
         require_all(own, model.backbone, str(word))
     fit = load_weights(model.backbone, own, word, not strict)
