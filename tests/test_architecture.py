@@ -22,6 +22,7 @@ WEIGHTS = {"weights", "weights.sources", "weights.names"}
 INTEROP = {"interop", "interop.mmseg"}
 MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS, *INTEROP}
 DATA = {"data", "data.readers", "data.datasets", "data.transforms"}
+ROOMS = {"report", "serve", "review", "starter"}  # between the library and the commands; none knows another
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
     "weights.sources": {"weights"},
     "weights.names": set(),
@@ -41,9 +42,13 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "convert": DATA,
     "evaluation": {*MODELS, *DATA},
     "engine": {"evaluation", *MODELS, *DATA},
-    "viz": {"evaluation", *MODELS, *DATA},
+    "viz": {"evaluation", "convert", *MODELS, *DATA},
+    "report": {"viz", "evaluation", *MODELS, *DATA},
+    "serve": {"viz", "evaluation", *MODELS, *DATA},
     "doctor": {"viz", "convert", *DATA},
-    "commands": {"doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
+    "review": {"doctor", "viz", "evaluation", *MODELS, *DATA},
+    "starter": {"doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
+    "commands": {*ROOMS, "doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
     "api": {"viz", "engine", "evaluation", *MODELS, *DATA},
     "": {"api"},
     "__main__": {"commands"},

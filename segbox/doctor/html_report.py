@@ -1,7 +1,5 @@
 """The report of a check as one HTML page that contains its pictures and loads nothing."""
 
-import base64
-import html
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,13 +9,13 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.data.datasets.wrapper import unwrap
 from segbox.data.readers.files import read_image, read_label
-from segbox.doctor.html_style import STYLE
 from segbox.doctor.problem import Problem
 from segbox.doctor.report import Report, class_fractions
 from segbox.doctor.scan import Pair, Scan
 from segbox.doctor.summary import SplitSummary
 from segbox.doctor.text_report import percent_text, sizes_text
-from segbox.errors import DataError, printable
+from segbox.errors import DataError
+from segbox.viz.html_page import escape, page, picture_address
 from segbox.viz.overlay import as_bytes, overlay
 
 EXAMPLES = 10  # pictures per split
@@ -33,9 +31,6 @@ def check_page(report: Report, weights: Mapping[str, np.ndarray]) -> str:
     """Summary, problems with pictures, classes, and examples."""
     title = escape(report.title)
     parts = [
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<style>{STYLE}</style></head><body><main>",
         f'<header><div><h1>{title}</h1><div class="soft">Every image and every mask was read.</div></div>',
         f"{_verdict(report)}</header>",
         f'<div class="cards">{"".join(map(_split_card, report.splits.values()))}</div>',
@@ -46,12 +41,7 @@ def check_page(report: Report, weights: Mapping[str, np.ndarray]) -> str:
         parts += ["<h2>Classes</h2>", _class_table(report, weights)]
     for name, found in report.scans.items():
         parts += _example_section(name, found, report)
-    return "".join([*parts, "</main></body></html>"])
-
-
-def escape(text: str) -> str:
-    """For HTML: names of files and classes may hold any character."""
-    return html.escape(printable(text))
+    return page(report.title, "".join(parts))
 
 
 def _verdict(report: Report) -> str:
@@ -230,5 +220,4 @@ def _image(picture: Picture) -> str:
     picture = as_bytes(picture)
     if picture.shape[1] > WIDTH:
         picture = _small(picture, picture[:, :, 0])[0]
-    data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+    return f'<img alt="" src="{picture_address(picture)}">'

@@ -1,13 +1,11 @@
 """A prediction as HTML that contains its picture: what a notebook shows."""
 
-import base64
-import html
 from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 
-from segbox.errors import printable
+from segbox.viz.html_page import escape, picture_address
 from segbox.viz.overlay import Palette
 
 LONGEST = 512  # side of the picture, in pixels
@@ -32,14 +30,13 @@ def inline_picture(picture: np.ndarray) -> str:
     factor = LONGEST / longest if longest > LONGEST else max(1, TINY // longest)
     size = max(1, round(width * factor)), max(1, round(height * factor))
     picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST)
-    content = base64.b64encode(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]).decode()
     about = f'alt="classes over the {width} x {height} image" style="max-width:100%"'
-    return f'<img {about} src="data:image/png;base64,{content}">'
+    return f'<img {about} src="{picture_address(picture, quality=None)}">'
 
 
 def legend_entry(name: str, colour: Sequence[int], share: float) -> str:
     square = f"display:inline-block;width:.8em;height:.8em;background:rgb({','.join(str(int(c)) for c in colour)})"
-    return f'<span><span style="{square}"></span> {html.escape(printable(name))} {percent(share)}</span>'
+    return f'<span><span style="{square}"></span> {escape(name)} {percent(share)}</span>'
 
 
 def percent(share: float) -> str:

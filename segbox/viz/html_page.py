@@ -1,5 +1,14 @@
-"""The style sheet of the HTML report: for light and dark mode, narrow and wide windows."""
+"""What the HTML pages of segbox share: a page that contains all it shows and loads nothing, its style, its pictures."""
 
+import base64
+import html
+
+import cv2
+import numpy as np
+
+from segbox.errors import printable
+
+# For light and dark mode, narrow and wide windows.
 STYLE = """
 :root { --ground: #f6f7f9; --card: #fff; --text: #1d2330; --soft: #667085; --line: #e3e6ec; --bar: #4f7cff;
   --bar2: #f0a23b; --bad: #c8321f; --bad-ground: #fdecea; --good: #19764a; --good-ground: #e6f5ec;
@@ -62,3 +71,25 @@ td.bars { width: 34%; min-width: 180px; text-align: left; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 0 0 12px; font-size: 13px; }
 .absent td { color: var(--bad); }
 """
+
+
+def page(title: str, body: str, style: str = "", script: str = "") -> str:
+    """A whole HTML document. `title` is plain text; `body`, `style` and `script` are put in as they are."""
+    ending = f"<script>{script}</script>" if script else ""
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}{style}</style></head><body><main>{body}</main>{ending}</body></html>"
+    )
+
+
+def escape(text: str) -> str:
+    """For HTML: names of files and classes may hold any character."""
+    return html.escape(printable(text))
+
+
+def picture_address(picture: np.ndarray, quality: int | None = 82) -> str:
+    """An RGB picture as a `data:` address for `src`: a JPEG of this quality, or a PNG (None), which loses nothing."""
+    kind, settings = ("png", []) if quality is None else ("jpeg", [cv2.IMWRITE_JPEG_QUALITY, quality])
+    content = cv2.imencode(f".{kind}", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), settings)[1]
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
