@@ -30,6 +30,10 @@ OF_SHARED = [
         ("ASPP: separable without ReLU between", "dilation=dilation, groups=in_channels)\n",
          "dilation=dilation, groups=in_channels, act=None)\n"),
     ]),
+    *in_file("models/layers/window_mean.py", "tests/models/layers/test_window_mean.py", [
+        ("WindowMean: windows not centred", "(left, w - 1 - left, top, h - 1 - top)", "(w - 1, 0, h - 1, 0)"),
+        ("WindowMean: a wrong window", "F.avg_pool2d(x, (h, w), stride=1)", "F.avg_pool2d(x, (h, h), stride=1)"),
+    ]),
     *in_file("models/layers/squeeze_excitation.py", f"{HEADS} -k 'UNetHead and se'", [
         ("SE: no ReLU", "self.fc1(averages).relu()", "self.fc1(averages)"),
         ("SE: no gate", "return x * self.gate(", "return x + 0 * self.gate("),

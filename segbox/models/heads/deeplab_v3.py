@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
-from segbox.models.layers.aspp import ASPP, atrous_rates
+from segbox.models.layers.aspp import ASPP, atrous_rates, cells
 from segbox.registry import HEADS
 
 from .head import DecodeHead, checked_level
@@ -17,7 +17,8 @@ class DeepLabV3Head(DecodeHead):
     """Atrous spatial pyramid pooling on a map (the last). Default `rates`: 6, 12, 18 at stride 16, twice that at 8.
 
     The pyramid's branches are mixed by a 1x1 convolution, and a 3x3 refines the result. mmsegmentation has one 3x3 for
-    both: `mix_kernel=3, refine=False`, and 512 channels.
+    both: `mix_kernel=3, refine=False`, and 512 channels. With `image_window` (height, width in
+    pixels: the size of the crops), larger images have means of windows in place of the image's mean.
     """
 
     def __init__(
@@ -32,11 +33,15 @@ class DeepLabV3Head(DecodeHead):
         mix_kernel: Literal[1, 3] = 1,
         refine: bool = True,
         level: int = -1,
+        image_window: tuple[Count, Count] | None = None,
     ) -> None:
         super().__init__()
         self.level = checked_level(level, in_channels)
         rates = atrous_rates(in_strides[level]) if rates is None else rates
-        self.pyramid = ASPP(in_channels[level], channels, rates, pyramid_dropout, mix_kernel=mix_kernel)
+        window = cells(image_window, in_strides[level])
+        self.pyramid = ASPP(
+            in_channels[level], channels, rates, pyramid_dropout, mix_kernel=mix_kernel, image_window=window
+        )
         self.fuse = ConvNormAct(channels, channels, 3) if refine else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
-from segbox.models.layers.aspp import ASPP, atrous_rates, dilated_conv3x3, separable_conv3x3
+from segbox.models.layers.aspp import ASPP, atrous_rates, cells, dilated_conv3x3, separable_conv3x3
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -19,7 +19,8 @@ class DeepLabV3PlusHead(DecodeHead):
 
     The fine map is the coarsest one of stride 4 or less, otherwise the finest; a single map is refined alone. The
     default are plain 3x3 convolutions; `separable` replaces them by the paper's separable ones. The pyramid's branches
-    are mixed by a 1x1 convolution; mmsegmentation has `mix_kernel=3`, and 512 channels.
+    are mixed by a 1x1 convolution; mmsegmentation has `mix_kernel=3`, and 512 channels. With `image_window` (height,
+    width in pixels: the crops' size), images that are larger than it have means of windows in place of the image's.
     """
 
     def __init__(
@@ -33,12 +34,16 @@ class DeepLabV3PlusHead(DecodeHead):
         separable: bool = False,
         dropout: Fraction = 0.1,
         mix_kernel: Literal[1, 3] = 1,
+        image_window: tuple[Count, Count] | None = None,
     ) -> None:
         super().__init__()
         self.low_levels = low_levels(in_strides)  # one index, or none
         conv3x3 = separable_conv3x3 if separable else dilated_conv3x3
         rates = atrous_rates(in_strides[-1]) if rates is None else rates
-        self.pyramid = ASPP(in_channels[-1], channels, rates, separable=separable, mix_kernel=mix_kernel)
+        window = cells(image_window, in_strides[-1])
+        self.pyramid = ASPP(
+            in_channels[-1], channels, rates, separable=separable, mix_kernel=mix_kernel, image_window=window
+        )
         self.reduce = nn.ModuleList(ConvNormAct(in_channels[i], low_channels) for i in self.low_levels)
         joined = channels + low_channels * len(self.low_levels)
         self.refine = nn.Sequential(conv3x3(joined, channels), conv3x3(channels, channels))
