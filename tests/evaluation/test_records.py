@@ -89,11 +89,12 @@ def test_a_written_evaluation_is_read_back(tmp_path):
         (lambda c: c.update(classes=[1, 2]), "is damaged .1 is no text"),
         (lambda c: c.update(palette=[[1, 2]]), "is damaged"),
         (lambda c: c.update(step="now"), "is damaged"),
-        (lambda c: c["images"][0].update(pairs=[[0, 1]]), r"counts of folder/0.png are no rows of target, guess"),
-        (lambda c: c["images"][0].update(pairs=[[0, 1, 0.5]]), "are no rows of target, guess, pixels"),
-        (lambda c: c["images"][0].update(pairs=[[0, 4, 1]]), "are not of 4 classes"),
-        (lambda c: c["images"][0].update(pairs=[[0, 1, -1]]), "are not of 4 classes"),
-        (lambda c: c["images"][0].update(pairs=[[0, 1, 1], [0, 1, 2]]), "name a pair of classes twice"),
+        (lambda c: c["images"][0].update(pairs=[[0, 1, 2]]), r"counts of folder/0.png are no rows of target, guess"),
+        (lambda c: c["images"][0].update(pairs=[0, 1]), r"counts of folder/0.png are no rows of target, guess"),
+        (lambda c: c["images"][0].update(pairs=[0, 1, 0.5]), "are no rows of target, guess, pixels"),
+        (lambda c: c["images"][0].update(pairs=[0, 4, 1]), "are not of 4 classes"),
+        (lambda c: c["images"][0].update(pairs=[0, 1, -1]), "are not of 4 classes"),
+        (lambda c: c["images"][0].update(pairs=[0, 1, 1, 0, 1, 2]), "name a pair of classes twice"),
     ],
 )
 def test_a_broken_or_foreign_file_is_refused(tmp_path, change, message):
