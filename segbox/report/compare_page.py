@@ -74,7 +74,7 @@ def run_table(found: Comparison) -> str:
     for number, (name, scores) in enumerate(zip(found.names, found.scores)):
         own = found.differences[number - 1]["mIoU"] if number else None
         cells = [f"<td>{escape(name)}</td>", score_cell(scores["mIoU"]), bar_cell(scores["mIoU"])]
-        cells += [f"<td>{limits(scores['mIoU'])}</td>", score_cell(scores["aAcc"])]
+        cells += [number_cell(scores["mIoU"].low, limits(scores["mIoU"])), score_cell(scores["aAcc"])]
         cells += [number_cell(0.0, "") if own is None else number_cell(own.value, signed(own.value))]
         rows.append(f"<tr{'' if number else ' class=first'}>{''.join(cells)}</tr>")
     return table(["run", "mIoU", "", "95 %", "aAcc", "mIoU against the first"], rows)
@@ -88,7 +88,7 @@ def class_table(found: Comparison, number: int) -> str:
     for name in scores:
         own, label = differences[name], name.removeprefix("IoU/") if name != "mIoU" else "mean (mIoU)"
         cells = [f"<td>{escape(label)}</td>", number_cell(own.value, signed(own.value)), difference_cell(own, reach)]
-        cells += [f"<td>{limits(own, signed)}</td>", score_cell(first[name]), score_cell(other[name])]
+        cells += [number_cell(own.low, limits(own, signed)), score_cell(first[name]), score_cell(other[name])]
         rows.append(f"<tr{' class=first' if name == 'mIoU' else ''}>{''.join(cells)}</tr>")
     return table(["class", "difference", "", "95 %", found.names[0], found.names[number]], rows)
 

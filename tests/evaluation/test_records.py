@@ -9,7 +9,7 @@ import torch
 
 from segbox.config import load_config
 from segbox.engine.build import build_runner
-from segbox.errors import DataError
+from segbox.errors import CheckpointError, DataError
 from segbox.evaluation.evaluator import Evaluator
 from segbox.evaluation.metrics import ConfusionMatrix
 from segbox.evaluation.records import Evaluation, ImageCounts
@@ -150,3 +150,10 @@ def test_a_run_leaves_its_last_and_its_best_evaluation(tmp_path):
     assert (last.step, last.checkpoint, last.scores["mIoU"]) == (6, "last.pt", 20.0)
     assert (best.step, best.checkpoint, best.scores["mIoU"]) == (4, "best.pt", 30.0)
     assert last.counts().sum() == best.counts().sum() > 3000 and len(last.images) == len(best.images) == 3
+
+
+def test_an_evaluation_that_cannot_be_written_is_told_with_how_to_go_on(tmp_path):
+    runner = tiny_runner(tmp_path, ["train.max_steps=3"])
+    (tmp_path / "evaluation.json").mkdir()
+    with pytest.raises(CheckpointError, match=r"evaluation\.json could not be written: Is a directory.*--resume"):
+        runner.train()

@@ -1,7 +1,10 @@
 """Runs compared: verdicts, seeds, configs, tables and the page."""
 
+import html
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,9 @@ from segbox.report.compare import compare, repeats_texts, signed, verdict
 from segbox.report.compare_page import comparison_page
 from segbox.report.compare_runs import Run, read_runs
 from segbox.report.compare_text import as_json, comparison_text
+from tests.runs import ROOT
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CLASSES = ("sky", "road", "<b>pole</b>", "never")
 
 
@@ -117,6 +122,41 @@ def test_the_page_stands_alone_and_draws_every_class():
     assert page.count('class="up"') == 4 and 'pill good">better' in page
     widths = [float(own) for own in re.findall(r'<line class="whisker"[^>]* x2="([\d.]+)"', page)]
     assert max(widths) <= 99.01 and min(widths) >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_tables_sort_in_a_browser(tmp_path):
+    page = comparison_page(compare([run("a"), run("b", 0.83)], resamples=200))
+    script = """
+      const table = document.querySelectorAll("table.sortable")[1], buttons = table.querySelectorAll("button");
+      const column = (i) => [...table.tBodies[0].rows].map((row) => row.cells[i].textContent);
+      buttons[1].click(); const falling = column(1);
+      buttons[1].click(); const rising = column(1);
+      buttons[0].click(); document.title = JSON.stringify([falling, rising, column(0)]);"""
+    (tmp_path / "page.html").write_text(page.replace("</body>", f"<script>{script}</script></body>"))
+    arguments = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run([CHROMIUM, *arguments, (tmp_path / "page.html").as_uri()], capture_output=True, text=True)
+    falling, rising, names = json.loads(html.unescape(re.search(r"<title>(.*)</title>", done.stdout)[1]))
+    numbers = [float(text) for text in falling[:-1]]
+    assert numbers == sorted(numbers, reverse=True) and rising == [*falling[-2::-1], "-"] and falling[-1] == "-"
+    assert names == sorted(names)
+
+
+def test_the_block_of_the_docs_runs(tmp_path, monkeypatch):
+    (tmp_path / "work_dirs").mkdir()
+    folder_of(tmp_path / "work_dirs" / "my_data")
+    monkeypatch.chdir(tmp_path)
+    block = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "compare.md").read_text(), re.S)[1]
+    names = {}
+    exec(block, names)
+    own = names["evaluation"]
+    counts = {image.path: np.zeros((4, 4)) for image in own.images}
+    for image in own.images:
+        for target, guess, pixels in image.pairs:
+            counts[image.path][target, guess] = pixels
+    ious = {path: c[1, 1] / (c[1].sum() + c[:, 1].sum() - c[1, 1]) for path, c in counts.items()}
+    assert names["worst"] == min(ious, key=ious.get)
 
 
 def folder_of(path, config=None, name="evaluation.json", **more):
