@@ -12,7 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
-from segbox.errors import UserError
+from segbox.errors import UserError, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     runs = read_runs(args.runs, args.best)
     claim(((path, "the comparison") for path in outputs), [own.file for own in runs])
     found = compare(runs, args.common, args.resamples, args.seed)
-    print(comparison_text(found))
+    print(printable(comparison_text(found), keep="\n"))
     if args.html is not None:
         write_text(Path(args.html), comparison_page(found))
     if args.json is not None:

@@ -41,6 +41,11 @@ def evaluation_file(path: Path, best: bool) -> Path:
         return path
     file = path / (BEST_EVALUATION if best else EVALUATION)
     if not file.exists():
+        if best and (path / EVALUATION).exists():
+            raise DataError(
+                f"{path}: holds no {file.name}, so it has no evaluation of a best.pt; name {path / EVALUATION} to"
+                " compare the one that it holds"
+            )
         raise DataError(
             f"{path}: holds no {file.name}. A training writes {EVALUATION} after each evaluation, and {BEST_EVALUATION}"
             " with each best.pt; for a checkpoint of an earlier run, `segbox test CONFIG CHECKPOINT --out FOLDER/`"

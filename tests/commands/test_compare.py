@@ -34,6 +34,16 @@ def test_two_runs_are_compared(tmp_path, monkeypatch, capsys):
     assert "would be read and written over" in capsys.readouterr().err
 
 
+def test_names_from_files_do_not_reach_the_terminal_as_they_are(tmp_path, monkeypatch, capsys):
+    for name in "ab":
+        folder_of(tmp_path / name, "title = '\\x1b[2J'\n" if name == "b" else "")
+        path = tmp_path / name / "evaluation.json"
+        path.write_text(path.read_text().replace('"road"', '"\\u001b[31m"'))
+    assert compare(monkeypatch, tmp_path, "a", "b") == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "| \\x1b[31m" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,8 @@ def test_runs_that_differ_only_in_their_seed_are_one_group():
     runs = [run(f"a{i}", 0.8, i, {**config, "seed": i}) for i in range(3)]
     runs += [run(f"b{i}", 0.81, i + 5, {**other, "seed": i} if i else other) for i in range(2)]
     runs += [run("unknown"), run("again", 0.8, 9, other), run("flipped", config={**config, "seed": 7})]
-    runs[-1] = Run("flipped", Path(), Evaluation(**{**vars(runs[-1].evaluation), "protocol": "flipped"}), {"seed": 7})
+    flipped = replace(runs[-1].evaluation, protocol="flipped")
+    runs[-1] = replace(runs[-1], evaluation=flipped)
     found = compare(runs[:5], resamples=100)
     values = [own["mIoU"].value for own in found.scores]
     first, second = found.repeats
@@ -83,7 +85,7 @@ def test_runs_that_differ_only_in_their_seed_are_one_group():
 
 def test_what_weakens_the_numbers_is_told():
     own = run("b", 0.8, 1)
-    other = Run("b", Path(), Evaluation(**{**vars(own.evaluation), "protocol": "flipped too"}), None)
+    other = Run("b", Path(), replace(own.evaluation, protocol="flipped too"), None)
     (note,) = compare([run("a"), other], resamples=100).notes
     assert note.startswith("a and b were evaluated in different ways (whole images - and flipped too)")
     few = compare([run("a", images=9), run("b", images=12)], common=True, resamples=100).notes
@@ -185,7 +187,7 @@ def test_the_config_of_a_test_is_beside_its_checkpoint(tmp_path):
     (tmp_path / "run" / "best.pt").write_text("")
     out = tmp_path / "out"
     out.mkdir()
-    own = Evaluation(**{**vars(evaluation(0.8)), "checkpoint": str(tmp_path / "run" / "best.pt")})
+    own = replace(evaluation(0.8), checkpoint=str(tmp_path / "run" / "best.pt"))
     own.write(out / "evaluation.json")
     assert read_runs([str(out)])[0].config == {"seed": 2}
 
@@ -195,7 +197,7 @@ def test_what_is_no_run_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: holds no evaluation\.json\. A training writes .* `segbox test"):
         read_runs([a, str(tmp_path / "empty")])
-    with pytest.raises(DataError, match=r"a: holds no evaluation_best\.json"):
+    with pytest.raises(DataError, match=r"a: holds no evaluation_best\.json, .* name .*a/evaluation\.json to compare"):
         read_runs([a], best=True)
     with pytest.raises(DataError, match="none: does not exist; name a work dir"):
         read_runs([str(tmp_path / "none"), a])
