@@ -12,6 +12,7 @@ import torch
 from segbox.config import load_config
 from segbox.engine.build import build_runner
 from segbox.engine.runner import Runner
+from segbox.evaluation.records import Evaluation
 from segbox.outputs import RECORD
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +66,11 @@ def tiny_runner(folder: Path, overrides: Iterable[str] = (), text: str = "") -> 
     folder.mkdir(parents=True, exist_ok=True)
     config = load_config(write_config(folder, text), overrides)
     return build_runner(config, folder, torch.device("cpu"))
+
+
+def scored(**scores: Any) -> Evaluation:
+    """What the evaluation of a stand-in leaves behind."""
+    return Evaluation(("a",), ((0, 0, 0),), "", scores, [])
 
 
 def run_tool(monkeypatch: Any, name: str, *arguments: object) -> int:

@@ -57,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE|DIR",
-        help="write the scores: FILE.json (with the confusion matrix), FILE.csv, or a folder with both, the table and"
-        " the confusion matrix as a picture",
+        help="write the scores: FILE.json (with the confusion matrix), FILE.csv, or a folder with both, the table,"
+        " the confusion matrix as a picture, and the counts of every image for `segbox compare`",
     )
     parser.add_argument(
         "--submit", metavar="DIR", help="write predictions in the format of the data set's official server"
@@ -133,26 +133,27 @@ def run(args: argparse.Namespace) -> None:
         metric = evaluator(opened.model.to(device), outputs if outputs.writers else None, show_progress=True)
         failures = outputs.finish()
         if distributed.is_main():
-            print_scores(args, evaluator, metric, files)
+            print_scores(args, evaluator, evaluator.record(metric, args.checkpoint), files)
             if failures:
                 raise DataError("\n  ".join(["some pictures or predictions could not be written:", *failures]))
 
 
-def print_scores(args: argparse.Namespace, evaluator: Any, metric: Any, files: list) -> None:
+def print_scores(args: argparse.Namespace, evaluator: Any, evaluation: Any, files: list) -> None:
     """Print the scores, and where files were written."""
     from segbox.evaluation.score_table import score_table
+    from segbox.evaluation.uncertainty import describe_interval
     from segbox.viz.score_files import write_scores
     from segbox.viz.submission import describe_submission
 
-    scores = metric.compute()
-    table = score_table(scores, evaluator.classes, args.eval)
+    table = score_table(evaluation.scores, evaluation.classes, args.eval)
     print(table)
-    print(f"{metric.counts.sum()} pixels of {len(evaluator.dataset)} images, {evaluator.description()}")
+    if "mIoU" in args.eval and (line := describe_interval(evaluation)):
+        print(line)
+    print(f"{evaluation.counts().sum()} pixels of {len(evaluator.dataset)} images, {evaluation.protocol}")
     if args.show_dir:
         print(f"pictures are in {args.show_dir}")
     if args.submit:
         print(f"predictions are in {args.submit}, {describe_submission(evaluator.classes)}")
     if args.out:
-        about = {"protocol": evaluator.description(), "checkpoint": args.checkpoint}
-        write_scores(files, scores, metric.counts, evaluator.classes, table, about)
+        write_scores(files, evaluation, table)
         print(f"scores are in {args.out}")

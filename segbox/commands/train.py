@@ -103,10 +103,10 @@ def config_of(args: argparse.Namespace) -> tuple[Any, dict]:
 
 def check_work_dir(work_dir: Path, args: argparse.Namespace) -> str | None:
     """Refuse a work dir that holds files of others or an old run. Returns what to resume from; None for a new run."""
-    from segbox.engine.work_dir import refuse_foreign_config, refuse_old_run, resume_after_restart
+    from segbox.engine.work_dir import refuse_foreign_files, refuse_old_run, resume_after_restart
 
     resume = resume_after_restart(work_dir, args.resume)
-    refuse_foreign_config(work_dir)
+    refuse_foreign_files(work_dir)
     if resume is None and not args.overwrite:
         refuse_old_run(work_dir)
     return resume

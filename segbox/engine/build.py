@@ -28,7 +28,9 @@ from segbox.engine.sharding import synchronized
 from segbox.errors import ConfigError
 from segbox.evaluation.evaluator import Evaluator
 from segbox.evaluation.fill_color import fill_with_mean
+from segbox.evaluation.records import Evaluation
 from segbox.evaluation.score_table import score_table
+from segbox.evaluation.uncertainty import describe_interval
 from segbox.literals import as_plain
 from segbox.models.segmentors import build_segmentor, without_downloads
 from segbox.registry import HOOKS, call
@@ -138,15 +140,17 @@ def batch_stream(
     return batches
 
 
-def scorer(evaluator: Evaluator | None) -> Callable[[nn.Module, Callable[[], bool]], dict[str, float]]:
+def scorer(evaluator: Evaluator | None) -> Callable[[nn.Module, Callable[[], bool]], Evaluation]:
     """The function that evaluates a model in all processes and logs the table of scores."""
 
-    def score(model: nn.Module, is_stopped: Callable[[], bool]) -> dict[str, float]:
+    def score(model: nn.Module, is_stopped: Callable[[], bool]) -> Evaluation:
         with closing(iter(evaluator.loader)) as own:
             model, batches = synchronized(model, own, is_stopped)
-            scores = evaluator(model, batches=batches).compute()
+            evaluation = evaluator.record(evaluator(model, batches=batches))
         if distributed.is_main():
-            logger.info("%s", score_table(scores, evaluator.classes))
-        return scores
+            logger.info("%s", score_table(evaluation.scores, evaluator.classes))
+            if line := describe_interval(evaluation):
+                logger.info(line)
+        return evaluation
 
     return score

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from segbox import distributed
 from segbox.data.sample import Batch
-from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_checkpoint
+from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_checkpoint, write_error
 from segbox.engine.devices import wrap_for_training
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.not_finite import NotFinite, gradient_norm, refuse_non_finite_loss, skip_or_stop
@@ -23,7 +24,8 @@ from segbox.engine.signals import Stopped, StopRequest, stop_request
 from segbox.engine.state import restore, run_state
 from segbox.engine.step_errors import LabelWatch, errors_explained, worker_errors_explained
 from segbox.engine.time_budget import NoBudget
-from segbox.errors import TrainingError
+from segbox.errors import TrainingError, UserError
+from segbox.evaluation.records import EVALUATION, Evaluation
 from segbox.models.unused_parameters import advice_for
 from segbox.precision import AMP
 
@@ -45,7 +47,7 @@ class Runner:
         hooks: Mapping[str, Hook],
         train_batches: Callable[[int], Iterable[Batch]],
         val_loader: Iterable | None,
-        score: Callable[[nn.Module, Callable[[], bool]], dict[str, float]],
+        score: Callable[[nn.Module, Callable[[], bool]], Evaluation],
         *,
         max_steps: int,
         batch_size: int,
@@ -92,6 +94,7 @@ class Runner:
         self.step = 0
         self.draws = 0  # images seen, over all processes; a resumed run may have another batch size
         self.scored_step = 0  # the last evaluated step
+        self.evaluation: Evaluation | None = None  # of this process's last one
         self.skipped = self.skipped_in_a_row = 0
         self.losses: dict[str, Tensor] = {}
         self.data_seconds = self.step_seconds = 0.0
@@ -223,17 +226,27 @@ class Runner:
         for buffer, before in zip(self.model.buffers(), self.buffers_before):
             buffer.copy_(before)
 
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self) -> Mapping[str, float]:
         """Score the averaged model if there is one, else the model, and pass the scores to the hooks."""
         model = self.averaged_model or self.model
         # Batch-norm statistics differ between processes; those of process 0 are saved, so all evaluate with them.
         distributed.broadcast(model.buffers())
         begin = time.perf_counter()
-        scores = self.score(model, self.request.is_made)
-        self.call("after_eval", scores)
+        self.evaluation = replace(self.score(model, self.request.is_made), step=self.step)
+        self.write_evaluation(EVALUATION, LAST)
+        self.call("after_eval", self.evaluation.scores)
         self.scored_step = self.step
         self.pace.see_evaluation(self, time.perf_counter() - begin)
-        return scores
+        return self.evaluation.scores
+
+    def write_evaluation(self, name: str, checkpoint: str) -> None:
+        """Write the last evaluation into the work dir, as that of a checkpoint."""
+        if not distributed.is_main():
+            return
+        try:
+            replace(self.evaluation, checkpoint=checkpoint).write(self.work_dir / name)
+        except UserError as error:
+            raise write_error(self.work_dir / name, error) from error
 
     def call(self, moment: str, *arguments: Any) -> None:
         for hook in self.hooks.values():

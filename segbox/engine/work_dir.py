@@ -22,11 +22,14 @@ import torch
 from segbox import __version__, distributed
 from segbox.engine.checkpoint import BEST, LAST, newest_readable, numbered_checkpoints, read_run, remove
 from segbox.errors import CheckpointError, ConfigError
+from segbox.evaluation.records import BEST_EVALUATION, EVALUATION
 
 logger = logging.getLogger("segbox")
 LOCK = ".lock"
 ENVIRONMENT = "environment.json"
 CONFIG = "config.py"
+REPLACED = (CONFIG, EVALUATION, BEST_EVALUATION)  # by each run
+DISCARDED = ("before_nan.pt", "log.jsonl", ENVIRONMENT, EVALUATION, BEST_EVALUATION)
 
 
 def resume_after_restart(work_dir: Path, asked: str | None) -> str | None:
@@ -101,13 +104,13 @@ def refuse_old_run(work_dir: Path) -> None:
         )
 
 
-def refuse_foreign_config(work_dir: Path) -> None:
-    """Refuse to replace a config.py that no run has written."""
-    path = work_dir / CONFIG
-    if path.exists() and not recorded_starts(work_dir) and not checkpoints(work_dir):
+def refuse_foreign_files(work_dir: Path) -> None:
+    """Refuse to replace a config.py or an evaluation that no run has written."""
+    found = [work_dir / name for name in REPLACED if (work_dir / name).exists()]
+    if found and not recorded_starts(work_dir) and not checkpoints(work_dir):
         raise ConfigError(
-            f"{path} exists and was not written by a run; this run would replace it with its resolved config. Choose"
-            " another --work-dir, or move the file"
+            f"{found[0]} exists and was not written by a run; this run would replace it with its own. Choose another"
+            " --work-dir, or move the file"
         )
 
 
@@ -115,7 +118,7 @@ def discard_old_run(work_dir: Path) -> None:
     """Delete the files of an old run that the new run would mix with its own. log.txt stays and is continued."""
     if not distributed.is_main():
         return
-    for path in [*checkpoints(work_dir), work_dir / "before_nan.pt", work_dir / "log.jsonl", work_dir / ENVIRONMENT]:
+    for path in [*checkpoints(work_dir), *(work_dir / name for name in DISCARDED)]:
         path.unlink(missing_ok=True)
     shutil.rmtree(work_dir / "tensorboard", ignore_errors=True)
 

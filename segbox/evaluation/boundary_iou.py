@@ -34,7 +34,7 @@ class BoundaryIoU(Metric):
             (3, len(classes)), dtype=np.int64
         )  # pixels near a border: in both, in the prediction, in the target
 
-    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None, path: str = "") -> None:
         prediction, target = prediction.numpy().astype(np.uint8), target.numpy().astype(np.uint8)
         ignored = target == self.ignore_index
         distance = max(1, round(self.dilation_ratio * float(np.hypot(*target.shape))))

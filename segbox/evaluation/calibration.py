@@ -22,7 +22,7 @@ class CalibrationError(Metric):
         self.ignore_index = ignore_index
         self.counts = np.zeros((3, bins), dtype=np.int64)  # pixels, correct pixels, sum of confidence
 
-    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None, path: str = "") -> None:
         target = target.numpy()
         valid = target != self.ignore_index
         is_correct = (prediction.numpy() == target)[valid]

@@ -19,6 +19,7 @@ from segbox.evaluation.fill_color import fill_with_mean
 from segbox.evaluation.inference import build_inference, pair
 from segbox.evaluation.loop import Watch, evaluate
 from segbox.evaluation.metric_set import MetricSet
+from segbox.evaluation.records import Evaluation
 from segbox.machine import too_large
 from segbox.precision import AMP
 from segbox.progress import with_progress
@@ -71,6 +72,19 @@ class Evaluator:
             predict = call(build_inference, self.test, "test", model=model)
             metric = call(MetricSet, self.metric, "metric", classes=self.classes)
             return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
+
+    def record(self, metric: MetricSet, checkpoint: str = "") -> Evaluation:
+        """What a finished evaluation leaves behind. The order of the images depends on no number of processes."""
+        return Evaluation(
+            self.classes,
+            self.dataset.palette,
+            self.description(),
+            metric.compute(),
+            sorted(metric.matrix.images, key=lambda image: (image.path, image.pairs.tobytes())),
+            checkpoint,
+            absent=metric.matrix.absent,
+            ignore_background=metric.matrix.ignore_background,
+        )
 
     @property
     def window(self) -> Size | None:

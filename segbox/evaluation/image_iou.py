@@ -25,7 +25,7 @@ class ImageIoU(Metric):
         self.ignore_index = ignore_index
         self.total = self.images = 0
 
-    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None, path: str = "") -> None:
         pairs = known_pairs(prediction, target, len(self.classes), self.ignore_index)
         value = mean_iou(pairs, self.ignore_background)
         if value == value:

@@ -63,7 +63,7 @@ def score(
     with torch.autocast(device.type, amp or torch.bfloat16, enabled=amp is not None):
         scores = predict(images)
     for i, item in enumerate(items):
-        prediction = count(scores.of(slice(i, i + 1)), item["label"], metric)
+        prediction = count(scores.of(slice(i, i + 1)), item, metric)
         if watch is not None:
             watch(item, prediction)
 
@@ -80,12 +80,13 @@ def of_one_size(items: Sequence[Item]) -> Iterator[list[Item]]:
         yield group
 
 
-def count(scores: ScoreMap, target: Tensor, metric: Metric) -> Tensor:
+def count(scores: ScoreMap, item: Item, metric: Metric) -> Tensor:
     """Count one image. Returns its predicted class map, at the size of its label, on the CPU."""
+    target, path = item["label"], item["path"]
     if not metric.needs_confidence:
         prediction = scores.classes(target.shape)[0].cpu()
-        metric.update(prediction, target)
+        metric.update(prediction, target, path=path)
         return prediction
     prediction, confidence = (own[0].cpu() for own in scores.classes_and_confidences(target.shape))
-    metric.update(prediction, target, confidence)
+    metric.update(prediction, target, confidence, path)
     return prediction

@@ -43,9 +43,9 @@ class MetricSet(Metric):
         """The confusion matrix."""
         return self.matrix.counts
 
-    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None, path: str = "") -> None:
         for metric in (self.matrix, *self.extra):
-            metric.update(prediction, target, confidence)
+            metric.update(prediction, target, confidence, path)
 
     def merge(self, other: "MetricSet") -> None:
         self.matrix.merge(other.matrix)

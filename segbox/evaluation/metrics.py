@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.evaluation.records import ImageCounts
 
 
 class Metric(ABC):
@@ -16,8 +17,8 @@ class Metric(ABC):
     needs_confidence = False  # True: `update` also gets the probability of each prediction
 
     @abstractmethod
-    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
-        """Count one image: class ids H W. Pixels with the ignored label do not count."""
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None, path: str = "") -> None:
+        """Count the image of a path: class ids H W. Pixels with the ignored label do not count."""
 
     @abstractmethod
     def merge(self, other: "Metric") -> None:
@@ -32,7 +33,8 @@ class ConfusionMatrix(Metric):
     """Pixels by true class (rows) and predicted class (columns), as 64-bit integers; scores in percent.
 
     Classes that occur neither in predictions nor in targets are left out of the means; `absent=0` counts them as zero.
-    `ignore_background` leaves class 0 out of the means over classes, not out of the counts.
+    `ignore_background` leaves class 0 out of the means over classes, not out of the counts. `images` has the counts of
+    each image.
     """
 
     def __init__(
@@ -53,12 +55,16 @@ class ConfusionMatrix(Metric):
         self.ignore_background = ignore_background
         self.ignore_index = ignore_index
         self.counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+        self.images: list[ImageCounts] = []
 
-    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None) -> None:
-        self.counts += known_pairs(prediction, target, len(self.classes), self.ignore_index)
+    def update(self, prediction: Tensor, target: Tensor, confidence: Tensor | None = None, path: str = "") -> None:
+        counts = known_pairs(prediction, target, len(self.classes), self.ignore_index)
+        self.counts += counts
+        self.images.append(ImageCounts.of(path, counts))
 
     def merge(self, other: "ConfusionMatrix") -> None:
         self.counts += other.counts
+        self.images += other.images
 
     def compute(self) -> dict[str, float]:
         """aAcc, mIoU, mAcc, mDice, mFscore, mPrecision, mRecall, then each of them per class (`IoU/road`)."""
@@ -82,14 +88,19 @@ class ConfusionMatrix(Metric):
 
 
 def mean_of_classes(values: np.ndarray, absent: float | None, ignore_background: bool) -> float:
-    """The mean over the classes that occur (the others are NaN); with `absent=0` over all, those as zero."""
-    values = values[1:] if ignore_background else values
+    return float(means_of_classes(values, absent, ignore_background))
+
+
+def means_of_classes(values: np.ndarray, absent: float | None, ignore_background: bool) -> np.ndarray:
+    """The means over the last axis, of classes that occur (others are NaN); with `absent=0` of all, those as zero."""
+    values = values[..., 1:] if ignore_background else values
     if absent == 0:
-        return float(np.nan_to_num(values).mean())
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+        return np.nan_to_num(values).mean(-1)
+    known = np.isfinite(values).sum(-1)
+    return np.where(known, np.nansum(values, -1) / np.maximum(known, 1), np.nan)
 
 
-def ratio(part: np.ndarray, total: np.ndarray, is_defined: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray, total: np.ndarray, is_defined: np.ndarray | bool) -> np.ndarray:
     """`part / total` in percent: NaN where it is not defined, 0 where the total is 0."""
     percent = 100 * part / np.maximum(total, 1)
     return np.where(is_defined, percent, np.nan)

@@ -1,4 +1,5 @@
-"""The scores of an evaluation as files: JSON, CSV, or a folder with both, the table and the confusion matrix."""
+"""The scores of an evaluation as files: JSON, CSV, or a folder with both, the table, the confusion matrix and
+evaluation.json."""
 
 import csv
 import io
@@ -11,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from segbox.errors import UserError
+from segbox.evaluation.records import EVALUATION, Evaluation
 from segbox.outputs import write_text
 from segbox.viz.confusion import confusion_picture
 from segbox.viz.overlay import write_image
 
-FILES = ("scores.json", "scores.csv", "scores.txt", "confusion_matrix.csv", "confusion_matrix.png")
+FILES = ("scores.json", "scores.csv", "scores.txt", "confusion_matrix.csv", "confusion_matrix.png", EVALUATION)
 
 
 def score_files(out: str) -> list[Path]:
@@ -32,15 +34,10 @@ def score_files(out: str) -> list[Path]:
     return [path / name for name in FILES]
 
 
-def write_scores(
-    files: Sequence[Path],
-    scores: Mapping[str, float],
-    counts: np.ndarray,
-    classes: Sequence[str],
-    table: str,
-    about: Mapping[str, Any],
-) -> None:
-    """Write the scores to files that `score_files` has returned. `about` is added to the JSON."""
+def write_scores(files: Sequence[Path], evaluation: Evaluation, table: str) -> None:
+    """Write the scores to files that `score_files` has returned."""
+    scores, classes, counts = evaluation.scores, evaluation.classes, evaluation.counts()
+    about = {"protocol": evaluation.protocol, "checkpoint": evaluation.checkpoint}
     plain = {name: None if value != value else round(value, 4) for name, value in scores.items()}  # JSON has no NaN
     content = {**about, "scores": plain, "classes": list(classes), "confusion_matrix": counts.tolist()}
     texts = {
@@ -51,7 +48,9 @@ def write_scores(
     }
     for file in files:
         name = file.name if len(files) > 1 else f"scores{file.suffix}"
-        if name in texts:
+        if name == EVALUATION:
+            evaluation.write(file)
+        elif name in texts:
             write_text(file, texts[name])
         else:
             write_image(file, confusion_picture(counts, classes))

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from segbox.evaluation.evaluator import Evaluator
+from segbox.evaluation.records import Evaluation
 from tests.runs import run_tool, tiny_runner, written
 
 
@@ -85,12 +86,15 @@ def test_the_worst_pictures(folder, monkeypatch):
 def test_extra_scores_and_a_folder_of_all_there_is(folder, monkeypatch, capsys):
     scores = ["--eval", "mIoU", "mBIoU", "imageIoU", "ECE"]
     assert score(monkeypatch, folder, "last.pt", *scores, "--out", "all") == 0
-    names = ["confusion_matrix.csv", "confusion_matrix.png", "scores.csv", "scores.json", "scores.txt"]
-    assert written(folder / "all") == names
+    texts = ["scores.csv", "scores.json", "scores.txt"]
+    assert written(folder / "all") == ["confusion_matrix.csv", "confusion_matrix.png", "evaluation.json", *texts]
     out = capsys.readouterr().out
     assert "|   BIoU |" in out or "|  BIoU |" in out
-    assert "imageIoU |" in out and "ECE |" in out
+    assert "imageIoU |" in out and "ECE |" in out and " (bootstrap over 3 images)\n3410 pixels" in out
     content = json.loads((folder / "all" / "scores.json").read_text())
+    own = Evaluation.read(folder / "all" / "evaluation.json")
+    assert own.counts().tolist() == content["confusion_matrix"] and len(own.images) == 3
+    assert (own.checkpoint, own.protocol) == ("last.pt", content["protocol"]) and own.scores["ECE"] > 0
     assert {"mBIoU", "imageIoU", "ECE", "BIoU/circle"} < set(content["scores"])
     rows = list(csv.DictReader((folder / "all" / "scores.csv").read_text().splitlines()))
     assert [row["class"] for row in rows] == [*content["classes"], "mean"]
@@ -129,7 +133,7 @@ def test_what_cannot_be_written_is_told_before_the_evaluation(folder, monkeypatc
 def test_scores_are_written_again(folder, monkeypatch, capsys):
     for _ in range(2):
         assert score(monkeypatch, folder, "last.pt", "--out", "v1.2/", "--show-dir", "v1.2", "--submit", "sent") == 0
-    assert len(written(folder / "v1.2")) == 8
+    assert len(written(folder / "v1.2")) == 9
     (folder / "v1.2/scores.txt").write_text("mine")
     assert score(monkeypatch, folder, "last.pt", "--out", "v1.2") == 2
     assert "v1.2/scores.txt would be written over" in capsys.readouterr().err

@@ -25,7 +25,7 @@ from segbox.weights import backbone
 from segbox.weights.mean_std import Card
 from segbox.weights.sources.find import WeightFile
 from tests.faulty_data import cut, write_pairs
-from tests.runs import ROOT, differences, run_tool, write_config
+from tests.runs import ROOT, differences, run_tool, write_config, written
 
 FAST = ["train.max_steps=2", "hooks.evaluate=None"]
 STOP = """
@@ -68,7 +68,8 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
         train(monkeypatch, config, "--seed", 3, "--amp", "--cfg-options", "train.max_steps=4", "optimizer.lr=0.03") == 0
     )
     folder = config.parent / "work_dirs" / "tiny"
-    names = {path.name for path in folder.iterdir()} - {"environment.json"}
+    assert {"environment.json", "evaluation.json", "evaluation_best.json"} < set(written(folder))
+    names = {name for name in written(folder) if not name.endswith(".json")}
     assert names == {"best.pt", "last.pt", "config.py", "log.jsonl", "log.txt", "step_00000002.pt", "step_00000004.pt"}
     dumped = load_config(folder / "config.py")
     assert (dumped.seed, dumped.train.amp, dumped.optimizer.lr) == (3, "bf16", 0.03)
@@ -81,6 +82,7 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
     assert "6 training and 3 validation images, 7 classes, 4 steps of 4 images (2.7 epochs of 1.5 steps)" in out
     assert " s a step, " in out and out.index("GFLOPs for an image of 32x48") < out.index("step 2/4")
     assert "precision bf16" in out and "step 4/4" in out and "| circle" in out and "done: 4 steps" in out
+    assert out.count(" (bootstrap over 3 images)\n") == 2
 
 
 def test_the_first_lines_weigh_batch_against_rate(config, monkeypatch, capsys):

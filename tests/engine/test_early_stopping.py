@@ -13,6 +13,7 @@ from segbox.engine.runner import Runner
 from segbox.errors import CheckpointError, ConfigError
 from segbox.registry import HOOKS
 from tests.processes import CPU, together
+from tests.runs import scored
 
 SCORES = [10.0, 20.0, 20.4, math.nan, 20.5, 30.0, 30.0, 30.0]  # of steps 1, 2, 3, ...
 
@@ -36,7 +37,7 @@ def run(folder, hook, resume=None, scores=SCORES, max_steps=8):
     model, hooks = Line(), {"evaluate": Evaluate(1, best=None), "early_stopping": hook}
     runner = Runner(
         model, torch.optim.SGD(model.parameters(), lr=0.1), hooks, batches, [],
-        lambda model, is_stopped: {"mIoU": scores[runner.step - 1]}, max_steps=max_steps,
+        lambda model, is_stopped: scored(mIoU=scores[runner.step - 1]), max_steps=max_steps,
         batch_size=2 * distributed.world_size(), epoch=4, work_dir=folder, device=CPU, classes=["a"], description={},
     )  # fmt: skip
     runner.lines = []

@@ -40,9 +40,11 @@ def stand_in(folder=None, **more):
         scored_step=0,
         lines=[],
         saved=[],
+        evaluations=[],
         **more,
     )
     runner.log = runner.lines.append
+    runner.write_evaluation = lambda name, checkpoint: runner.evaluations.append((runner.step, name, checkpoint))
 
     def save(name):
         runner.saved.append((runner.step, name))
@@ -184,6 +186,7 @@ def test_the_best_by_any_score_is_kept(tmp_path):
     for runner.step, score in enumerate([math.nan, 30.0, 20.0, math.nan, 40.0], 1):
         hook.after_eval(runner, {"mIoU": 100 - runner.step, "IoU/road": score})
     assert runner.saved == [(2, "best.pt"), (5, "best.pt")]
+    assert runner.evaluations == [(step, "evaluation_best.json", "best.pt") for step in (2, 5)]
     assert "best IoU/road so far: 40.00 at step 5" in runner.lines[-1]
     resumed = HOOKS.build({"type": "Evaluate", "interval": 5, "best": "IoU/road"})
     resumed.load_state_dict(hook.state_dict())

@@ -8,6 +8,7 @@ from segbox import distributed
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.runner import Runner
 from tests.processes import CPU, together
+from tests.runs import scored
 
 
 class Noisy(nn.Module):
@@ -48,7 +49,7 @@ def run(folder, max_steps, resume=None):
     watch = EvaluateAfterEach()
     runner = Runner(
         model, torch.optim.SGD(model.parameters(), lr=0.1), {"watch": watch}, batches, None,
-        lambda model, is_stopped: {"mean": model.norm.running_mean.tolist()}, max_steps=max_steps,
+        lambda model, is_stopped: scored(mean=model.norm.running_mean.tolist()), max_steps=max_steps,
         batch_size=2 * distributed.world_size(), epoch=4, work_dir=folder, device=CPU, classes=["a"], description={},
     )  # fmt: skip
     runner.scores = []

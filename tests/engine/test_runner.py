@@ -16,7 +16,7 @@ from segbox.engine.runner import Runner
 from segbox.engine.settings import total_steps
 from segbox.engine.state import run_state
 from segbox.errors import CheckpointError, TrainingError
-from tests.runs import differences, tiny_runner
+from tests.runs import differences, scored, tiny_runner
 
 
 class Small(nn.Module):
@@ -62,7 +62,7 @@ def small_runner(folder, model=None, batch=4, accumulate=1, lr=0.1, momentum=0.9
             draw += part
 
     return Runner(
-        model, optimizer, hooks or {}, batches, None, lambda *_: {}, batch_size=batch, epoch=4,
+        model, optimizer, hooks or {}, batches, None, lambda *_: scored(), batch_size=batch, epoch=4,
         gradient_accumulation_steps=accumulate,
         work_dir=folder, device=torch.device("cpu"), classes=["a"], description={}, **{"max_steps": 4, **settings},
     )  # fmt: skip
@@ -445,7 +445,7 @@ def test_a_compiled_model_trains_and_its_checkpoint_has_plain_names(tmp_path):
 
 def test_the_averaged_model_is_the_one_that_is_scored(tmp_path):
     runner = small_runner(tmp_path)
-    runner.score = lambda model, is_stopped: {"same": float(model is runner.averaged_model)}
+    runner.score = lambda model, is_stopped: scored(same=float(model is runner.averaged_model))
     told = []
     runner.hooks = {"tell": Hook()}
     runner.hooks["tell"].after_eval = lambda runner, scores: told.append(scores)

@@ -16,7 +16,7 @@ from segbox.engine.work_dir import (
     find_resume,
     only_run_in,
     record_environment,
-    refuse_foreign_config,
+    refuse_foreign_files,
     refuse_old_run,
     resume_after_restart,
 )
@@ -52,13 +52,14 @@ def test_an_old_run_is_not_written_over(tmp_path):
         refuse_old_run(tmp_path)
 
 
-def test_a_config_of_the_user_is_not_written_over(tmp_path):
-    refuse_foreign_config(tmp_path)
-    (tmp_path / "config.py").write_text("# mine")
-    with pytest.raises(ConfigError, match=r"config\.py exists and was not written by a run.*Choose another --work-dir"):
-        refuse_foreign_config(tmp_path)
+@pytest.mark.parametrize("name", ["config.py", "evaluation.json", "evaluation_best.json"])
+def test_a_file_of_the_user_is_not_written_over(tmp_path, name):
+    refuse_foreign_files(tmp_path)
+    (tmp_path / name).write_text("# mine")
+    with pytest.raises(ConfigError, match=rf"{name} exists and was not written by a run.*Choose another --work-dir"):
+        refuse_foreign_files(tmp_path)
     record_environment(tmp_path, CPU)
-    refuse_foreign_config(tmp_path)
+    refuse_foreign_files(tmp_path)
 
 
 def test_what_an_old_run_wrote_is_discarded_and_nothing_else(tmp_path):
@@ -68,6 +69,8 @@ def test_what_an_old_run_wrote_is_discarded_and_nothing_else(tmp_path):
         "best.pt",
         "before_nan.pt",
         "log.jsonl",
+        "evaluation.json",
+        "evaluation_best.json",
         "log.txt",
         "notes.md",
         "my.pt",

@@ -8,10 +8,12 @@ import numpy as np
 
 from segbox.data.class_names import checked_classes
 from segbox.evaluation.metrics import ConfusionMatrix
+from segbox.evaluation.records import Evaluation, ImageCounts
 from segbox.evaluation.score_table import score_table
 from segbox.viz.score_files import score_files, write_scores
 from tests.runs import written
 
+OTHERS = ("confusion_matrix.png", "evaluation.json")
 CLASSES = checked_classes(["pole/sign", "..", 'a, "b"', "道路", "m", "x" * 100])
 
 
@@ -20,11 +22,15 @@ def test_every_file_holds_every_name(tmp_path):
     metric.counts += np.arange(36).reshape(6, 6)
     scores = metric.compute()
     table = score_table(scores, CLASSES)
-    write_scores(score_files(str(tmp_path / "out")), scores, metric.counts, CLASSES, table, {})
+    images = [ImageCounts.of("a.png", metric.counts)]
+    own = Evaluation(CLASSES, [(0, 0, 0)] * 6, "whole images", scores, images, "best.pt")
+    write_scores(score_files(str(tmp_path / "out")), own, table)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     files = {name: tmp_path / "out" / name for name in written(tmp_path / "out")}
-    assert set(files) == {"scores.json", "scores.csv", "scores.txt", "confusion_matrix.csv", "confusion_matrix.png"}
+    assert set(files) == {"scores.json", "scores.csv", "scores.txt", "confusion_matrix.csv", *OTHERS}
+    assert Evaluation.read(files["evaluation.json"]).classes == CLASSES
     content = json.loads(files["scores.json"].read_text())
+    assert (content["protocol"], content["checkpoint"]) == ("whole images", "best.pt")
     assert content["classes"] == list(CLASSES) and {f"IoU/{name}" for name in CLASSES} <= set(content["scores"])
     rows = list(csv.DictReader(files["scores.csv"].read_text(encoding="utf-8").splitlines()))
     assert [row["class"] for row in rows] == [*CLASSES, "mean"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from segbox.engine.checkpoint import BEST
 from segbox.errors import CheckpointError, ConfigError, did_you_mean, short
 from segbox.evaluation.metric_set import EXTRA, MetricSet
+from segbox.evaluation.records import BEST_EVALUATION
 from segbox.registry import HOOKS
 
 from .hook import Hook, checked_interval
@@ -48,6 +49,7 @@ class Evaluate(Hook):
         if self.highest is None or scores[self.best] > self.highest:
             self.highest, self.highest_step = scores[self.best], runner.step
             runner.save(BEST)
+            runner.write_evaluation(BEST_EVALUATION, BEST)
             runner.log(f"best {self.best} so far: {self.highest:.2f} at step {runner.step}, kept as {BEST}")
 
     def state_dict(self) -> dict[str, Any]:
