@@ -141,11 +141,14 @@ def run(args: argparse.Namespace) -> None:
 def print_scores(args: argparse.Namespace, evaluator: Any, evaluation: Any, files: list) -> None:
     """Print the scores, and where files were written."""
     from segbox.evaluation.score_table import score_table
+    from segbox.evaluation.uncertainty import describe_interval
     from segbox.viz.score_files import write_scores
     from segbox.viz.submission import describe_submission
 
     table = score_table(evaluation.scores, evaluation.classes, args.eval)
     print(table)
+    if "mIoU" in args.eval and (line := describe_interval(evaluation)):
+        print(line)
     print(f"{evaluation.counts().sum()} pixels of {len(evaluator.dataset)} images, {evaluation.protocol}")
     if args.show_dir:
         print(f"pictures are in {args.show_dir}")

@@ -30,6 +30,7 @@ from segbox.evaluation.evaluator import Evaluator
 from segbox.evaluation.fill_color import fill_with_mean
 from segbox.evaluation.records import Evaluation
 from segbox.evaluation.score_table import score_table
+from segbox.evaluation.uncertainty import describe_interval
 from segbox.literals import as_plain
 from segbox.models.segmentors import build_segmentor, without_downloads
 from segbox.registry import HOOKS, call
@@ -148,6 +149,8 @@ def scorer(evaluator: Evaluator | None) -> Callable[[nn.Module, Callable[[], boo
             evaluation = evaluator.record(evaluator(model, batches=batches))
         if distributed.is_main():
             logger.info("%s", score_table(evaluation.scores, evaluator.classes))
+            if line := describe_interval(evaluation):
+                logger.info(line)
         return evaluation
 
     return score

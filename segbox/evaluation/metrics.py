@@ -88,14 +88,19 @@ class ConfusionMatrix(Metric):
 
 
 def mean_of_classes(values: np.ndarray, absent: float | None, ignore_background: bool) -> float:
-    """The mean over the classes that occur (the others are NaN); with `absent=0` over all, those as zero."""
-    values = values[1:] if ignore_background else values
+    return float(means_of_classes(values, absent, ignore_background))
+
+
+def means_of_classes(values: np.ndarray, absent: float | None, ignore_background: bool) -> np.ndarray:
+    """The means over the last axis, of classes that occur (others are NaN); with `absent=0` of all, those as zero."""
+    values = values[..., 1:] if ignore_background else values
     if absent == 0:
-        return float(np.nan_to_num(values).mean())
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+        return np.nan_to_num(values).mean(-1)
+    known = np.isfinite(values).sum(-1)
+    return np.where(known, np.nansum(values, -1) / np.maximum(known, 1), np.nan)
 
 
-def ratio(part: np.ndarray, total: np.ndarray, is_defined: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray, total: np.ndarray, is_defined: np.ndarray | bool) -> np.ndarray:
     """`part / total` in percent: NaN where it is not defined, 0 where the total is 0."""
     percent = 100 * part / np.maximum(total, 1)
     return np.where(is_defined, percent, np.nan)

@@ -90,7 +90,7 @@ def test_extra_scores_and_a_folder_of_all_there_is(folder, monkeypatch, capsys):
     assert written(folder / "all") == ["confusion_matrix.csv", "confusion_matrix.png", "evaluation.json", *texts]
     out = capsys.readouterr().out
     assert "|   BIoU |" in out or "|  BIoU |" in out
-    assert "imageIoU |" in out and "ECE |" in out
+    assert "imageIoU |" in out and "ECE |" in out and " (bootstrap over 3 images)\n3410 pixels" in out
     content = json.loads((folder / "all" / "scores.json").read_text())
     own = Evaluation.read(folder / "all" / "evaluation.json")
     assert own.counts().tolist() == content["confusion_matrix"] and len(own.images) == 3

@@ -82,6 +82,7 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
     assert "6 training and 3 validation images, 7 classes, 4 steps of 4 images (2.7 epochs of 1.5 steps)" in out
     assert " s a step, " in out and out.index("GFLOPs for an image of 32x48") < out.index("step 2/4")
     assert "precision bf16" in out and "step 4/4" in out and "| circle" in out and "done: 4 steps" in out
+    assert out.count(" (bootstrap over 3 images)\n") == 2
 
 
 def test_the_first_lines_weigh_batch_against_rate(config, monkeypatch, capsys):

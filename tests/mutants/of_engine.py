@@ -104,7 +104,7 @@ OF_ENGINE = [
         ("metrics: absent classes are zero", "if absent == 0:", "if True:"),
         ("metrics: target and prediction change places", "target.numpy().astype(np.uint16).ravel()",
          "prediction.numpy().astype(np.uint16).ravel()"),
-        ("metrics: the background counts", "values[1:] if ignore_background else values", "values"),
+        ("metrics: the background counts", "values[..., 1:] if ignore_background else values", "values"),
         ("metrics: merged by replacing", "self.counts += other.counts", "self.counts = other.counts"),
     ]),
     *in_file("evaluation/boundary_iou.py", METRICS, [
@@ -163,5 +163,28 @@ OF_ENGINE = [
     *in_file("distributed.py", "tests/test_distributed.py -k 'joined_batch or counts_for_the_other'", [
         ("processes: sums for means", "return values / world_size()", "return values"),
         ("processes: gradients of shared sums", "return gradient * world_size()", "return gradient"),
+    ]),
+    *in_file("evaluation/records.py", "tests/evaluation/test_records.py", [
+        ("records: pixels of the labels by their guess", "np.add.at(targets, (number, target), pixels)",
+         "np.add.at(targets, (number, guess), pixels)"),
+        ("records: all pixels hit", "is_hit = target == guess", "is_hit = target >= 0"),
+        ("records: one image wins", "total[target, guess] += pixels", "total[target, guess] = pixels"),
+        ("records: any format is read", "if content[KEY] != FORMAT:", "if False:"),
+    ]),
+    *in_file("evaluation/evaluator.py", "tests/evaluation/test_records.py", [
+        ("records: images in the order of processes",
+         "sorted(metric.matrix.images, key=lambda image: (image.path, image.pairs.tobytes()))", "metric.matrix.images"),
+    ]),
+    *in_file("evaluation/uncertainty.py", "tests/evaluation/test_uncertainty.py", [
+        ("bootstrap: limits of 90 %", "PERCENTILES = (2.5, 97.5)", "PERCENTILES = (5, 95)"),
+        ("bootstrap: half as many images drawn", "random.multinomial(images, np.full(images, 1 / images), size=size)",
+         "random.multinomial(max(1, images // 2), np.full(images, 1 / images), size=size)"),
+        ("bootstrap: other resamples for b", "resampled(a, of_b, resamples, seed) -",
+         "resampled(a, of_b, resamples, seed + 1) -"),
+        ("bootstrap: any difference is shown", "return self.low > 0 or self.high < 0",
+         "return self.low >= 0 or self.high < 0"),
+    ]),
+    *in_file("evaluation/metrics.py", "tests/evaluation/test_records.py", [
+        ("records: merged images are lost", "self.images += other.images", "pass"),
     ]),
 ]  # fmt: skip
