@@ -110,7 +110,7 @@ def score_sections(run: Run, found: Findings) -> Iterator[str]:
     taken = mistakes(counts)
     if taken:
         yield "<h2>What is taken for what</h2>"
-        hint = "Rows are true classes, columns predicted ones; colours and numbers are parts of the row."
+        hint = "Rows: truth. Columns: prediction. Numbers: percent of the row."
         told = f'<div class="told soft">{hint}</div>'
         yield f'<div class="side"><div class="card">{matrix(counts, evaluation.classes)}{told}</div>'
         yield f"{mistake_table(taken, evaluation.classes)}</div>"

@@ -11,7 +11,8 @@ from segbox.errors import UserError
 from segbox.evaluation.records import BEST_EVALUATION, EVALUATION, Evaluation
 from segbox.report.log_rows import LogRows, read_log
 
-CONFIGS = ("config.py", "test_config.py")  # of a training, and of a test
+TEST_CONFIG = "test_config.py"
+CONFIGS = ("config.py", TEST_CONFIG)  # of a training, and of a test
 CHECK = "check.json"  # what `segbox check CONFIG --json RUN/check.json` has found, if the user has asked for it
 LOG = "log.jsonl"
 ENVIRONMENT = "environment.json"

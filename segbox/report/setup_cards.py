@@ -6,7 +6,7 @@ from typing import Any
 
 from segbox.progress import duration
 from segbox.report.log_rows import training_seconds
-from segbox.report.run import Run
+from segbox.report.run import TEST_CONFIG, Run
 from segbox.viz.html_page import escape
 
 
@@ -96,7 +96,7 @@ def again(run: Run) -> str:
         commands = [str(run.starts[-1].get("command", ""))]
     elif run.evaluation is not None:
         folder = str(run.folder)
-        config = run.folder / "test_config.py"
+        config = run.folder / TEST_CONFIG
         words = ["segbox", "test", *([str(config)] if config.is_file() else []), run.checkpoint, "--out", f"{folder}/"]
         commands = [shlex.join(words)]
     commands.append(shlex.join(["segbox", "report", str(run.folder)]))

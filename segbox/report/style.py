@@ -5,15 +5,15 @@ matrix, and puts the four pictures of an image on top of each other, behind a sl
 """
 
 STYLE = """
-main { max-width: 1220px; }
-h2 small { font-weight: 400; font-size: 13px; margin-left: 8px; }
+main { max-width: 1220px; overflow-wrap: break-word; }
+p, code { overflow-wrap: anywhere; }
 .verdict { display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 14px; margin-top: 22px; }
 .verdict b { font-size: 46px; line-height: 1.1; letter-spacing: -.02em; }
 .verdict .soft { font-size: 16px; }
 .cards.three { grid-template-columns: repeat(auto-fit, minmax(min(320px, 100%), 1fr)); }
 .cards { align-items: start; }
 .advice { border-left: 4px solid var(--bar); }
-.advice p { margin: 4px 0 0; overflow-wrap: anywhere; }
+.advice p { margin: 4px 0 0; }
 .chart { width: 100%; height: auto; font-size: 11px; display: block; margin-top: 6px; }
 .chart text, .matrix text { fill: var(--soft); font-family: inherit; }
 .chart line { stroke: var(--line); }
@@ -46,7 +46,7 @@ figure.case figcaption { display: flex; justify-content: space-between; gap: 12p
 figure.case figcaption b { white-space: nowrap; }
 .slider { display: none; }
 .side { display: flex; flex-wrap: wrap; gap: 14px; align-items: flex-start; }
-.side > * { flex: 0 1 auto; min-width: 0; max-width: 100%; }
+.side > * { flex: 0 1 auto; min-width: min(340px, 100%); max-width: 100%; }
 .side > .mistakes { flex: 1 1 430px; }
 .mistakes th:first-child, .mistakes td:first-child { text-align: left; white-space: normal; }
 .mistakes th:nth-child(2), .mistakes td:nth-child(2) { text-align: right; }

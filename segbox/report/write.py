@@ -6,11 +6,13 @@ import torch
 
 from segbox.errors import UserError
 from segbox.evaluation.open_model import check_classes, open_model
+from segbox.evaluation.uncertainty import bootstrap
 from segbox.models.complexity import count_parameters
 from segbox.outputs import claim, write_text
 from segbox.report.examples import predict_again
 from segbox.report.page import Findings, report_page
 from segbox.report.run import Run, read_run
+from segbox.weights.loading import first_line
 
 REPORT = "report.html"
 CHANGED = 2.0  # points of an image's IoU that other hardware does not explain
@@ -26,12 +28,22 @@ def write_report(folder: Path, device: torch.device, seconds: float = SECONDS) -
     return path
 
 
+def tell_report(folder: Path, device: torch.device, seconds: float = SECONDS) -> str:
+    """Write the page at the end of a run. Returns a line: the page's path, or a warning, because the run is complete
+    without its page, whatever is wrong."""
+    try:
+        return f"the page of this run: {write_report(folder, device, seconds)}"
+    except Exception as error:
+        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
+        return f"warning: {folder / REPORT} was not written ({reason}). Again: segbox report {folder}"
+
+
 def findings(run: Run, device: torch.device, seconds: float) -> Findings:
     """Without the checkpoint or the images, the page has no pictures and says why."""
     evaluation = run.evaluation
     if evaluation is None:
         return Findings()
-    intervals = {}
+    intervals = {name: (own.low, own.high) for name, own in bootstrap(evaluation).items() if own.low == own.low}
     try:
         opened = open_model(run.checkpoint, run.config, len(evaluation.classes))
         check_classes(opened, evaluation.classes)
