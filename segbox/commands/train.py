@@ -137,6 +137,7 @@ def start_or_resume(
     """Restore the checkpoint that was found, or discard the old run; then record this start in the work dir."""
     from segbox import distributed
     from segbox.engine.work_dir import CONFIG, discard_old_run, record_environment
+    from segbox.report.write import discard_report
 
     if found is not None:
         runner.resume(*found)
@@ -145,6 +146,8 @@ def start_or_resume(
         runner.max_steps = max(runner.max_steps, runner.step + 2)  # until the first plan
     if found is None and overwrite:
         discard_old_run(runner.work_dir)  # only after the new run was built without an error
+        if distributed.is_main():
+            discard_report(runner.work_dir)
     if distributed.is_main():
         record_environment(runner.work_dir, runner.device)  # first, because it marks the folder as a run's
         config.dump(runner.work_dir / CONFIG)

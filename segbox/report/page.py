@@ -23,6 +23,7 @@ MEANS = ("mIoU", "mAcc", "aAcc", "mBIoU", "imageIoU")  # in the curves, where th
 NOT_LOSSES = {
     *("step", "loss", "lr", "data_seconds", "step_seconds", "images_per_second", "memory_mb", "skipped_steps"),
 }
+MOST_IN_LEGEND = 30  # classes
 MOST_LOSSES = 6  # named losses in the chart
 
 
@@ -126,13 +127,21 @@ def score_sections(run: Run, found: Findings) -> Iterator[str]:
 def example_sections(evaluation: Evaluation, found: Again) -> Iterator[str]:
     shown = [*found.worst, *found.best]
     pictures = dict(zip((example.path for example in shown), addresses(shown)))
-    names = "".join(chip(evaluation, i) for i in range(len(evaluation.classes)))
     for title, examples in (("Worst images", found.worst), ("Best images", found.best)):
         if examples:
             yield f"<h2>{title}</h2>"
             if examples is found.worst:
-                yield f'<div class="legend">{names}</div>{for_all()}'
+                yield colours(evaluation) + for_all()
             yield f'<div class="cases">{"".join(case(e, pictures[e.path]) for e in examples)}</div>'
+
+
+def colours(evaluation: Evaluation) -> str:
+    """The colours of the classes; many are folded away."""
+    names = "".join(chip(evaluation, i) for i in range(len(evaluation.classes)))
+    legend = f'<div class="legend">{names}</div>'
+    if len(evaluation.classes) <= MOST_IN_LEGEND:
+        return legend
+    return f"<details><summary>Colours of the classes</summary>{legend}</details>"
 
 
 def for_all() -> str:

@@ -17,7 +17,7 @@ def cards(run: Run, parameters: int | None) -> str:
         found.append(card("Training", training_facts(run)))
     if run.starts:
         found.append(card("Machine", machine_facts(run.starts[-1])))
-    return f'<div class="cards three">{"".join(found)}</div>'
+    return f'<div class="cards four">{"".join(found)}</div>'
 
 
 def card(title: str, facts: Mapping[str, str]) -> str:
@@ -35,7 +35,7 @@ def model_facts(config: Mapping[str, Any], parameters: int | None) -> dict[str, 
         "head": str((model.get("decode_head") or {}).get("type", "")),
         "backbone": f"{backbone.get('type', '')} {variant}".strip(),
         "size": "" if parameters is None else f"{parameters / 1e6:.3g} M parameters",
-        "began with": str(start),
+        "began with": str(start) or ("random weights" if model else ""),
     }
 
 
@@ -83,11 +83,14 @@ def training_facts(run: Run) -> dict[str, str]:
     }
 
 
-MACHINE = ("started", "device", "processes", "cuda", "torch", "python", "segbox", "commit")  # of environment.json
+MACHINE = ("started", "processes", "torch", "python", "segbox", "commit")  # of environment.json
+PROCESSORS = ("x86_64", "AMD64", "aarch64", "arm64")  # devices that are no GPU
 
 
 def machine_facts(start: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(start[name]) for name in MACHINE if start.get(name)}
+    device = str(start.get("device", ""))
+    device = f"CPU ({device})" if device in PROCESSORS else device
+    return {"device": device, **{name: str(start[name]) for name in MACHINE if start.get(name)}}
 
 
 def again(run: Run) -> str:

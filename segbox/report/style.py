@@ -11,6 +11,7 @@ p, code { overflow-wrap: anywhere; }
 .verdict b { font-size: 46px; line-height: 1.1; letter-spacing: -.02em; }
 .verdict .soft { font-size: 16px; }
 .cards.three { grid-template-columns: repeat(auto-fit, minmax(min(320px, 100%), 1fr)); }
+.cards.four { grid-template-columns: repeat(auto-fit, minmax(min(255px, 100%), 1fr)); }
 .cards { align-items: start; }
 .advice { border-left: 4px solid var(--bar); }
 .advice p { margin: 4px 0 0; }
@@ -35,7 +36,8 @@ th[aria-sort=descending] button::after { content: " \\2193"; }
 .matrix .lines { stroke: var(--line); fill: none; stroke-width: .6; }
 .matrix text { fill: var(--text); } .matrix text.on { fill: var(--card); font-weight: 600; }
 .matrix .here { fill: none; stroke: var(--text); stroke-width: 2; pointer-events: none; }
-.told { min-height: 44px; margin-top: 10px; text-align: center; font-size: 14px; width: 0; min-width: 100%; }
+.told { min-height: 44px; margin-top: 10px; text-align: center; font-size: 14px; width: 0; min-width: 100%;
+  position: sticky; bottom: 0; background: var(--card); padding: 4px 0; }
 .cases { display: grid; gap: 14px; }
 figure.case .views { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(150px, 100%), 1fr)); gap: 2px; }
 figure.case .view { display: block; position: relative; }
@@ -51,7 +53,7 @@ figure.case figcaption b { white-space: nowrap; }
 .mistakes th:first-child, .mistakes td:first-child { text-align: left; white-space: normal; }
 .mistakes th:nth-child(2), .mistakes td:nth-child(2) { text-align: right; }
 .bands td:first-child { text-align: left; width: 1%; } .bands td:nth-child(2) { width: 45%; min-width: 60px; }
-.bands .bar { height: 12px; }
+.bands .bar { height: 12px; } .bands { margin-bottom: 10px; }
 pre { margin: 10px 0 0; font-size: 12.5px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; }
 .command { background: var(--ground); border-radius: 8px; padding: 10px 14px; }
 @media screen {

@@ -8,7 +8,7 @@ from segbox.errors import UserError
 from segbox.evaluation.open_model import check_classes, open_model
 from segbox.evaluation.uncertainty import bootstrap
 from segbox.models.complexity import count_parameters
-from segbox.outputs import claim, write_text
+from segbox.outputs import claim, is_recorded, lines_of_record, write_text
 from segbox.report.examples import predict_again
 from segbox.report.page import Findings, report_page
 from segbox.report.run import Run, read_run
@@ -36,6 +36,13 @@ def tell_report(folder: Path, device: torch.device, seconds: float = SECONDS) ->
     except Exception as error:
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
         return f"warning: {folder / REPORT} was not written ({reason}). Again: segbox report {folder}"
+
+
+def discard_report(folder: Path) -> None:
+    """Delete the page of an old run. One that the user has changed stays."""
+    path = folder / REPORT
+    if is_recorded(path, lines_of_record(folder)):
+        path.unlink()
 
 
 def findings(run: Run, device: torch.device, seconds: float) -> Findings:

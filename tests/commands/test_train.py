@@ -388,3 +388,12 @@ def test_a_run_that_resumes_needs_no_pretrained_weights(config, monkeypatch, cap
     saved = torch.load("a/last.pt", weights_only=True)["model"]
     assert saved["mean"].flatten().tolist() == [120.0] * 3 and saved["std"].flatten().tolist() == [60.0] * 3
     assert train(monkeypatch, config, "--work-dir", "b", "--cfg-options", *FAST, *begin) == 2
+
+
+def test_overwrite_discards_the_page_of_the_old_run(config, monkeypatch):
+    assert run_tool(monkeypatch, "train.py", config, "--device", "cpu", "--cfg-options", *FAST) == 0
+    page = config.parent / "work_dirs" / "tiny" / "report.html"
+    assert page.exists() and train(monkeypatch, config, "--overwrite", "--cfg-options", *FAST) == 0
+    assert not page.exists()
+    page.write_text("mine")
+    assert train(monkeypatch, config, "--overwrite", "--cfg-options", *FAST) == 0 and page.read_text() == "mine"
