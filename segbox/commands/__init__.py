@@ -20,6 +20,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
     "browse": "draw a contact sheet of samples as the model will see them",
     "train": "train the model of a config",
     "test": "score a checkpoint on the validation set",
+    "report": "write the page of a run again: scores, confusions, pictures, curves, what to try next",
     "compare": "compare runs: scores, differences, and whether they are more than chance",
     "predict": "segment images, folders and videos with a trained model",
     "publish": "write a trained model for others: safetensors, config, model card",

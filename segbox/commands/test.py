@@ -10,10 +10,13 @@ segbox test CONFIG CHECKPOINT --submit predictions              # for the data s
 
 import argparse
 import logging
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from segbox.config import load_config
 from segbox.errors import ConfigError, DataError
+from segbox.launch import launch
 
 logger = logging.getLogger("segbox")
 SCORES = ("mIoU", "mDice", "mFscore", "mBIoU", "imageIoU", "ECE")
@@ -58,8 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="FILE|DIR",
         help="write the scores: FILE.json (with the confusion matrix), FILE.csv, or a folder with both, the table,"
-        " the confusion matrix as a picture, and the counts of every image for `segbox compare`",
+        " the confusion matrix as a picture, the counts of every image for `segbox compare`, and report.html",
     )
+    parser.add_argument("--no-report", action="store_true", help="with --out DIR: write no report.html")
     parser.add_argument(
         "--submit", metavar="DIR", help="write predictions in the format of the data set's official server"
     )
@@ -112,7 +116,6 @@ def run(args: argparse.Namespace) -> None:
     from segbox.evaluation.open_model import check_classes, open_model, settled
     from segbox.interop.saved import read_saved
     from segbox.viz.evaluation_outputs import evaluation_outputs
-    from segbox.viz.score_files import score_files
 
     start_logging()
     if config is not None:
@@ -123,11 +126,11 @@ def run(args: argparse.Namespace) -> None:
     config["test"], config["metric"] = sections_with_options(args, config)
     for note in notes_on_unused_options(args, config["test"]):
         logger.info(note)
-    files = score_files(args.out) if args.out else []
+    files, report = files_of(args)
     device = choose_device(args.device)
     with distributed.process_group(device, settings={"config": config.to_dict(), "checkpoint": args.checkpoint}):
         evaluator = Evaluator(config, device, args.amp)
-        outputs = evaluation_outputs(evaluator.dataset, args.show_dir, args.worst, args.submit, files)
+        outputs = evaluation_outputs(evaluator.dataset, args.show_dir, args.worst, args.submit, [*files, *report])
         opened = open_model(saved, config, len(evaluator.classes))
         check_classes(opened, evaluator.classes)
         metric = evaluator(opened.model.to(device), outputs if outputs.writers else None, show_progress=True)
@@ -136,6 +139,29 @@ def run(args: argparse.Namespace) -> None:
             print_scores(args, evaluator, evaluator.record(metric, args.checkpoint), files)
             if failures:
                 raise DataError("\n  ".join(["some pictures or predictions could not be written:", *failures]))
+    write_report(report, config, device)
+
+
+def files_of(args: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+    """The files of the scores; and beside those of a folder, the config and the page."""
+    from segbox.report.run import TEST_CONFIG
+    from segbox.report.write import REPORT
+    from segbox.viz.score_files import score_files
+
+    files = score_files(args.out) if args.out else []
+    has_report = len(files) > 1 and not args.no_report
+    return files, [files[0].parent / name for name in (TEST_CONFIG, REPORT)] if has_report else []
+
+
+def write_report(files: Sequence[Path], config: Any, device: Any) -> None:
+    """Write the page, and the config to make it again, in one process."""
+    from segbox.config import format_config
+    from segbox.outputs import write_text
+    from segbox.report.write import tell_report
+
+    if files and launch().rank == 0:
+        write_text(files[0], format_config(config.to_dict()))
+        print(tell_report(files[0].parent, device))
 
 
 def print_scores(args: argparse.Namespace, evaluator: Any, evaluation: Any, files: list) -> None:

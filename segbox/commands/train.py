@@ -3,6 +3,7 @@
 segbox train configs/pspnet/pspnet_r50_ade20k.py
 segbox train CONFIG --resume                          # continue from the newest readable checkpoint of the work dir
 segbox train CONFIG --time 2h                         # ends in time, with its schedule finished
+segbox train CONFIG --no-report                       # without the page report.html at the end
 segbox train CONFIG --cfg-options data.batch_size=8 optimizer.lr=0.005
 segbox train CONFIG --cfg-options data.batch_size=8 --scale-lr    # scales the config's lr with the batch size
 
@@ -17,9 +18,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segbox.launch import launch
+
 if TYPE_CHECKING:
     from segbox.config import Config
     from segbox.engine.runner import Runner
+
+
+PART_FOR_REPORT = 0.02  # of --time
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=float, default=30, metavar="MINUTES", help="timeout of communication between processes (30)"
     )
+    parser.add_argument("--no-report", action="store_true", help="write no report.html at the end of the run")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
 
@@ -87,6 +94,18 @@ def run(args: argparse.Namespace) -> None:
         runner.log(f"stopped by {request.signal.name} after step {runner.step}; go on with --resume")
         raise SystemExit(128 + request.signal)
     runner.log(f"done: {runner.step} steps; everything is in {work_dir}")
+    if not args.no_report:
+        report(runner)
+
+
+def report(runner: "Runner") -> None:
+    """Write the page of the run, in one process. Images that it need not predict get a small part of --time."""
+    from segbox.report.write import SECONDS, tell_report
+
+    budget = runner.pace.budget
+    seconds = min(SECONDS, PART_FOR_REPORT * budget.seconds) if budget.is_limited else SECONDS
+    if launch().rank == 0:  # the processes have parted
+        runner.log(tell_report(runner.work_dir, runner.device, seconds))
 
 
 def config_of(args: argparse.Namespace) -> tuple[Any, dict]:
@@ -118,6 +137,7 @@ def start_or_resume(
     """Restore the checkpoint that was found, or discard the old run; then record this start in the work dir."""
     from segbox import distributed
     from segbox.engine.work_dir import CONFIG, discard_old_run, record_environment
+    from segbox.report.write import discard_report
 
     if found is not None:
         runner.resume(*found)
@@ -126,6 +146,8 @@ def start_or_resume(
         runner.max_steps = max(runner.max_steps, runner.step + 2)  # until the first plan
     if found is None and overwrite:
         discard_old_run(runner.work_dir)  # only after the new run was built without an error
+        if distributed.is_main():
+            discard_report(runner.work_dir)
     if distributed.is_main():
         record_environment(runner.work_dir, runner.device)  # first, because it marks the folder as a run's
         config.dump(runner.work_dir / CONFIG)

@@ -8,6 +8,7 @@ import cv2
 import pytest
 import torch
 
+from segbox.commands import main
 from segbox.evaluation.evaluator import Evaluator
 from segbox.evaluation.records import Evaluation
 from tests.runs import run_tool, tiny_runner, written
@@ -86,9 +87,11 @@ def test_the_worst_pictures(folder, monkeypatch):
 def test_extra_scores_and_a_folder_of_all_there_is(folder, monkeypatch, capsys):
     scores = ["--eval", "mIoU", "mBIoU", "imageIoU", "ECE"]
     assert score(monkeypatch, folder, "last.pt", *scores, "--out", "all") == 0
-    texts = ["scores.csv", "scores.json", "scores.txt"]
-    assert written(folder / "all") == ["confusion_matrix.csv", "confusion_matrix.png", "evaluation.json", *texts]
+    pages = ["evaluation.json", "report.html"]
+    texts = ["scores.csv", "scores.json", "scores.txt", "test_config.py"]
+    assert written(folder / "all") == ["confusion_matrix.csv", "confusion_matrix.png", *pages, *texts]
     out = capsys.readouterr().out
+    assert out.endswith("scores are in all\nthe page of this run: all/report.html\n")
     assert "|   BIoU |" in out or "|  BIoU |" in out
     assert "imageIoU |" in out and "ECE |" in out and " (bootstrap over 3 images)\n3410 pixels" in out
     content = json.loads((folder / "all" / "scores.json").read_text())
@@ -133,10 +136,31 @@ def test_what_cannot_be_written_is_told_before_the_evaluation(folder, monkeypatc
 def test_scores_are_written_again(folder, monkeypatch, capsys):
     for _ in range(2):
         assert score(monkeypatch, folder, "last.pt", "--out", "v1.2/", "--show-dir", "v1.2", "--submit", "sent") == 0
-    assert len(written(folder / "v1.2")) == 9
+    assert len(written(folder / "v1.2")) == 11
     (folder / "v1.2/scores.txt").write_text("mine")
     assert score(monkeypatch, folder, "last.pt", "--out", "v1.2") == 2
     assert "v1.2/scores.txt would be written over" in capsys.readouterr().err
+
+
+def test_the_page_is_that_of_the_options(folder, monkeypatch, capsys):
+    options = ["--mode", "slide", "--crop-size", 24, 32, "--cfg-options", "data.val.num_images=2"]
+    assert score(monkeypatch, folder, "last.pt", "--out", "page/", *options) == 0
+    first = (folder / "page/report.html").read_text(encoding="utf-8")
+    assert "slide 24x32" in first and first.count("<figure") == 2 and "otherwise than in the evaluation" not in first
+    assert "segbox test page/test_config.py last.pt --out page/" in first
+    main(["report", "page", "--device", "cpu"])
+    assert (folder / "page/report.html").read_text(encoding="utf-8") == first
+    assert score(monkeypatch, folder, "last.pt", "--out", "without/", "--no-report") == 0
+    assert not {"report.html", "test_config.py"} & {*written(folder / "without")}
+
+
+def test_a_page_that_cannot_be_written_is_told_before_the_evaluation(folder, monkeypatch, capsys):
+    (folder / "mine").mkdir()
+    (folder / "mine/report.html").write_text("mine")
+    assert score(monkeypatch, folder, "last.pt", "--out", "mine/") == 2
+    assert "mine/report.html would be written over" in capsys.readouterr().err and written(folder / "mine") == [
+        "report.html"
+    ]
 
 
 def test_pictures_that_cannot_be_named_are_told_after_the_scores(folder, monkeypatch, capsys):

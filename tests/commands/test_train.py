@@ -60,7 +60,7 @@ def config(tmp_path, monkeypatch):
 
 
 def train(monkeypatch, config, *arguments):
-    return run_tool(monkeypatch, "train.py", config, "--device", "cpu", *arguments)
+    return run_tool(monkeypatch, "train.py", config, "--device", "cpu", "--no-report", *arguments)
 
 
 def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
@@ -83,6 +83,22 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
     assert " s a step, " in out and out.index("GFLOPs for an image of 32x48") < out.index("step 2/4")
     assert "precision bf16" in out and "step 4/4" in out and "| circle" in out and "done: 4 steps" in out
     assert out.count(" (bootstrap over 3 images)\n") == 2
+
+
+def test_a_finished_run_writes_its_page(config, monkeypatch, capsys):
+    assert run_tool(monkeypatch, "train.py", config, "--device", "cpu", "--cfg-options", "train.max_steps=4") == 0
+    folder = config.parent / "work_dirs" / "tiny"
+    assert capsys.readouterr().out.endswith("\nthe page of this run: work_dirs/tiny/report.html\n")
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Scores of <code>last.pt</code>, step 4" in text and text.count("<figure") == 3
+    assert "otherwise than in the evaluation" not in text  # predicted with the averaged weights, which were evaluated
+
+
+def test_a_page_that_fails_does_not_fail_the_run(config, monkeypatch, capsys):
+    monkeypatch.setattr("segbox.report.write.report_page", lambda *_: 1 / 0)
+    assert run_tool(monkeypatch, "train.py", config, "--device", "cpu", "--cfg-options", *FAST) == 0
+    warning = "warning: work_dirs/tiny/report.html was not written (ZeroDivisionError: division by zero). Again:"
+    assert capsys.readouterr().out.endswith(f"\n{warning} segbox report work_dirs/tiny\n")
 
 
 def test_the_first_lines_weigh_batch_against_rate(config, monkeypatch, capsys):
@@ -372,3 +388,12 @@ def test_a_run_that_resumes_needs_no_pretrained_weights(config, monkeypatch, cap
     saved = torch.load("a/last.pt", weights_only=True)["model"]
     assert saved["mean"].flatten().tolist() == [120.0] * 3 and saved["std"].flatten().tolist() == [60.0] * 3
     assert train(monkeypatch, config, "--work-dir", "b", "--cfg-options", *FAST, *begin) == 2
+
+
+def test_overwrite_discards_the_page_of_the_old_run(config, monkeypatch):
+    assert run_tool(monkeypatch, "train.py", config, "--device", "cpu", "--cfg-options", *FAST) == 0
+    page = config.parent / "work_dirs" / "tiny" / "report.html"
+    assert page.exists() and train(monkeypatch, config, "--overwrite", "--cfg-options", *FAST) == 0
+    assert not page.exists()
+    page.write_text("mine")
+    assert train(monkeypatch, config, "--overwrite", "--cfg-options", *FAST) == 0 and page.read_text() == "mine"
