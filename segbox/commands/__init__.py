@@ -21,6 +21,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
     "train": "train the model of a config",
     "test": "score a checkpoint on the validation set",
     "predict": "segment images, folders and videos with a trained model",
+    "serve": "a page and an HTTP interface that segment pictures with trained models",
     "publish": "write a trained model for others: safetensors, config, model card",
     "import": "turn a checkpoint of mmsegmentation into one of segbox, with its config",
     "launch": "run train or test in several processes, one per GPU",

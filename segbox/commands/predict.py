@@ -17,10 +17,15 @@ Exit status: 0 all files predicted, 2 some or none predicted.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from segbox.config import load_config
+from segbox.config import Config, load_config
 from segbox.errors import DataError
+
+if TYPE_CHECKING:
+    from segbox.evaluation.predictor import Predictor
 
 KINDS = ("mask", "color", "overlay", "confidence", "entropy", "areas", "probs", "submit")
 
@@ -56,15 +61,25 @@ def kinds(text: str) -> tuple[str, ...]:
     return asked
 
 
+def open_predictor(checkpoint: str, config: Config | None, overrides: Sequence[str], device: str | None) -> "Predictor":
+    """The trained model of a command, by the user's config or by its own with overrides."""
+    from segbox.engine.config_check import check_config
+    from segbox.engine.devices import choose_device
+    from segbox.evaluation.open_model import settled
+    from segbox.evaluation.predictor import Predictor
+    from segbox.interop.saved import read_saved
+
+    saved = read_saved(checkpoint)
+    config = settled(saved, config, overrides)
+    check_config(config, "model")
+    return Predictor(config, saved, choose_device(device))
+
+
 def run(args: argparse.Namespace) -> None:
     config = None if args.config is None else load_config(args.config, args.cfg_options)
 
     from segbox.engine.config_check import check_config
-    from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
-    from segbox.evaluation.open_model import settled
-    from segbox.evaluation.predictor import Predictor
-    from segbox.interop.saved import read_saved
     from segbox.viz.predictions import find_sources, predict_files
     from segbox.viz.video import predict_video
 
@@ -72,10 +87,7 @@ def run(args: argparse.Namespace) -> None:
     if config is not None:
         check_config(config)  # its mistakes are told before a file is read or downloaded
     images, video = find_sources(args.source)
-    saved = read_saved(args.checkpoint)
-    config = settled(saved, config, args.cfg_options)
-    check_config(config, "model")
-    predictor = Predictor(config, saved, choose_device(args.device))
+    predictor = open_predictor(args.checkpoint, config, args.cfg_options, args.device)
     out = Path(args.out)
     if video is not None:
         count, failures = predict_video(predictor, video, out, args.save)
