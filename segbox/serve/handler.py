@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from segbox import __version__
-from segbox.errors import DataError, UserError, did_you_mean
+from segbox.errors import DataError, UserError, did_you_mean, short
 from segbox.serve.connection import Incoming, body_length, drain, read_body
 from segbox.serve.limits import Refused
 from segbox.serve.metrics import FIRST_ERROR
@@ -49,6 +49,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        self.rfile.close()
         self.rfile = io.BufferedReader(Incoming(self.connection, self.server.limits.seconds))
         self.unread = False
 
@@ -184,5 +185,5 @@ def described(worker: "Worker") -> dict[str, Any]:
 
 def one_of(allowed: list[str] | tuple[str, ...], given: str, what: str) -> str:
     if given not in allowed:
-        raise Refused(400, f"{what}={given!r} is none of {', '.join(allowed)}.{did_you_mean(given, allowed)}")
+        raise Refused(400, f"{what}={short(given)} is none of {', '.join(allowed)}.{did_you_mean(given, allowed)}")
     return given
