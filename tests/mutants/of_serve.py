@@ -44,4 +44,9 @@ OF_SERVE = [
         ("page: names are HTML", "{escape(area['class'])}</label>", "{area['class']}</label>"),
         ("page: the smallest area first", 'key=lambda area: -area["pixels"]', 'key=lambda area: area["pixels"]'),
     ]),
+    *in_file("viz/camera.py", "tests/viz/test_camera.py", [
+        ("camera: each frame once", "count = max(1, round((self.clock() - self.start) * self.rate) - self.end)",
+         "count = 1"),
+        ("camera: stays on", "            self.reader.release()", "            pass"),
+    ]),
 ]  # fmt: skip
