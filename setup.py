@@ -36,7 +36,7 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["segbox", "segbox.*"]),
-    package_data={"segbox": ["interop/mmseg/*.tsv"]},
+    package_data={"segbox": ["interop/mmseg/*.tsv", "serve/*.css", "serve/*.js"]},
     cmdclass={"build_py": WithConfigs},
     entry_points={"console_scripts": ["segbox = segbox.commands:main"]},
     install_requires=requirements("runtime"),

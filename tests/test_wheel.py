@@ -79,7 +79,7 @@ main(["predict", config, checkpoint, images, "--device", "cpu"])
 
 
 def test_the_archives_hold_every_module_and_every_config(dist):
-    files = [path for kind in ("*.py", "*.tsv") for path in (ROOT / "segbox").rglob(kind)]
+    files = [path for kind in ("*.py", "*.tsv", "*.js", "*.css") for path in (ROOT / "segbox").rglob(kind)]
     modules = {str(path.relative_to(ROOT)) for path in files}
     configs = {str(path.relative_to(ROOT)) for path in (ROOT / "configs").rglob("*.py")}
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:

@@ -23,6 +23,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
     "report": "write the page of a run again: scores, confusions, pictures, curves, what to try next",
     "compare": "compare runs: scores, differences, and whether they are more than chance",
     "predict": "segment images, folders and videos with a trained model",
+    "serve": "a page and an HTTP interface that segment pictures with trained models",
     "publish": "write a trained model for others: safetensors, config, model card",
     "import": "turn a checkpoint of mmsegmentation into one of segbox, with its config",
     "launch": "run train or test in several processes, one per GPU",

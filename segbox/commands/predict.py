@@ -5,22 +5,30 @@ segbox predict CHECKPOINT folder/ --out predictions --save mask,color,overlay,pr
 segbox predict CHECKPOINT folder/ --save confidence,entropy,areas         # where it is unsure; how much of what
 segbox predict CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
 segbox predict CHECKPOINT "shots/*.png"        segbox predict CHECKPOINT street.mp4
+segbox predict CHECKPOINT webcam:0 --save overlay,areas     # the first camera, until Ctrl-C; --seconds 30, --show
 segbox predict torchvision://deeplabv3_resnet50 photo.jpg                 # a published model
 segbox predict CONFIG CHECKPOINT photo.jpg                                # by another config than its own
 
 confidence and entropy are 8-bit grey PNGs: 255 x the probability of the chosen class, and 255 x entropy / log K (0: one
 class is certain, 255: all K classes are equally probable). areas.csv has a row for each image and class: image, class,
 pixels, share. Of a video, masks, confidence and entropy are numbered PNGs, and NAME_areas.csv has rows for each frame.
+What a camera sees is written like a video, with the time in the names; Ctrl-C ends it (exit status 0), a second one
+gives it up.
 
 Files of an earlier call are replaced; other files never are. Unreadable files are skipped and listed at the end.
 Exit status: 0 all files predicted, 2 some or none predicted.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from segbox.config import load_config
-from segbox.errors import DataError
+from segbox.config import Config, load_config
+from segbox.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from segbox.evaluation.predictor import Predictor
 
 KINDS = ("mask", "color", "overlay", "confidence", "entropy", "areas", "probs", "submit")
 
@@ -30,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", help="a checkpoint that segbox train wrote, a published folder, or the name of a published model"
     )
-    parser.add_argument("source", help="an image, a folder of images, a glob in quotes, or a video")
+    parser.add_argument("source", help="an image, a folder of images, a glob in quotes, a video, or a camera: webcam:0")
     parser.add_argument("--out", default="predictions", metavar="DIR", help="where to write (default: predictions)")
     parser.add_argument(
         "--save",
@@ -44,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " probs (float16 K H W, .npy; not for videos), submit (as the data set's official server takes it);"
         " default: mask,overlay",
     )
+    parser.add_argument(
+        "--seconds", type=float, metavar="N", help="of a camera: record so long (default: until Ctrl-C)"
+    )
+    parser.add_argument("--show", action="store_true", help="of a camera: show the overlay in a window, which q closes")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: the GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
@@ -56,32 +68,43 @@ def kinds(text: str) -> tuple[str, ...]:
     return asked
 
 
+def open_predictor(checkpoint: str, config: Config | None, overrides: Sequence[str], device: str | None) -> "Predictor":
+    """The trained model of a command, by the user's config or by its own with overrides."""
+    from segbox.engine.config_check import check_config
+    from segbox.engine.devices import choose_device
+    from segbox.evaluation.open_model import settled
+    from segbox.evaluation.predictor import Predictor
+    from segbox.interop.saved import read_saved
+
+    saved = read_saved(checkpoint)
+    config = settled(saved, config, overrides)
+    check_config(config, "model")
+    return Predictor(config, saved, choose_device(device))
+
+
 def run(args: argparse.Namespace) -> None:
     config = None if args.config is None else load_config(args.config, args.cfg_options)
 
     from segbox.engine.config_check import check_config
-    from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
-    from segbox.evaluation.open_model import settled
-    from segbox.evaluation.predictor import Predictor
-    from segbox.interop.saved import read_saved
+    from segbox.viz.camera import camera_number
     from segbox.viz.predictions import find_sources, predict_files
     from segbox.viz.video import predict_video
 
     start_logging()
     if config is not None:
         check_config(config)  # its mistakes are told before a file is read or downloaded
-    images, video = find_sources(args.source)
-    saved = read_saved(args.checkpoint)
-    config = settled(saved, config, args.cfg_options)
-    check_config(config, "model")
-    predictor = Predictor(config, saved, choose_device(args.device))
+    number = camera_number(args.source)
     out = Path(args.out)
+    if number is not None:
+        record(args, number, config, out)
+        return
+    if args.seconds is not None or args.show:
+        raise ConfigError("--seconds and --show are for cameras, such as webcam:0")
+    images, video = find_sources(args.source)
+    predictor = open_predictor(args.checkpoint, config, args.cfg_options, args.device)
     if video is not None:
-        count, failures = predict_video(predictor, video, out, args.save)
-        print(f"{count} frames of {video} are in {out}")
-        if failures:
-            raise DataError("\n  ".join(["some frames could not be predicted (all others were):", *failures]))
+        say_frames(video, out, *predict_video(predictor, video, out, args.save))
         return
     failures = predict_files(predictor, images, out, args.save)
     if len(images) == len(failures) == 1:
@@ -90,3 +113,26 @@ def run(args: argparse.Namespace) -> None:
     if failures:
         count = f"{len(failures)} of {len(images)} images could not be predicted (all others were):"
         raise DataError("\n  ".join([count, *failures]))
+
+
+def record(args: argparse.Namespace, number: int, config: Config | None, out: Path) -> None:
+    """Segment what a camera sees. Ctrl-C ends the video; a second one gives it up."""
+    from segbox.engine.signals import stop_request
+    from segbox.viz.camera import Camera, Window
+    from segbox.viz.video import predict_camera
+
+    if args.seconds is not None and not 0 < args.seconds < float("inf"):
+        raise ConfigError(f"--seconds {args.seconds:g}: expected a number above 0")
+    window = Window() if args.show else None
+    camera = Camera(number, args.seconds)  # before the model: that it is not there is told at once
+    predictor = open_predictor(args.checkpoint, config, args.cfg_options, args.device)
+    with stop_request() as request:
+        camera.is_stopped = lambda: request.is_made() or (window is not None and window.is_closed)
+        print(f"{camera.path} is recorded; Ctrl-C ends it", flush=True)
+        say_frames(camera.path, out, *predict_camera(predictor, camera, out, args.save, window))
+
+
+def say_frames(source: object, out: Path, count: int, failures: Sequence[str]) -> None:
+    print(f"{count} frames of {source} are in {out}")
+    if failures:
+        raise DataError("\n  ".join(["some frames could not be predicted (all others were):", *failures]))

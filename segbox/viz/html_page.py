@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from segbox.errors import printable
+from segbox.viz.overlay import encoded
 
 # For light and dark mode, narrow and wide windows.
 STYLE = """
@@ -119,6 +120,11 @@ def escape(text: str) -> str:
 
 def picture_address(picture: np.ndarray, quality: int | None = 82) -> str:
     """An RGB picture as a `data:` address for `src`: a JPEG of this quality, or a PNG (None), which loses nothing."""
-    kind, settings = ("png", []) if quality is None else ("jpeg", [cv2.IMWRITE_JPEG_QUALITY, quality])
-    content = cv2.imencode(f".{kind}", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), settings)[1]
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    if quality is None:
+        return data_address(encoded(picture, ".png"), "image/png")
+    return data_address(encoded(picture, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]), "image/jpeg")
+
+
+def data_address(content: bytes, media_type: str) -> str:
+    """A `data:` address: a link or a picture that is a part of its page."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

@@ -89,9 +89,13 @@ def comparison(
 def write_image(path: Path, picture: np.ndarray) -> None:
     """RGB or single-channel bytes to a file, by its suffix."""
     check_suffix(path)
-    # cv2.imwrite cannot write to all file names.
+    write_bytes(path, encoded(picture, path.suffix))  # cv2.imwrite cannot write to all file names
+
+
+def encoded(picture: np.ndarray, suffix: str, settings: Sequence[int] = ()) -> bytes:
+    """RGB or single-channel bytes as the content of a file of this suffix; `settings` are those of `cv2.imencode`."""
     pixels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
-    write_bytes(path, cv2.imencode(path.suffix, pixels)[1].tobytes())
+    return cv2.imencode(suffix, pixels, settings)[1].tobytes()
 
 
 def check_suffix(path: Path) -> None:

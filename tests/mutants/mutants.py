@@ -8,5 +8,15 @@ from tests.mutants.of_layers import OF_LAYERS
 from tests.mutants.of_losses import OF_LOSSES
 from tests.mutants.of_models import OF_MODELS
 from tests.mutants.of_report import OF_REPORT
+from tests.mutants.of_serve import OF_SERVE
 
-MUTANTS: list[Mutant] = [*OF_MODELS, *OF_LAYERS, *OF_LOSSES, *OF_ENGINE, *OF_DATA, *OF_INTEROP, *OF_REPORT]
+MUTANTS: list[Mutant] = [
+    *OF_MODELS,
+    *OF_LAYERS,
+    *OF_LOSSES,
+    *OF_ENGINE,
+    *OF_DATA,
+    *OF_INTEROP,
+    *OF_REPORT,
+    *OF_SERVE,
+]

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from segbox.data.readers.bmp import Bmp
 from segbox.data.readers.format import KINDS, Format
 from segbox.data.readers.jpeg import Jpeg
 from segbox.data.readers.opencv import BYTE_FLAGS, Unreadable, channels_last, decode_bytes
@@ -19,7 +20,7 @@ from segbox.data.readers.tiff import Tiff
 from segbox.data.readers.webp import WebP
 from segbox.errors import DataError
 
-FORMATS: tuple[Format, ...] = (Jpeg(), Png(), Tiff(), WebP(), Format())  # the last one takes all others
+FORMATS: tuple[Format, ...] = (Jpeg(), Png(), Tiff(), WebP(), Bmp(), Format())  # the last one takes all others
 LARGEST = 2**31 - 1  # bytes of a file that OpenCV decodes
 CONVERSIONS = {(1, 3): cv2.COLOR_GRAY2RGB, (4, 3): cv2.COLOR_RGBA2RGB, (3, 1): cv2.COLOR_RGB2GRAY}
 CONVERSIONS[4, 1] = cv2.COLOR_RGBA2GRAY
@@ -37,13 +38,18 @@ def read_image(path: str | Path, channels: int = 3, bits: int = 8, exif: bool = 
     bytes. Other numbers must be the file's: nothing is stretched. The pages of a TIFF are channels. With `exif`, the
     image is turned as its EXIF orientation says, as viewers show it; without, it is as its pixels are stored.
     """
+    return _read(path, lambda data: decode_image(data, channels, bits, exif))
+
+
+def decode_image(data: bytes, channels: int = 3, bits: int = 8, exif: bool = True) -> np.ndarray:
+    """The image of a file's content, as `read_image` gives it."""
 
     def pixels(reader: Format, data: bytes) -> np.ndarray:
         if bits == 8 and channels in BYTE_FLAGS and reader.is_for_opencv(data):
             return decode_bytes(data, channels)
         return _in_bits(_in_channels(reader.stored(data), channels), bits)
 
-    return _read(path, pixels, exif)
+    return _decoded(data, pixels, exif)
 
 
 def read_label(path: str | Path, exif: bool = True) -> np.ndarray:
@@ -51,22 +57,26 @@ def read_label(path: str | Path, exif: bool = True) -> np.ndarray:
 
     `exif` as for images; few masks have such a tag of their own.
     """
-    return _read(path, lambda reader, data: _as_ids(reader.label(data)), exif)
+    return _read(path, lambda data: _decoded(data, lambda reader, data: _as_ids(reader.label(data)), exif))
 
 
-def _read(path: str | Path, pixels: Callable[[Format, bytes], np.ndarray], exif: bool) -> np.ndarray:
-    """What `pixels` decodes with the reader of the file's format. Errors name the file."""
+def _read(path: str | Path, decode: Callable[[bytes], np.ndarray]) -> np.ndarray:
+    """What `decode` makes of the file's content. Errors name the file."""
     try:
-        data = _read_bytes(Path(path))
-        reader = format_of(data)
-        reader.check(data)
-        try:
-            decoded = pixels(reader, reader.upright(data))
-        except Unreadable:
-            reader.check_undecodable(data)
-            raise
+        return decode(_read_bytes(Path(path)))
     except DataError as error:
         raise (OtherKind if isinstance(error, OtherKind) else DataError)(f"{path}: {error}") from error.__cause__
+
+
+def _decoded(data: bytes, pixels: Callable[[Format, bytes], np.ndarray], exif: bool) -> np.ndarray:
+    """What `pixels` decodes with the reader of the file's format."""
+    reader = format_of(data)
+    reader.check(data)
+    try:
+        decoded = pixels(reader, reader.upright(data))
+    except Unreadable:
+        reader.check_undecodable(data)
+        raise
     return turned(decoded, reader.orientation(data)) if exif else decoded
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from segbox.data.readers.orientation import UPRIGHT, find_tag
 from segbox.errors import DataError
 
 KINDS = {8: ("uint8",), 16: ("uint16", "int16"), 32: ("float32",)}  # what images of so many bits are made of
+MOST_CHANNELS = 4  # of all formats but TIFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,14 @@ class Header:
     def depth(self) -> int:
         """The bits that its values take once they are read: 12 bits are stored in 16."""
         return next((bits for bits in KINDS if self.bits <= bits), self.bits)
+
+
+class ClaimedSize(NamedTuple):
+    """The size that a file claims, which may be a stranger's lie: the largest of any page."""
+
+    height: int
+    width: int
+    channels: int = MOST_CHANNELS  # at most, in all pages together
 
 
 class Format:
@@ -56,6 +66,10 @@ class Format:
             return None
         channels = opencv.channels_last(image).shape[2]
         return Header(channels, 8 * image.dtype.itemsize, self.orientation(data))
+
+    def claimed_size(self, data: bytes) -> ClaimedSize | None:
+        """For how much decoding would take memory, read from the header; None where it does not say it."""
+        return None
 
     def is_for_opencv(self, data: bytes) -> bool:
         """Whether `opencv.decode_bytes` reads all of it."""

@@ -1,13 +1,15 @@
 """JPEG. OpenCV decodes it, and fills what is missing of a cut file with grey: the end is looked for here, before."""
 
+import struct
 from collections.abc import Iterator
 
-from segbox.data.readers.format import Format, Header, cut_off
+from segbox.data.readers.format import ClaimedSize, Format, Header, cut_off
 from segbox.data.readers.orientation import EXIF_START
 
 START, END = b"\xff\xd8", b"\xff\xd9"
 EXIF, START_OF_SCAN, PADDING = 0xE1, 0xDA, 0xFF
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+WITHOUT_CONTENT = {0x01, *range(0xD0, 0xDA)}  # no length follows them: decoders go on in other places than `segments`
 
 
 class Jpeg(Format):
@@ -35,6 +37,14 @@ class Jpeg(Format):
         for marker, start, _ in segments(data):
             if marker in FRAMES and start + 6 <= len(data):
                 return Header(data[start + 5], data[start], self.orientation(data))
+        return None
+
+    def claimed_size(self, data: bytes) -> ClaimedSize | None:
+        for marker, start, _ in segments(data):
+            if marker in WITHOUT_CONTENT:
+                return None
+            if marker in FRAMES and start + 5 <= len(data):
+                return ClaimedSize(*struct.unpack_from(">HH", data, start + 1))
         return None
 
 

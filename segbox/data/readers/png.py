@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from segbox.data.readers import opencv
-from segbox.data.readers.format import Format, Header, cut_off
+from segbox.data.readers.format import ClaimedSize, Format, Header, cut_off
 from segbox.data.readers.orientation import EXIF_START
 from segbox.errors import DataError
 
@@ -41,6 +41,12 @@ class Png(Format):
 
     def header(self, data: bytes) -> Header | None:
         return Header(CHANNELS.get(data[25], 3), data[24], self.orientation(data)) if len(data) > 25 else None
+
+    def claimed_size(self, data: bytes) -> ClaimedSize | None:
+        if len(data) < 24 or data[12:16] != b"IHDR":
+            return None
+        width, height = struct.unpack_from(">II", data, 16)
+        return ClaimedSize(height, width)
 
     def label(self, data: bytes) -> np.ndarray:
         data, step = as_grey(data)

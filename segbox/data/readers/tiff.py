@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from segbox.data.readers import opencv
-from segbox.data.readers.format import Format, Header, cut_off
+from segbox.data.readers.format import ClaimedSize, Format, Header, cut_off
 from segbox.data.readers.orientation import UPRIGHT, find_tag
 from segbox.errors import DataError
 
@@ -105,6 +105,15 @@ class Tiff(Format):
         channels = sum(3 if page.has_palette else page.channels for page in pages)
         return Header(channels, pages[0].bits, self.orientation(data)) if pages else None
 
+    def claimed_size(self, data: bytes) -> ClaimedSize | None:
+        """Of previews and masks, too: OpenCV may read them."""
+        try:
+            pages = [Page(tags) for tags in read_directories(data)]
+        except struct.error:
+            return None
+        heights, widths = zip(*(page.size for page in pages)) if pages else ((), ())
+        return ClaimedSize(max(heights), max(widths), sum(page.channels for page in pages)) if pages else None
+
     def is_for_opencv(self, data: bytes) -> bool:
         """One page of at most four channels. (Of a damaged file, too: decoding says what is wrong.)"""
         try:
@@ -129,20 +138,21 @@ class Tiff(Format):
 
 
 def read_pages(data: bytes) -> list[Page]:
-    """The pages in order, without previews and transparency masks of other pages.
+    """The pages in order, without previews and transparency masks of other pages."""
+    return [Page(tags) for tags in read_directories(data) if not tags.get(KIND, (0,))[0] & SMALLER_OR_MASK]
 
-    struct.error if the file ends too early or its directories overlap: 1 MB of them can claim 10^12 numbers.
-    """
+
+def read_directories(data: bytes) -> list[Directory]:
+    """struct.error if the file ends too early or its directories overlap: 1 MB of them can claim 10^12 numbers."""
     order, is_big = MARKS[data[:4]], data[2:3] == b"+" or data[3:4] == b"+"
-    pages, seen = [], {0}
+    found, seen = [], {0}
     (place,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
     left = len(data)
     while place not in seen:
         seen.add(place)
         tags, place, left = _read_directory(data, place, order, is_big, left)
-        if not tags.get(KIND, (0,))[0] & SMALLER_OR_MASK:
-            pages.append(Page(tags))
-    return pages
+        found.append(tags)
+    return found
 
 
 def is_cut(data: bytes) -> bool:
