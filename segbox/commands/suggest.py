@@ -13,10 +13,14 @@ Exit status: 0 all pictures were looked at, 2 some or none.
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from segbox.config import load_config
+from segbox.config import Config, load_config
 from segbox.errors import ConfigError, DataError, printable
 from segbox.outputs import claim, write_text
+
+if TYPE_CHECKING:
+    from segbox.evaluation.predictor import Predictor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,11 +40,7 @@ def run(args: argparse.Namespace) -> None:
     config = None if args.config is None else load_config(args.config, args.cfg_options)
 
     from segbox.engine.config_check import check_config
-    from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
-    from segbox.evaluation.open_model import settled
-    from segbox.evaluation.predictor import Predictor
-    from segbox.interop.saved import read_saved
     from segbox.progress import ProgressBar
     from segbox.review.suggestions import as_text, check_format, suggest
     from segbox.review.suggestions_page import suggestions_page
@@ -55,17 +55,14 @@ def run(args: argparse.Namespace) -> None:
     if video is not None:
         raise DataError(f"{video}: is a video; name a folder of pictures")
     claim(((Path(file), option) for option, file in (("--out", args.out), ("--html", args.html)) if file), images)
-    saved = read_saved(args.checkpoint)
-    config = settled(saved, config, args.cfg_options)
-    check_config(config, "model")
-    predictor = Predictor(config, saved, choose_device(args.device))
+    predictor = predictor_of(args, config)
     bar = ProgressBar(len(images))
     suggestions, failures = suggest(predictor, images, args.count, bar.show)
     bar.clear()
     for number, own in enumerate(suggestions, 1):
         print(printable(f"{number:>3}. {own.path}: {own.reason(predictor.classes)}"))
     if len(suggestions) < min(args.count, len(images) - len(failures)):
-        print(f"No more than {len(suggestions)}: all others look nearly like one of these")
+        print(f"No more than {len(suggestions)}: the model is certain of all others, or they look like one of these")
     if args.out:
         write(args.out, as_text(suggestions, predictor.classes, Path(args.out).suffix))
     if args.html:
@@ -73,6 +70,19 @@ def run(args: argparse.Namespace) -> None:
     if failures:
         count = f"{len(failures)} of {len(images)} pictures could not be read (all others were looked at):"
         raise DataError("\n  ".join([count, *failures]))
+
+
+def predictor_of(args: argparse.Namespace, config: Config | None) -> "Predictor":
+    from segbox.engine.config_check import check_config
+    from segbox.engine.devices import choose_device
+    from segbox.evaluation.open_model import settled
+    from segbox.evaluation.predictor import Predictor
+    from segbox.interop.saved import read_saved
+
+    saved = read_saved(args.checkpoint)
+    config = settled(saved, config, args.cfg_options)
+    check_config(config, "model")
+    return Predictor(config, saved, choose_device(args.device))
 
 
 def write(file: str, text: str) -> None:

@@ -1,6 +1,7 @@
 """segbox check CONFIG --with CHECKPOINT, and --folds K: what they print and write, and wrong usage."""
 
 import json
+import re
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_each_part_is_judged_by_a_model_of_the_others(tmp_path, capsys):
 
 def test_the_time_is_for_all_parts(tmp_path, capsys):
     assert status(write_config(tmp_path), "--folds", 2, "--time", "4s") in (0, 1)
-    assert "--time 2s: the run has" in capsys.readouterr().out
+    assert re.search("--time [12]s: the run has", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(

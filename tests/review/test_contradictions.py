@@ -50,7 +50,7 @@ def stub(images: torch.Tensor) -> LogitMap:
     truth = images[:, 0].long().roll(2, dims=2)
     logits = torch.nn.functional.one_hot(truth, len(ShapesDataset.classes)).movedim(3, 1).float() * 6
     unsure = (truth == UNSURE)[:, None].float()
-    return LogitMap(logits * (1 - unsure * 0.6))
+    return LogitMap(logits * (1 - unsure * 0.75))
 
 
 @pytest.fixture(scope="module")
@@ -68,19 +68,19 @@ def is_hit(review: Review, place) -> bool:
 
 
 def test_planted_errors_come_first(reviewed):
-    """All in the first suggestions, one each; places in random order would hold a few."""
+    """Nearly all in the first N places of N errors; N random images hold a third of them. None is missing."""
     places, errors = reviewed.ranked(), reviewed.dataset.masks
     assert reviewed.images == 60 and len(errors) >= 15
     hits = {place.index for place in places[: len(errors)] if is_hit(reviewed, place)}
-    assert len(hits) >= 0.9 * len(errors)
+    assert len(hits) >= 0.85 * len(errors)
     assert {place.index for place in places if is_hit(reviewed, place)} == set(errors)
 
 
 def test_a_class_of_which_the_model_is_never_sure_is_judged_by_its_own_measure(reviewed):
     typical = reviewed.typical()
-    assert typical[UNSURE] < 0.6 and np.delete(typical, UNSURE).min() > 0.7
+    assert typical[UNSURE] < 0.45 and np.delete(typical, UNSURE).min() > 0.7
     sure = [place for place in reviewed.ranked() if place.predicted == UNSURE and is_hit(reviewed, place)]
-    assert sure and all(place.confidence < 0.75 for place in sure)
+    assert sure and all(place.confidence < 0.5 for place in sure)
 
 
 def test_typical_probabilities_are_means_over_the_labelled_pixels(reviewed):

@@ -89,6 +89,13 @@ def test_classes_that_have_changed_places_are_one_place():
     assert [own.kind for own in found(label, prediction)] == [WRONG_CLASS]
 
 
+def test_classes_of_which_one_is_mostly_right_have_not_changed_places():
+    label = ids(a=(1, 5, 25, 5, 25), b=(2, 5, 15, 50, 60), c=(2, 30, 55, 40, 75))
+    prediction = label.copy()
+    prediction[5:25, 5:25], prediction[5:15, 50:60] = 2, 1
+    assert [own.kind for own in found(label, prediction)] == [WRONG_CLASS, WRONG_CLASS]
+
+
 def test_near_is_measured_on_a_disk():
     one = ids(a=(1, 30, 31, 40, 41))
     near = near_class(one, 1)
