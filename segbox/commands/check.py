@@ -17,10 +17,10 @@ import argparse
 import json
 from pathlib import Path
 
-from segbox.commands import check_labels
+from segbox.commands import check_labels, output
 from segbox.errors import ConfigError
 from segbox.machine import cores
-from segbox.outputs import claim, write_text
+from segbox.outputs import claim
 
 SPLITS = ("train", "val")
 
@@ -46,11 +46,17 @@ def run(args: argparse.Namespace) -> None:
     is_folder = Path(args.source).is_dir()
     if is_folder and args.cfg_options:
         raise ConfigError("--cfg-options overrides a config; this is a folder")
-    if args.checkpoint is not None or args.folds is not None:
-        if is_folder:
-            raise ConfigError("--with and --folds need a config that names the data; segbox init DIR writes one")
+    if args.checkpoint is None and args.folds is None:
+        refuse_model_options(args)
+        check_files(args, is_folder)
+    elif is_folder:
+        raise ConfigError("--with and --folds need a config that names the data; segbox init DIR writes one")
+    else:
         check_labels.run(args)
-    refuse_model_options(args)
+
+
+def check_files(args: argparse.Namespace, is_folder: bool) -> None:
+    """Read every image and every mask, and print and write what is wrong with them."""
     configs, model = (None, None) if is_folder else from_config(args)
 
     from segbox.class_weights import all_weights
@@ -76,16 +82,16 @@ def run(args: argparse.Namespace) -> None:
     weights = {} if first is None else all_weights(first.pixels, first.pixels_where_present)
     print(check_text(report, weights))
     if args.json:
-        write(args.json, json.dumps(as_json(report, weights), indent=1))
+        output.write(args.json, json.dumps(as_json(report, weights), indent=1))
     if args.html:
-        write(args.html, check_page(report, weights))
+        output.write(args.html, check_page(report, weights))
     raise SystemExit(1 if report.errors else 0)
 
 
 def refuse_model_options(args: argparse.Namespace) -> None:
     """Options that have no effect without a model."""
-    if args.split is not None or args.top is not None or args.time is not None:
-        raise ConfigError("--split, --top and --time belong to --with CHECKPOINT or --folds K; give one of these")
+    if any(value is not None for value in (args.split, args.top, args.time, args.device)):
+        raise ConfigError("--split, --top, --time and --device belong to --with CHECKPOINT or --folds K; give one")
 
 
 def from_config(args: argparse.Namespace) -> tuple[dict[str, dict], dict | None]:
@@ -102,8 +108,3 @@ def from_config(args: argparse.Namespace) -> tuple[dict[str, dict], dict | None]
     if not configs:
         raise ConfigError(f"{args.source}: has neither data.train nor data.val to check")
     return configs, config.get("model")
-
-
-def write(file: str, text: str) -> None:
-    write_text(Path(file), text)
-    print(f"Written: {file}")

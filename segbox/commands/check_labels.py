@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from segbox.commands import output
 from segbox.errors import ConfigError
-from segbox.outputs import write_text
 
 if TYPE_CHECKING:
     import torch
@@ -58,15 +58,10 @@ def run(args: argparse.Namespace) -> None:
         note = SEEN if args.checkpoint and args.split == "train" else ""
         print("\n".join(filter(None, [findings_text(title, review, places, args.top), note])))
         if args.json:
-            write(args.json, json.dumps(as_json(title, review, places), indent=1))
+            output.write(args.json, json.dumps(as_json(title, review, places), indent=1))
         if args.html:
-            write(args.html, places_page(title, review, places, args.top, note))
+            output.write(args.html, places_page(title, review, places, args.top, note))
     raise SystemExit(1 if places else 0)
-
-
-def write(file: str, text: str) -> None:
-    write_text(Path(file), text)
-    print(f"Written: {file}")
 
 
 def judged_by_model(args: argparse.Namespace, device: "torch.device", folder: str) -> "Review":

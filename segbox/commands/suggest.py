@@ -15,9 +15,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segbox.commands import output
 from segbox.config import Config, load_config
 from segbox.errors import ConfigError, DataError, printable
-from segbox.outputs import claim, write_text
+from segbox.outputs import claim
 
 if TYPE_CHECKING:
     from segbox.evaluation.predictor import Predictor
@@ -64,9 +65,9 @@ def run(args: argparse.Namespace) -> None:
     if len(suggestions) < min(args.count, len(images) - len(failures)):
         print(f"No more than {len(suggestions)}: the model is certain of all others, or they look like one of these")
     if args.out:
-        write(args.out, as_text(suggestions, predictor.classes, Path(args.out).suffix))
+        output.write(args.out, as_text(suggestions, predictor.classes, Path(args.out).suffix))
     if args.html:
-        write(args.html, suggestions_page(f"{args.source}: to label next", suggestions, len(images), predictor))
+        output.write(args.html, suggestions_page(f"{args.source}: to label next", suggestions, len(images), predictor))
     if failures:
         count = f"{len(failures)} of {len(images)} pictures could not be read (all others were looked at):"
         raise DataError("\n  ".join([count, *failures]))
@@ -83,8 +84,3 @@ def predictor_of(args: argparse.Namespace, config: Config | None) -> "Predictor"
     config = settled(saved, config, args.cfg_options)
     check_config(config, "model")
     return Predictor(config, saved, choose_device(args.device))
-
-
-def write(file: str, text: str) -> None:
-    write_text(Path(file), text)
-    print(f"Written: {file}")

@@ -70,7 +70,7 @@ def test_the_time_is_for_all_parts(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--top 3", "--split, --top and --time belong to --with CHECKPOINT or --folds K"),
+        ("--top 3", "--split, --top, --time and --device belong to --with CHECKPOINT or --folds K"),
         ("--with a.pt --folds 2", "give one of them"),
         ("--folds 1", "--folds 1: expected 2 parts or more"),
         ("--folds 7", "--folds 7: expected 2 to 6 parts, the number of images"),
