@@ -24,6 +24,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
     "compare": "compare runs: scores, differences, and whether they are more than chance",
     "predict": "segment images, folders and videos with a trained model",
     "serve": "a page and an HTTP interface that segment pictures with trained models",
+    "suggest": "choose the pictures to label next: those that a model is unsure of, unlike each other",
     "publish": "write a trained model for others: safetensors, config, model card",
     "import": "turn a checkpoint of mmsegmentation into one of segbox, with its config",
     "launch": "run train or test in several processes, one per GPU",
@@ -83,7 +84,7 @@ def start(name: str, arguments: Sequence[str] | None = None, program: str | None
 
 def parsed(parser: argparse.ArgumentParser, name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     """The arguments of a command. Where the first one may be left out, options may stand between the others."""
-    return (parser.parse_intermixed_args if name in ("test", "predict") else parser.parse_args)(arguments)
+    return (parser.parse_intermixed_args if name in ("test", "predict", "suggest") else parser.parse_args)(arguments)
 
 
 def module_of(name: str) -> ModuleType:

@@ -1,10 +1,10 @@
 """Loads a trained model and predicts single images."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from segbox.evaluation.out_of_memory import scoring_explained
 from segbox.evaluation.score_map import ScoreMap
 from segbox.interop.saved import Saved
 from segbox.registry import call
+
+Result = TypeVar("Result")
 
 
 class Predictor:
@@ -113,6 +115,12 @@ class Predictor:
         with scoring_explained(1, image.shape, self.device):
             label, confidence, entropy = self._scores(image).classes_confidences_entropies(image.shape[:2])
             return label[0].cpu().numpy(), confidence[0].cpu().numpy(), entropy[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def summary(self, image: np.ndarray, summarize: Callable[[ScoreMap], Result]) -> Result:
+        """What the function makes of the image's scores."""
+        with scoring_explained(1, image.shape, self.device):
+            return summarize(self._scores(image))
 
     def _scores(self, image: np.ndarray) -> ScoreMap:
         if self.bits != 8 and image.dtype not in KINDS[self.bits]:

@@ -8,6 +8,7 @@ from tests.mutants.of_layers import OF_LAYERS
 from tests.mutants.of_losses import OF_LOSSES
 from tests.mutants.of_models import OF_MODELS
 from tests.mutants.of_report import OF_REPORT
+from tests.mutants.of_review import OF_REVIEW
 from tests.mutants.of_serve import OF_SERVE
 
 MUTANTS: list[Mutant] = [
@@ -18,5 +19,6 @@ MUTANTS: list[Mutant] = [
     *OF_DATA,
     *OF_INTEROP,
     *OF_REPORT,
+    *OF_REVIEW,
     *OF_SERVE,
 ]
