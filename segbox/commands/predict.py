@@ -3,6 +3,7 @@
 segbox predict work_dirs/NAME/best.pt photo.jpg
 segbox predict CHECKPOINT folder/ --out predictions --save mask,color,overlay,probs
 segbox predict CHECKPOINT folder/ --save confidence,entropy,areas         # where it is unsure; how much of what
+segbox predict CHECKPOINT folder/ --save labelme --tolerance 1            # polygons to correct: coco, labelme, cvat
 segbox predict CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
 segbox predict CHECKPOINT "shots/*.png"        segbox predict CHECKPOINT street.mp4
 segbox predict torchvision://deeplabv3_resnet50 photo.jpg                 # a published model
@@ -17,12 +18,14 @@ Exit status: 0 all files predicted, 2 some or none predicted.
 """
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
 from segbox.config import load_config
-from segbox.errors import DataError
+from segbox.errors import DataError, UserError
 
-KINDS = ("mask", "color", "overlay", "confidence", "entropy", "areas", "probs", "submit")
+POLYGONS = ("coco", "labelme", "cvat")
+KINDS = ("mask", "color", "overlay", "confidence", "entropy", "areas", "probs", "submit", *POLYGONS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " confidence (probability of the chosen class, grey PNG, 0 to 255),"
         " entropy (grey PNG, 0: one class is certain, 255: all are equally probable),"
         " areas (areas.csv: pixels and share of each class in each image),"
-        " probs (float16 K H W, .npy; not for videos), submit (as the data set's official server takes it);"
-        " default: mask,overlay",
+        " probs (float16 K H W, .npy; not for videos), submit (as the data set's official server takes it),"
+        " coco, labelme, cvat (polygons to correct, docs/labelling.md; not for videos); default: mask,overlay",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=at_least_0,
+        metavar="PIXELS",
+        help="polygons have fewer corners, and lie up to PIXELS beside the prediction (default: 0, every pixel exact)",
+    )
+    parser.add_argument(
+        "--min-area",
+        type=at_least_0,
+        metavar="PIXELS",
+        help="in polygons, regions of fewer pixels get the class around them (default: 0, all stay)",
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: the GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
@@ -56,16 +71,27 @@ def kinds(text: str) -> tuple[str, ...]:
     return asked
 
 
+def at_least_0(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of pixels, 0 or more")
+
+
 def run(args: argparse.Namespace) -> None:
+    for flag in ("tolerance", "min_area"):
+        if getattr(args, flag) is not None and not set(POLYGONS) & set(args.save):
+            raise UserError(f"--{flag.replace('_', '-')} changes polygons only; add coco, labelme or cvat to --save")
     config = None if args.config is None else load_config(args.config, args.cfg_options)
 
+    from segbox.convert.polygon_files import commands_back
     from segbox.engine.config_check import check_config
     from segbox.engine.devices import choose_device
     from segbox.engine.logs import start_logging
     from segbox.evaluation.open_model import settled
     from segbox.evaluation.predictor import Predictor
     from segbox.interop.saved import read_saved
-    from segbox.viz.predictions import find_sources, predict_files
+    from segbox.viz.predictions import common_folder, find_sources, predict_files
     from segbox.viz.video import predict_video
 
     start_logging()
@@ -83,10 +109,13 @@ def run(args: argparse.Namespace) -> None:
         if failures:
             raise DataError("\n  ".join(["some frames could not be predicted (all others were):", *failures]))
         return
-    failures = predict_files(predictor, images, out, args.save)
+    failures = predict_files(predictor, images, out, args.save, args.tolerance or 0, args.min_area or 0)
     if len(images) == len(failures) == 1:
         raise DataError(failures[0])
     print(f"{len(images) - len(failures)} image(s): {', '.join(args.save)} in {out}")
+    if set(POLYGONS) & set(args.save):
+        back = commands_back(out, args.save, common_folder(images), predictor.classes)
+        print("\n  ".join(["When the polygons are corrected, this makes masks of them:", *back]))
     if failures:
         count = f"{len(failures)} of {len(images)} images could not be predicted (all others were):"
         raise DataError("\n  ".join([count, *failures]))
