@@ -78,6 +78,15 @@ def _looked_up(annotation: Any, names: Mapping[str, Any]) -> Any:
         return Any
 
 
+def given_arguments(arguments: Mapping, path: str, builder: Callable, beside: Callable | None = None) -> dict:
+    """The arguments by their current names; a whole number is text where only text is taken (`variant=50`)."""
+    takes = parameters_of(beside) | parameters_of(builder)
+    return {
+        key: str(value) if type(value) is int and key in takes and takes[key].annotation is str else value
+        for key, value in current_arguments(arguments, path, builder, beside).items()
+    }
+
+
 def is_own(builder: Callable) -> bool:
     """Whether it is part of segbox or PyTorch, so its ValueErrors are mistakes in the config."""
     return getattr(builder, "__module__", "").split(".")[0] in ("segbox", "torch")
@@ -106,7 +115,7 @@ class Check:
         if not isinstance(arguments, Mapping):
             return [f"{path}: expected a dict, got {shown(arguments)}"]
         try:
-            arguments = current_arguments(arguments, path, builder, beside)
+            arguments = given_arguments(arguments, path, builder, beside)
         except ConfigError as error:
             return [str(error)]
         own, more = parameters_of(builder), parameters_of(beside)
@@ -145,7 +154,7 @@ class Check:
         offered = {name: self.known.get(name, value) for name, value in made.offers.items() if name in takes}
         if any(value is UNKNOWN for value in offered.values()):
             return []
-        own = {key: value for key, value in current_arguments(arguments, path, builder).items() if key in takes}
+        own = {key: value for key, value in given_arguments(arguments, path, builder).items() if key in takes}
         try:
             made.trial(builder, own, path, **offered)
         except ConfigError as error:

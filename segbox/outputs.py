@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from segbox.errors import DataError, UserError
 
@@ -168,6 +169,19 @@ def new_file(path: Path) -> Iterator[Path]:
         yield partial
         with write_errors_named(path):
             record(path, digest(partial))
+
+
+@contextmanager
+def new_text_file(path: Path) -> Iterator[TextIO]:
+    """Like new_file, opened: to write text bit by bit, inside of `write_errors_named`."""
+    with new_file(path) as partial:
+        with write_errors_named(path):
+            file = partial.open("w", encoding="utf-8", newline="")
+        try:
+            yield file
+        finally:
+            with write_errors_named(path):  # the last rows may find the disk full
+                file.close()
 
 
 @contextmanager

@@ -9,9 +9,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from segbox.arguments import Check, is_own, parameters_of
+from segbox.arguments import Check, given_arguments, is_own, parameters_of
 from segbox.errors import ConfigError, UserError, did_you_mean
-from segbox.renamed import current_arguments
 
 Built = TypeVar("Built")
 
@@ -98,7 +97,7 @@ def call(builder: Callable, arguments: Mapping, path: str, **context: Any) -> An
     """
     refuse(Check().arguments(builder, arguments, path, context))
     takes = parameters_of(builder)
-    arguments = current_arguments(arguments, path, builder)
+    arguments = given_arguments(arguments, path, builder)
     try:
         return builder(**arguments, **{key: value for key, value in context.items() if key in takes})
     except ConfigError:

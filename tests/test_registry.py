@@ -53,6 +53,19 @@ def test_mistakes_are_told_with_their_place(parts, config, message):
         parts.build(config, "model.part", in_channels=7)
 
 
+def test_a_whole_number_is_text_where_only_text_is_taken():
+    """`--cfg-options model.backbone.variant=50` cannot say that it means "50"."""
+    assert call(lambda variant: variant, {"variant": 50}, "model.backbone") == 50
+    assert call(takes_text, {"variant": 50}, "model.backbone") == "50"
+    for value in (True, 5.0, None):
+        with pytest.raises(ConfigError, match=f"model.backbone.variant: expected a string, got {value}"):
+            call(takes_text, {"variant": value}, "model.backbone")
+
+
+def takes_text(variant: str) -> str:
+    return variant
+
+
 def test_a_part_that_refuses_keeps_the_kind_of_its_error(parts):
     with pytest.raises(DataError, match=r"data\.train: a\.png: is missing"):
         parts.build({"type": "Missing"}, "data.train")

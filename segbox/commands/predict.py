@@ -3,6 +3,7 @@
 segbox predict work_dirs/NAME/best.pt photo.jpg
 segbox predict CHECKPOINT folder/ --out predictions --save mask,color,overlay,probs
 segbox predict CHECKPOINT folder/ --save confidence,entropy,areas         # where it is unsure; how much of what
+segbox predict CHECKPOINT folder/ --save labelme --tolerance 1            # polygons to correct: coco, labelme, cvat
 segbox predict CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
 segbox predict CHECKPOINT "shots/*.png"        segbox predict CHECKPOINT street.mp4
 segbox predict CHECKPOINT webcam:0 --save overlay,areas     # the first camera, until Ctrl-C; --seconds 30, --show
@@ -21,16 +22,18 @@ Exit status: 0 all files predicted, 2 some or none predicted.
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbox.config import Config, load_config
-from segbox.errors import ConfigError, DataError
+from segbox.errors import ConfigError, DataError, UserError
 
 if TYPE_CHECKING:
     from segbox.evaluation.predictor import Predictor
 
-KINDS = ("mask", "color", "overlay", "confidence", "entropy", "areas", "probs", "submit")
+POLYGONS = ("coco", "labelme", "cvat")
+KINDS = ("mask", "color", "overlay", "confidence", "entropy", "areas", "probs", "submit", *POLYGONS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,8 +52,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " confidence (probability of the chosen class, grey PNG, 0 to 255),"
         " entropy (grey PNG, 0: one class is certain, 255: all are equally probable),"
         " areas (areas.csv: pixels and share of each class in each image),"
-        " probs (float16 K H W, .npy; not for videos), submit (as the data set's official server takes it);"
-        " default: mask,overlay",
+        " probs (float16 K H W, .npy; not for videos), submit (as the data set's official server takes it),"
+        " coco, labelme, cvat (polygons to correct, docs/labelling.md; not for videos); default: mask,overlay",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=at_least_0,
+        metavar="PIXELS",
+        help="polygons have fewer corners, and lie up to PIXELS beside the prediction (default: 0, every pixel exact)",
+    )
+    parser.add_argument(
+        "--min-area",
+        type=at_least_0,
+        metavar="PIXELS",
+        help="in polygons, regions of fewer pixels get the class around them (default: 0, all stay)",
     )
     parser.add_argument(
         "--seconds", type=float, metavar="N", help="of a camera: record so long (default: until Ctrl-C)"
@@ -82,13 +97,22 @@ def open_predictor(checkpoint: str, config: Config | None, overrides: Sequence[s
     return Predictor(config, saved, choose_device(device))
 
 
+def at_least_0(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of pixels, 0 or more")
+
+
 def run(args: argparse.Namespace) -> None:
+    refuse_without_effect(args)
     config = None if args.config is None else load_config(args.config, args.cfg_options)
 
+    from segbox.convert.polygon_files import commands_back
     from segbox.engine.config_check import check_config
     from segbox.engine.logs import start_logging
     from segbox.viz.camera import camera_number
-    from segbox.viz.predictions import find_sources, predict_files
+    from segbox.viz.predictions import common_folder, find_sources, predict_files
     from segbox.viz.video import predict_video
 
     start_logging()
@@ -99,20 +123,30 @@ def run(args: argparse.Namespace) -> None:
     if number is not None:
         record(args, number, config, out)
         return
-    if args.seconds is not None or args.show:
-        raise ConfigError("--seconds and --show are for cameras, such as webcam:0")
     images, video = find_sources(args.source)
     predictor = open_predictor(args.checkpoint, config, args.cfg_options, args.device)
     if video is not None:
         say_frames(video, out, *predict_video(predictor, video, out, args.save))
         return
-    failures = predict_files(predictor, images, out, args.save)
+    failures = predict_files(predictor, images, out, args.save, args.tolerance or 0, args.min_area or 0)
     if len(images) == len(failures) == 1:
         raise DataError(failures[0])
     print(f"{len(images) - len(failures)} image(s): {', '.join(args.save)} in {out}")
+    if set(POLYGONS) & set(args.save):
+        back = commands_back(out, args.save, common_folder(images), predictor.classes)
+        print("\n  ".join(["When the polygons are corrected, this makes masks of them:", *back]))
     if failures:
         count = f"{len(failures)} of {len(images)} images could not be predicted (all others were):"
         raise DataError("\n  ".join([count, *failures]))
+
+
+def refuse_without_effect(args: argparse.Namespace) -> None:
+    """Refuse options that would change nothing."""
+    for flag in ("tolerance", "min_area"):
+        if getattr(args, flag) is not None and not set(POLYGONS) & set(args.save):
+            raise UserError(f"--{flag.replace('_', '-')} changes polygons only; add coco, labelme or cvat to --save")
+    if (args.seconds is not None or args.show) and not args.source.startswith("webcam:"):
+        raise UserError("--seconds and --show are for cameras, such as webcam:0")
 
 
 def record(args: argparse.Namespace, number: int, config: Config | None, out: Path) -> None:

@@ -138,6 +138,7 @@ def start_or_resume(
     from segbox import distributed
     from segbox.engine.work_dir import CONFIG, discard_old_run, record_environment
     from segbox.report.write import discard_report
+    from segbox.viz.first_batch import FIRST_BATCH, drawing_first
 
     if found is not None:
         runner.resume(*found)
@@ -151,5 +152,9 @@ def start_or_resume(
     if distributed.is_main():
         record_environment(runner.work_dir, runner.device)  # first, because it marks the folder as a run's
         config.dump(runner.work_dir / CONFIG)
+        picture = runner.work_dir / FIRST_BATCH
+        if found is None or not picture.exists():
+            palette = runner.description["palette"]
+            runner.train_batches = drawing_first(runner.train_batches, picture, runner.classes, palette, runner.log)
     if distributed.restarts():
         runner.log(f"the launcher has started this run again (restart {distributed.restarts()})")

@@ -12,6 +12,7 @@ from segbox.convert.draw import (
     Region,
     Shape,
     Size,
+    cropped,
     decode_rle,
     fill_polygon,
     largest_first,
@@ -25,9 +26,11 @@ from segbox.convert.plan import (
     entry,
     folder_item,
     given_classes,
+    image_folder,
     need,
     read_json,
     size_in,
+    unlabelled_id,
     with_background,
     within,
 )
@@ -64,7 +67,14 @@ def plan(
     ]
     least = min_pixels if min_pixels is not None else VOC_PIXELS if is_voc else 0
     settings = dict(format="coco", classes=names, crowd=crowd, min_pixels=least, no_background=no_background)
-    return Plan(target, items, partial(draw, ids, crowd, least, no_background), "annotations", settings, names)
+    return Plan(
+        target,
+        items,
+        partial(draw, ids, crowd, least, unlabelled_id(names, no_background)),
+        "annotations",
+        settings,
+        names,
+    )
 
 
 def _sources(
@@ -74,7 +84,7 @@ def _sources(
     if json is not None:
         if splits is not None and len(splits) > 1:
             raise DataError(f"--json is one split, not {len(splits)}")
-        folder = source / images if images is not None else (source / json).parent
+        folder = image_folder(source, images) if images is not None else (source / json).parent
         need(source, json, str(folder.absolute()), expected="the --json file, and the folder of its --images")
         return [(source / json, folder, splits[0] if splits else None)]
     found = sorted(path.stem.removeprefix("instances_") for path in (source / "annotations").glob("instances_*.json"))
@@ -124,11 +134,10 @@ def _items(file: Path, record: Any, source: Path, folder: Path, split: str | Non
         yield folder_item(path, path, name, split, size=size_in(image, what=str(file)), content=shapes.get(number, []))
 
 
-def draw(ids: dict[int, int], crowd: str, least: int, no_background: bool, item: Item, size: Size) -> np.ndarray | None:
+def draw(ids: dict[int, int], crowd: str, least: int, unlabelled: int, item: Item, size: Size) -> np.ndarray | None:
     """Small objects over large ones. Crowds, outlined roughly, lie below all of them."""
     crowds = [annotation for annotation in item.content if annotation.get("iscrowd") and crowd != "skip"]
     objects = [annotation for annotation in item.content if not annotation.get("iscrowd")]
-    unlabelled = IGNORE_INDEX if no_background else 0
     mask = np.full(size, unlabelled, np.uint8)
     for annotations, value in ((crowds, IGNORE_INDEX if crowd == "ignore" else None), (objects, None)):
         paint(mask, largest_first(_shape(annotation, ids, value, size) for annotation in annotations))
@@ -152,7 +161,7 @@ def regions_of(segmentation: object, size: Size) -> tuple[Region, ...]:
     if list(entry(segmentation, "size", list)) != list(size):
         raise DataError(f"RLE for an image of {segmentation['size']} (height, width), this one is {list(size)}")
     inside = decode_rle(parse_compressed_rle(counts) if isinstance(counts, str) else counts, size, by_column=True)
-    return (Region(0, 0, inside),)
+    return (cropped(inside),)
 
 
 def _has_no_area(polygon: object) -> bool:

@@ -12,13 +12,16 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.convert.draw import Region, Shape, Size, box_corners, decode_rle, ellipse, fill_polygon, paint
 from segbox.convert.plan import (
+    IGNORED,
     Item,
     Plan,
     WorkerPool,
     checked_size,
     folder_item,
     given_classes,
+    image_folder,
     need,
+    unlabelled_id,
     with_background,
     within,
 )
@@ -40,21 +43,24 @@ def plan(
     split: str | None = None,
     no_background: bool = False,
     skip: Sequence[str] = (),
+    images: str | None = None,
 ) -> Plan:
     need(source, "annotations.xml", expected=EXPECTED)
     file = source / "annotations.xml"
     root = _read(file)
     labels = [element.text or "" for element in root.findall("meta//labels/label/name")]
-    images = root.findall("image")
-    if not images:
+    records = root.findall("image")
+    if not records:
         raise DataError(f'{file}: holds no images (a video? export it as "CVAT for images 1.1")')
     names = given_classes(classes)
     if names is None:
-        names = labels or sorted({shape.get("label", "") for image in images for shape in image if shape.tag in KINDS})
-    names = with_background(names, no_background)
-    items = [_item(file, source, image, split) for image in images]
+        names = labels or sorted({shape.get("label", "") for image in records for shape in image if shape.tag in KINDS})
+    names = with_background((name for name in names if name != IGNORED), no_background)
+    folder = image_folder(source, images)
+    items = [_item(file, folder, image, split) for image in records]
     settings = dict(format="cvat", classes=names, no_background=no_background, skip=sorted(skip))
-    function = partial(draw, {name: i for i, name in enumerate(names)}, IGNORE_INDEX if no_background else 0, set(skip))
+    ids = {IGNORED: IGNORE_INDEX} | {name: i for i, name in enumerate(names)}
+    function = partial(draw, ids, unlabelled_id(names, no_background), set(skip))
     return Plan(target, items, function, "annotations", settings, names)
 
 
@@ -69,17 +75,17 @@ def _read(file: Path) -> ElementTree.Element:
         raise DataError(f"{file}: is not an XML file, or it is damaged ({error})") from None
 
 
-def _item(file: Path, source: Path, image: ElementTree.Element, split: str | None) -> Item:
+def _item(file: Path, root: Path, image: ElementTree.Element, split: str | None) -> Item:
     name, subset = image.get("name", ""), image.get("subset", "")
     try:
         size = checked_size(int(image.get("height", "")), int(image.get("width", "")))
-        places = [within(source, f"{folder}{name}") for folder in ("images/", f"images/{subset}/", "")]
+        places = [within(root, f"{folder}{name}") for folder in ("images/", f"images/{subset}/", "")]
     except DataError as error:
         raise DataError(f"{file}: {error}") from None
     except ValueError:
         raise DataError(f"{file}: the image {name!r} has no width and height") from None
     path = next((place for place in places if place.is_file()), places[0])
-    name = within(source, name).relative_to(source).with_suffix("").as_posix()
+    name = within(root, name).relative_to(root).with_suffix("").as_posix()
     content = [(shape.tag, dict(shape.attrib)) for shape in image]
     return folder_item(path, path, name, split, size=size, content=content)
 

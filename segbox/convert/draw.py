@@ -94,6 +94,15 @@ def fill_polygon_and_outline(points: object, size: Size) -> Region:
     return Region(int(top), int(left), inside > 0)
 
 
+def cropped(inside: np.ndarray) -> Region:
+    """The region in the smallest rectangle that holds it: objects may be many, and images large."""
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return Region(0, 0, np.zeros((0, 0), bool))
+    top, left = int(rows[0]), int(columns[0])
+    return Region(top, left, inside[top : rows[-1] + 1, left : columns[-1] + 1].copy())
+
+
 def circle(centre: Sequence[float], radius: float, size: Size) -> Region:
     return ellipse(centre, (radius, radius), 0.0, size)
 

@@ -25,6 +25,7 @@ NO_BACKGROUND = (
     "--no-background",
     dict(action="store_true", help="no background class: ids start at 0, pixels without a label are ignored (255)"),
 )
+IMAGES = ("--images", dict(metavar="DIR", help="the folder of the images, in SRC or elsewhere (default: SRC)"))
 WINDOWS = (
     ("--window", dict(type=int, default=512, metavar="N", help="side of the windows (512)")),
     ("--stride", dict(type=int, default=512, metavar="N", help="from window to window; less than N overlaps (512)")),
@@ -49,7 +50,10 @@ COMMANDS: dict[str, Command] = {
             ),
             ("--split", dict(nargs="+", metavar="NAME", help="only these splits (default: all that have a JSON file)")),
             ("--json", dict(metavar="FILE", help="another JSON file in SRC")),
-            ("--images", dict(metavar="DIR", help="the folder of its images in SRC (default: the one it is in)")),
+            (
+                "--images",
+                dict(metavar="DIR", help="the folder of its images, in SRC or elsewhere (default: the one it is in)"),
+            ),
             (
                 "--crowd",
                 dict(
@@ -65,13 +69,14 @@ COMMANDS: dict[str, Command] = {
     "labelme": Command(
         "labelme's JSON files; shapes in the order of the file",
         """
-        SRC/**/NAME.json                      each names its image (imagePath), somewhere in SRC
+        SRC/**/NAME.json                      each names its image (imagePath), in SRC or --images
         Shapes: polygon, rectangle, circle, mask. The labels __ignore__ and _background_ mean what they say.
         -> DST/images, DST/annotations, DST/classes.txt""",
         (
             CLASSES,
             SPLIT,
             NO_BACKGROUND,
+            IMAGES,
             ("--line-width", dict(type=int, metavar="N", help="draw lines and points N pixels wide (else refused)")),
         ),
     ),
@@ -80,12 +85,13 @@ COMMANDS: dict[str, Command] = {
         """
         SRC/annotations.xml
         SRC/images/NAME.jpg                   or SRC/images/SUBSET/NAME.jpg, or SRC/NAME.jpg
-        Shapes: polygon, box, ellipse, mask.
+        Shapes: polygon, box, ellipse, mask. The label __ignore__ means what it says.
         -> DST/images, DST/annotations, DST/classes.txt""",
         (
             CLASSES,
             SPLIT,
             NO_BACKGROUND,
+            IMAGES,
             ("--skip", dict(nargs="+", default=(), metavar="KIND", help="leave these kinds out: polyline, points ...")),
         ),
     ),

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import math
+import os
 import struct
 from collections.abc import Sequence
 from functools import partial
@@ -14,6 +15,7 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.convert.draw import Region, Shape, Size, as_corners, circle, fill_polygon_and_outline, paint, thick_line
 from segbox.convert.plan import (
+    IGNORED,
     Item,
     Plan,
     WorkerPool,
@@ -21,16 +23,18 @@ from segbox.convert.plan import (
     find,
     folder_item,
     given_classes,
+    image_folder,
     need,
     read_json,
     size_in,
+    unlabelled_id,
     with_background,
     within,
 )
 from segbox.data.readers.png import START as PNG_START
 from segbox.errors import DataError, did_you_mean
 
-IGNORED, BACKGROUND = "__ignore__", "_background_"  # as labelme's own scripts call them
+BACKGROUND = "_background_"  # as labelme's own scripts call it
 
 
 def plan(
@@ -41,10 +45,11 @@ def plan(
     split: str | None = None,
     no_background: bool = False,
     line_width: int | None = None,
+    images: str | None = None,
 ) -> Plan:
     need(source, expected="a folder of labelme's JSON files, the images beside them")
     files = find(source, ".json")
-    read = pool.map(partial(_read, source), list(files.values()))
+    read = pool.map(partial(_read, Path(os.path.abspath(image_folder(source, images)))), list(files.values()))
     names = given_classes(classes)
     if names is None:
         found = {label for _, labels, _ in read for label in labels}
@@ -55,7 +60,7 @@ def plan(
         for (name, path), (image, _, size) in zip(files.items(), read, strict=True)
     ]
     settings = dict(format="labelme", classes=names, no_background=no_background, line_width=line_width)
-    draw = partial(draw_shapes, ids_of(names, no_background), no_background, line_width)
+    draw = partial(draw_shapes, ids_of(names, no_background), unlabelled_id(names, no_background), line_width)
     return Plan(target, items, draw, "annotations", settings, names)
 
 
@@ -69,18 +74,17 @@ def _read(root: Path, path: Path) -> tuple[Path, set[str], Size]:
     try:
         record = read_json(path)
         labels = {entry(shape, "label", str) for shape in entry(record, "shapes", list)}
-        image = within(root, entry(record, "imagePath", str), path.parent)
+        image = within(root, entry(record, "imagePath", str), path.parent.absolute())
         return image, labels, size_in(record, "imageHeight", "imageWidth")
     except DataError as error:
         raise DataError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
 
 
-def draw_shapes(ids: dict[str, int], no_background: bool, line_width: int | None, item: Item, size: Size) -> np.ndarray:
+def draw_shapes(ids: dict[str, int], unlabelled: int, line_width: int | None, item: Item, size: Size) -> np.ndarray:
     """Shapes are drawn in the order of the file, as labelme shows them."""
     shapes = entry(read_json(item.source), "shapes", list)
-    start = IGNORE_INDEX if no_background else ids["background"]
     drawn = (_shape(number, shape, ids, size, line_width) for number, shape in enumerate(shapes))
-    return paint(np.full(size, start, np.uint8), drawn)
+    return paint(np.full(size, unlabelled, np.uint8), drawn)
 
 
 def _shape(number: int, shape: object, ids: dict[str, int], size: Size, line_width: int | None) -> Shape:

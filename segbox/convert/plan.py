@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from segbox import IGNORE_INDEX
 from segbox.convert.draw import Size
 from segbox.data.datasets.pairs import IMAGE_SUFFIXES, list_files, read_lines
 from segbox.data.statistics import OnProgress, in_processes
@@ -18,6 +19,7 @@ from segbox.errors import DataError, is_printable
 Element = TypeVar("Element")
 Result = TypeVar("Result")
 MOST_PIXELS = 2**30  # that OpenCV reads
+IGNORED = "__ignore__"  # the label of ignored pixels, as labelme's own scripts call it
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,21 @@ def with_background(names: Iterable[str], no_background: bool) -> tuple[str, ...
     if no_background or "background" in names:
         return names
     return ("background", *names)
+
+
+def unlabelled_id(classes: Sequence[str], no_background: bool) -> int:
+    """The id of pixels that no shape covers."""
+    return IGNORE_INDEX if no_background else list(classes).index("background")
+
+
+def image_folder(source: Path, images: str | None) -> Path:
+    """The folder that --images names, in SRC or elsewhere; SRC without it."""
+    if images is None:
+        return source
+    for folder in (source / images, Path(images).expanduser()):
+        if folder.is_dir():
+            return folder
+    raise DataError(f"--images {images}: there is no such folder, neither in {source} nor elsewhere")
 
 
 def folder_item(source: Path, image: Path, name: str, split: str | None = None, **more: Any) -> Item:

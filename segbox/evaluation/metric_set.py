@@ -18,6 +18,8 @@ EXTRA: dict[str, Callable[[Sequence[str], float | None, bool], Metric]] = {
     "ECE": lambda classes, absent, ignore_background: CalibrationError(),
 }
 
+ERRORS = ("ECE",)  # scores that fall when a model improves
+
 
 class MetricSet(Metric):
     """The section `metric`. `extra` names scores beside those of the confusion matrix: mBIoU, imageIoU, ECE."""

@@ -9,7 +9,7 @@ from typing import TextIO
 import numpy as np
 
 from segbox.errors import printable
-from segbox.outputs import new_file, write_errors_named
+from segbox.outputs import new_text_file, write_errors_named
 
 
 def class_shares(label: np.ndarray, classes: Sequence[str]) -> dict[str, float]:
@@ -43,11 +43,5 @@ class AreaTable:
 @contextmanager
 def area_table(path: Path, first: str, classes: Sequence[str]) -> Iterator[AreaTable]:
     """A table that gets its name when it is complete. Call `claim` for it before. `first` heads the first column."""
-    with new_file(path) as partial:
-        with write_errors_named(path):
-            file = partial.open("w", encoding="utf-8", newline="")
-        try:
-            yield AreaTable(path, file, first, classes)
-        finally:
-            with write_errors_named(path):  # the last rows may find the disk full
-                file.close()
+    with new_text_file(path) as file:
+        yield AreaTable(path, file, first, classes)

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from segbox.convert.polygon_files import POLYGONS, file_of_all, labelme_file, polygon_files
 from segbox.data.readers.files import read_image
 from segbox.errors import DataError
 from segbox.evaluation.predictor import Predictor
@@ -52,8 +53,18 @@ def images_in(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def predict_files(predictor: Predictor, images: Sequence[Path], out: Path, kinds: Sequence[str]) -> list[str]:
-    """Write the predictions of all images into `out`; returns the errors of single images."""
+def predict_files(
+    predictor: Predictor,
+    images: Sequence[Path],
+    out: Path,
+    kinds: Sequence[str],
+    tolerance: float = 0.0,
+    min_area: int = 0,
+) -> list[str]:
+    """Write the predictions of all images into `out`; returns the errors of single images.
+
+    `tolerance` and `min_area` are those of polygons (`segbox.convert.outlines`).
+    """
     names = output_names(images)
     claim(planned_files(images, names, out, kinds, predictor.classes), images)
     failures = []
@@ -62,11 +73,13 @@ def predict_files(predictor: Predictor, images: Sequence[Path], out: Path, kinds
         stack.callback(bar.clear)
         tables = [out / AREAS] if "areas" in kinds else []
         areas = [stack.enter_context(area_table(file, "image", predictor.classes)) for file in tables]
+        add_polygons = stack.enter_context(polygon_files(out, kinds, predictor.classes, tolerance, min_area))
         for done, (path, name, relative) in enumerate(zip(images, names, relative_paths(images)), 1):
             try:
                 label = predict_file(predictor, path, out / name, kinds)
                 for table in areas:
                     table.add(relative.as_posix(), label)
+                add_polygons(path, relative.as_posix(), name, label)
             except DataError as error:
                 failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
             bar.show(done, path.name)
@@ -79,8 +92,11 @@ def planned_files(
     """Each output file and its source."""
     for path, name in zip(images, names):
         yield from ((file, path) for file in files_of(out / name, kinds, classes).values())
+        if "labelme" in kinds:
+            yield labelme_file(out, name), path
     if "areas" in kinds:
         yield out / AREAS, "--save areas"
+    yield from ((out / file_of_all(kind), f"--save {kind}") for kind in POLYGONS if kind in kinds)
 
 
 def files_of(target: Path, kinds: Sequence[str], classes: Sequence[str]) -> dict[str, Path]:
@@ -89,7 +105,7 @@ def files_of(target: Path, kinds: Sequence[str], classes: Sequence[str]) -> dict
         "probs": target.with_name(f"{target.name}_probs.npy"),
         "submit": submission_path(target.parent, Path(target.name), classes),
     }
-    own = [kind for kind in dict.fromkeys(kinds) if kind != "areas"]
+    own = [kind for kind in dict.fromkeys(kinds) if kind not in ("areas", *POLYGONS)]
     return {kind: files.get(kind) or target.with_name(f"{target.name}_{kind}.png") for kind in own}
 
 
@@ -104,9 +120,12 @@ def output_names(images: Sequence[Path]) -> list[Path]:
 
 def relative_paths(images: Sequence[Path]) -> list[Path]:
     """The paths below the innermost folder that holds all images."""
-    paths = [Path(os.path.abspath(path)) for path in images]
-    common = Path(*common_parts({path.parent for path in paths}))
-    return [path.relative_to(common) for path in paths]
+    common = common_folder(images)
+    return [Path(os.path.abspath(path)).relative_to(common) for path in images]
+
+
+def common_folder(images: Sequence[Path]) -> Path:
+    return Path(*common_parts({Path(os.path.abspath(path)).parent for path in images}))
 
 
 def common_parts(folders: set[Path]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from segbox.convert.polygon_files import POLYGONS
 from segbox.errors import DataError, UserError, printable
 from segbox.evaluation.predictor import Predictor
 from segbox.outputs import claim, new_file
@@ -88,7 +89,7 @@ def predict_frames(
 
 
 def check_video(predictor: Predictor, path: Path | str, kinds: Sequence[str]) -> None:
-    for kind in ("probs", "submit"):
+    for kind in ("probs", "submit", *POLYGONS):
         if kind in kinds:
             raise UserError(f"--save {kind} is not available for videos; extract the frames as images first")
     if (predictor.channels, predictor.bits) != (3, 8):

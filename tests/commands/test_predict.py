@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import shlex
 import sys
 
 import cv2
@@ -55,6 +56,37 @@ def test_confidence_entropy_and_areas_of_a_folder(folder, monkeypatch, capsys):
     assert (folder / "sure/areas.csv").read_text() == "mine"
 
 
+@pytest.mark.parametrize("kind", ["coco", "labelme", "cvat"])
+def test_polygons_come_back_by_the_printed_command(folder, monkeypatch, capsys, kind):
+    """The images lie in two folders, and two of them have the same name."""
+    for name in ("twice/x/a.png", "twice/y z/a.png"):
+        write_image(folder / name, smooth_image(41, 57))
+    assert predict(monkeypatch, folder, "twice", "--out", f"o {kind}", "--save", f"mask,{kind}") == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    program, *words = shlex.split(line.replace("NEW_FOLDER", f"new_{kind}"))
+    assert program == "segbox" and run_tool(monkeypatch, "convert_dataset.py", *words[1:]) == 0
+    for name in ("x/a", "y z/a"):
+        masks = [
+            cv2.imread(str(folder / f"{n}.png"), -1)
+            for n in (f"o {kind}/{name}_mask", f"new_{kind}/annotations/{name}")
+        ]
+        assert (masks[0] == masks[1]).all()
+    there = contents(folder / f"o {kind}")
+    assert predict(monkeypatch, folder, "twice", "--out", f"o {kind}", "--save", f"mask,{kind}") == 0
+    assert contents(folder / f"o {kind}") == there
+    (
+        folder / f"o {kind}" / {"coco": "coco.json", "cvat": "annotations.xml", "labelme": "labelme/x/a.json"}[kind]
+    ).write_text("corrected")
+    assert predict(monkeypatch, folder, "twice", "--out", f"o {kind}", "--save", kind) == 2
+    assert "was not written by segbox, or changed since" in capsys.readouterr().err
+
+
+def test_polygons_of_a_video_are_refused(folder, monkeypatch, capsys):
+    (folder / "w.mp4").write_bytes(b"")
+    assert predict(monkeypatch, folder, "w.mp4", "--save", "labelme") == 2
+    assert "--save labelme is not available for videos; extract the frames as images first" in capsys.readouterr().err
+
+
 def test_a_photo_that_viewers_turn(folder, monkeypatch):
     """Its mask is as viewers show it; with exif=False, as the pixels are stored. Both are of the same pixels."""
     (folder / "turned").mkdir()
@@ -103,8 +135,11 @@ def test_a_video(folder, monkeypatch, capsys):
         (["cut.jpg"], "error: cut.jpg: the file is cut off after"),
         (
             ["in/a.png", "--save", "masks"],
-            "'masks' is none of mask, color, overlay, confidence, entropy, areas, probs, submit",
+            "'masks' is none of mask, color, overlay, confidence, entropy, areas, probs, submit, coco, labelme",
         ),
+        (["in/a.png", "--tolerance", "1"], "--tolerance changes polygons only; add coco, labelme or cvat to --save"),
+        (["in/a.png", "--save", "coco", "--tolerance", "-1"], "'-1' is no number of pixels, 0 or more"),
+        (["in/a.png", "--save", "cvat", "--min-area", "nan"], "'nan' is no number of pixels, 0 or more"),
         (["in/a.png", "--cfg-options", "test.mode=crop"], "error: test.mode: crop is for scores only"),
     ],
 )

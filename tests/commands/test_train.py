@@ -69,7 +69,7 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
     )
     folder = config.parent / "work_dirs" / "tiny"
     assert {"environment.json", "evaluation.json", "evaluation_best.json"} < set(written(folder))
-    names = {name for name in written(folder) if not name.endswith(".json")}
+    names = {name for name in written(folder) if not name.endswith(".json")} - {".segbox_outputs", "first_batch.png"}
     assert names == {"best.pt", "last.pt", "config.py", "log.jsonl", "log.txt", "step_00000002.pt", "step_00000004.pt"}
     dumped = load_config(folder / "config.py")
     assert (dumped.seed, dumped.train.amp, dumped.optimizer.lr) == (3, "bf16", 0.03)
@@ -81,6 +81,8 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "6 training and 3 validation images, 7 classes, 4 steps of 4 images (2.7 epochs of 1.5 steps)" in out
     assert " s a step, " in out and out.index("GFLOPs for an image of 32x48") < out.index("step 2/4")
+    assert out.index("first_batch.png shows the first batch") < out.index("step 2/4")
+    assert cv2.imread(str(folder / "first_batch.png")).shape[1] > 400
     assert "precision bf16" in out and "step 4/4" in out and "| circle" in out and "done: 4 steps" in out
     assert out.count(" (bootstrap over 3 images)\n") == 2
 
@@ -155,10 +157,13 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(config, monkeypatch, capsys
     assert train(monkeypatch, child, "--work-dir", "stopped") == 128 + number
     assert f"stopped by {number.name} after step 3; go on with --resume" in capsys.readouterr().out
     assert read_run(config.parent / "stopped" / "last.pt")["step"] == 3
+    picture = config.parent / "stopped" / "first_batch.png"
+    picture.write_text("of the first start")
     log = config.parent / "stopped" / "log.jsonl"
     log.write_text(log.read_text() + '{"step": 3, "lo')
     assert train(monkeypatch, config, "--work-dir", "stopped", "--resume") == 0
     assert "resumed from stopped/last.pt at step 3" in capsys.readouterr().out
+    assert picture.read_text() == "of the first start"
     assert train(monkeypatch, config, "--work-dir", "straight") == 0
     a, b = (read_run(config.parent / name / "last.pt") for name in ("straight", "stopped"))
     for part in ("step", "model", "ema", "optimizer"):

@@ -49,7 +49,7 @@ model = dict(
     mean=[1, "x", 3],
 )
 data = dict(
-    train=dict(dataset=dict(split=3), pipeline=[
+    train=dict(dataset=dict(split=3.5), pipeline=[
         dict(type="RandomCrop", size=["a", 3]), dict(type="RandomResize", ratio_range=(0.5, "b")), dict(type="Flip"),
     ]),
     worker=2,

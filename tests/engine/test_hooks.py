@@ -194,6 +194,14 @@ def test_the_best_by_any_score_is_kept(tmp_path):
     assert len(runner.saved) == 2
 
 
+def test_the_best_of_an_error_is_the_lowest(tmp_path):
+    hook = HOOKS.build({"type": "Evaluate", "interval": 1, "best": "ECE"})
+    runner = stand_in(tmp_path)
+    for runner.step, score in enumerate((7.0, 3.0, float("nan"), 5.0), 1):
+        hook.after_eval(runner, {"ECE": score})
+    assert (hook.highest, hook.highest_step) == (3.0, 2)
+
+
 def test_evaluation_comes_at_intervals_and_after_the_last_step(tmp_path):
     hook, calls = HOOKS.build({"type": "Evaluate", "interval": 4, "best": None}), []
     runner = stand_in(tmp_path, evaluate=lambda: calls.append(runner.step))

@@ -127,6 +127,18 @@ OF_DATA = [
         ("pictures: written in BGR", "cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture",
          "picture"),
     ]),
+    *in_file("convert/trace.py", "tests/convert/test_polygon_files.py", [
+        ("polygons: the ground around is a region", "int(is_around and not is_ground)", "int(is_around)"),
+        ("polygons: neighbours share no corners", "JUNCTION = 3", "JUNCTION = 5"),
+    ]),
+    *in_file("convert/polygon_files.py", "tests/convert/test_polygon_files.py", [
+        ("polygons: labelme's outline lies outside", "outline.outer.corners + outline.outer.inward",
+         "outline.outer.corners"),
+        ("polygons: runs begin inside", "[0, *counts] if pixels[0] else counts", "counts"),
+        ("polygons: COCO's holes are filled", "needs_runs = is_ignored or outline.holes", "needs_runs = is_ignored"),
+        ("polygons: inner regions are drawn first", "key=lambda outline: outline.depth",
+         "key=lambda outline: -outline.depth"),
+    ]),
     *in_file("registry.py", "tests/test_registry.py", [
         ("registry: a name may be taken twice", "if other is not None and (other", "if False and (other"),
     ]),

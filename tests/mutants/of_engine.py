@@ -58,7 +58,8 @@ OF_ENGINE = [
         ("EMA: begins anew after a resume", "if runner.resumed_average is not None:", "if False:"),
     ]),
     *in_file("engine/hooks/evaluate.py", HOOKS, [
-        ("best: the lowest", "scores[self.best] > self.highest", "scores[self.best] < self.highest"),
+        ("best: the lowest", "else score > other", "else score < other"),
+        ("best: the highest error", "score < other if", "score > other if"),
         ("best: forgotten by a resume", 'return {"highest": self.highest, "highest_step": self.highest_step}',
          'return {"highest": None, "highest_step": 0}'),
         ("evaluation: not after the last step", " or runner.step == runner.max_steps", ""),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbox import distributed
 from segbox.errors import CheckpointError, ConfigError, short
+from segbox.evaluation.metric_set import ERRORS
 from segbox.registry import HOOKS
 
 from .evaluate import Evaluate, refuse_unknown_score
@@ -29,8 +30,10 @@ class EarlyStopping(Hook):
             raise ValueError(f"patience={patience}: expected a number of evaluations, 1 or more")
         if min_delta < 0:
             raise ValueError(f"min_delta={min_delta}: expected a number of points, 0 or more")
-        if metric == "ECE":
-            raise ValueError("metric='ECE' falls when a model improves; expected a score that rises, such as mIoU")
+        if metric in ERRORS:
+            raise ValueError(
+                f"metric={metric!r} falls when a model improves; expected a score that rises, such as mIoU"
+            )
         self.patience, self.metric, self.min_delta = patience, metric, min_delta
         self.highest: float | None = None
         self.highest_step = self.counted_step = self.waited = 0

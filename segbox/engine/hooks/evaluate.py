@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbox.engine.checkpoint import BEST
 from segbox.errors import CheckpointError, ConfigError, did_you_mean, short
-from segbox.evaluation.metric_set import EXTRA, MetricSet
+from segbox.evaluation.metric_set import ERRORS, EXTRA, MetricSet
 from segbox.evaluation.records import BEST_EVALUATION
 from segbox.registry import HOOKS
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @HOOKS.register
 class Evaluate(Hook):
-    """Evaluates every `interval` steps and after the last one. `best.pt` has the highest score called `best`.
+    """Evaluates every `interval` steps and after the last one. `best.pt` has the highest score called `best`;
+    the lowest if that is an error (ECE).
 
     A resumed run first evaluates its step, if that was due and was not finished.
     """
@@ -27,7 +28,7 @@ class Evaluate(Hook):
     def __init__(self, interval: int, best: str | None = "mIoU") -> None:
         self.interval = checked_interval(interval)
         self.best = best
-        self.highest: float | None = None
+        self.highest: float | None = None  # or the lowest error
         self.highest_step = 0
 
     def before_train(self, runner: Runner) -> None:
@@ -46,7 +47,7 @@ class Evaluate(Hook):
     def after_eval(self, runner: Runner, scores: dict[str, float]) -> None:
         if self.best is None or math.isnan(scores[self.best]):
             return
-        if self.highest is None or scores[self.best] > self.highest:
+        if self.highest is None or is_better(self.best, scores[self.best], self.highest):
             self.highest, self.highest_step = scores[self.best], runner.step
             runner.save(BEST)
             runner.write_evaluation(BEST_EVALUATION, BEST)
@@ -60,6 +61,10 @@ class Evaluate(Hook):
         if not isinstance(highest, float | int | None) or type(step) is not int:
             raise CheckpointError(f"its best score is {short(highest)}, at step {short(step)}")
         self.highest, self.highest_step = highest, step
+
+
+def is_better(name: str, score: float, other: float) -> bool:
+    return score < other if name in ERRORS else score > other
 
 
 def refuse_unknown_score(runner: Runner, score: str, place: str) -> None:
