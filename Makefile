@@ -20,7 +20,7 @@ ENGINE := $(addprefix tests/,engine faults test_distributed.py test_launch_envir
 RUNS := $(filter-out $(ENGINE),$(wildcard tests/test_*.py))
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 
-.PHONY: demo test $(GROUPS) test-slow test-gpu faults mutants lint format clean
+.PHONY: demo test $(GROUPS) test-slow test-gpu faults mutants docs lint format clean
 
 demo: .venv/.runtime
 	$(BIN)/python tools/train.py $(CONFIG) --work-dir $(DEMO) --overwrite
@@ -65,6 +65,11 @@ faults: .venv/.tests
 mutants: .venv/.tests
 	$(BIN)/python -m tests.mutants
 
+# The pages of docs/ as a site, which opens from disk and loads nothing from the network. Broken links are errors.
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Look at   site/index.html      (its search needs a server: python3 -m http.server -d site)"
+
 lint: .venv/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -74,7 +79,7 @@ format: .venv/.lint
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv work_dirs build segbox.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv work_dirs build site segbox.egg-info .pytest_cache .ruff_cache
 
 # A stamp file is newer than the files it was installed from, so an up-to-date environment is not installed again.
 .venv/.created:
@@ -89,6 +94,10 @@ clean:
 .venv/.tests: .venv/.runtime requirements/tests.txt requirements/optional.txt
 	@echo "Installing what the tests need into .venv, with the optional extras"
 	$(PIP) -e ".[all,tests]"
+	@touch $@
+
+.venv/.docs: .venv/.created requirements/docs.txt
+	$(PIP) -r requirements/docs.txt
 	@touch $@
 
 .venv/.lint: .venv/.created

@@ -44,5 +44,6 @@ setup(
         **{re.split(r"[<>=!]", line)[0]: [line] for line in optional},
         "all": optional,
         "tests": requirements("tests"),
+        "docs": requirements("docs"),
     },
 )

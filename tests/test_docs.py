@@ -29,7 +29,7 @@ TOOLS = {
 COMMAND = re.compile(r"^(?:\w+=\S+ )*(?:segbox|tools/(\w+)\.py) ")
 WITHOUT_DATA = ("config", "params", "list", "version")
 PLACEHOLDERS = {"CONFIG": "configs/demo/pspnet_r10_shapes.py"}
-NOT_SHIPPED = ("configs/my_data.py", "configs/my_cells.py", "mine.py")
+NOT_SHIPPED = ("configs/my_data.py", "configs/my_cells.py", "mine.py", "my_config.py")
 SHORT_RUN = ["model.backbone.variant=test", "data.workers=0", "train.max_steps=2", "train.max_epochs=None"]
 OWN_RUN = [*SHORT_RUN, "data.batch_size=2", "model.backbone_weights=None"]  # of a config that init has written
 CONFIG_BLOCKS = ("README.md", "configuration.md", "deep_images.md", "timm.md")

@@ -39,7 +39,7 @@ MODULES = {"import": "import_checkpoint"}  # names that Python keeps for itself
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script `segbox`."""
+    """Run a command: `main(["train", "my_config.py"])`. This is the console script `segbox`."""
     arguments = sys.argv[1:] if arguments is None else [*arguments]  # `list` is a command here
     top = parser()
     args = top.parse_args(arguments[:1])

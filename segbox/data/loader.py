@@ -25,7 +25,7 @@ SHARED = tuple(field.name for field in fields(Shared))  # arguments that a wrapp
 
 
 def build_dataset(config: Mapping, path: str = "data", **context: Any) -> SegDataset:
-    """`context` is offered to the data set, as `Registry.build` does; `path` is where the config stands.
+    """The data set of a config; `path` is where the config stands, `context` is offered as by `Registry.build`.
 
     `dataset` and `datasets` in a config are data sets inside a wrapper. The pipeline arguments of the wrapper apply to
     all of them, so that a pipeline is written once, and evaluation can change those of all sets.

@@ -6,14 +6,12 @@ from terminaltables import AsciiTable
 
 from segbox.evaluation.metric_set import EXTRA
 
-# metric -> (its columns per class, its means)
+# metric -> (its columns per class, its means); any other metric is one number of its own name
 METRICS = {
     "mIoU": (("IoU", "Acc"), ("aAcc", "mIoU", "mAcc")),
     "mDice": (("Dice", "Acc"), ("aAcc", "mDice", "mAcc")),
     "mFscore": (("Fscore", "Precision", "Recall"), ("aAcc", "mFscore", "mPrecision", "mRecall")),
     "mBIoU": (("BIoU",), ("mBIoU",)),
-    "imageIoU": ((), ("imageIoU",)),
-    "ECE": ((), ("ECE",)),
 }
 
 
@@ -24,8 +22,9 @@ def score_table(scores: Mapping[str, float], classes: Sequence[str], metrics: Se
     """
     if metrics is None:
         metrics = ("mIoU", *(name for name in EXTRA if name in scores))
-    columns = list(dict.fromkeys(column for metric in metrics for column in METRICS[metric][0]))
-    means = list(dict.fromkeys(mean for metric in metrics for mean in METRICS[metric][1]))
+    shown = [METRICS.get(metric, ((), (metric,))) for metric in metrics]
+    columns = list(dict.fromkeys(column for of_class, _ in shown for column in of_class))
+    means = list(dict.fromkeys(mean for _, of_all in shown for mean in of_all))
     summary = right_aligned([means, [percent(scores[mean]) for mean in means]], first=0)
     if not columns:
         return summary

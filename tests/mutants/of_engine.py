@@ -122,6 +122,9 @@ OF_ENGINE = [
          "np.floor(sure * np.float32(self.bins)).clip(0, self.bins - 1).astype(np.intp)"),
         ("calibration: signed", "np.abs(correct - steps / ONE)", "(correct - steps / ONE)"),
     ]),
+    *in_file("evaluation/score_table.py", "tests/evaluation/test_score_table.py", [
+        ("score table: metrics of one number are left out", "((), (metric,))", "((), ())"),
+    ]),
     *in_file("evaluation/predictor.py", "tests/evaluation/test_predictor.py", [
         ("predictor: the val pipeline is left out", "sample = self.pipeline(sample, random.Random(0))",
          "sample = dict(sample)"),
