@@ -25,6 +25,7 @@ from segbox.errors import CheckpointError, ConfigError
 
 logger = logging.getLogger("segbox")
 LOCK = ".lock"
+BEHIND_THE_TEXT = 2**20  # bytes
 ENVIRONMENT = "environment.json"
 CONFIG = "config.py"
 
@@ -75,9 +76,9 @@ def not_writable(work_dir: Path, error: OSError) -> ConfigError:
 
 
 def acquire_lock(file: Any) -> bool:
-    """Lock the file; False if another process holds the lock. Always True where locks do not exist (Windows)."""
+    """Lock the file; False if another process holds the lock. True, with a warning, where the disk has no locks."""
     if sys.platform == "win32":
-        return True
+        return acquire_byte(file)
     import fcntl
 
     try:
@@ -89,6 +90,18 @@ def acquire_lock(file: Any) -> bool:
         return True
     path = Path(file.name)
     return path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))
+
+
+def acquire_byte(file: Any) -> bool:
+    """Windows locks bytes, and lets nobody read a locked one: take one far behind the text."""
+    import msvcrt
+
+    os.lseek(file.fileno(), BEHIND_THE_TEXT, os.SEEK_SET)
+    try:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True
 
 
 def refuse_old_run(work_dir: Path) -> None:
