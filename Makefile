@@ -19,8 +19,9 @@ MODELS := tests/models
 ENGINE := $(addprefix tests/,engine faults test_distributed.py test_launch_environment.py)
 RUNS := $(filter-out $(ENGINE),$(wildcard tests/test_*.py))
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) # make 3.81, that of macOS, has none
 
-.PHONY: demo test $(GROUPS) test-slow test-gpu faults mutants docs lint format clean
+.PHONY: demo test $(GROUPS) test-slow test-gpu faults mutants docs lint format dist clean
 
 demo: .venv/.runtime
 	$(BIN)/python tools/train.py $(CONFIG) --work-dir $(DEMO) --overwrite
@@ -36,7 +37,7 @@ demo: .venv/.runtime
 	@echo "          segbox init YOUR_FOLDER    to train on your own images: README.md, 'Train on your own images'"
 
 test: .venv/.tests
-	@$(MAKE) --no-print-directory --keep-going --jobs 2 --output-sync=target $(GROUPS)
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 $(SYNC) $(GROUPS)
 
 test-models:
 	$(PYTEST) $(MODELS)
@@ -78,8 +79,15 @@ format: .venv/.lint
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The wheel and the source archive of a release, with their metadata checked: dist/.
+dist: .venv/.dist
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
+	@ls -l dist
+
 clean:
-	rm -rf .venv work_dirs build site segbox.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv work_dirs build dist site segbox.egg-info .pytest_cache .ruff_cache
 
 # A stamp file is newer than the files it was installed from, so an up-to-date environment is not installed again.
 .venv/.created:
@@ -98,6 +106,10 @@ clean:
 
 .venv/.docs: .venv/.created requirements/docs.txt
 	$(PIP) -r requirements/docs.txt
+	@touch $@
+
+.venv/.dist: .venv/.created
+	$(PIP) build twine
 	@touch $@
 
 .venv/.lint: .venv/.created

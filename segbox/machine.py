@@ -1,6 +1,7 @@
 """The cores and the memory that this process may use, and the peak of what it uses."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 
@@ -17,6 +18,14 @@ def memory() -> int:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
+        return sys.maxsize
+
+
+def shared_memory_left() -> int:
+    """Free bytes for tensors that processes hand to each other; sys.maxsize where this is not a disk of its own."""
+    try:
+        return shutil.disk_usage("/dev/shm").free
+    except OSError:  # macOS, Windows
         return sys.maxsize
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from segbox import distributed
@@ -50,6 +51,8 @@ def free_port() -> int:
 
 def fork(work: Callable[[], Any]) -> int:
     """A child that does `work` and ends, with status 0 if that went well; its process id."""
+    if not hasattr(os, "fork"):
+        pytest.skip("this system does not fork processes")
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from segbox.commands.launch import loss_text
 from segbox.engine.checkpoint import read_run
 from tests.processes import free_port
 from tests.runs import ROOT, differences, write_config
@@ -89,6 +90,13 @@ def test_restarts_are_a_number(folder):
     assert status == 2 and errors == "error: --max-restarts: expected a number, got 'x'\n"
 
 
+def test_how_a_process_was_lost_is_told_on_every_system(monkeypatch, tmp_path):
+    assert loss_text(1, -9, tmp_path / "no").startswith("process 1 was killed by SIGKILL (out of memory?); its own")
+    assert loss_text(1, -15, tmp_path / "no").startswith("process 1 was killed by SIGTERM; its own")
+    monkeypatch.delattr(signal, "SIGKILL")  # Windows has none
+    assert loss_text(0, 1, tmp_path / "no").startswith("process 0 ended with status 1; its own message")
+
+
 @pytest.mark.slow
 def test_a_killed_process_starts_all_again_and_they_end_as_if_nothing_had_been(folder):
     assert end(start(folder, folder / "tiny.py", folder / "straight"))[0] == 0
@@ -104,7 +112,7 @@ def test_a_killed_process_starts_all_again_and_they_end_as_if_nothing_had_been(f
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "status", "message"),
-    [("SIGKILL", 137, "process 1 was killed by SIGKILL (for want of memory?)"), ("bug", 1, "process 1 ended with")],
+    [("SIGKILL", 137, "process 1 was killed by SIGKILL (out of memory?)"), ("bug", 1, "process 1 ended with")],
 )
 def test_a_lost_process_ends_all_and_is_named_with_the_log(folder, how, status, message):
     found, _, errors = end(start(folder, losing(folder, how), folder / "lost"))

@@ -1,13 +1,15 @@
 """What a process may use of the machine."""
 
 import os
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from segbox.data.datasets.shapes import ShapesDataset
 from segbox.data.loader import train_loader
 from segbox.data.statistics import class_frequencies
-from segbox.machine import cores, memory, too_large
+from segbox.machine import cores, memory, shared_memory_left, too_large
 
 
 @pytest.fixture
@@ -32,6 +34,19 @@ def test_without_affinity(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
     assert cores() == 5
+
+
+def test_shared_memory_is_that_of_its_disk(monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=7) if path == "/dev/shm" else None)
+    assert shared_memory_left() == 7
+
+
+def test_without_a_disk_for_shared_memory_there_is_no_limit(monkeypatch):
+    def absent(path):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr("shutil.disk_usage", absent)
+    assert shared_memory_left() == sys.maxsize
 
 
 def test_what_never_fits_is_told_with_the_numbers(monkeypatch):

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from email.parser import Parser
 from pathlib import Path
 
 import pytest
 import torch
 
+from segbox import __version__
 from tests.faulty_data import blocky_label, smooth_image, write_image
 from tests.runs import ROOT
 
@@ -21,10 +23,14 @@ FILES = (
     "MANIFEST.in",
     "README.md",
     "CHANGELOG.md",
+    "CITATION.cff",
+    "CODE_OF_CONDUCT.md",
     "CONTRIBUTING.md",
     "LICENSE",
     "Makefile",
+    "SECURITY.md",
 )
+LEFT_BEHIND = ("__pycache__/test_a.cpython-311.pyc", "test_a.pyc", ".DS_Store")  # by tests, and by macOS
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
@@ -34,7 +40,9 @@ def dist(tmp_path_factory):
     source = tmp_path_factory.mktemp("source")
     for part in PARTS:
         shutil.copytree(ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
-    (source / "tests").mkdir()
+    for file in ("test_a.py", *LEFT_BEHIND):
+        (source / "tests" / file).parent.mkdir(parents=True, exist_ok=True)
+        (source / "tests" / file).touch()
     for file in FILES:
         shutil.copy(ROOT / file, source)
     done = subprocess.run(
@@ -88,7 +96,21 @@ def test_the_archives_hold_every_module_and_every_config(dist):
     assert not [name for name in held if "__pycache__" in name or name.startswith(("tests", "tools"))]
     with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
         held = {name.partition("/")[2] for name in sdist.getnames()}
-    assert modules | configs | set(FILES) | {"requirements/runtime.txt", "tools/train.py"} <= held
+    others = {"requirements/runtime.txt", "tools/train.py", "tests/test_a.py"}
+    assert modules | configs | set(FILES) | others <= held
+    assert not [name for name in held if name.removeprefix("tests/") in LEFT_BEHIND]
+
+
+def test_the_metadata_are_those_of_the_source(dist):
+    with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
+        (folder,) = {name.split("/")[0] for name in wheel.namelist() if ".dist-info/" in name}
+        metadata = Parser().parsestr(wheel.read(f"{folder}/METADATA").decode())
+        assert wheel.read(f"{folder}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+    assert (metadata["Name"], metadata["Version"], metadata["License"]) == ("segbox", __version__, "MIT")
+    assert metadata["Requires-Python"] == ">=3.10"
+    required = [line for line in metadata.get_all("Requires-Dist") if "extra" not in line]
+    assert required == (ROOT / "requirements" / "runtime.txt").read_text().split()
+    assert metadata.get_payload().strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
 
 
 def test_from_a_folder_of_images_to_predictions_outside_of_a_checkout(installed, tmp_path):

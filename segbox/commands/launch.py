@@ -109,6 +109,6 @@ def reason_of(error: Exception) -> str:
 
 def loss_text(rank: int, status: int, log: Path) -> str:
     end = f"ended with status {status}" if status > 0 else f"was killed by {signal.Signals(-status).name}"
-    reason = " (out of memory?)" if status == -signal.SIGKILL else ""
+    reason = " (out of memory?)" if end.endswith("SIGKILL") else ""  # which Windows does not know
     where = f" The log: {log}." if log.exists() else ""
     return f"process {rank} {end}{reason}; its own message stands above.{where} Go on with --resume"

@@ -64,7 +64,7 @@ class Output:
             part.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
 
     def link(self, place: str, image: Path) -> None:
-        """Copy the image with `copy`, else make a relative link to it."""
+        """Copy the image with `copy`, else make a relative link to it; a copy where the disk has no links."""
         path = self.root / place
         is_other = path.is_file() and not path.is_symlink() and path.stat().st_size != image.stat().st_size
         if is_other and not self.overwrite:
@@ -75,7 +75,10 @@ class Output:
                     shutil.copyfile(image, part)
         elif not (path.exists() and path.samefile(image)):
             with atomic_file(path) as part:
-                part.symlink_to(os.path.relpath(image.resolve(), path.parent.resolve()))
+                try:
+                    part.symlink_to(os.path.relpath(image.resolve(), path.parent.resolve()))
+                except (OSError, ValueError):  # Windows without developer mode; from one of its drives to another
+                    shutil.copyfile(image, part)
 
 
 class _Bug(UserError):

@@ -8,7 +8,8 @@ from typing import Any
 
 import cv2
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from segbox.data.datasets.dataset import SegDataset
@@ -18,7 +19,7 @@ from segbox.data.sample import Batch, Item, Sample, collate, collate_list
 from segbox.data.sampler import Draw, EndlessSampler, ShardSampler
 from segbox.data.transforms.pipeline import Pipeline, build_pipeline
 from segbox.errors import ConfigError, DataError, UserError
-from segbox.machine import cores
+from segbox.machine import cores, shared_memory_left
 from segbox.registry import DATASETS
 
 SHARED = tuple(field.name for field in fields(Shared))  # arguments that a wrapper hands to the sets inside
@@ -209,9 +210,25 @@ class _GuardedCollate:
             if isinstance(sample, _Mistake):
                 return sample
         try:
-            return self.collate(samples)
+            batch = self.collate(samples)
+            if get_worker_info() is not None:
+                refuse_without_room(batch)
+            return batch
         except UserError as error:
             return _Mistake(error)
+
+
+def refuse_without_room(batch: Batch | list[Item]) -> None:
+    """Refuse a batch that does not fit into shared memory: PyTorch would lose it, and the run wait for ever."""
+    parts = batch if isinstance(batch, list) else [batch]
+    needed = sum(value.nbytes for part in parts for value in part.values() if isinstance(value, Tensor))
+    left = shared_memory_left()
+    if needed > left:
+        raise UserError(
+            f"a data worker has {left / 2**20:.3g} MB of shared memory (/dev/shm) left for a batch of"
+            f" {needed / 2**20:.3g} MB. Give the container more (docker run --shm-size=8g, or --ipc=host), or take"
+            " fewer data.workers; data.workers=0 needs none"
+        )
 
 
 def _check_filled(dataset: SegDataset) -> None:

@@ -26,6 +26,7 @@ from segbox.evaluation.records import BEST_EVALUATION, EVALUATION
 
 logger = logging.getLogger("segbox")
 LOCK = ".lock"
+BEHIND_THE_TEXT = 2**20  # bytes
 ENVIRONMENT = "environment.json"
 CONFIG = "config.py"
 REPLACED = (CONFIG, EVALUATION, BEST_EVALUATION)  # by each run
@@ -78,9 +79,9 @@ def not_writable(work_dir: Path, error: OSError) -> ConfigError:
 
 
 def acquire_lock(file: Any) -> bool:
-    """Lock the file; False if another process holds the lock. Always True where locks do not exist (Windows)."""
+    """Lock the file; False if another process holds the lock. True, with a warning, where the disk has no locks."""
     if sys.platform == "win32":
-        return True
+        return acquire_byte(file)
     import fcntl
 
     try:
@@ -92,6 +93,18 @@ def acquire_lock(file: Any) -> bool:
         return True
     path = Path(file.name)
     return path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))
+
+
+def acquire_byte(file: Any) -> bool:
+    """Windows locks bytes, and lets nobody read a locked one: take one far behind the text."""
+    import msvcrt
+
+    os.lseek(file.fileno(), BEHIND_THE_TEXT, os.SEEK_SET)
+    try:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True
 
 
 def refuse_old_run(work_dir: Path) -> None:

@@ -80,6 +80,18 @@ def test_links_survive_moving_both_and_copies_stand_alone(tmp_path):
     assert not link.is_symlink() and link.read_bytes() == (tmp_path / "b/src/0.jpg").read_bytes()
 
 
+@pytest.mark.parametrize("error", [OSError(1314, "a privilege is missing"), ValueError("another drive")])
+def test_without_links_images_are_copied(tmp_path, monkeypatch, error):
+    def refused(*arguments):
+        raise error
+
+    monkeypatch.setattr("pathlib.Path.symlink_to", refused)
+    for _ in range(2):
+        run(make_plan(tmp_path, 0), CREW)
+    copy = tmp_path / "out/images/train/0.jpg"
+    assert not copy.is_symlink() and copy.read_bytes() == (tmp_path / "src/0.jpg").read_bytes()
+
+
 def test_a_failed_write_leaves_nothing_and_ends_at_once(tmp_path, monkeypatch):
     plan = make_plan(tmp_path, 0, 1)
 

@@ -13,7 +13,7 @@ from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.shapes import ShapesDataset
 from segbox.data.loader import bits_of, train_loader, val_loader
 from segbox.data.transforms.pipeline import Pipeline
-from segbox.errors import DataError
+from segbox.errors import DataError, UserError
 from tests.faulty_data import cut, write_pairs
 
 PIPELINE = [{"type": "RandomCrop", "size": 24}, {"type": "RandomFlip"}, {"type": "PhotoMetricDistortion"}]
@@ -75,6 +75,24 @@ def test_sizes_that_differ_in_a_batch(tmp_path, workers):
     write_pairs(tmp_path, ["b"], size=(20, 32))
     with pytest.raises(DataError, match=r"differ in size: .*[ab].jpg.*end the training pipeline with RandomCrop"):
         next(iter(train_loader(FolderDataset(str(tmp_path), "train"), 2, seed=0, workers=workers)))
+
+
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="the worker must have what the test replaces")
+@pytest.mark.parametrize("loader", [train_loader, val_loader])
+def test_a_batch_that_does_not_fit_into_shared_memory_is_told(loader, monkeypatch):
+    """PyTorch's worker would lose it, and the run would wait for ever."""
+    dataset = ShapesDataset(2, size=(32, 32), transform_labels=False)
+    needed = 2 * 32 * 32 * (3 + 1)  # bytes
+    for left in (needed - 1, needed):
+        monkeypatch.setattr("segbox.data.loader.shared_memory_left", lambda left=left: left)
+        arguments = {"seed": 0} if loader is train_loader else {}
+        assert len(next(iter(loader(dataset, 2, workers=0, **arguments))))
+        with closing(iter(loader(dataset, 2, workers=1, **arguments))) as batches:
+            if left < needed:
+                with pytest.raises(UserError, match=r"has 0\.00781 MB of .* a batch of 0\.00781 MB.*--shm-size"):
+                    next(batches)
+            else:
+                assert len(next(batches))
 
 
 def test_a_batch_of_unreadable_files_is_left_out_of_evaluation(tmp_path):

@@ -35,7 +35,7 @@ class Own:
     [
         ({"best": np.float64(3)}, "hooks.mine.best is of type numpy.float64,"),
         ({"seen": [1, {"last": (2, Path("a"))}]}, "hooks.mine.seen.1.last.1 is of type pathlib.PosixPath,"),
-        ({np.str_("a"): 1}, "hooks.mine, the key np.str_('a'), is of type numpy.str_,"),
+        ({np.str_("a"): 1}, f"hooks.mine, the key {np.str_('a')!r}, is of type numpy.str_,"),
         ({"own": Own()}, "hooks.mine.own is of type tests.engine.test_checkpoint.Own,"),
         ({"function": lambda: 1}, "hooks.mine.function is of type function,"),
     ],

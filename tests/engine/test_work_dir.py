@@ -4,7 +4,9 @@ import json
 import logging
 import os
 import signal
+import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -136,6 +138,28 @@ def test_two_runs_in_one_folder_are_refused_by_name(tmp_path, other_run):
     with only_run_in(tmp_path):
         assert f"process {os.getpid()} " in (tmp_path / ".lock").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["is_held"]
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_on_windows_a_byte_behind_the_text_is_locked(tmp_path, monkeypatch, is_taken):
+    """Windows lets no other process read a locked byte; the text says who holds the lock."""
+    places = []
+
+    def locking(descriptor, mode, count):
+        places.append((os.lseek(descriptor, 0, os.SEEK_CUR), mode, count))
+        if is_taken:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    (tmp_path / ".lock").write_text("process 7 on there\n")
+    if is_taken:
+        with pytest.raises(ConfigError, match="process 7 on there"), only_run_in(tmp_path):
+            pass
+    else:
+        with only_run_in(tmp_path):
+            assert (tmp_path / ".lock").read_text().startswith(f"process {os.getpid()} on ")
+    assert places == [(2**20, 2, 1)]
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path):

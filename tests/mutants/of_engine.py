@@ -87,6 +87,11 @@ OF_ENGINE = [
         ("checkpoints: last.pt last", "[*([last] if last.exists() else []), *reversed(numbered_checkpoints(work_dir))]",
          "[*reversed(numbered_checkpoints(work_dir)), *([last] if last.exists() else [])]"),
     ]),
+    *in_file("engine/work_dir.py", "tests/engine/test_work_dir.py -k on_windows", [
+        ("work dir: the text of the lock is locked", "BEHIND_THE_TEXT, os.SEEK_SET", "0, os.SEEK_SET"),
+        ("work dir: a lock that is taken is free", "except OSError:\n        return False",
+         "except OSError:\n        return True"),
+    ]),
     *in_file("evaluation/loop.py", "tests/evaluation/test_loop.py", [
         ("evaluation: training mode", "model.eval()\n", "model.train()\n"),
         ("evaluation: the mode is not restored", "model.train(was_training)", "pass"),

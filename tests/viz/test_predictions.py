@@ -174,7 +174,8 @@ def test_certainty_and_areas_of_a_video(tmp_path):
         confidence = cv2.imread(str(out / f"v_confidence/00000{number}.png"), cv2.IMREAD_UNCHANGED)
         assert confidence.shape == (16, 16) and confidence.min() >= 127
         entropy = cv2.imread(str(out / f"v_entropy/00000{number}.png"), cv2.IMREAD_UNCHANGED)
-        assert (entropy[confidence == confidence.min()] == entropy.max()).all() and (entropy != confidence).any()
+        least = entropy[confidence == confidence.min()].astype(int)  # two pixels of one confidence are rounded apart
+        assert (entropy.max() - least <= 1).all() and (entropy != confidence).any()
     (out / "v_areas.csv").write_text("mine")
     with pytest.raises(UserError, match=r"v_areas\.csv would be written over"):
         predict_video(Halves(), tmp_path / "v.mp4", out, ["areas"])
