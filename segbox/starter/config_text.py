@@ -12,6 +12,7 @@ from segbox.literals import as_source
 from segbox.machine import cores
 from segbox.starter.fingerprint import Fingerprint, training_split
 from segbox.starter.plan import Plan
+from segbox.starter.recipes import Recipe
 from segbox.starter.start import Start
 
 FILES = ("images", "annotations", "image_prefix", "image_suffix", "label_prefix", "label_suffix")
@@ -30,14 +31,13 @@ class Parts:
     facts: Fingerprint
     splits: dict[str, Arguments]
     start: Start
-    bases: list[str]
     lists: dict[str, str] | None = None
     device_type: str = "cpu"
     flips: bool = False  # images are predicted mirrored too
 
 
-def config_text(parts: Parts, plan: Plan, reasons: str) -> str:
-    """`reasons` are lines for the docstring."""
+def config_text(parts: Parts, bases: list[str], plan: Plan, reasons: str) -> str:
+    """`bases` are the paths of its bases, `reasons` lines for the docstring."""
     splits = parts.splits
     both = splits["train"].keys() & splits["val"].keys()
     shared = {key: splits["train"][key] for key in COMMON if key in both and splits["train"][key] == splits["val"][key]}
@@ -45,7 +45,7 @@ def config_text(parts: Parts, plan: Plan, reasons: str) -> str:
     texts = [
         _head(parts.folder, reasons),
         "from pathlib import Path\n" if parts.lists else "",
-        "_base_ = [\n" + "".join(f"    {_source(base)},\n" for base in parts.bases) + "]\n",
+        "_base_ = [\n" + "".join(f"    {_source(base)},\n" for base in bases) + "]\n",
         _names(parts.folder, shared, parts.lists),
         f"crop_size = ({height}, {width})  # height, width of the training crops: their area is the time of a step\n",
         _data(parts, plan, shared),
@@ -133,7 +133,7 @@ def _white(train: SplitSummary) -> float:
 def _model(parts: Parts, plan: Plan) -> str:
     start, facts, recipe = parts.start, parts.facts, plan.setup.recipe
     lines = []
-    if start.word is not None and (start.note or start.word != "imagenet"):
+    if start.word is not None:
         note = f"{start.note}; " if start.note else ""
         lines.append(f"    backbone_weights={_source(start.word)},  # {note}None begins at random")
     if recipe.frozen_stages and parts.device_type == "cpu" and facts.is_rgb and start.is_known:
@@ -141,11 +141,19 @@ def _model(parts: Parts, plan: Plan) -> str:
     if facts.channels != 3:
         lines.append(f"    backbone=dict(in_channels={facts.channels}),")
     lines += _mean_and_std(parts)
-    if recipe.lr is not None and facts.is_imbalanced:
-        loss = 'dict(class_weight="sqrt", logit_adjustment=0.5)'
-        why = f"the rarest class has {facts.imbalance:.3g} times fewer pixels than the most frequent"
-        lines.append(f"    decode_head=dict(loss={loss}),  # {why}")
+    lines += _decode_head(parts, recipe)
     return "\n".join(["model = dict(", *lines, ")", ""]) if lines else ""
+
+
+def _decode_head(parts: Parts, recipe: Recipe) -> list[str]:
+    lines = []
+    if recipe.has_pyramid:
+        lines.append('        image_window="${crop_size}",  # at prediction, the image mean is that of a crop\'s size')
+    if recipe.lr is not None and parts.facts.is_imbalanced:
+        ratio = f"{parts.facts.imbalance:.3g}"
+        lines.append(f"        # The rarest class has {ratio} times fewer pixels than the most frequent.")
+        lines.append('        loss=dict(class_weight="sqrt", logit_adjustment=0.5),')
+    return ["    decode_head=dict(", *lines, "    ),"] if lines else []
 
 
 def _mean_and_std(parts: Parts) -> list[str]:
@@ -180,22 +188,24 @@ def _optimizer(plan: Plan) -> str:
 def _settings(parts: Parts, plan: Plan) -> str:
     setup, steps = plan.setup, plan.steps
     ema = min(max(WIDEST_EMA, 1 - 5 / steps), LONGEST_EMA)
-    return "\n".join([
-        "train = dict(",
-        f"    max_steps={steps},",
-        f"    amp={_source(setup.amp)},  # the faster precision here",
-        f"    channels_last={setup.channels_last},  # the faster memory format here",
-        ")",
-        *_test(parts, plan),
-        "hooks = dict(",
-        f'    lr_schedule=dict(type="PolyLR", power=0.9, warmup_steps={min(500, max(1, steps // 20))}),',
-        f'    ema=dict(type="EMA", momentum={ema:.4g}),  # the mean of the last weights is scored and saved',
-        f"    log=dict(interval={max(1, min(50, steps // 10))}),",
-        f"    evaluate=dict(interval={plan.interval}),  # {plan.evaluations} time(s), the last after the last step",
-        f"    checkpoint=dict(interval={plan.interval}),",
-        ")",
-        "",
-    ])
+    return "\n".join(
+        [
+            "train = dict(",
+            f"    max_steps={steps},",
+            f"    amp={_source(setup.amp)},  # the faster precision here",
+            f"    channels_last={setup.channels_last},  # the faster memory format here",
+            ")",
+            *_test(parts, plan),
+            "hooks = dict(",
+            f'    lr_schedule=dict(type="PolyLR", power=0.9, warmup_steps={min(500, max(1, steps // 20))}),',
+            f'    ema=dict(type="EMA", momentum={ema:.4g}),  # the mean of the last weights is scored and saved',
+            f"    log=dict(interval={max(1, min(50, steps // 10))}),",
+            f"    evaluate=dict(interval={plan.interval}),  # {plan.evaluations} time(s), the last after the last step",
+            f"    checkpoint=dict(interval={plan.interval}),",
+            ")",
+            "",
+        ]
+    )
 
 
 def _test(parts: Parts, plan: Plan) -> list[str]:
@@ -208,7 +218,7 @@ def _test(parts: Parts, plan: Plan) -> list[str]:
     if setup.recipe.lr is not None:
         lines.append(f"    divisor={setup.recipe.stride},  # images are filled up to whole cells of the coarsest map")
     if parts.flips:
-        lines.append("    flip=True,  # the mean with the mirrored image: slower, a little better")
+        lines.append("    flip=True,  # the mean with the mirrored image: a little better, twice as slow")
     return ["test = dict(", *lines, ")"] if lines else []
 
 
