@@ -73,12 +73,13 @@ def run(args: argparse.Namespace) -> None:
     check_arguments(args, source, out)
 
     from segbox.engine.time_budget import seconds_of
-    from segbox.starter.first_config import Wishes
+    from segbox.starter.first_config import Wishes, device_to_measure
     from segbox.starter.start import start_of
 
     budget = None if args.time is None else seconds_of(args.time)
     start = start_of(args.weights, args.mean, args.std)
-    wishes = Wishes(budget, args.purpose, args.model, start, args.device, not args.no_measure)
+    device = device_to_measure(args.device)
+    wishes = Wishes(budget, args.purpose, args.model, start, device, not args.no_measure)
     folder = inspect(source, args)
     if is_to_convert(folder, ids_folder(source), args.yes):
         convert(folder, ids_folder(source), args.workers)

@@ -10,11 +10,12 @@ import torch
 
 from segbox.config import SHIPPED, Config, load_config
 from segbox.engine.devices import choose_device
+from segbox.errors import ConfigError
 from segbox.machine import cores
 from segbox.outputs import write_text
 from segbox.starter.config_text import Parts, config_text
 from segbox.starter.guess import guess
-from segbox.starter.plan import Measure, Plan, choose
+from segbox.starter.plan import LIMITS, Measure, Plan, choose
 from segbox.starter.recipes import Recipe, recipes_for
 from segbox.starter.setup import Measured, Setup, setups_for
 from segbox.starter.split import Lists, write_lists
@@ -34,7 +35,7 @@ class Wishes:
     purpose: str
     model: str | None
     start: Start
-    device: str | None = None
+    device: torch.device
     is_measured: bool = True
 
 
@@ -45,7 +46,7 @@ def first_config(
 
     `names` are those of the lists of a random split, {} if the folder has its own.
     """
-    device, facts = choose_device(wishes.device), parts.facts
+    device, facts = wishes.device, parts.facts
     parts = replace(parts, device_type=device.type, flips=wishes.purpose not in WITHOUT_FLIP)
     recipes = fitting(recipes_for(wishes.purpose, wishes.model), wishes.start, facts.channels)
     setups = setups_for(recipes, facts, device.type)
@@ -56,6 +57,13 @@ def first_config(
     lines = summary(plan, facts, parts.start, wishes.purpose, recipes)
     bases = [path_of_base(base) for base in bases_of(plan.setup.recipe)]
     return config_text(parts, bases, plan, f"    segbox train {out}\n\n{lines}"), lines
+
+
+def device_to_measure(name: str | None) -> torch.device:
+    device = choose_device(name)
+    if device.type not in LIMITS:
+        raise ConfigError(f"--device {name}: steps are measured on cpu and cuda; give one of these")
+    return device
 
 
 def bases_of(recipe: Recipe) -> list[str]:

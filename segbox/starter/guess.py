@@ -10,6 +10,7 @@ from segbox.starter.setup import Measured, Setup
 
 TRAINING = 3  # times the operations of a prediction: forward, and twice as many backward
 GFLOPS_A_SECOND = {"cpu": 15.0, "cuda": 5000.0}  # of a core, of a GPU
+MIRRORED = 2  # predictions of an image
 START_SECONDS = 15.0
 
 
@@ -20,7 +21,7 @@ def guess(setup: Setup, facts: Fingerprint, device_type: str) -> Measured:
     if math.isnan(gflops):
         gflops = counted_gflops(setup)
     area = setup.scale**2 * facts.median[0] * facts.median[1] / (setup.crop[0] * setup.crop[1])
-    an_image = gflops / setup.batch * area / speed
+    an_image = MIRRORED * gflops / setup.batch * area / speed
     return Measured(setup, TRAINING * gflops / speed, facts.val_images * an_image, START_SECONDS, is_guess=True)
 
 

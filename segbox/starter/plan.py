@@ -17,6 +17,7 @@ MOST_EPOCHS, MOST_STEPS = 400, 10_000  # more of both hardly help
 LEAST_STEPS = 50
 LIMITS = {"cpu": 1800.0, "cuda": 3600.0}  # seconds, without --time
 EVALUATIONS = 10  # at most
+FEWEST_BETWEEN = 50  # steps, of two evaluations
 EVALUATION_PART = 0.1  # of the time
 SPARE = 0.05  # of the time: steps that are slower than the measured ones, checkpoints
 OPTIMISM = 3.0  # other models compute up to so many times more operations in a second
@@ -170,7 +171,8 @@ def planned(chosen: Measured, images: int, limit: float, is_free: bool, others: 
     is_limited = steps <= wanted
     steps = max(1, min(steps, wanted))
     seconds = limit if is_limited else seconds_for(steps, chosen)
-    return Plan(chosen, steps, evaluations_in(seconds, chosen), seconds, is_limited, tuple(others))
+    evaluations = min(evaluations_in(seconds, chosen), max(1, steps // FEWEST_BETWEEN))
+    return Plan(chosen, steps, evaluations, seconds, is_limited, tuple(others))
 
 
 def as_budget(seconds: float) -> str:

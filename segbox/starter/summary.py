@@ -48,7 +48,9 @@ def reasons(plan: Plan, facts: Fingerprint, purpose: str, recipes: Sequence[Reci
     elif plan.steps >= enough:
         found = [f"the heaviest model for {purpose} that gets enough steps ({enough}) here; {shown(epochs)} epochs"]
     else:
-        found = [f"the time allows {shown(epochs)} epochs, fewer than are good; the lightest model gets the most"]
+        found = [
+            f"the time allows {plan.steps} steps ({shown(epochs)} epochs), {enough} were enough: the lightest model"
+        ]
     if facts.is_imbalanced:
         rare, percent = facts.classes[facts.rarest], 100 * facts.fractions[facts.rarest]
         found.append(f"{rare} is rare ({percent:.2g} %), so rare classes weigh more")
@@ -60,7 +62,7 @@ def reasons(plan: Plan, facts: Fingerprint, purpose: str, recipes: Sequence[Reci
     if facts.is_large:
         found.append("images are large, so they are predicted in windows")
     if facts.train_images < FEW_IMAGES:
-        found.append(f"there are only {facts.train_images} images, so steps count, not epochs")
+        found.append(f"only {facts.train_images} image(s) to train on, so steps count, not epochs")
     return found
 
 

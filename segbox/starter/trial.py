@@ -30,6 +30,7 @@ PROBE_IMAGES = 2  # on a CPU, where the time is proportional to the images
 FASTER = 0.9  # another precision or memory format must take at most this part of the time
 HOPELESS = 2.0  # a first step that takes so many times the best one is not repeated
 MEMORY_PART = 0.6  # of the machine's, for the training process
+IMPORT_SECONDS = 5.0  # of a new process, before it builds anything
 WINDOW = 1024  # of an image to predict: the time of the rest is proportional
 PRECISIONS = {"cpu": ("bf16",), "cuda": ("bf16", "fp16")}  # to compare with fp32
 
@@ -64,7 +65,7 @@ class Stopwatch:
         """Stops early if a step is clearly slower than `worth` seconds. None if a step would not fit into memory."""
         begin, config = time.perf_counter(), for_trial(self.config_of(setup))
         with runner_of(config, self.device) as runner, closing(iter(runner.train_batches(0))) as batches:
-            start = time.perf_counter() - begin
+            start = IMPORT_SECONDS + time.perf_counter() - begin
             whole = next(batches)
             small = part_of(whole, PROBE_IMAGES) if self.device.type == "cpu" else whole
             factor = setup.batch / len(small["images"])
@@ -81,17 +82,17 @@ class Stopwatch:
     def fastest(self, setup: Setup, runner: Runner, batch: Batch) -> Setup:
         """The setup in the precision, and then in the memory format, of the fastest steps; the runner is set to it.
 
-        On a CPU, smaller crops tell it sooner: a precision that it does not compute itself may be ten times slower.
+        On a CPU, smaller crops tell the precision: one that it does not compute itself may be ten times slower.
         """
-        if self.device.type == "cpu":
-            batch = part_of(batch, PROBE_IMAGES, cut=2)
-        best, seconds = setup, timed_as(runner, setup, batch)
+        small = part_of(batch, PROBE_IMAGES, cut=2) if self.device.type == "cpu" else batch
+        best, seconds = setup, timed_as(runner, setup, small)
         for amp in self.precisions:
-            own = timed_as(runner, replace(setup, amp=amp), batch, HOPELESS * seconds)
+            own = timed_as(runner, replace(setup, amp=amp), small, HOPELESS * seconds)
             if own > HOPELESS * seconds:
                 self.precisions = tuple(other for other in self.precisions if other != amp)
             if own < FASTER * seconds:
                 best, seconds = replace(setup, amp=amp), own
+        seconds = timed_as(runner, best, batch)
         other = replace(best, channels_last=not best.channels_last)
         if timed_as(runner, other, batch, HOPELESS * seconds) < FASTER * seconds:
             best = other
@@ -195,18 +196,24 @@ def loading_seconds(config: Config) -> float:
 
 
 def evaluation_seconds(config: Config, runner: Runner) -> float:
-    """The time of the whole validation set, from one of its images (the middle one), predicted twice."""
+    """The time of the whole validation set: to start its workers, and then by one image (the middle one)."""
     evaluator = Evaluator(config, runner.device, config.train.amp)
     count = len(evaluator.dataset)
     begin = time.perf_counter()
+    with closing(iter(evaluator.loader)) as batches:
+        next(batches)
+    started = time.perf_counter()
     [item] = collate_list([evaluator.dataset[count // 2, None]])
-    loading = (time.perf_counter() - begin) / max(1, config.data.workers)
+    loading = (time.perf_counter() - started) / max(1, config.data.workers)
     window, factor = window_of(item)
-    for _ in range(2):
-        begin = time.perf_counter()
-        evaluator(runner.model, batches=[[window]])
-        predicting = factor * (time.perf_counter() - begin)
-    return count * max(loading, predicting)
+    predicting = min(timed_prediction(evaluator, runner, window) for _ in range(2))
+    return started - begin + count * max(loading, factor * predicting)
+
+
+def timed_prediction(evaluator: Evaluator, runner: Runner, item: Item) -> float:
+    begin = time.perf_counter()
+    evaluator(runner.model, batches=[[item]])
+    return time.perf_counter() - begin
 
 
 def window_of(item: Item) -> tuple[Item, float]:

@@ -254,8 +254,12 @@ def test_too_little_time_writes_nothing(monkeypatch, tmp_path):
     root = write_side_by_side(tmp_path / "set")
     with pytest.raises(UserError, match=r"--time: 3 s are too short.*Give --time \d+[sm] or more"):
         init(monkeypatch, root, "--out", tmp_path / "out/c.py", "--time", "3s")
-    with pytest.raises(UserError, match="--time soon: expected hours"):
-        init(monkeypatch, root, "--out", tmp_path / "out/c.py", "--time", "soon")
+    for option, word, message in (
+        ("--time", "soon", "--time soon: expected hours"),
+        ("--device", "mps", "cpu and cuda"),
+    ):
+        with pytest.raises(UserError, match=message):
+            init(monkeypatch, root, "--out", tmp_path / "out/c.py", option, word)
     assert not (tmp_path / "out").exists()
 
 
@@ -270,7 +274,7 @@ def test_weights_of_a_file_choose_the_model(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_a_measured_config_trains_in_its_time(monkeypatch, capsys, tmp_path):
-    """Steps are timed for real, and the run ends in about its time (twice: other tests may run beside it)."""
+    """Steps are timed for real, and the run ends in about its time (not more, as others may use the machine too)."""
     root = write_shapes(tmp_path / "shapes")
     monkeypatch.chdir(tmp_path)
     words = ["init_dataset.py", str(root), "--weights", "none", "--for", "speed", "--time", "80s"]
@@ -279,5 +283,5 @@ def test_a_measured_config_trains_in_its_time(monkeypatch, capsys, tmp_path):
     assert "s a step of 8 in " in capsys.readouterr().out
     begin = time.perf_counter()
     assert run_tool(monkeypatch, "train.py", "configs/shapes.py", "--device", "cpu") == 0
-    assert time.perf_counter() - begin < 160
+    assert time.perf_counter() - begin < 4 * 80
     assert "done: " in capsys.readouterr().out and (tmp_path / "work_dirs/shapes/best.pt").exists()

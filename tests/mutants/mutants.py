@@ -7,5 +7,6 @@ from tests.mutants.of_interop import OF_INTEROP
 from tests.mutants.of_layers import OF_LAYERS
 from tests.mutants.of_losses import OF_LOSSES
 from tests.mutants.of_models import OF_MODELS
+from tests.mutants.of_starter import OF_STARTER
 
-MUTANTS: list[Mutant] = [*OF_MODELS, *OF_LAYERS, *OF_LOSSES, *OF_ENGINE, *OF_DATA, *OF_INTEROP]
+MUTANTS: list[Mutant] = [*OF_MODELS, *OF_LAYERS, *OF_LOSSES, *OF_ENGINE, *OF_DATA, *OF_INTEROP, *OF_STARTER]

@@ -46,6 +46,10 @@ def test_the_whole_run_ends_within_its_time():
         assert plan.evaluations * own.evaluation_seconds <= 0.1 * budget
 
 
+def test_short_runs_are_not_evaluated_all_the_time():
+    assert chosen(Machine(12, evaluation=0.1), 200.0).evaluations == 2
+
+
 def test_models_that_are_clearly_too_heavy_are_not_measured():
     machine = Machine(45)
     chosen(machine, 30 * MINUTE)

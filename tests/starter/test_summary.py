@@ -49,7 +49,7 @@ def test_what_the_data_asks_for():
         "pole is rare (1 %), so rare classes weigh more",
         "pole is 2.5 pixels wide, so images are enlarged",
         "images are large, so they are predicted in windows",
-        "there are only 12 images, so steps count, not epochs",
+        "only 12 image(s) to train on, so steps count, not epochs",
     ):
         assert part in lines[1]
     assert "images enlarged 1.5 times" in lines[0]
@@ -58,7 +58,8 @@ def test_what_the_data_asks_for():
 
 
 def test_short_times_and_single_models():
-    assert "the time allows 2.7 epochs, fewer than are good" in lines_of(Machine(12), 200.0)[1][1]
+    plan, lines = lines_of(Machine(12), 200.0)
+    assert f"the time allows {plan.steps} steps (2.7 epochs), 1147 were enough: the lightest model" in lines[1]
     _, lines = lines_of(Machine(45), recipes=RECIPES[3:4])
     assert "the only one that was asked for" in lines[1] and len(lines) == 3
     _, lines = lines_of(Machine(1e5), 1e6, start=Start(None), purpose="speed")
