@@ -117,8 +117,8 @@ def test_from_a_folder_of_images_to_predictions_outside_of_a_checkout(installed,
     for i in range(6):
         write_image(tmp_path / "my_data" / "images" / f"{i}.png", smooth_image(40, 70, seed=i))
         write_image(tmp_path / "my_data" / "masks" / f"{i}.png", blocky_label(40, 70, num_classes=2))
-    assert "segbox train configs/my_data.py" in run(installed, tmp_path, "init", "my_data")
-    assert "segbox::_base_/models/unet_r34.py" in (tmp_path / "configs" / "my_data.py").read_text()
+    assert "segbox train configs/my_data.py" in run(installed, tmp_path, "init", "my_data", "--no-measure")
+    assert "segbox::_base_/models/deeplabv3plus_" in (tmp_path / "configs" / "my_data.py").read_text()
     small = [
         "model.backbone.variant=test",
         "model.backbone_weights=None",

@@ -1,13 +1,17 @@
-"""Examine a folder of images and masks, and write a config to train on it.
+"""Examine a folder of images and masks, and write a config to train on it that fits the data and this machine.
 
-segbox init my_data/              # reads every file, writes configs/my_data.py
+segbox init my_data/                          # reads every file, times some steps, writes configs/my_data.py
+segbox init my_data/ --time 30m               # the best first model for half an hour of training here
+segbox init my_data/ --time 2h --for accuracy # a heavier model; --for speed: a light one
 segbox train configs/my_data.py
 
+The model, its crops, batch and precision and the number of steps come from the images, the classes and steps that are
+timed for half a minute; the config says why. Nothing is downloaded before the training.
 Recognised layouts: images/ and masks/ (or labels/, annotations/, gt/) with or without train/ and val/; train/images and
 train/masks; the layout of VOC; NAME.jpg beside NAME_mask.png. The folder is not changed. Masks in colours, of 8 or 16
 bits, are converted into DIR_ids after a question, or at once with --yes; lists, names and colours that lie beside the
 data go with them.
-Exit status: 0 ready to train, 1 config written but the data has problems, 2 wrong usage.
+Exit status: 0 ready to train, 1 config written but the data has problems, 2 wrong usage or too little time.
 """
 
 import argparse
@@ -22,16 +26,30 @@ from typing import Any
 from segbox.config import SHIPPED, shipped_configs
 from segbox.errors import ConfigError, DataError, did_you_mean
 from segbox.machine import cores
-from segbox.outputs import atomic_file, claim, write_text
+from segbox.outputs import atomic_file, claim
 
-WITH_ADAM = ("segformer", "linear")  # transformers do not learn with plain SGD
 COLOURS = "colour mask"  # the kind of problem that converting solves
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="a folder of images and masks")
     parser.add_argument("--out", metavar="FILE", help="the config to write (default: configs/NAME_OF_DIR.py)")
-    parser.add_argument("--model", default="unet_r34", help="a file of configs/_base_/models (default: unet_r34)")
+    parser.add_argument(
+        "--time", metavar="TIME", help="how long training may take: 2h, 90m, 1h30m (default: at most 30m, 1h on a GPU)"
+    )
+    parser.add_argument(
+        "--for",
+        dest="purpose",
+        choices=("speed", "balance", "accuracy"),
+        default="balance",
+        help="what the model is chosen for, if there is time to train it (balance)",
+    )
+    parser.add_argument("--model", help="a file of configs/_base_/models, in place of the model that fits")
+    parser.add_argument(
+        "--weights", default="imagenet", metavar="WORD", help="of the backbone: a file, a source, or none (imagenet)"
+    )
+    parser.add_argument("--mean", nargs="+", type=float, metavar="X", help="of the file's training images, with --std")
+    parser.add_argument("--std", nargs="+", type=float, metavar="X")
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="class names in order of id (or DIR/classes.txt)")
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of the random split, if the folder has no train and val"
@@ -41,6 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--yes", action="store_true", help="convert masks in colours into DIR_ids without asking")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing config")
+    parser.add_argument(
+        "--no-measure", action="store_true", help="guess the time of steps (to train on another machine)"
+    )
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... to measure on (default: the GPU if there is one)")
     parser.add_argument("--workers", type=int, default=cores(), help="number of processes (default: one per core)")
 
 
@@ -50,35 +72,64 @@ def run(args: argparse.Namespace) -> None:
     out = Path(args.out) if args.out else Path("configs") / f"{name}.py"
     check_arguments(args, source, out)
 
-    from segbox.class_weights import all_weights
-    from segbox.doctor.starter_config import split_names, starter_config
-    from segbox.doctor.text_report import check_text
+    from segbox.engine.time_budget import seconds_of
+    from segbox.starter.first_config import Wishes, device_to_measure
+    from segbox.starter.start import start_of
 
+    budget = None if args.time is None else seconds_of(args.time)
+    start = start_of(args.weights, args.mean, args.std)
+    device = device_to_measure(args.device)
+    wishes = Wishes(budget, args.purpose, args.model, start, device, not args.no_measure)
     folder = inspect(source, args)
     if is_to_convert(folder, ids_folder(source), args.yes):
         convert(folder, ids_folder(source), args.workers)
         folder = inspect(ids_folder(source), args)
     refuse_without_ids(folder, source)
+    print_check(folder)
+    write_config(folder, out, wishes, args)
+    print_next_steps(folder, out)
+    if folder.report.errors:
+        raise SystemExit(1)
+
+
+def print_check(folder: Any) -> None:
+    from segbox.class_weights import all_weights
+    from segbox.doctor.text_report import check_text
+
     first = next(iter(folder.report.splits.values()))
     print(check_text(folder.report, all_weights(first.pixels, first.pixels_where_present), closing=False))
 
-    splits, lists = folder.splits, None
+
+def write_config(folder: Any, out: Path, wishes: Any, args: argparse.Namespace) -> None:
+    """Choose, then write the lists of a random split and the config: nothing is written if no choice fits."""
+    from dataclasses import replace
+
+    from segbox.starter.config_text import Parts
+    from segbox.starter.fingerprint import fingerprint
+    from segbox.starter.first_config import first_config
+    from segbox.starter.split import arguments_of, list_paths, split_names, write_lists
+
+    names, paths = {}, {}
+    parts = Parts(folder, fingerprint(folder), folder.splits, wishes.start)
     if not folder.layout.has_split:
-        every = splits["all"]
+        every = folder.splits["all"]
         names = split_names(folder.report.scans["all"], every, args.seed)
-        splits, lists = write_split(every, names, folder.layout.root if args.write_split else None, out)
+        paths = list_paths(names, folder.layout.root if args.write_split else None, out)
+        claim((path, f"the list {path}") for path in paths.values())
+        facts = replace(parts.facts, train_images=len(names["train"]), val_images=len(names["val"]))
+        lists = None if args.write_split else {split: path.name for split, path in paths.items()}
+        parts = replace(parts, facts=facts, splits=arguments_of(every, names, args.write_split), lists=lists)
+    text, summary = first_config(parts, names, wishes, lambda base: path_of_base(base, out), out)
+    if names:
         print(f"\nSplit at random: {len(names['train'])} images to train on, {len(names['val'])} to validate.")
         print(
             "If images are neighbours in time or space, make the lists yourself: a random split makes scores too high."
         )
-    bases = [f"models/{args.model}.py", f"schedules/{'adamw' if args.model in WITH_ADAM else 'sgd'}_poly.py"]
-    paths, weights = [path_of_base(base, out) for base in bases], weights_of(args.model)
-    text = starter_config(folder, splits, paths, f"segbox train {out}", lists, weights)
+        write_lists(names, paths)
+        print("\n".join(f"Written: {path}" for path in paths.values()))
     with atomic_file(out) as part:
         part.write_text(text, encoding="utf-8")
-    print_next_steps(folder, out)
-    if folder.report.errors:
-        raise SystemExit(1)
+    print(f"\n{summary}")
 
 
 def inspect(source: Path, args: argparse.Namespace) -> Any:
@@ -152,25 +203,6 @@ def print_next_steps(folder: Any, out: Path) -> None:
         print(f"\nBut first solve the problems above; `segbox check {out}` checks again.")
 
 
-def weights_of(model: str) -> str | None:
-    """The word and the licence of the pretrained weights for the backbone of a base; None if nobody publishes them."""
-    import torch
-
-    from segbox.config import load_config
-    from segbox.registry import BACKBONES
-    from segbox.weights.backbone import IMAGENET, word_for
-    from segbox.weights.published import published
-
-    config = load_config(shipped_configs() / "_base_" / "models" / f"{model}.py")
-    try:
-        with torch.device("meta"):
-            word = word_for(BACKBONES.build(config.model.backbone), IMAGENET)
-    except ConfigError:
-        return None
-    known = published(word)
-    return f"{word} ({known.licence or 'no licence stated'})" if known else word
-
-
 def path_of_base(base: str, out: Path) -> str:
     """The path of a base for `_base_`: relative inside the folder of shipped configs, with segbox:: elsewhere."""
     configs = shipped_configs()
@@ -183,7 +215,7 @@ def check_arguments(args: argparse.Namespace, source: Path, out: Path) -> None:
     if not source.is_dir():
         raise DataError(f"there is no folder {source.absolute()}")
     models = sorted(path.stem for path in (shipped_configs() / "_base_" / "models").glob("*.py"))
-    if args.model not in models:
+    if args.model is not None and args.model not in models:
         raise ConfigError(
             f"--model {args.model}: there is no such model.{did_you_mean(args.model, models)}"
             f" Known: {', '.join(models)}"
@@ -207,18 +239,3 @@ def refuse_without_ids(folder: Any, source: Path) -> None:
     if can_convert(folder):
         problems.append(f"`{shlex.join(['segbox', 'init', str(source), '--yes'])}` converts them and writes the config")
     raise DataError("\n  ".join(["no mask holds class ids, so no config was written:", *problems]))
-
-
-def write_split(every: dict, names: dict, source: Path | None, out: Path) -> tuple[dict, dict | None]:
-    """Write the lists of names, in the folder or beside the config. Returns the data sets' arguments."""
-    if source is not None:
-        paths = {split: source / "splits" / f"{split}.txt" for split in names}
-    else:
-        paths = {split: out.with_name(f"{out.stem}_{split}.txt") for split in names}
-    claim((path, f"the list {path}") for path in paths.values())
-    for split, path in paths.items():
-        write_text(path, "\n".join(names[split]) + "\n")
-        print(f"Written: {path}")
-    if source is not None:
-        return {split: {**every, "split_file": f"splits/{split}.txt"} for split in names}, None
-    return {split: dict(every) for split in names}, {split: path.name for split, path in paths.items()}

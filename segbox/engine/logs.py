@@ -85,7 +85,7 @@ def describe_run(
     val_images: int,
 ) -> None:
     """Log the first lines of a run: environment, model, data and length, start, units of the images, sharding."""
-    if not distributed.is_main():
+    if not distributed.is_main() or not logger.isEnabledFor(logging.INFO):
         return
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
     processes = distributed.world_size()

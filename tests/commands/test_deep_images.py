@@ -42,7 +42,7 @@ def test_from_a_folder_to_predictions(monkeypatch, capsys, tmp_path, name):
 
     assert run_tool(monkeypatch, "check_dataset.py", name, "--workers", 0) == 0
     assert f"{channels} channels of {bits} bits" in capsys.readouterr().out
-    assert run_tool(monkeypatch, "init_dataset.py", name, "--out", "c.py", "--workers", 0) == 0
+    assert run_tool(monkeypatch, "init_dataset.py", name, "--out", "c.py", "--workers", 0, "--no-measure") == 0
     config = load_config("c.py")
     assert (config.data.train.bits, config.data.val.bits) == (bits, bits) and len(config.model.mean) == channels
     found = [t for t in config.data.train.pipeline if t["type"] == "PhotoMetricDistortion"]
@@ -65,7 +65,7 @@ def test_from_a_folder_to_predictions(monkeypatch, capsys, tmp_path, name):
 def test_bytes_for_a_model_of_16_bits(monkeypatch, capsys, tmp_path):
     write_set(tmp_path / "set", 3, 16, "png")
     monkeypatch.chdir(tmp_path)
-    run_tool(monkeypatch, "init_dataset.py", "set", "--out", "c.py", "--workers", 0)
+    run_tool(monkeypatch, "init_dataset.py", "set", "--out", "c.py", "--workers", 0, "--no-measure")
     options = ["--device", "cpu", "--cfg-options", *FAST]
     assert run_tool(monkeypatch, "train.py", "c.py", "--work-dir", "run", *options) == 0
     write_image(tmp_path / "bytes.png", np.zeros((*SIZE, 3), np.uint8))

@@ -2,27 +2,33 @@
 
 import subprocess
 import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from segbox.commands import command_parser
 from segbox.commands import init as tool
 from segbox.config import load_config
+from segbox.data.datasets.shapes import ShapesDataset
 from segbox.data.loader import build_dataset
 from segbox.errors import DataError, UserError
 from segbox.models.segmentors import build_segmentor, without_weights
+from segbox.registry import BACKBONES
 from tests.doctor.broken_set import turn
 from tests.faulty_data import blocky_label, smooth_image, write_deep_png, write_image
+from tests.runs import run_tool
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools" / "init_dataset.py"
 
 
 def init(monkeypatch, *words):
-    monkeypatch.setattr(sys, "argv", ["init_dataset.py", *map(str, words), "--workers", "0"])
+    """Without timing steps, unless a test does."""
+    monkeypatch.setattr(sys, "argv", ["init_dataset.py", *map(str, words), "--workers", "0", "--no-measure"])
     tool.run(command_parser("init").parse_args())
 
 
@@ -136,7 +142,7 @@ def test_large_images_are_scored_in_windows(monkeypatch, tmp_path):
         write_image(tmp_path / f"s/masks/{i}.png", np.full((1500, 1500), i, np.uint8))
     init(monkeypatch, tmp_path / "s", "--out", tmp_path / "c.py")
     assert load_config(tmp_path / "c.py").test.mode == "slide"
-    assert load_config(tmp_path / "c.py").data.train.pipeline[1].size == (512, 512)
+    assert load_config(tmp_path / "c.py").data.train.pipeline[1].size == (320, 320)
 
 
 def run(*words):
@@ -212,34 +218,70 @@ def test_a_terminal_is_asked_before_masks_are_converted(monkeypatch, tmp_path, a
     assert (tmp_path / "c.py").exists() == (tmp_path / "set_ids").exists() == (answer == "y")
 
 
-@pytest.mark.parametrize(
-    ("model", "line"),
-    [
-        (
-            "unet_r34",
-            '    backbone_weights="imagenet",  # torchvision://resnet34 (BSD-3-Clause); None begins at random',
-        ),
-        (
-            "pspnet_r50",
-            '    backbone_weights="imagenet",  # timm://resnet50c.gluon_in1k (Apache-2.0); None begins at random',
-        ),
-        (
-            "segformer",
-            '    backbone_weights="imagenet",  # hf://nvidia/mit-b0 (NVIDIA, non-commercial); None begins at random',
-        ),
-        ("unet", None),
-    ],
-)
-def test_the_config_begins_from_pretrained_weights_where_there_are_some(model, line):
-    weights = tool.weights_of(model)
-    assert (
-        None if weights is None else f'    backbone_weights="imagenet",  # {weights}; None begins at random'
-    ) == line
-
-
 @pytest.mark.parametrize("channels", [3, 1])
 def test_pretrained_weights_for_any_channels(monkeypatch, tmp_path, channels):
     init(monkeypatch, write_side_by_side(tmp_path / "set", channels=channels), "--out", tmp_path / "c.py")
     model = load_config(tmp_path / "c.py").model
     assert model.backbone_weights == "imagenet" and model.backbone.get("in_channels", 3) == channels
     assert ("mean" in model) == (channels == 1)
+
+
+def write_shapes(root, count=(24, 4)):
+    """Generated shapes as a folder with train and val."""
+    for seed, (split, number) in enumerate(zip(("train", "val"), count)):
+        shapes = ShapesDataset(number, (96, 128), seed=seed)
+        for i in range(number):
+            sample = shapes.load(i)
+            write_image(root / f"images/{split}/{i}.png", sample["image"])
+            write_image(root / f"masks/{split}/{i}.png", sample["label"])
+    return root
+
+
+def test_the_budget_and_the_purpose_reach_the_config(monkeypatch, capsys, tmp_path):
+    root = write_shapes(tmp_path / "shapes", count=(12, 4))
+    steps = {}
+    for budget in ("5m", "20m"):
+        init(monkeypatch, root, "--out", tmp_path / f"{budget}.py", "--time", budget, "--for", "speed")
+        steps[budget] = load_config(tmp_path / f"{budget}.py").train.max_steps
+    assert steps["20m"] > 2 * steps["5m"] > 100
+    out = capsys.readouterr().out
+    assert "guessed, not measured" in out and "steps count, not epochs" in out and "for speed" in out
+    text = (tmp_path / "5m.py").read_text()
+    assert "5:00 in all." in text and "flip=True" not in text
+
+
+def test_too_little_time_writes_nothing(monkeypatch, tmp_path):
+    root = write_side_by_side(tmp_path / "set")
+    with pytest.raises(UserError, match=r"--time: 3 s are too short.*Give --time \d+[sm] or more"):
+        init(monkeypatch, root, "--out", tmp_path / "out/c.py", "--time", "3s")
+    for option, word, message in (
+        ("--time", "soon", "--time soon: expected hours"),
+        ("--device", "mps", "cpu and cuda"),
+    ):
+        with pytest.raises(UserError, match=message):
+            init(monkeypatch, root, "--out", tmp_path / "out/c.py", option, word)
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_of_a_file_choose_the_model(monkeypatch, tmp_path):
+    torch.save(BACKBONES.build(dict(type="MobileNetV2")).state_dict(), tmp_path / "w.pth")
+    words = ["--weights", tmp_path / "w.pth", "--mean", 127.5, "--std", 127.5, "--time", "10h"]
+    init(monkeypatch, write_side_by_side(tmp_path / "set"), "--out", tmp_path / "c.py", *words)
+    model = load_config(tmp_path / "c.py").model
+    assert (model.backbone.type, model.mean, model.std) == ("MobileNetV2", 127.5, 127.5)
+    assert model.backbone_weights == str(tmp_path / "w.pth")
+
+
+@pytest.mark.slow
+def test_a_measured_config_trains_in_its_time(monkeypatch, capsys, tmp_path):
+    """Steps are timed for real, and the run ends in about its time (not more, as others may use the machine too)."""
+    root = write_shapes(tmp_path / "shapes")
+    monkeypatch.chdir(tmp_path)
+    words = ["init_dataset.py", str(root), "--weights", "none", "--for", "speed", "--time", "80s"]
+    monkeypatch.setattr(sys, "argv", words)
+    tool.run(command_parser("init").parse_args())
+    assert "s a step of 8 in " in capsys.readouterr().out
+    begin = time.perf_counter()
+    assert run_tool(monkeypatch, "train.py", "configs/shapes.py", "--device", "cpu") == 0
+    assert time.perf_counter() - begin < 4 * 80
+    assert "done: " in capsys.readouterr().out and (tmp_path / "work_dirs/shapes/best.pt").exists()

@@ -10,6 +10,7 @@ from tests.mutants.of_models import OF_MODELS
 from tests.mutants.of_report import OF_REPORT
 from tests.mutants.of_review import OF_REVIEW
 from tests.mutants.of_serve import OF_SERVE
+from tests.mutants.of_starter import OF_STARTER
 
 MUTANTS: list[Mutant] = [
     *OF_MODELS,
@@ -21,4 +22,5 @@ MUTANTS: list[Mutant] = [
     *OF_REPORT,
     *OF_REVIEW,
     *OF_SERVE,
+    *OF_STARTER,
 ]
