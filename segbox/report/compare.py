@@ -130,8 +130,7 @@ def repeats_texts(comparison: Comparison) -> Iterator[str]:
     for own in comparison.repeats:
         yield (
             f"{names_in(comparison, own)} differ only in their seed: mIoU {own.mean:.2f} +- {own.deviation:.2f} (mean"
-            f" and standard deviation of {len(own.runs)} seeds); a difference of about this size between single runs"
-            " says nothing about their configs"
+            f" and standard deviation of {len(own.runs)} seeds)"
         )
     for own in comparison.repeats[1:]:
         first = comparison.repeats[0]
