@@ -92,10 +92,10 @@ def notes_on(runs: Sequence[Run], images: int) -> list[str]:
     first, *others = runs
     for run in others:
         if run.evaluation.protocol != first.evaluation.protocol:
-            notes.append(
-                f"{first.name} and {run.name} were evaluated in different ways ({first.evaluation.protocol} - and"
-                f" {run.evaluation.protocol}); means over classes are taken as in {first.name}"
-            )
+            ways = f"{first.evaluation.protocol} - and {run.evaluation.protocol}"
+            notes.append(f"{first.name} and {run.name} were evaluated in different ways ({ways})")
+        if means_of(run) != means_of(first):
+            notes.append(f"means over classes are taken as in {first.name}, also those of {run.name}")
     used = [len(run.evaluation.images) for run in runs]
     if max(used) > images:
         notes.append(f"only the {images} images that all runs have in common count, of {', '.join(map(str, used))}")
@@ -104,6 +104,10 @@ def notes_on(runs: Sequence[Run], images: int) -> list[str]:
     elif images < FEW_IMAGES:
         notes.append(f"with as few as {images} images, intervals from a bootstrap are too narrow")
     return notes
+
+
+def means_of(run: Run) -> tuple[float | None, bool]:
+    return run.evaluation.absent, run.evaluation.ignore_background
 
 
 def verdict(comparison: Comparison, number: int) -> str:
@@ -130,8 +134,7 @@ def repeats_texts(comparison: Comparison) -> Iterator[str]:
     for own in comparison.repeats:
         yield (
             f"{names_in(comparison, own)} differ only in their seed: mIoU {own.mean:.2f} +- {own.deviation:.2f} (mean"
-            f" and standard deviation of {len(own.runs)} seeds); a difference of about this size between single runs"
-            " says nothing about their configs"
+            f" and standard deviation of {len(own.runs)} seeds)"
         )
     for own in comparison.repeats[1:]:
         first = comparison.repeats[0]

@@ -87,7 +87,10 @@ def test_what_weakens_the_numbers_is_told():
     own = run("b", 0.8, 1)
     other = Run("b", Path(), replace(own.evaluation, protocol="flipped too"), None)
     (note,) = compare([run("a"), other], resamples=100).notes
-    assert note.startswith("a and b were evaluated in different ways (whole images - and flipped too)")
+    assert note == "a and b were evaluated in different ways (whole images - and flipped too)"
+    other = run("b", 0.8, 1, ignore_background=True)
+    (note,) = compare([run("a"), other], resamples=100).notes
+    assert note == "means over classes are taken as in a, also those of b"
     few = compare([run("a", images=9), run("b", images=12)], common=True, resamples=100).notes
     assert few[0] == "only the 9 images that all runs have in common count, of 9, 12" and "too narrow" in few[1]
     one = compare([run("a", images=1), run("b", 0.9, images=1)], resamples=100)
