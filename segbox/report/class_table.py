@@ -30,13 +30,13 @@ def class_table(evaluation: Evaluation, intervals: Mapping[str, Interval], log: 
     lines = {name: column(log.evaluations, f"IoU/{name}") for name in evaluation.classes}
     has_lines = any(len(points) > 1 for points in lines.values())
     head = "".join(f'<th{" data-sort" if title else ""} title="{text}">{title}</th>' for title, text in HEAD)
-    head += '<th title="IoU at each evaluation, from 0 to 100">over the run</th>' if has_lines else ""
+    head += '<th class="curve" title="IoU at each evaluation, from 0 to 100">over the run</th>' if has_lines else ""
     _, targets, guesses = evaluation.tables()
     total = max(1, targets.sum())
     rows = []
     for i, name in enumerate(evaluation.classes):
         facts = (targets[:, i].sum() / total, guesses[:, i].sum() / total, int((targets[:, i] > 0).sum()))
-        spark = f"<td>{spark_line(lines[name], 0, 100)}</td>" if has_lines else ""
+        spark = f'<td class="curve">{spark_line(lines[name], 0, 100)}</td>' if has_lines else ""
         rows.append(class_row(evaluation, i, intervals.get(name), facts) + f"{spark}</tr>")
     return (
         f'<div class="card wide"><table class="sortable"><thead><tr>{head}</tr></thead>'

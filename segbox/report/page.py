@@ -9,7 +9,7 @@ from segbox.report.advice import Advice, Facts, advice, shared_by_check
 from segbox.report.boundaries import BANDS, Boundaries
 from segbox.report.chart import Line, line_chart
 from segbox.report.class_table import Interval, chip, class_table
-from segbox.report.confusion import matrix, mistake_table, mistakes
+from segbox.report.confusion import MOST_WITH_NUMBERS, matrix, mistake_table, mistakes
 from segbox.report.examples import Again, Example, addresses
 from segbox.report.log_rows import LogRows, column
 from segbox.report.numbers import count_text, percent_text, score_text
@@ -112,7 +112,8 @@ def score_sections(run: Run, found: Findings) -> Iterator[str]:
     if taken:
         yield "<h2>What is taken for what</h2>"
         hint = "Rows: truth. Columns: prediction. Numbers: percent of the row."
-        told = f'<div class="told soft">{hint}</div>'
+        is_far = len(evaluation.classes) > MOST_WITH_NUMBERS  # its cells are often out of the window
+        told = f'<div class="told soft{" far" if is_far else ""}">{hint}</div>'
         yield f'<div class="side"><div class="card">{matrix(counts, evaluation.classes)}{told}</div>'
         yield f"{mistake_table(taken, evaluation.classes)}</div>"
     if found.note:
