@@ -21,6 +21,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
     "train": "train the model of a config",
     "test": "score a checkpoint on the validation set",
     "report": "write the page of a run again: scores, confusions, pictures, curves, what to try next",
+    "compare": "compare runs: scores, differences, and whether they are more than chance",
     "predict": "segment images, folders and videos with a trained model",
     "publish": "write a trained model for others: safetensors, config, model card",
     "import": "turn a checkpoint of mmsegmentation into one of segbox, with its config",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from segbox import distributed
 from segbox.data.sample import Batch
-from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_checkpoint
+from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_checkpoint, write_error
 from segbox.engine.devices import wrap_for_training
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.not_finite import NotFinite, gradient_norm, refuse_non_finite_loss, skip_or_stop
@@ -24,7 +24,7 @@ from segbox.engine.signals import Stopped, StopRequest, stop_request
 from segbox.engine.state import restore, run_state
 from segbox.engine.step_errors import LabelWatch, errors_explained, worker_errors_explained
 from segbox.engine.time_budget import NoBudget
-from segbox.errors import TrainingError
+from segbox.errors import TrainingError, UserError
 from segbox.evaluation.records import EVALUATION, Evaluation
 from segbox.models.unused_parameters import advice_for
 from segbox.precision import AMP
@@ -241,8 +241,12 @@ class Runner:
 
     def write_evaluation(self, name: str, checkpoint: str) -> None:
         """Write the last evaluation into the work dir, as that of a checkpoint."""
-        if distributed.is_main():
+        if not distributed.is_main():
+            return
+        try:
             replace(self.evaluation, checkpoint=checkpoint).write(self.work_dir / name)
+        except UserError as error:
+            raise write_error(self.work_dir / name, error) from error
 
     def call(self, moment: str, *arguments: Any) -> None:
         for hook in self.hooks.values():

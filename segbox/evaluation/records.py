@@ -86,7 +86,7 @@ class Evaluation:
             "absent": self.absent,
             "ignore_background": self.ignore_background,
             "scores": {name: None if value != value else value for name, value in self.scores.items()},  # no NaN
-            "images": [{"path": image.path, "pairs": image.pairs.tolist()} for image in self.images],
+            "images": [{"path": image.path, "pairs": image.pairs.ravel().tolist()} for image in self.images],
         }
         write_text(path, json.dumps(content, separators=(",", ":"), allow_nan=False) + "\n")
 
@@ -131,14 +131,15 @@ def read_content(path: Path) -> Mapping[str, Any]:
 
 
 def read_image(content: Mapping[str, Any], classes: int) -> ImageCounts:
-    path, pairs = checked_text(content["path"]), np.array(content["pairs"])
-    if not pairs.size:
+    path, numbers = checked_text(content["path"]), np.array(content["pairs"])
+    if not numbers.size:
         return ImageCounts(path, np.zeros((0, 3), np.int64))
-    if pairs.dtype != np.int64 or pairs.ndim != 2 or pairs.shape[1] != 3:
+    if numbers.dtype != np.int64 or numbers.ndim != 1 or numbers.size % 3:
         raise ValueError(f"the counts of {path} are no rows of target, guess, pixels")
+    pairs = numbers.reshape(-1, 3)
     if pairs.min() < 0 or pairs[:, :2].max() >= classes:
         raise ValueError(f"the counts of {path} are not of {classes} classes")
-    if len(np.unique(pairs[:, :2], axis=0)) < len(pairs):
+    if len(np.unique(pairs[:, 0] * classes + pairs[:, 1])) < len(pairs):
         raise ValueError(f"the counts of {path} name a pair of classes twice")
     return ImageCounts(path, pairs)
 

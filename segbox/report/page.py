@@ -16,7 +16,7 @@ from segbox.report.numbers import count_text, percent_text, score_text
 from segbox.report.run import Run
 from segbox.report.setup_cards import again, cards
 from segbox.report.style import SCRIPT, STYLE
-from segbox.viz.html_page import escape, page
+from segbox.viz.html_page import SORT, escape, page
 
 VIEWS = ("image", "truth", "prediction", "errors")
 MEANS = ("mIoU", "mAcc", "aAcc", "mBIoU", "imageIoU")  # in the curves, where they were scored
@@ -44,7 +44,7 @@ def report_page(run: Run, found: Findings) -> str:
     if run.evaluation is not None:
         parts += score_sections(run, found)
     parts += [*curve_section(run), "<h2>The run</h2>", cards(run, found.parameters), *ending(run)]
-    return page(f"{run.name}: report", "".join(parts), STYLE, SCRIPT)
+    return page(f"{run.name}: report", "".join(parts), STYLE, SCRIPT + SORT)
 
 
 def when(run: Run) -> str:

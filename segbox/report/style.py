@@ -1,7 +1,7 @@
 """What the page of a run adds to the style of all pages, and its script.
 
-Without the script, everything is there to read; the script sorts tables, shows the text of a cell of the confusion
-matrix, and puts the four pictures of an image on top of each other, behind a slider.
+Without the script, everything is there to read; the script shows the text of a cell of the confusion matrix, and puts
+the four pictures of an image on top of each other, behind a slider.
 """
 
 STYLE = """
@@ -26,11 +26,6 @@ p, code { overflow-wrap: anywhere; }
 .whisker { height: 3px; border-radius: 2px; background: var(--bar2); }
 .name { white-space: normal; overflow-wrap: anywhere; display: inline-block; max-width: 230px; min-width: 126px; }
 td.bars { width: 20%; min-width: 110px; }
-th[data-sort] { white-space: nowrap; }
-th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 2px solid var(--bar); }
-th[aria-sort] { color: var(--text); }
-th[aria-sort=ascending] button::after { content: " \\2191"; }
-th[aria-sort=descending] button::after { content: " \\2193"; }
 .matrix { display: block; margin: 0 auto; }
 .matrix .right { fill: var(--bar); } .matrix .wrong { fill: var(--bad); }
 .matrix .lines { stroke: var(--line); fill: none; stroke-width: .6; }
@@ -83,32 +78,6 @@ pre { margin: 10px 0 0; font-size: 12.5px; line-height: 1.45; white-space: pre-w
 
 SCRIPT = """
 document.documentElement.classList.add("js");
-
-for (const table of document.querySelectorAll("table.sortable")) {
-  const heads = [...table.querySelectorAll("th")], body = table.tBodies[0];
-  const value = (row, column) => {
-    const cell = row.cells[column];
-    return cell.dataset.v === undefined ? cell.textContent.trim().toLowerCase() : Number(cell.dataset.v);
-  };
-  heads.forEach((head, column) => {
-    if (!("sort" in head.dataset)) return;
-    const button = document.createElement("button");
-    button.textContent = head.textContent;
-    head.replaceChildren(button);
-    button.addEventListener("click", () => {
-      const rows = [...body.rows], isText = typeof value(rows[0], column) === "string";
-      const before = head.getAttribute("aria-sort");
-      const order = before ? (before === "ascending" ? -1 : 1) : isText || column === 0 ? 1 : -1;
-      heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", order > 0 ? "ascending" : "descending");
-      rows.sort((a, b) => {
-        const [x, y] = [value(a, column), value(b, column)];
-        return order * (isText ? x.localeCompare(y) : x - y);
-      });
-      body.append(...rows);
-    });
-  });
-}
 
 const matrix = document.querySelector(".matrix");
 if (matrix) {

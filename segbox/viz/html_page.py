@@ -70,6 +70,35 @@ td.bars { width: 34%; min-width: 180px; text-align: left; }
   border: 1px solid rgba(128, 128, 128, .5); }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 0 0 12px; font-size: 13px; }
 .absent td { color: var(--bad); }
+th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 2px solid var(--bar); }
+th[aria-sort] { color: var(--text); }
+th[aria-sort=ascending] button::after { content: " \\2191"; }
+th[aria-sort=descending] button::after { content: " \\2193"; }
+"""
+# Sorts tables of class `sortable` by a click on a head with `data-sort`. A cell's number is its `data-v`; an empty one
+# is unknown, and comes last.
+SORT = """
+for (const table of document.querySelectorAll("table.sortable")) {
+  const heads = [...table.querySelectorAll("th")], body = table.tBodies[0];
+  const text = (row, column) => row.cells[column].dataset.v ?? row.cells[column].textContent.trim().toLowerCase();
+  heads.forEach((head, column) => {
+    if (!("sort" in head.dataset)) return;
+    const button = document.createElement("button"), isNumber = "v" in body.rows[0].cells[column].dataset;
+    button.textContent = head.textContent;
+    head.replaceChildren(button);
+    button.addEventListener("click", () => {
+      const before = head.getAttribute("aria-sort"), isUp = before ? before === "descending" : !isNumber;
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", isUp ? "ascending" : "descending");
+      const sign = isUp ? 1 : -1;
+      body.append(...[...body.rows].sort((a, b) => {
+        const [x, y] = [text(a, column), text(b, column)];
+        if (!isNumber) return sign * x.localeCompare(y);
+        return x === "" || y === "" ? (x === "") - (y === "") : sign * (x - y);
+      }));
+    });
+  });
+}
 """
 
 

@@ -9,7 +9,7 @@ import torch
 
 from segbox.config import load_config
 from segbox.engine.build import build_runner
-from segbox.errors import DataError
+from segbox.errors import CheckpointError, DataError
 from segbox.evaluation.evaluator import Evaluator
 from segbox.evaluation.metrics import ConfusionMatrix
 from segbox.evaluation.records import Evaluation, ImageCounts
@@ -89,11 +89,12 @@ def test_a_written_evaluation_is_read_back(tmp_path):
         (lambda c: c.update(classes=[1, 2]), "is damaged .1 is no text"),
         (lambda c: c.update(palette=[[1, 2]]), "is damaged"),
         (lambda c: c.update(step="now"), "is damaged"),
-        (lambda c: c["images"][0].update(pairs=[[0, 1]]), r"counts of folder/0.png are no rows of target, guess"),
-        (lambda c: c["images"][0].update(pairs=[[0, 1, 0.5]]), "are no rows of target, guess, pixels"),
-        (lambda c: c["images"][0].update(pairs=[[0, 4, 1]]), "are not of 4 classes"),
-        (lambda c: c["images"][0].update(pairs=[[0, 1, -1]]), "are not of 4 classes"),
-        (lambda c: c["images"][0].update(pairs=[[0, 1, 1], [0, 1, 2]]), "name a pair of classes twice"),
+        (lambda c: c["images"][0].update(pairs=[[0, 1, 2]]), r"counts of folder/0.png are no rows of target, guess"),
+        (lambda c: c["images"][0].update(pairs=[0, 1]), r"counts of folder/0.png are no rows of target, guess"),
+        (lambda c: c["images"][0].update(pairs=[0, 1, 0.5]), "are no rows of target, guess, pixels"),
+        (lambda c: c["images"][0].update(pairs=[0, 4, 1]), "are not of 4 classes"),
+        (lambda c: c["images"][0].update(pairs=[0, 1, -1]), "are not of 4 classes"),
+        (lambda c: c["images"][0].update(pairs=[0, 1, 1, 0, 1, 2]), "name a pair of classes twice"),
     ],
 )
 def test_a_broken_or_foreign_file_is_refused(tmp_path, change, message):
@@ -149,3 +150,10 @@ def test_a_run_leaves_its_last_and_its_best_evaluation(tmp_path):
     assert (last.step, last.checkpoint, last.scores["mIoU"]) == (6, "last.pt", 20.0)
     assert (best.step, best.checkpoint, best.scores["mIoU"]) == (4, "best.pt", 30.0)
     assert last.counts().sum() == best.counts().sum() > 3000 and len(last.images) == len(best.images) == 3
+
+
+def test_an_evaluation_that_cannot_be_written_is_told_with_how_to_go_on(tmp_path):
+    runner = tiny_runner(tmp_path, ["train.max_steps=3"])
+    (tmp_path / "evaluation.json").mkdir()
+    with pytest.raises(CheckpointError, match=r"evaluation\.json could not be written: Is a directory.*--resume"):
+        runner.train()

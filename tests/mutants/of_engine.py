@@ -187,4 +187,17 @@ OF_ENGINE = [
     *in_file("evaluation/metrics.py", "tests/evaluation/test_records.py", [
         ("records: merged images are lost", "self.images += other.images", "pass"),
     ]),
+    *in_file("evaluation/matching.py", "tests/evaluation/test_matching.py", [
+        ("matching: images by their place in the list", "images=[its[key] for key in order]",
+         "images=list(its.values())[:len(order)]"),
+        ("matching: guesses keep their numbers", "number[pairs[:, 0]], number[pairs[:, 1]]",
+         "number[pairs[:, 0]], pairs[:, 1]"),
+        ("matching: other labels pass", "if (a != b).any():", "if a.sum() != b.sum():"),
+    ]),
+    *in_file("report/compare.py", "tests/report/test_compare.py", [
+        ("compare: any two runs are repeats", "return without_seed(a.config) == without_seed(b.config)",
+         "return True"),
+        ("compare: ways to evaluate do not count", "a.evaluation.protocol != b.evaluation.protocol:", "False:"),
+        ("compare: worse is better", "own.value > 0 else 'worse'", "own.value < 0 else 'worse'"),
+    ]),
 ]  # fmt: skip
