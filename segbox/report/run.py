@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segbox.config import format_config, load_config
+from segbox.config import format_config
 from segbox.errors import UserError
 from segbox.evaluation.records import BEST_EVALUATION, EVALUATION, Evaluation
+from segbox.report.compare_runs import CONFIG, read_dumped
 from segbox.report.log_rows import LogRows, read_log
 
 TEST_CONFIG = "test_config.py"
-CONFIGS = ("config.py", TEST_CONFIG)  # of a training, and of a test
+CONFIGS = (CONFIG, TEST_CONFIG)  # of a training, and of a test
 CHECK = "check.json"  # what `segbox check CONFIG --json RUN/check.json` has found, if the user has asked for it
 LOG = "log.jsonl"
 ENVIRONMENT = "environment.json"
@@ -77,7 +78,7 @@ def evaluation_in(path: Path) -> Evaluation | None:
 
 def config_in(folder: Path) -> Mapping[str, Any] | None:
     path = next((folder / name for name in CONFIGS if (folder / name).is_file()), None)
-    return None if path is None else load_config(path)
+    return None if path is None else read_dumped(path)
 
 
 def json_in(path: Path) -> Any:
