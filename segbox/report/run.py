@@ -66,7 +66,7 @@ def read_run(folder: Path) -> Run:
         evaluation,
         evaluation_in(folder / BEST_EVALUATION),
         read_log(folder / LOG),
-        config_in(folder),
+        config_in(folder, evaluation),
         [start for start in starts if isinstance(start, dict)] if isinstance(starts, list) else [],
         check if isinstance(check, dict) else {},
     )
@@ -76,8 +76,11 @@ def evaluation_in(path: Path) -> Evaluation | None:
     return Evaluation.read(path) if path.is_file() else None
 
 
-def config_in(folder: Path) -> Mapping[str, Any] | None:
-    path = next((folder / name for name in CONFIGS if (folder / name).is_file()), None)
+def config_in(folder: Path, evaluation: Evaluation | None) -> Mapping[str, Any] | None:
+    """The config that the evaluation was made by: those of trainings have a step, those of tests have none."""
+    is_test = evaluation is not None and evaluation.step is None
+    names = reversed(CONFIGS) if is_test else CONFIGS
+    path = next((folder / name for name in names if (folder / name).is_file()), None)
     return None if path is None else read_dumped(path)
 
 

@@ -127,6 +127,15 @@ def test_the_class_table_has_the_shares():
     assert [row[3] for row in cells] == ["69.2", "62.5", "0.0"] and text.count("class=absent") == 1
 
 
+def test_a_test_into_a_work_dir_is_drawn_by_its_own_config(tmp_path):
+    write_run(tmp_path)
+    (tmp_path / "test_config.py").write_text("seed = 5\n")
+    evaluation = read_run(tmp_path).evaluation
+    assert read_run(tmp_path).config["data"]
+    replace(evaluation, step=None).write(tmp_path / EVALUATION)
+    assert read_run(tmp_path).config == {"seed": 5}
+
+
 def test_the_code_of_a_config_is_not_run(tmp_path):
     write_run(tmp_path)
     with (tmp_path / "config.py").open("a") as file:
