@@ -1,1 +1,1 @@
-"""The page at the end of a training or a test: `report.html`."""
+"""The pages about runs: `report.html` at the end of each, and comparisons."""

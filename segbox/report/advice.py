@@ -20,6 +20,7 @@ WORSE_THAN_BEST = 1.0  # points that the last evaluation is below the best one
 LONG_BEFORE = 0.7  # of the run: the best evaluation came before
 NEAR_BOUNDARIES = 0.6  # of the wrong pixels, at most 2 pixels from a boundary
 FEW_NEAR = 0.25  # of the pixels are that near: with more, so are most errors anyway
+FEW_MISSED = 0.25  # of these wrong pixels are of classes that are mostly missed
 DOMINANT = 0.85  # of the labelled pixels are of one class
 WIDE = 3.0  # points of the interval
 GAP = 15.0  # points that training images score above validation images
@@ -190,15 +191,17 @@ def learnt_by_heart(facts: Facts) -> Iterator[Advice]:
 
 
 def errors_at_boundaries(facts: Facts) -> Iterator[Advice]:
+    """Not for classes that are missed as a whole: if they are thin, all their pixels are near a boundary."""
     if facts.boundaries is None or not facts.boundaries.wrong.any():
         return
-    wrong, pixels = facts.boundaries.wrong.sum(1), facts.boundaries.pixels.sum(1)
-    part, near = wrong[0] / wrong.sum(), pixels[0] / pixels.sum()
-    if part >= NEAR_BOUNDARIES and near <= FEW_NEAR:
+    wrong, pixels = facts.boundaries.wrong, facts.boundaries.pixels
+    part, near = wrong[0].sum() / wrong.sum(), pixels[0].sum() / pixels.sum()
+    missed = wrong.sum(0) > (1 - LOW_RECALL / 100) * pixels.sum(0)
+    if part >= NEAR_BOUNDARIES and near <= FEW_NEAR and wrong[0, missed].sum() < FEW_MISSED * wrong[0].sum():
         yield Advice(
             "Most errors are at boundaries",
-            f"{percent_text(part)} % of the wrong pixels ({count_text(int(wrong[0]))}) are at most 2 pixels from a"
-            f" boundary, where {percent_text(near)} % of all pixels are.",
+            f"{percent_text(part)} % of the wrong pixels ({count_text(int(wrong[0].sum()))}) are at most 2 pixels from"
+            f" a boundary, where {percent_text(near)} % of all pixels are.",
             "The model finds the objects and draws them roughly: larger images (a larger scale in the pipelines and"
             " `crop_size`), a head with a finer map (`FPNHead`, `UNetHead`, `DeepLabV3PlusHead`), or several scales at"
             " test: `segbox test --scales 1 1.5`. Labels may be that rough, too.",

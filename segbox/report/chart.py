@@ -1,7 +1,7 @@
 """Line charts as SVG: axes with round numbers, a legend, colours that follow light and dark mode."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from segbox.viz.html_page import escape
@@ -12,6 +12,7 @@ COLOURS = ("var(--bar)", "var(--bar2)", "#35a27f", "#b85ac0", "#8a8f99", "#d2604
 MOST_POINTS = 400  # of a line: more than pixels would only make the page large
 
 Points = Sequence[tuple[float, float]]
+Scale = Callable[[float], float]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def drawn(line: Line, stroke: str, across, up) -> str:
+def drawn(line: Line, stroke: str, across: Scale, up: Scale) -> str:
     """The line; a circle where it is a single point."""
     points = [(across(x), up(y)) for x, y in thinned(line.points)]
     if len(points) == 1:
@@ -93,7 +94,7 @@ def spark_line(points: Points, low: float, high: float) -> str:
     return f'<svg class="spark" viewBox="0 0 90 20" aria-hidden="true"><polyline points="{line}"/></svg>'
 
 
-def scale(low: float, high: float, first: float, last: float):
+def scale(low: float, high: float, first: float, last: float) -> Scale:
     """The function that maps low..high to first..last; a single value goes to the middle."""
     if high <= low:
         return lambda value: (first + last) / 2

@@ -30,13 +30,13 @@ def class_table(evaluation: Evaluation, intervals: Mapping[str, Interval], log: 
     lines = {name: column(log.evaluations, f"IoU/{name}") for name in evaluation.classes}
     has_lines = any(len(points) > 1 for points in lines.values())
     head = "".join(f'<th{" data-sort" if title else ""} title="{text}">{title}</th>' for title, text in HEAD)
-    head += '<th title="IoU at each evaluation, from 0 to 100">over the run</th>' if has_lines else ""
+    head += '<th class="curve" title="IoU at each evaluation, from 0 to 100">over the run</th>' if has_lines else ""
     _, targets, guesses = evaluation.tables()
     total = max(1, targets.sum())
     rows = []
     for i, name in enumerate(evaluation.classes):
         facts = (targets[:, i].sum() / total, guesses[:, i].sum() / total, int((targets[:, i] > 0).sum()))
-        spark = f"<td>{spark_line(lines[name], 0, 100)}</td>" if has_lines else ""
+        spark = f'<td class="curve">{spark_line(lines[name], 0, 100)}</td>' if has_lines else ""
         rows.append(class_row(evaluation, i, intervals.get(name), facts) + f"{spark}</tr>")
     return (
         f'<div class="card wide"><table class="sortable"><thead><tr>{head}</tr></thead>'
@@ -50,14 +50,14 @@ def class_row(evaluation: Evaluation, i: int, interval: Interval | None, facts: 
     iou, recall, precision = (scores.get(f"{kind}/{name}", np.nan) for kind in ("IoU", "Recall", "Precision"))
     truth, predicted, images = facts
     between = "-" if interval is None else f"{interval[0]:.1f} to {interval[1]:.1f}"
-    width = 0 if interval is None else interval[1] - interval[0]
+    width = "" if interval is None else f"{interval[1] - interval[0]:.4g}"
     bar = f'<div class="bar" style="width:{max(iou, 0.5):.1f}%"></div>' if iou == iou else ""
     never = truth > 0 and not predicted
     cells = "".join(f'<td data-v="{number(value)}">{score_text(value)}</td>' for value in (recall, precision))
     return (
         f'<tr{" class=absent" if never else ""}><td data-v="{i}">{i}</td><td>{chip(evaluation, i)}</td>'
         f'<td class="bars">{bar}{whisker(interval)}</td><td data-v="{number(iou)}"><b>{score_text(iou)}</b></td>'
-        f'<td data-v="{width:.4g}">{between}</td>{cells}'
+        f'<td data-v="{width}">{between}</td>{cells}'
         f'<td data-v="{truth:.6g}">{percent_text(truth)}</td><td data-v="{predicted:.6g}">'
         f'{"never" if never else percent_text(predicted)}</td><td data-v="{images}">{images:,}</td>'
     )
@@ -72,7 +72,7 @@ def whisker(interval: Interval | None) -> str:
 
 
 def number(value: float) -> str:
-    return "-1" if value != value else f"{value:.4f}"
+    return "" if value != value else f"{value:.4f}"
 
 
 def chip(evaluation: Evaluation, i: int) -> str:

@@ -34,7 +34,7 @@ REPEATING = ("ClassBalancedDataset", "RepeatDataset")  # wrappers that show imag
 LARGEST = 480  # pixels on the longer side of a kept picture
 WIDTHS = (480, 360, 260, 180)  # of the pictures in the page, in order of preference; in pixels
 BUDGET = 3_600_000  # characters of all pictures
-OPACITY = 0.6  # of the class colours over the image
+OPACITY = 0.5  # of the class colours over the image
 WRONG = (226, 54, 40)
 
 

@@ -9,14 +9,14 @@ from segbox.report.advice import Advice, Facts, advice, shared_by_check
 from segbox.report.boundaries import BANDS, Boundaries
 from segbox.report.chart import Line, line_chart
 from segbox.report.class_table import Interval, chip, class_table
-from segbox.report.confusion import matrix, mistake_table, mistakes
+from segbox.report.confusion import MOST_WITH_NUMBERS, matrix, mistake_table, mistakes
 from segbox.report.examples import Again, Example, addresses
 from segbox.report.log_rows import LogRows, column
 from segbox.report.numbers import count_text, percent_text, score_text
 from segbox.report.run import Run
 from segbox.report.setup_cards import again, cards
 from segbox.report.style import SCRIPT, STYLE
-from segbox.viz.html_page import escape, page
+from segbox.viz.html_page import SORT, escape, page
 
 VIEWS = ("image", "truth", "prediction", "errors")
 MEANS = ("mIoU", "mAcc", "aAcc", "mBIoU", "imageIoU")  # in the curves, where they were scored
@@ -44,7 +44,7 @@ def report_page(run: Run, found: Findings) -> str:
     if run.evaluation is not None:
         parts += score_sections(run, found)
     parts += [*curve_section(run), "<h2>The run</h2>", cards(run, found.parameters), *ending(run)]
-    return page(f"{run.name}: report", "".join(parts), STYLE, SCRIPT)
+    return page(f"{run.name}: report", "".join(parts), STYLE, SCRIPT + SORT)
 
 
 def when(run: Run) -> str:
@@ -112,7 +112,8 @@ def score_sections(run: Run, found: Findings) -> Iterator[str]:
     if taken:
         yield "<h2>What is taken for what</h2>"
         hint = "Rows: truth. Columns: prediction. Numbers: percent of the row."
-        told = f'<div class="told soft">{hint}</div>'
+        is_far = len(evaluation.classes) > MOST_WITH_NUMBERS  # its cells are often out of the window
+        told = f'<div class="told soft{" far" if is_far else ""}">{hint}</div>'
         yield f'<div class="side"><div class="card">{matrix(counts, evaluation.classes)}{told}</div>'
         yield f"{mistake_table(taken, evaluation.classes)}</div>"
     if found.note:

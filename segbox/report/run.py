@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segbox.config import format_config, load_config
+from segbox.config import format_config
 from segbox.errors import UserError
 from segbox.evaluation.records import BEST_EVALUATION, EVALUATION, Evaluation
+from segbox.report.compare_runs import CONFIG, read_dumped
 from segbox.report.log_rows import LogRows, read_log
 
 TEST_CONFIG = "test_config.py"
-CONFIGS = ("config.py", TEST_CONFIG)  # of a training, and of a test
+CONFIGS = (CONFIG, TEST_CONFIG)  # of a training, and of a test
 CHECK = "check.json"  # what `segbox check CONFIG --json RUN/check.json` has found, if the user has asked for it
 LOG = "log.jsonl"
 ENVIRONMENT = "environment.json"
@@ -65,7 +66,7 @@ def read_run(folder: Path) -> Run:
         evaluation,
         evaluation_in(folder / BEST_EVALUATION),
         read_log(folder / LOG),
-        config_in(folder),
+        config_in(folder, evaluation),
         [start for start in starts if isinstance(start, dict)] if isinstance(starts, list) else [],
         check if isinstance(check, dict) else {},
     )
@@ -75,9 +76,12 @@ def evaluation_in(path: Path) -> Evaluation | None:
     return Evaluation.read(path) if path.is_file() else None
 
 
-def config_in(folder: Path) -> Mapping[str, Any] | None:
-    path = next((folder / name for name in CONFIGS if (folder / name).is_file()), None)
-    return None if path is None else load_config(path)
+def config_in(folder: Path, evaluation: Evaluation | None) -> Mapping[str, Any] | None:
+    """The config that the evaluation was made by: those of trainings have a step, those of tests have none."""
+    is_test = evaluation is not None and evaluation.step is None
+    names = reversed(CONFIGS) if is_test else CONFIGS
+    path = next((folder / name for name in names if (folder / name).is_file()), None)
+    return None if path is None else read_dumped(path)
 
 
 def json_in(path: Path) -> Any:

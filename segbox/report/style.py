@@ -1,7 +1,7 @@
 """What the page of a run adds to the style of all pages, and its script.
 
-Without the script, everything is there to read; the script sorts tables, shows the text of a cell of the confusion
-matrix, and puts the four pictures of an image on top of each other, behind a slider.
+Without the script, everything is there to read; the script shows the text of a cell of the confusion matrix, and puts
+the four pictures of an image on top of each other, behind a slider.
 """
 
 STYLE = """
@@ -24,20 +24,15 @@ p, code { overflow-wrap: anywhere; }
 .spark { width: 90px; height: 20px; display: inline-block; vertical-align: middle; }
 .spark polyline { fill: none; stroke: var(--bar); stroke-width: 1.5; }
 .whisker { height: 3px; border-radius: 2px; background: var(--bar2); }
-.name { white-space: normal; overflow-wrap: anywhere; display: inline-block; max-width: 230px; min-width: 104px; }
+.name { white-space: normal; overflow-wrap: anywhere; display: inline-block; max-width: 230px; min-width: 126px; }
 td.bars { width: 20%; min-width: 110px; }
-th[data-sort] { white-space: nowrap; }
-th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 2px solid var(--bar); }
-th[aria-sort] { color: var(--text); }
-th[aria-sort=ascending] button::after { content: " \\2191"; }
-th[aria-sort=descending] button::after { content: " \\2193"; }
 .matrix { display: block; margin: 0 auto; }
 .matrix .right { fill: var(--bar); } .matrix .wrong { fill: var(--bad); }
 .matrix .lines { stroke: var(--line); fill: none; stroke-width: .6; }
 .matrix text { fill: var(--text); } .matrix text.on { fill: var(--card); font-weight: 600; }
 .matrix .here { fill: none; stroke: var(--text); stroke-width: 2; pointer-events: none; }
-.told { min-height: 44px; margin-top: 10px; text-align: center; font-size: 14px; width: 0; min-width: 100%;
-  position: sticky; bottom: 0; background: var(--card); padding: 4px 0; }
+.told { min-height: 44px; margin-top: 10px; text-align: center; font-size: 14px; width: 0; min-width: 100%; }
+.told.far { position: sticky; bottom: 0; background: var(--card); padding: 4px 0; }
 .cases { display: grid; gap: 14px; }
 figure.case .views { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(150px, 100%), 1fr)); gap: 2px; }
 figure.case .view { display: block; position: relative; }
@@ -72,40 +67,17 @@ pre { margin: 10px 0 0; font-size: 12.5px; line-height: 1.45; white-space: pre-w
   .slider button:focus-visible { outline: 2px solid var(--bar); }
 }
 @media (max-width: 600px) { main { padding: 20px 12px 40px; } .cards { grid-template-columns: 1fr; }
-  .card { padding: 14px; } .verdict b { font-size: 38px; } th, td { padding: 5px 7px; } }
+  .card { padding: 14px; } .verdict b { font-size: 38px; } th, td { padding: 5px 7px; }
+  .mistakes th { white-space: normal; } }
 @media print { body { background: #fff; } h2 { break-after: avoid; } .card, figure { break-inside: avoid; }
   main { max-width: none; padding: 0; } details > * { display: block; } .wide { overflow: visible; }
-  .matrix { max-width: 100%; height: auto; } table { font-size: 11px; } .cases { grid-template-columns: 1fr; } }
+  .matrix { max-width: 100%; height: auto; } table { font-size: 11px; }
+  th, td { padding: 3px 6px; } .curve { display: none; } td.bars { min-width: 60px; } .told.far { position: static; }
+  .name { min-width: 90px; } .cases { grid-template-columns: 1fr; } }
 """
 
 SCRIPT = """
 document.documentElement.classList.add("js");
-
-for (const table of document.querySelectorAll("table.sortable")) {
-  const heads = [...table.querySelectorAll("th")], body = table.tBodies[0];
-  const value = (row, column) => {
-    const cell = row.cells[column];
-    return cell.dataset.v === undefined ? cell.textContent.trim().toLowerCase() : Number(cell.dataset.v);
-  };
-  heads.forEach((head, column) => {
-    if (!("sort" in head.dataset)) return;
-    const button = document.createElement("button");
-    button.textContent = head.textContent;
-    head.replaceChildren(button);
-    button.addEventListener("click", () => {
-      const rows = [...body.rows], isText = typeof value(rows[0], column) === "string";
-      const before = head.getAttribute("aria-sort");
-      const order = before ? (before === "ascending" ? -1 : 1) : isText || column === 0 ? 1 : -1;
-      heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", order > 0 ? "ascending" : "descending");
-      rows.sort((a, b) => {
-        const [x, y] = [value(a, column), value(b, column)];
-        return order * (isText ? x.localeCompare(y) : x - y);
-      });
-      body.append(...rows);
-    });
-  });
-}
 
 const matrix = document.querySelector(".matrix");
 if (matrix) {

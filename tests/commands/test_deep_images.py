@@ -19,7 +19,7 @@ FAST = [
     "data.batch_size=2",
     "train.max_steps=2",
 ]
-FAST += ["hooks.lr_schedule.warmup_steps=1", "hooks.evaluate=None"]
+FAST += ["hooks.lr_schedule.warmup_steps=1", "hooks.evaluate.interval=2"]
 
 
 def write_set(root, channels, bits, suffix):
@@ -54,6 +54,7 @@ def test_from_a_folder_to_predictions(monkeypatch, capsys, tmp_path, name):
     assert read_image("sheet.png").std() > 20
     options = ["--device", "cpu", "--cfg-options", *FAST]
     assert run_tool(monkeypatch, "train.py", "c.py", "--work-dir", "run", *options) == 0
+    assert "<h2>Worst images" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
     assert run_tool(monkeypatch, "test.py", "c.py", "run/last.pt", "--show-dir", "shown", *options) == 0
     assert "mIoU" in capsys.readouterr().out and next((tmp_path / "shown").iterdir())
     words = ("c.py", "run/last.pt", f"{name}/images", "--out", "predicted", "--save", "mask,overlay,probs")

@@ -54,6 +54,19 @@ def test_it_fires_on_its_numbers_alone(rule):
     assert [*rule(SILENT[rule.__name__])] == []
 
 
+def test_a_thin_class_that_is_missed_is_no_matter_of_boundaries():
+    pixels = np.array([[900, 100], [1000, 0], [1000, 0], [7000, 0]])
+    wrong = np.array([[10, 90], [2, 0], [1, 0], [1, 0]])
+    assert advice(Facts(GOOD, boundaries=Boundaries(pixels, wrong, 4))) == []
+    wrong = np.array([[90, 10], [2, 0], [1, 0], [1, 0]])
+    assert len(advice(Facts(GOOD, boundaries=Boundaries(pixels, wrong, 4)))) == 1
+
+
+@pytest.mark.parametrize("values", [(60, 71.5, 71.2, 71.0), (60, 70, 74, 71)])  # a little, and not long before
+def test_a_small_or_late_fall_is_no_overfitting(values):
+    assert advice(Facts(GOOD, curve=[(100 * i, float(value)) for i, value in enumerate(values, 1)])) == []
+
+
 def test_good_numbers_need_no_advice():
     assert advice(Facts(GOOD, "mIoU", (69.0, 71.0), CURVE, [], EVEN, (GOOD.scores["mIoU"] + 4, 40))) == []
 

@@ -56,8 +56,8 @@ def test_the_pictures_show_truth_prediction_and_errors():
     target, guess = np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.int64)
     target[:, 5], guess[:, 2] = IGNORE_INDEX, 1
     shown, truth, prediction, errors = draw(image, target, guess, PALETTE)
-    assert (shown == 100).all() and truth[0, 5].tolist() == [100] * 3 and truth[0, 2].tolist() == [160, 40, 40]
-    assert prediction[0, 2].tolist() == [40, 160, 40] and errors[0, 2].tolist() == [226, 54, 40]
+    assert (shown == 100).all() and truth[0, 5].tolist() == [100] * 3 and truth[0, 2].tolist() == [150, 50, 50]
+    assert prediction[0, 2].tolist() == [50, 150, 50] and errors[0, 2].tolist() == [226, 54, 40]
     assert errors[0, 1].tolist() == [65] * 3 and errors[0, 5].tolist() == [32] * 3
 
 

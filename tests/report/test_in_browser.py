@@ -43,6 +43,8 @@ def test_the_table_sorts_by_numbers_and_names(browser, page):
     head(browser, "class")
     assert browser.run(COLUMN.format(1)) == sorted(by_id)
     head(browser, "id")
+    assert browser.run(COLUMN.format(1)) == by_id[::-1]
+    head(browser, "id")
     assert browser.run(COLUMN.format(1)) == by_id and not browser.messages()
 
 

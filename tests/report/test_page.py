@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from segbox.config import load_config
 from segbox.errors import DataError, UserError
 from segbox.evaluation.records import EVALUATION, Evaluation
 from segbox.report.class_table import class_table
@@ -95,8 +96,9 @@ def test_any_number_of_classes_with_hostile_names(number, tmp_path):
 
 def test_a_deleted_data_set_leaves_out_the_pictures(tmp_path):
     write_run(tmp_path)
-    with (tmp_path / "config.py").open("a") as file:
-        file.write("data['val'] = dict(type='FolderDataset', root='/gone', classes=['a'])\n")
+    config = load_config(tmp_path / "config.py")
+    config.data.val = dict(type="FolderDataset", root="/gone", classes=["a"])
+    config.dump(tmp_path / "config.py")
     text = written(tmp_path)
     assert "No pictures" in text and "/gone" in text and "<h2>Classes" in text and "<img" not in text
 
@@ -123,6 +125,22 @@ def test_the_class_table_has_the_shares():
     cells = [re.findall(r"<td[^>]*>(?:<b>)?([^<]*)", row) for row in text.split("<tr")[2:]]
     assert [row[-3:] for row in cells] == [["50.0", "60.0", "1"], ["25.0", "40.0", "1"], ["25.0", "never", "1"]]
     assert [row[3] for row in cells] == ["69.2", "62.5", "0.0"] and text.count("class=absent") == 1
+
+
+def test_a_test_into_a_work_dir_is_drawn_by_its_own_config(tmp_path):
+    write_run(tmp_path)
+    (tmp_path / "test_config.py").write_text("seed = 5\n")
+    evaluation = read_run(tmp_path).evaluation
+    assert read_run(tmp_path).config["data"]
+    replace(evaluation, step=None).write(tmp_path / EVALUATION)
+    assert read_run(tmp_path).config == {"seed": 5}
+
+
+def test_the_code_of_a_config_is_not_run(tmp_path):
+    write_run(tmp_path)
+    with (tmp_path / "config.py").open("a") as file:
+        file.write(f"\nopen({str(tmp_path / 'ran')!r}, 'w')\nimport not_there\n")
+    assert "<h2>Worst images" in written(tmp_path) and not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]"])
