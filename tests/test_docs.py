@@ -205,6 +205,24 @@ def test_the_commands_for_own_images_run(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "report.html").exists() and (tmp_path / "sheet.png").exists()
 
 
+def test_the_commands_of_the_labels_run(tmp_path, monkeypatch):
+    """Train, look back at the labels, choose pictures; the models of --folds have seconds, not an hour."""
+    monkeypatch.chdir(tmp_path)
+    write_my_data(tmp_path / "my_data")
+    for i in range(6):
+        write_image(tmp_path / "unlabelled" / f"{i}.png", smooth_image(50, 60, seed=i))
+    assert run(*parsed("segbox init my_data/")) == 0
+    for line in commands(ROOT / "docs" / "labels.md"):
+        name, args = parsed(line)
+        if name != "suggest":
+            args.cfg_options += OWN_RUN
+        if getattr(args, "time", None):
+            args.folds, args.time = 2, "2s"
+        assert run(name, args) in ((0, 1) if name == "check" else (0,)), line
+    assert (tmp_path / "places.html").exists() and (tmp_path / "next.html").exists()
+    assert len((tmp_path / "next.txt").read_text().splitlines()) > 1
+
+
 def test_the_commands_for_deep_images_run(tmp_path, monkeypatch):
     """The config that init writes for 12 bits and two channels is the one that the page shows."""
     monkeypatch.chdir(tmp_path)

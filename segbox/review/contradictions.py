@@ -92,9 +92,9 @@ class Review:
 
 def score(place: Place, typical: np.ndarray) -> float:
     """The log-odds of the predicted against the labelled class, each relative to its typical probability, times the
-    side of a square of as many pixels."""
+    logarithm of the number of pixels: large regions count more, but a surface is not worth a hundred objects."""
     expected = float(np.log(typical[place.predicted] / typical[place.labelled]))
-    return (place.odds - expected) * place.pixels**0.5
+    return (place.odds - expected) * float(np.log(place.pixels))
 
 
 def judged(scores: ScoreMap, label: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
