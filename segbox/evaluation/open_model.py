@@ -36,7 +36,8 @@ class Opened:
 
     def names(self) -> tuple[str, ...]:
         """The names of the classes; numbers, if another library has not stored names."""
-        if self.classes is None and self.saved.stands_alone:
+        own = self.saved.config.get("model", {})
+        if self.classes is None and (self.saved.stands_alone or "num_classes" in own):
             return tuple(f"class {i}" for i in range(self.num_classes()))
         if self.classes is None:
             raise CheckpointError(

@@ -1,5 +1,7 @@
 """Checkpoints of mmsegmentation, by their own config or by a file, and `segbox import`."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -64,6 +66,17 @@ def test_a_checkpoint_is_imported_by_its_own_config(checkpoint, state, tmp_path,
         logits = ours.logits(images)[..., ::step, ::step]
     theirs = torch.from_numpy(expected["logits"])
     assert (logits - theirs).abs().max() < 1e-4 * theirs.abs().max()
+
+
+def test_without_class_names_they_are_numbers(state, tmp_path, monkeypatch):
+    """The command that the import prints works."""
+    monkeypatch.chdir(tmp_path)
+    torch.save(state, "bare.pth")
+    (tmp_path / "psp.py").write_text(text())
+    main(["import", "mmseg", "psp.py", "bare.pth", "mine.pt"])
+    cv2.imwrite("photo.png", np.zeros((40, 50, 3), np.uint8))
+    main(["predict", "mine.py", "mine.pt", "photo.png", "--save", "areas"])
+    assert "photo.png,class 2," in (tmp_path / "predictions" / "areas.csv").read_text()
 
 
 def test_existing_files_are_kept(checkpoint, tmp_path, capsys):
