@@ -21,7 +21,7 @@ RUNS := $(filter-out $(ENGINE),$(wildcard tests/test_*.py))
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) # make 3.81, that of macOS, has none
 
-.PHONY: demo test $(GROUPS) test-slow test-gpu faults mutants docs lint format dist clean
+.PHONY: demo test $(GROUPS) test-slow test-gpu faults mutants docs lint format gallery dist clean
 
 demo: .venv/.runtime
 	$(BIN)/python tools/train.py $(CONFIG) --work-dir $(DEMO) --overwrite
@@ -78,6 +78,11 @@ lint: .venv/.lint
 format: .venv/.lint
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The pictures of docs/gallery.md, by the model of `make demo`.
+gallery: .venv/.runtime
+	@test -e $(DEMO)/best.pt || $(MAKE) --no-print-directory demo
+	$(BIN)/python docs/gallery/draw.py $(DEMO)/best.pt
 
 # The wheel and the source archive of a release, with their metadata checked: dist/.
 dist: .venv/.dist

@@ -2,6 +2,7 @@
 
 import gc
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -31,6 +32,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests over the registry find the part whose package is an extra; without it they have nothing to run."""
     if "Timm" in item.name:
         pytest.importorskip("timm")
+
+
+@pytest.fixture(autouse=True)
+def lines_reach_caplog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run in another test has switched it off, and an older pytest sees nothing then."""
+    monkeypatch.setattr(logging.getLogger("segbox"), "propagate", True)
 
 
 @pytest.fixture(autouse=True, scope="session")

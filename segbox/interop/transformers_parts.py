@@ -141,7 +141,7 @@ def upernet(config: Settings) -> Part:
     head["pool_scales"] = config.get("pool_scales", (1, 2, 3, 6))
     model = dict(backbone=backbone, decode_head=head)
     if config.get("use_auxiliary_head", True):
-        config.expect(auxiliary_concat_input=False, auxiliary_in_channels=None)
+        config.expect(auxiliary_concat_input=False)  # auxiliary_in_channels, of older files, is what the map has
         loss = dict(type="CrossEntropyLoss", loss_weight=config.get("auxiliary_loss_weight", 0.4))
         channels, depth = config.get("auxiliary_channels", 256), config.get("auxiliary_num_convs", 1)
         model["auxiliary_head"] = dict(type="FCNHead", level=2, channels=channels, num_convs=depth, loss=loss)

@@ -1,5 +1,8 @@
 import multiprocessing
+import os
 import random
+import subprocess
+import sys
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -35,6 +38,23 @@ def train_batches(number: int, **arguments) -> list[dict]:
 def test_workers_do_not_change_the_stream():
     alone, helped = (train_batches(5, batch_size_per_process=4, workers=workers) for workers in (0, 2))
     assert all(same(*pair) for pair in zip(alone, helped, strict=True))
+
+
+@pytest.mark.slow
+def test_workers_that_are_no_copies_of_the_process_draw_the_same(tmp_path):
+    """As on macOS and Windows: they get the data set by pickle, and import everything again."""
+    script = (
+        "import multiprocessing, torch\n"
+        "from tests.data.test_loader import train_batches\n"
+        "if __name__ == '__main__':\n"
+        "    multiprocessing.set_start_method('spawn')\n"
+        "    torch.save(train_batches(2, batch_size_per_process=4, workers=1), 'batches.pt')\n"
+    )
+    (tmp_path / "spawned.py").write_text(script)
+    root = str(Path(__file__).parents[2])
+    subprocess.run([sys.executable, "spawned.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}, check=True)
+    helped = torch.load(tmp_path / "batches.pt", weights_only=True)
+    assert all(same(*pair) for pair in zip(train_batches(2, batch_size_per_process=4), helped, strict=True))
 
 
 def test_starting_later_is_the_rest_of_the_stream():
@@ -77,7 +97,9 @@ def test_sizes_that_differ_in_a_batch(tmp_path, workers):
         next(iter(train_loader(FolderDataset(str(tmp_path), "train"), 2, seed=0, workers=workers)))
 
 
-@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="the worker must have what the test replaces")
+@pytest.mark.skipif(
+    multiprocessing.get_all_start_methods()[0] != "fork", reason="the worker must have what the test replaces"
+)
 @pytest.mark.parametrize("loader", [train_loader, val_loader])
 def test_a_batch_that_does_not_fit_into_shared_memory_is_told(loader, monkeypatch):
     """PyTorch's worker would lose it, and the run would wait for ever."""

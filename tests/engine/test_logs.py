@@ -94,8 +94,7 @@ def test_the_first_lines_count_the_model(monkeypatch):
 
 
 @pytest.mark.parametrize("is_resumed", [False, True])
-def test_only_a_new_run_tells_what_its_model_begins_with(is_resumed, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("segbox"), "propagate", True)  # another test's run has switched it off
+def test_only_a_new_run_tells_what_its_model_begins_with(is_resumed, caplog):
     model = nn.Linear(2, 2)
     config = SimpleNamespace(model={"backbone": {"type": "VGG"}}, optimizer={"type": "SGD", "lr": 0.1})
     data, settings = SimpleNamespace(batch_size=2), SimpleNamespace(amp=None, shard=None)

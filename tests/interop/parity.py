@@ -16,7 +16,7 @@ def randomized(model: nn.Module, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     with torch.no_grad():
         for name, value in model.state_dict().items():
-            if value.dim() >= 2 and "table" not in name:
+            if value.is_floating_point() and value.dim() >= 2 and "table" not in name:
                 value.normal_(0, (value.numel() / len(value)) ** -0.5)
             elif name.endswith("running_var") or (value.dim() == 1 and name.endswith("weight")):
                 value.uniform_(0.5, 1.5)

@@ -31,7 +31,8 @@ def segformer(**arguments):
 
 
 def upernet(backbone, **arguments):
-    own = dict(hidden_size=16, auxiliary_channels=8, num_labels=5) | arguments
+    """With the channels of the third map, which older versions of transformers must be told."""
+    own = dict(hidden_size=16, auxiliary_channels=8, num_labels=5, auxiliary_in_channels=32) | arguments
     return randomized(UperNetForSemanticSegmentation(UperNetConfig(backbone_config=backbone, **own)))
 
 

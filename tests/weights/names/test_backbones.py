@@ -103,7 +103,7 @@ def test_files_of_torchvision(form, name):
 
 
 def hugging_face():
-    transformers = pytest.importorskip("transformers")
+    transformers = pytest.importorskip("transformers", minversion="5")  # the first that gives the new names
     shape = {"hidden_sizes": [8, 16, 40, 64], "depths": [1, 1, 1, 2], "num_attention_heads": [1, 2, 5, 8]}
     with torch.device("meta"):
         network = transformers.SegformerModel(transformers.SegformerConfig(**shape))
