@@ -98,6 +98,22 @@ def test_for_real(stopwatch):
     assert not found.is_guess and not torch.is_autocast_enabled("cpu")
 
 
+@pytest.mark.parametrize(("share", "is_told"), [(0.2, True), (0.7, False)])
+def test_a_busy_machine_is_told(monkeypatch, stopwatch, share, is_told):
+    with_clock(monkeypatch, lambda own, last, n: 1.0)
+    monkeypatch.setattr(tool, "core_share", lambda: lambda: share)
+    stopwatch(SETUP, float("inf"))
+    assert ("other programs are busy: the steps got 20 % of the cores" in stopwatch.said[0]) == is_told
+
+
+def test_the_share_of_the_cores(monkeypatch):
+    clocks = {"perf_counter": [10.0, 14.0], "process_time": [1.0, 3.0]}
+    for name, values in clocks.items():
+        monkeypatch.setattr(tool.time, name, partial(values.pop, 0))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert tool.core_share()() == 0.25
+
+
 def test_slow_loading_is_the_time_of_a_step(monkeypatch, stopwatch):
     with_clock(monkeypatch, lambda own, last, n: 0.001)
     monkeypatch.setattr(tool, "loading_seconds", lambda config: 7.0)
