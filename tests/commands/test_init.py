@@ -248,6 +248,7 @@ def test_the_budget_and_the_purpose_reach_the_config(monkeypatch, capsys, tmp_pa
     assert "guessed, not measured" in out and "steps count, not epochs" in out and "for speed" in out
     text = (tmp_path / "5m.py").read_text()
     assert "5:00 in all." in text and "flip=True" not in text
+    assert "/shapes --time 5m --for speed --weights imagenet\n" in text
 
 
 def test_too_little_time_writes_nothing(monkeypatch, tmp_path):
