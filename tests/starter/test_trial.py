@@ -56,6 +56,16 @@ def test_the_faster_precision_and_format(monkeypatch, stopwatch, bf16, first, am
     assert f"s a step of 4 in {amp or 'fp32'}, channels {'last' if channels_last else 'first'}" in stopwatch.said[0]
 
 
+def test_a_pause_of_the_machine_does_not_change_the_format(monkeypatch, stopwatch):
+    steps = iter([1.0, 5.0])  # with channels last: to compare precisions, then, in the pause, formats
+
+    def timed_as(runner, setup, batch, at_most=None):
+        return 9.0 if setup.amp else 1.5 if not setup.channels_last else next(steps, 1.0)
+
+    monkeypatch.setattr(tool, "timed_as", timed_as)
+    assert stopwatch(SETUP, float("inf")).setup.channels_last
+
+
 def test_a_model_that_is_clearly_too_slow_is_not_measured_further(monkeypatch, stopwatch):
     with_clock(monkeypatch, lambda own, last, n: 1.0 * n)
     found = stopwatch(SETUP, 1.9)
