@@ -119,7 +119,8 @@ def write_config(folder: Any, out: Path, wishes: Any, args: argparse.Namespace) 
         facts = replace(parts.facts, train_images=len(names["train"]), val_images=len(names["val"]))
         lists = None if args.write_split else {split: path.name for split, path in paths.items()}
         parts = replace(parts, facts=facts, splits=arguments_of(every, names, args.write_split), lists=lists)
-    text, summary = first_config(parts, names, wishes, lambda base: path_of_base(base, out), out)
+    commands = [command_line(args), f"segbox train {out}"]
+    text, summary = first_config(parts, names, wishes, lambda base: path_of_base(base, out), commands)
     if names:
         print(f"\nSplit at random: {len(names['train'])} images to train on, {len(names['val'])} to validate.")
         print(
@@ -130,6 +131,13 @@ def write_config(folder: Any, out: Path, wishes: Any, args: argparse.Namespace) 
     with atomic_file(out) as part:
         part.write_text(text, encoding="utf-8")
     print(f"\n{summary}")
+
+
+def command_line(args: argparse.Namespace) -> str:
+    """The command with the options that a choice depends on."""
+    options = {"--time": args.time, "--for": args.purpose, "--model": args.model, "--weights": args.weights}
+    words = [word for option, value in options.items() if value is not None for word in (option, value)]
+    return shlex.join(["segbox", "init", args.folder, *words])
 
 
 def inspect(source: Path, args: argparse.Namespace) -> Any:

@@ -1,7 +1,7 @@
 """The first config for a folder: what is known of the data and of the machine, the choice, the text."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -40,11 +40,11 @@ class Wishes:
 
 
 def first_config(
-    parts: Parts, names: Lists, wishes: Wishes, path_of_base: Callable[[str], str], out: Path
+    parts: Parts, names: Lists, wishes: Wishes, path_of_base: Callable[[str], str], commands: Sequence[str]
 ) -> tuple[str, str]:
-    """The text of the config that will be written to `out`, and the lines that say what was chosen.
+    """The text of the config, and the lines that say what was chosen.
 
-    `names` are those of the lists of a random split, {} if the folder has its own.
+    `names` are those of the lists of a random split, {} if the folder has its own; `commands` stand in the docstring.
     """
     device, facts = wishes.device, parts.facts
     parts = replace(parts, device_type=device.type, flips=wishes.purpose not in WITHOUT_FLIP)
@@ -56,7 +56,8 @@ def first_config(
     parts = replace(parts, start=with_note(wishes.start, plan.setup.recipe))
     lines = summary(plan, facts, parts.start, wishes.purpose, recipes)
     bases = [path_of_base(base) for base in bases_of(plan.setup.recipe)]
-    return config_text(parts, bases, plan, f"    segbox train {out}\n\n{lines}"), lines
+    opening = "".join(f"    {command}\n" for command in commands)
+    return config_text(parts, bases, plan, f"{opening}\n{lines}"), lines
 
 
 def device_to_measure(name: str | None) -> torch.device:

@@ -159,8 +159,8 @@ def refuse(chosen: Measured, images: int, budget: float) -> None:
     steps, seconds = least_steps(images, chosen.setup.batch), least_seconds(chosen, images)
     height, width = chosen.setup.crop
     raise UserError(
-        f"--time: {budget:.0f} s are too short. The least that is of use are {steps} steps (each image once, and"
-        f" {LEAST_STEPS} steps): with {chosen.setup.recipe.model} and crops of {height}x{width} they take"
+        f"--time: {budget:.0f} s are too short. The least that is of use are {steps} steps (each image once, but"
+        f" no fewer than {LEAST_STEPS}): with {chosen.setup.recipe.model} and crops of {height}x{width} they take"
         f" {as_budget(seconds)} here, with one evaluation. Give --time {as_budget(seconds)} or more, or fewer images"
     )
 

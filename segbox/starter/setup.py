@@ -42,6 +42,7 @@ class Measured:
     evaluation_seconds: float  # of the whole validation set
     start_seconds: float  # before the first step
     is_guess: bool = False
+    core_share: float = 1.0  # of the cores that the steps got: less if other programs use them
 
 
 def setups_for(recipes: Sequence[Recipe], facts: Fingerprint, device_type: str) -> list[Setup]:

@@ -29,6 +29,7 @@ STEPS = 3  # measured, after one that warms up
 PROBE_IMAGES = 2  # on a CPU, where the time is proportional to the images
 FASTER = 0.9  # another precision or memory format must take at most this part of the time
 HOPELESS = 2.0  # a first step that takes so many times the best one is not repeated
+BUSY = 0.4  # of the cores: steps that get less would be clearly faster alone
 MEMORY_PART = 0.6  # of the machine's, for the training process
 IMPORT_SECONDS = 5.0  # of a new process, before it builds anything
 WINDOW = 1024  # of an image to predict: the time of the rest is proportional
@@ -75,9 +76,11 @@ class Stopwatch:
             if factor * seconds > 2 * worth:
                 return Measured(setup, factor * seconds, 0.0, start, is_guess=True)
             setup = self.fastest(setup, runner, small)
+            share = core_share()
             seconds = statistics.median(timed(runner, batches, STEPS))
+            share = share() if self.device.type == "cpu" else 1.0
             evaluation = evaluation_seconds(replace_amp(config, setup.amp), runner)
-        return Measured(setup, max(seconds, loading_seconds(config)), evaluation, start)
+        return Measured(setup, max(seconds, loading_seconds(config)), evaluation, start, core_share=share)
 
     def fastest(self, setup: Setup, runner: Runner, batch: Batch) -> Setup:
         """The setup in the precision, and then in the memory format, of the fastest steps; the runner is set to it.
@@ -92,10 +95,11 @@ class Stopwatch:
                 self.precisions = tuple(other for other in self.precisions if other != amp)
             if own < FASTER * seconds:
                 best, seconds = replace(setup, amp=amp), own
-        seconds = timed_as(runner, best, batch)
         other = replace(best, channels_last=not best.channels_last)
+        seconds = timed_as(runner, best, batch)
         if timed_as(runner, other, batch, HOPELESS * seconds) < FASTER * seconds:
-            best = other
+            # Once more, as other programs may have slowed down one of the two.
+            best = other if timed_as(runner, other, batch) < FASTER * timed_as(runner, best, batch) else best
         set_format(runner, best)
         return best
 
@@ -105,7 +109,20 @@ def step_text(found: Measured) -> str:
     if found.is_guess:
         return f"about {found.step_seconds:.2g} s a step of {setup.batch}, too slow"
     layout = "channels last" if setup.channels_last else "channels first"
-    return f"{found.step_seconds:.3g} s a step of {setup.batch} in {setup.amp or 'fp32'}, {layout}"
+    text = f"{found.step_seconds:.3g} s a step of {setup.batch} in {setup.amp or 'fp32'}, {layout}"
+    if found.core_share > BUSY:
+        return text
+    return f"{text} (other programs are busy: the steps got {100 * found.core_share:.0f} % of the cores)"
+
+
+def core_share() -> Callable[[], float]:
+    """Starts now; the function gives the part of the cores' time that this process has used since."""
+    wall, own = time.perf_counter(), time.process_time()
+
+    def share() -> float:
+        return (time.process_time() - own) / (time.perf_counter() - wall) / torch.get_num_threads()
+
+    return share
 
 
 def for_trial(config: Config) -> Config:

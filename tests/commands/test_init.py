@@ -18,6 +18,7 @@ from segbox.data.loader import build_dataset
 from segbox.errors import DataError, UserError
 from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import BACKBONES
+from segbox.starter import plan
 from tests.doctor.broken_set import turn
 from tests.faulty_data import blocky_label, smooth_image, write_deep_png, write_image
 from tests.runs import run_tool
@@ -248,6 +249,7 @@ def test_the_budget_and_the_purpose_reach_the_config(monkeypatch, capsys, tmp_pa
     assert "guessed, not measured" in out and "steps count, not epochs" in out and "for speed" in out
     text = (tmp_path / "5m.py").read_text()
     assert "5:00 in all." in text and "flip=True" not in text
+    assert "/shapes --time 5m --for speed --weights imagenet\n" in text
 
 
 def test_too_little_time_writes_nothing(monkeypatch, tmp_path):
@@ -276,6 +278,7 @@ def test_weights_of_a_file_choose_the_model(monkeypatch, tmp_path):
 def test_a_measured_config_trains_in_its_time(monkeypatch, capsys, tmp_path):
     """Steps are timed for real, and the run ends in about its time (not more, as others may use the machine too)."""
     root = write_shapes(tmp_path / "shapes")
+    monkeypatch.setattr(plan, "LEAST_STEPS", 10)
     monkeypatch.chdir(tmp_path)
     words = ["init_dataset.py", str(root), "--weights", "none", "--for", "speed", "--time", "80s"]
     monkeypatch.setattr(sys, "argv", words)

@@ -56,6 +56,16 @@ def test_the_faster_precision_and_format(monkeypatch, stopwatch, bf16, first, am
     assert f"s a step of 4 in {amp or 'fp32'}, channels {'last' if channels_last else 'first'}" in stopwatch.said[0]
 
 
+def test_a_pause_of_the_machine_does_not_change_the_format(monkeypatch, stopwatch):
+    steps = iter([1.0, 5.0])  # with channels last: to compare precisions, then, in the pause, formats
+
+    def timed_as(runner, setup, batch, at_most=None):
+        return 9.0 if setup.amp else 1.5 if not setup.channels_last else next(steps, 1.0)
+
+    monkeypatch.setattr(tool, "timed_as", timed_as)
+    assert stopwatch(SETUP, float("inf")).setup.channels_last
+
+
 def test_a_model_that_is_clearly_too_slow_is_not_measured_further(monkeypatch, stopwatch):
     with_clock(monkeypatch, lambda own, last, n: 1.0 * n)
     found = stopwatch(SETUP, 1.9)
@@ -96,6 +106,22 @@ def test_for_real(stopwatch):
     found = stopwatch(SETUP, float("inf"))
     assert 0 < found.step_seconds < 20 and 0 < found.evaluation_seconds < 20 and 0 < found.start_seconds < 60
     assert not found.is_guess and not torch.is_autocast_enabled("cpu")
+
+
+@pytest.mark.parametrize(("share", "is_told"), [(0.2, True), (0.7, False)])
+def test_a_busy_machine_is_told(monkeypatch, stopwatch, share, is_told):
+    with_clock(monkeypatch, lambda own, last, n: 1.0)
+    monkeypatch.setattr(tool, "core_share", lambda: lambda: share)
+    stopwatch(SETUP, float("inf"))
+    assert ("other programs are busy: the steps got 20 % of the cores" in stopwatch.said[0]) == is_told
+
+
+def test_the_share_of_the_cores(monkeypatch):
+    clocks = {"perf_counter": [10.0, 14.0], "process_time": [1.0, 3.0]}
+    for name, values in clocks.items():
+        monkeypatch.setattr(tool.time, name, partial(values.pop, 0))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert tool.core_share()() == 0.25
 
 
 def test_slow_loading_is_the_time_of_a_step(monkeypatch, stopwatch):
