@@ -78,10 +78,14 @@ def at_least_0(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is no number of pixels, 0 or more")
 
 
-def run(args: argparse.Namespace) -> None:
+def refuse_unused_options(args: argparse.Namespace) -> None:
     for flag in ("tolerance", "min_area"):
         if getattr(args, flag) is not None and not set(POLYGONS) & set(args.save):
             raise UserError(f"--{flag.replace('_', '-')} changes polygons only; add coco, labelme or cvat to --save")
+
+
+def run(args: argparse.Namespace) -> None:
+    refuse_unused_options(args)
     config = None if args.config is None else load_config(args.config, args.cfg_options)
 
     from segbox.convert.polygon_files import commands_back
