@@ -13,6 +13,7 @@ import numpy as np
 # The sides of a pixel, as they are walked: the upper one to the right, right down, lower to the left, left up.
 START = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])  # x and y of the corner where a side begins
 INWARD = np.array([(0, 1), (-1, 0), (0, -1), (1, 0)])  # the direction to the middle of the pixel
+AHEAD = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])  # the direction of the walk
 LOWER = 2
 OUTSIDE = -1  # the region around the image
 JUNCTION = 3  # sides that meet at a corner where more than two regions touch
@@ -111,13 +112,14 @@ def _loops(following: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 def _loop(walk: np.ndarray, sides: np.ndarray, width: int, is_junction: np.ndarray) -> Loop:
-    """The corners at which the walk turns."""
+    """The corners at which the walk turns, or other regions meet."""
     pixel, side = np.divmod(sides[walk], 4)
     before = np.roll(side, 1)
-    turns = side != before
-    corners = np.stack([pixel % width, pixel // width], axis=1)[turns] - 1 + START[side[turns]]  # without the padding
-    inward = (INWARD[side] + INWARD[before])[turns] / 2
-    return Loop(corners, inward, is_junction[corners[:, 1], corners[:, 0]])
+    corners = np.stack([pixel % width, pixel // width], axis=1) - 1 + START[side]  # without the padding
+    is_fixed = is_junction[corners[:, 1], corners[:, 0]]
+    inward = (INWARD[side] + np.where((side != before)[:, None], INWARD[before], AHEAD[side])) / 2
+    kept = is_fixed | (side != before)
+    return Loop(corners[kept], inward[kept], is_fixed[kept])
 
 
 def _meeting_sides(padded: np.ndarray) -> np.ndarray:

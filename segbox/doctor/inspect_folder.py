@@ -17,7 +17,7 @@ from segbox.doctor.check import ScanProgress, add_split
 from segbox.doctor.file_problems import is_jpeg
 from segbox.doctor.layout import Arguments, Layout, find_class_names, recognise_layout
 from segbox.doctor.orientation_problems import only_fit_other_way
-from segbox.doctor.pairing_problems import duplicates_between
+from segbox.doctor.pairing_problems import duplicates_between, too_few_to_split
 from segbox.doctor.problem import Problem
 from segbox.doctor.report import Report
 from segbox.doctor.scan import Scan, scan
@@ -91,7 +91,7 @@ def inspect_folder(
         if palette is not None:
             splits[name]["palette"] = palette
         add_split(report, name, _with_classes(found, splits[name]))
-    report.problems += duplicates_between(report.scans)
+    report.problems += [*duplicates_between(report.scans), *too_few_to_split(report.scans)]
     if not kind["exif"]:
         remarks.append(EXIF_IGNORED)
     return Folder(layout, names, label_map, kind["channels"], kind["bits"], splits, report, remarks)

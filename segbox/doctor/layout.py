@@ -50,6 +50,15 @@ def recognise_layout(folder: str | Path) -> Layout:
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise DataError(f"there is no folder {root.absolute()}")
+    layout = _layout_in(root)
+    if layout is not None:
+        return layout
+    count = sum(name.lower().endswith(IMAGE_SUFFIXES) for _, name in walk_files(root))
+    what = f"holds {count} image(s), but no masks that belong to them" if count else "no images and masks recognised"
+    raise DataError(f"{root.absolute()}: {what}. {EXPECTED}")
+
+
+def _layout_in(root: Path) -> Layout | None:
     if (root / "leftImg8bit").is_dir() and (root / "gtFine").is_dir():
         raise DataError(
             f"{root}: is Cityscapes; use configs/_base_/datasets/cityscapes.py with this folder as data_root"
@@ -59,9 +68,7 @@ def recognise_layout(folder: str | Path) -> Layout:
         if layout is not None:
             return layout
     inside = _subfolders(root)
-    if len(inside) == 1:  # an unpacked archive
-        return recognise_layout(root / inside[0])
-    raise DataError(f"{root.absolute()}: no images and masks recognised. {EXPECTED}")
+    return _layout_in(root / inside[0]) if len(inside) == 1 else None  # an unpacked archive
 
 
 def find_class_names(root: Path) -> tuple[str, ...] | None:
@@ -199,9 +206,14 @@ def _image_suffixes(suffixes: Mapping[str, Any]) -> tuple[str, ...]:
 def _suffixes(images: Path, labels: Path) -> Arguments:
     """The prefixes and suffixes without which the names of images and masks are equal."""
     image_files, label_files = _files(images, IMAGE_SUFFIXES), _files(labels, LABEL_SUFFIXES)
-    for folder, files in ((images, image_files), (labels, label_files)):
+    for folder, files, kind, kinds in (
+        (images, image_files, "images", IMAGE_SUFFIXES),
+        (labels, label_files, "masks", LABEL_SUFFIXES),
+    ):
         if not files:
-            raise DataError(f"{folder.absolute()}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
+            raise DataError(
+                f"{folder.absolute()}: holds no {kind} ({', '.join(kinds)}); training needs images, and a mask for each"
+            )
     extension = Counter(_extension(file) for file in label_files).most_common(1)[0][0]
     image_stems = [file[: -len(_extension(file))] for file in image_files]
     label_stems = [file[: -len(extension)] for file in label_files if _extension(file) == extension]

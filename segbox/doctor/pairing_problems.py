@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from segbox.config import shorten
 from segbox.doctor.problem import Problem, counted
 from segbox.doctor.scan import Scan
 
@@ -40,11 +42,21 @@ def duplicates_between(scans: dict[str, Scan]) -> list[Problem]:
                 " scores would be too good",
                 "Remove them from one of the splits.",
                 files,
-                [f"the same as {scans[one].pairs[first].path}" for first, _ in pairs],
+                [f"the same as {shorten(Path(scans[one].pairs[first].path))}" for first, _ in pairs],
                 [position for _, position in pairs],
             )
         )
     return problems
+
+
+def too_few_to_split(scans: dict[str, Scan]) -> list[Problem]:
+    """A folder without train and val will be split, which takes two different images."""
+    pairs = scans["all"].pairs if "all" in scans else []
+    if len({pair.image.content or pair.path for pair in pairs}) != 1:
+        return []
+    held = "there is one image only" if len(pairs) == 1 else f"all {len(pairs)} images are the same, pixel by pixel"
+    advice = "Add images with masks: one to train on and another one to validate on are the least."
+    return [Problem("too few", "all", f"{held}: no split into train and val", advice, [pairs[0].path])]
 
 
 def duplicates_within(name: str, scan: Scan) -> Iterable[Problem]:
@@ -62,7 +74,7 @@ def duplicates_within(name: str, scan: Scan) -> Iterable[Problem]:
         f"{count} more than once, under different names{more}",
         "Keep one of each; where the masks differ, the one with the correct mask.",
         [scan.pairs[group[0]].path for group in groups],
-        ["the same as " + ", ".join(scan.pairs[i].path for i in group[1:]) for group in groups],
+        ["the same as " + ", ".join(shorten(Path(scan.pairs[i].path)) for i in group[1:]) for group in groups],
         [group[0] for group in groups],
         is_note=not differ,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from segbox import distributed
 from segbox.engine.evaluations_left import evaluations_left
+from segbox.engine.without_effect import lengths_without_effect
 from segbox.errors import UserError
 from segbox.progress import duration
 
@@ -85,6 +86,8 @@ class TimeBudget:
                 guess = f"; an evaluation is guessed at {duration(evaluation_seconds(runner, pace))}"
             runner.log(f"--time {self.text}: the run has {steps} step(s) ({epochs:.1f} epochs){guess}")
             self.told = steps
+            for line in lengths_without_effect(runner.hooks, steps) if is_first else ():
+                runner.log(line)
             if is_first and epochs < 1:
                 runner.log(f"warning: --time {self.text} is too short for one epoch: many images are never seen")
         if steps == runner.step and late > SPARE * self.seconds:

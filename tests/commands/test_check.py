@@ -65,6 +65,32 @@ def test_a_folder_of_black_and_white(monkeypatch, capsys, tmp_path):
     assert "a config that says so with label_map={255: 1}" in out
 
 
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (["a"], "all: there is one image only: no split into train and val"),
+        (["a", "b"], "all: all 2 images are the same, pixel by pixel: no split into train and val"),
+    ],
+)
+def test_a_folder_that_cannot_be_split(monkeypatch, capsys, tmp_path, images, message):
+    for name in images:
+        write_image(tmp_path / f"images/{name}.png", smooth_image(24, 32))
+        write_image(tmp_path / f"masks/{name}.png", blocky_label(24, 32, num_classes=2))
+    assert status(monkeypatch, tmp_path) == 1
+    assert message in capsys.readouterr().out
+
+
+def test_an_image_that_is_in_train_and_in_val_is_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name, seed in {"train/a": 1, "train/b": 2, "val/c": 3, "val/again": 1}.items():
+        write_image(tmp_path / f"set/images/{name}.png", smooth_image(24, 32, seed=seed))
+        write_image(tmp_path / f"set/masks/{name}.png", blocky_label(24, 32, num_classes=2))
+    assert status(monkeypatch, tmp_path / "set") == 1
+    out = capsys.readouterr().out
+    assert "val: 1 image of 'val' is in 'train' too, pixel by pixel: scores would be too good" in out
+    assert "set/images/val/again.png: the same as set/images/train/a.png" in out
+
+
 def run(*words):
     return subprocess.run([sys.executable, TOOL, *map(str, words)], capture_output=True, text=True)
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from segbox.convert.outlines import outlines_of
 from segbox.convert.polygon_files import POLYGONS, commands_back, polygon_files
 from segbox.errors import DataError
 from tests.convert.made import convert, mask_of, write_picture
@@ -100,6 +101,17 @@ def test_neighbours_with_fewer_corners_leave_no_gap(tmp_path):
     mask = mask_of(read_back(simple, "coco", PLAIN), "a")
     assert corners[0] > 200 and corners[1] < 30
     assert (mask != 255).all() and (mask != label).mean() < 0.01
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.5, 1.5])
+def test_neighbours_have_the_same_edges(tolerance):
+    """Also where one of them goes straight on and the other turns: its outline has a corner there, too."""
+    rows, columns = np.indices((40, 50))
+    label = (np.where(columns < 20, 0, np.where(rows + columns // 3 < 25, 1, 2)) + 3 * (rows // 31)).astype(np.uint8)
+    loops = [loop for outline in outlines_of(label, 255, tolerance) for loop in (outline.outer, *outline.holes)]
+    edges = {(*a, *b) for loop in loops for a, b in zip(loop.corners.tolist(), np.roll(loop.corners, -1, 0).tolist())}
+    inner = {(x, y, u, v) for x, y, u, v in edges if not (x == u and x in (0, 50)) and not (y == v and y in (0, 40))}
+    assert len(inner) > 8 and inner == {(u, v, x, y) for x, y, u, v in inner}
 
 
 def test_a_tolerance_bounds_the_distance(tmp_path):

@@ -1,5 +1,7 @@
 """Which layouts of a folder are recognised, and what is read from them."""
 
+import shutil
+
 import pytest
 
 from segbox.doctor.inspect_folder import choose_classes, inspect_folder, stray_ids
@@ -60,9 +62,24 @@ def test_lists(tmp_path, lists, line):
 def test_not_recognised(tmp_path):
     with pytest.raises(DataError, match=r"no images and masks recognised. Expected one of\n  images/ and masks/"):
         recognise_layout(tmp_path)
+    for folder in ("only_images", "only_images/deep/images"):
+        write_image(tmp_path / folder / "a.JPG", smooth_image(9, 9))
+    with pytest.raises(
+        DataError, match=r"only_images: holds 2 image\(s\), but no masks that belong to them\. Expected"
+    ):
+        recognise_layout(tmp_path / "only_images")
+    shutil.rmtree(tmp_path / "only_images")
     with pytest.raises(DataError, match="there is no folder"):
         recognise_layout(tmp_path / "nowhere")
     write(tmp_path, "images/pic{}.jpg", "masks/{}.png", names=("1", "2"))
+    (tmp_path / "masks").rename(tmp_path / "elsewhere")
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(
+        DataError, match=r"/masks: holds no masks \(\.png, .*training needs images, and a mask for each"
+    ):
+        recognise_layout(tmp_path)
+    (tmp_path / "masks").rmdir()
+    (tmp_path / "elsewhere").rename(tmp_path / "masks")
     (tmp_path / "masks/1.png").rename(tmp_path / "masks/one.png")
     (tmp_path / "masks/2.png").rename(tmp_path / "masks/two.png")
     with pytest.raises(DataError, match=r"names of images and masks do not match: pic1.jpg, pic2.jpg in"):

@@ -86,6 +86,12 @@ def test_what_is_chosen_is_told(train):
     ]
 
 
+def test_settings_that_the_budget_is_too_short_for_are_told(train):
+    lines = train("1m", step=1.0, evaluation=9, interval=100).lines
+    told = "hooks.evaluate.interval=100 has no effect: the run of 57 steps is evaluated once, at its end"
+    assert lines[1] == told and lines.count(told) == 1
+
+
 def test_a_budget_that_is_used_up_ends_the_run_at_once(train):
     runner = train("10s", step=30.0, evaluation=5)
     assert runner.step == 1 and "the run ends after step 1, about 0:50 late" in runner.lines[-1]

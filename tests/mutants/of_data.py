@@ -134,6 +134,8 @@ OF_DATA = [
     ]),
     *in_file("convert/trace.py", "tests/convert/test_polygon_files.py", [
         ("polygons: the ground around is a region", "int(is_around and not is_ground)", "int(is_around)"),
+        ("polygons: no corner where only the neighbour turns", "kept = is_fixed | (side != before)",
+         "kept = side != before"),
         ("polygons: neighbours share no corners", "JUNCTION = 3", "JUNCTION = 5"),
     ]),
     *in_file("convert/polygon_files.py", "tests/convert/test_polygon_files.py", [

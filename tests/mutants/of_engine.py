@@ -212,4 +212,16 @@ OF_ENGINE = [
         ("compare: ways to evaluate do not count", "a.evaluation.protocol != b.evaluation.protocol:", "False:"),
         ("compare: worse is better", "own.value > 0 else 'worse'", "own.value < 0 else 'worse'"),
     ]),
+    *in_file("engine/without_effect.py", "tests/engine/test_without_effect.py", [
+        ("void settings: a warm-up as long as the run", "max_steps <= hook.warmup_steps",
+         "max_steps < hook.warmup_steps"),
+        ("void settings: defaults are told", "!= _plain(default)", "is not None"),
+    ]),
+    *in_file("engine/time_budget.py", "tests/engine/test_time_budget.py", [
+        ("void settings: nothing with --time", "if is_first else ()", "if False else ()"),
+    ]),
+    *in_file("viz/first_batch.py", "tests/viz/test_first_batch.py", [
+        ("first batch: all are drawn", "if not number:", "if True:"),
+        ("first batch: an error ends the run", "except Exception as error", "except KeyError as error"),
+    ]),
 ]  # fmt: skip
