@@ -1,10 +1,7 @@
 """Runs compared: verdicts, seeds, configs, tables and the page."""
 
-import html
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +14,9 @@ from segbox.report.compare import compare, repeats_texts, signed, verdict
 from segbox.report.compare_page import comparison_page
 from segbox.report.compare_runs import Run, read_runs
 from segbox.report.compare_text import as_json, comparison_text
+from tests.browser import in_a_browser, opened_browser
 from tests.runs import ROOT
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CLASSES = ("sky", "road", "<b>pole</b>", "never")
 
 
@@ -130,7 +127,7 @@ def test_the_page_stands_alone_and_draws_every_class():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@in_a_browser
 def test_the_tables_sort_in_a_browser(tmp_path):
     page = comparison_page(compare([run("a"), run("b", 0.83)], resamples=200))
     script = """
@@ -138,11 +135,12 @@ def test_the_tables_sort_in_a_browser(tmp_path):
       const column = (i) => [...table.tBodies[0].rows].map((row) => row.cells[i].textContent);
       buttons[1].click(); const falling = column(1);
       buttons[1].click(); const rising = column(1);
-      buttons[0].click(); document.title = JSON.stringify([falling, rising, column(0)]);"""
-    (tmp_path / "page.html").write_text(page.replace("</body>", f"<script>{script}</script></body>"))
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
-    done = subprocess.run([CHROMIUM, *arguments, (tmp_path / "page.html").as_uri()], capture_output=True, text=True)
-    falling, rising, names = json.loads(html.unescape(re.search(r"<title>(.*)</title>", done.stdout)[1]))
+      buttons[0].click(); return [falling, rising, column(0)];"""
+    (tmp_path / "page.html").write_text(page)
+    with opened_browser(tmp_path / "profile") as browser:
+        browser.open((tmp_path / "page.html").as_uri())
+        falling, rising, names = browser.do(script)
+        assert not browser.console()
     numbers = [float(text) for text in falling[:-1]]
     assert numbers == sorted(numbers, reverse=True) and rising == [*falling[-2::-1], "-"] and falling[-1] == "-"
     assert names == sorted(names)

@@ -6,13 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.serve import browser as browsers
+from tests.browser import in_a_browser, opened_browser
 from tests.serve.serving import Model, as_png, half_bright, serving
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not browsers.is_here(), reason="needs chromium and chromedriver"),
-]
+pytestmark = [pytest.mark.slow, in_a_browser]
 DROP = """
 const files = new DataTransfer();
 const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
@@ -49,7 +46,7 @@ def opened(browser, client):
 
 def test_a_dropped_picture_is_segmented(client, tmp_path):
     picture = as_png(half_bright(60, 100))
-    with browsers.browser(tmp_path / "profile") as browser:
+    with opened_browser(tmp_path / "profile") as browser:
         opened(browser, client)
         browser.do("document.querySelector('select').value = 'b'")
         drop(browser, picture, "photo.png")
@@ -78,7 +75,7 @@ def test_a_dropped_picture_is_segmented(client, tmp_path):
 
 
 def test_text_is_answered_with_a_sentence_and_the_page_goes_on(client, tmp_path):
-    with browsers.browser(tmp_path / "profile") as browser:
+    with opened_browser(tmp_path / "profile") as browser:
         opened(browser, client)
         drop(browser, b"dear all", "letter.txt")
         text = browser.wait_for("document.querySelector('.status.bad')?.textContent")
@@ -90,7 +87,7 @@ def test_text_is_answered_with_a_sentence_and_the_page_goes_on(client, tmp_path)
 
 @pytest.mark.parametrize("width", [400, 1400])
 def test_nothing_is_wider_than_the_window(client, tmp_path, width):
-    with browsers.browser(tmp_path / "profile") as browser:
+    with opened_browser(tmp_path / "profile") as browser:
         browser.resize(width)
         opened(browser, client)
         drop(browser, as_png(half_bright(300, 900)), f"{'long' * 40}.png")
@@ -102,7 +99,7 @@ def test_nothing_is_wider_than_the_window(client, tmp_path, width):
 def test_without_javascript_the_form_leads_to_the_result(client, tmp_path):
     picture = tmp_path / "photo.png"
     picture.write_bytes(as_png(half_bright(60, 100)))
-    with browsers.browser(tmp_path / "profile", "--blink-settings=scriptEnabled=false") as browser:
+    with opened_browser(tmp_path / "profile", "--blink-settings=scriptEnabled=false") as browser:
         opened(browser, client)
         browser.find("input[name=image]", "value", {"text": str(picture)})
         browser.find("button", "click")

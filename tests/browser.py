@@ -11,15 +11,18 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.processes import free_port
 
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
-OPTIONS += ("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage")
+OPTIONS += ("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars")
 SECONDS = 90
 
 
-def is_here() -> bool:
-    return bool(shutil.which("chromium") and shutil.which("chromedriver"))
+in_a_browser = pytest.mark.skipif(
+    not (shutil.which("chromium") and shutil.which("chromedriver")), reason="needs chromium and chromedriver"
+)
 
 
 class Browser:
@@ -53,6 +56,10 @@ class Browser:
         found = self.ask("POST", "/element", {"using": "css selector", "value": selector})
         self.ask("POST", f"/element/{next(iter(found.values()))}/{action}", body)
 
+    def point_at(self, x: float, y: float) -> None:
+        move = {"type": "pointerMove", "duration": 0, "x": round(x), "y": round(y), "origin": "viewport"}
+        self.ask("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [move]}]})
+
     def resize(self, width: int, height: int = 1000) -> None:
         """The page's own width: a window cannot be as narrow as a phone."""
         device = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
@@ -84,7 +91,7 @@ class Browser:
 
 
 @contextmanager
-def browser(folder: Path, *options: str) -> Iterator[Browser]:
+def opened_browser(folder: Path, *options: str) -> Iterator[Browser]:
     port = free_port()
     driver = subprocess.Popen([shutil.which("chromedriver"), f"--port={port}"], stdout=subprocess.DEVNULL)
     own = Browser(port)
