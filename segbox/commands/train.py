@@ -68,7 +68,6 @@ def run(args: argparse.Namespace) -> None:
     from segbox.engine.lr_scaling import BaseRate, describe_batch, scale_rate, warn_of_rate
     from segbox.engine.pace import Pace
     from segbox.engine.time_budget import NoBudget, TimeBudget
-    from segbox.engine.without_effect import settings_without_effect
     from segbox.engine.work_dir import find_resume, only_run_in
 
     check_config(config, "model", "data", "optimizer", "train")
@@ -77,16 +76,15 @@ def run(args: argparse.Namespace) -> None:
     budget = NoBudget() if args.time is None else TimeBudget(args.time, begin)
     device = choose_device(args.device)
     options = {"--resume": args.resume, "--overwrite": args.overwrite, "--time": args.time}
-    options["config"] = config.to_dict()
-    with distributed.process_group(device, args.timeout, work_dir / "log.txt", options), only_run_in(work_dir):
+    settings = {"config": config.to_dict(), **options}
+    with distributed.process_group(device, args.timeout, work_dir / "log.txt", settings), only_run_in(work_dir):
         resume = check_work_dir(work_dir, args)
         distributed.barrier()
         start_logging(work_dir)
         found = None if resume is None else find_resume(work_dir, resume)
         runner = build_runner(config, work_dir, device, is_resumed=found is not None)
-        rate = scaled or warn_of_rate(config, origins, base)
-        batch = describe_batch(runner.batch_size, runner.gradient_accumulation_steps, base)
-        for line in filter(None, (batch, rate, *settings_without_effect(config))):
+        runner.log(describe_batch(runner.batch_size, runner.gradient_accumulation_steps, base))
+        if line := scaled or warn_of_rate(config, origins, base):
             runner.log(line)
         if found is None or not distributed.restarts():  # a restarted run goes on with the steps chosen before
             runner.pace = Pace(budget)
@@ -138,19 +136,21 @@ def start_or_resume(
 ) -> None:
     """Restore the checkpoint that was found, or discard the old run; then record this start in the work dir."""
     from segbox import distributed
-    from segbox.engine.without_effect import lengths_without_effect
+    from segbox.engine.without_effect import lengths_without_effect, settings_without_effect
     from segbox.engine.work_dir import CONFIG, discard_old_run, record_environment
     from segbox.report.write import discard_report
     from segbox.viz.first_batch import FIRST_BATCH, drawing_first
 
     if found is not None:
         runner.resume(*found)
+    lines = settings_without_effect(config)
     if runner.pace.budget.is_limited:
         runner.log(f"--time {runner.pace.budget.text}: the number of steps is chosen after the first ones")
         runner.max_steps = max(runner.max_steps, runner.step + 2)  # until the first plan
     else:
-        for line in lengths_without_effect(runner.hooks, runner.max_steps):
-            runner.log(line)
+        lines += lengths_without_effect(runner.hooks, runner.max_steps)
+    for line in lines:
+        runner.log(line)
     if found is None and overwrite:
         discard_old_run(runner.work_dir)  # only after the new run was built without an error
         if distributed.is_main():
