@@ -28,7 +28,10 @@ def split_names(found: Scan, arguments: Arguments, seed: int = 0) -> Lists:
             f" ({first_few(unlisted)}), so a list cannot contain them. Rename them, or make folders train/ and val/"
         )
     if len(groups) < 2:
-        raise DataError(f"{len(groups)} different image(s) cannot be split into train and val")
+        raise DataError(
+            f"{len(found.pairs)} picture(s), {len(groups)} of them different: a config needs at least two different ones,"
+            " one to train on and one to validate. Add pictures"
+        )
     order = [list(groups.values())[i] for i in np.random.default_rng(seed).permutation(len(groups))]
     count = min(max(1, round(VAL_SHARE * len(order))), len(order) - 1)
     return {
