@@ -88,11 +88,43 @@ def predicted(kind: str) -> Callable[[Path], Path]:
     return predict
 
 
+def report(checkpoint: Path) -> Path:
+    segbox("test", CONFIG, checkpoint, "--out", "scores/")
+    return photograph(Path("scores/report.html"), 900, 1150)
+
+
+def compare(checkpoint: Path) -> Path:
+    segbox("test", CONFIG, checkpoint, "--out", "plain/", "--no-report")
+    segbox("test", CONFIG, checkpoint, "--flip", "--out", "flipped/", "--no-report")
+    segbox("compare", "plain", "flipped", "--html", "compare.html")
+    return photograph(Path("compare.html"), 900, 900)
+
+
+def labels(checkpoint: Path) -> Path:
+    """One object of the labels is gone."""
+    for split in ("train", "val"):
+        write_folder(ShapesDataset(12, SIZE, RADII, 1), "shapes", split)
+    path = "shapes/annotations/train/00004.png"
+    label = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(path, np.where(label == np.unique(label)[-2], 0, label))
+    Path("mine.py").write_text(
+        f"_base_ = [{CONFIG!r}]\n"
+        f"classes = {ShapesDataset.classes!r}\n"
+        "data = dict(train=dict(_delete_=True, type='FolderDataset', root='shapes', split='train', pipeline=[],\n"
+        "                       classes='${classes}'))\n"
+    )
+    segbox("check", "mine.py", "--with", checkpoint, "--split", "train", "--html", "places.html", statuses=(0, 1))
+    return photograph(Path("places.html"), 900, 620)
+
+
 PICTURES: dict[str, Callable[[Path], Path]] = {
     "check": check,
     "browse": browse,
     "test": test,
     "confusion": confusion,
+    "report": report,
+    "compare": compare,
+    "labels": labels,
     "overlay": predicted("overlay"),
     "color": predicted("color"),
     "confidence": predicted("confidence"),
@@ -131,8 +163,11 @@ def draw(checkpoint: Path, names: list[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
             shutil.copytree(CONFIGS, "configs")
+            own = Path("work_dirs/demo/best.pt")  # pictures show this path
+            own.parent.mkdir(parents=True)
+            shutil.copy(checkpoint, own)
             try:
-                put(PICTURES[name](checkpoint), HERE / f"{name}.png")
+                put(PICTURES[name](own), HERE / f"{name}.png")
             except FileNotFoundError as error:
                 print(f"{name}.png stays as it is: {error}")
             finally:
