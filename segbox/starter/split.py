@@ -29,7 +29,7 @@ def split_names(found: Scan, arguments: Arguments, seed: int = 0) -> Lists:
         )
     if len(groups) < 2:
         raise DataError(
-            f"{len(found.pairs)} picture(s), {len(groups)} of them different: a config needs two different ones or more,"
+            f"{len(found.pairs)} picture(s), {len(groups)} of them different: a config needs two different ones,"
             " one to train on and one to validate. Add pictures"
         )
     order = [list(groups.values())[i] for i in np.random.default_rng(seed).permutation(len(groups))]
