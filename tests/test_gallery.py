@@ -55,6 +55,7 @@ def test_a_picture_is_drawn_by_the_command(draw, tmp_path):
 def test_without_a_browser_the_picture_of_a_page_stays(draw, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("shutil.which", lambda name: None)
     (tmp_path / "check.png").write_text("old")
+    (tmp_path / "no.pt").touch()
     draw.draw(tmp_path / "no.pt", ["check"])
     assert "check.png stays as it is: no browser (chromium" in capsys.readouterr().out
     assert (tmp_path / "check.png").read_text() == "old"

@@ -23,6 +23,7 @@ from tests.test_docs import OWN_RUN, commands, parsed, python_blocks, run
 PAGE = ROOT / "docs" / "troubleshooting.md"
 MASK, CONFIG, CHECKPOINT = "my_data/masks/3.png", "configs/my_data.py", "work_dirs/my_data/last.pt"
 CUDA = torch.device("cuda")
+UNET = ("--model", "unet_r34", "--no-measure")
 SMALL = [*OWN_RUN, "train.max_steps=4", "crop_size=(32,32)"]
 SECTIONS = dict(re.findall(r"^## (\d+)\. (.*?)(?=^## |\Z)", PAGE.read_text(encoding="utf-8"), re.M | re.S))
 
@@ -42,7 +43,7 @@ def write_data(folder: str = "my_data", classes: int = 2, times: int = 1, names:
         write_image(Path(folder) / f"images/{i}.png", smooth_image(40, 60, seed=i))
         write_image(Path(folder) / f"masks/{i}.png", blocky_label(40, 60, classes) * times)
     (Path(folder) / "classes.txt").write_text("\n".join(names.split()) + "\n")
-    segbox_says("init", folder)
+    segbox_says("init", folder, *UNET)
 
 
 # --- what leads to the messages of each section ----------------------------------------------------------------------
@@ -85,7 +86,7 @@ def grey_images() -> None:
     write_data()
     for i in range(6):
         write_image(Path(f"my_data/images/{i}.png"), smooth_image(40, 60, 1, seed=i))
-    segbox_says("init", "my_data", "--overwrite")
+    segbox_says("init", "my_data", "--overwrite", *UNET)
     train(overrides=("data.train.channels=3",))
 
 
