@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from segbox.engine.runner import Runner
 
 
-PART_FOR_REPORT = 0.02  # of --time
+PART_FOR_REPORT = 0.02  # of --time, or of the time that the run took
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,15 +95,15 @@ def run(args: argparse.Namespace) -> None:
         raise SystemExit(128 + request.signal)
     runner.log(f"done: {runner.step} steps; everything is in {work_dir}")
     if not args.no_report:
-        report(runner)
+        report(runner, time.perf_counter() - begin)
 
 
-def report(runner: "Runner") -> None:
-    """Write the page of the run, in one process. Images that it need not predict get a small part of --time."""
+def report(runner: "Runner", taken: float) -> None:
+    """Write the page of the run, in one process. Images that are only measured get a small part of the time."""
     from segbox.report.write import SECONDS, tell_report
 
     budget = runner.pace.budget
-    seconds = min(SECONDS, PART_FOR_REPORT * budget.seconds) if budget.is_limited else SECONDS
+    seconds = min(SECONDS, PART_FOR_REPORT * (budget.seconds if budget.is_limited else taken))
     if launch().rank == 0:  # the processes have parted
         runner.log(tell_report(runner.work_dir, runner.device, seconds))
 

@@ -40,6 +40,7 @@ class Facts:
     losses: Curve = field(default_factory=list)
     boundaries: Boundaries | None = None
     train: tuple[float, int] | None = None  # the score of training images without augmentation, and their number
+    is_weighted: bool = False  # the loss has class weights
     duplicates: str = ""  # what `segbox check` says of images that are in train and val
 
 
@@ -90,7 +91,7 @@ def never_predicted(facts: Facts) -> Iterator[Advice]:
             f"{named(facts, missed)}: {often} predicted",
             f"{percent_text(targets[missed].sum() / targets.sum())} % of the labelled pixels, and"
             f" {percent_text(guesses[missed].sum() / targets.sum())} % of the predicted ones.",
-            WEIGHTS,
+            for_rare_classes(facts),
         )
 
 
@@ -107,14 +108,18 @@ def rare_and_missed(facts: Facts) -> Iterator[Advice]:
             f"Rare and mostly missed: {named(facts, found)}",
             f"Of {facts.evaluation.classes[worst]}, {percent_text(targets[worst] / total)} % of the labelled pixels,"
             f" {recall[worst]:.0f} % are found.",
-            WEIGHTS,
+            for_rare_classes(facts),
         )
 
 
-WEIGHTS = (
-    'Weigh the classes in the loss: `class_weight="sqrt"` in `model.decode_head.loss`; or show images with them more'
-    ' often: `type="ClassBalancedDataset"` around `data.train`.'
-)
+def for_rare_classes(facts: Facts) -> str:
+    often = 'show images with them more often: `type="ClassBalancedDataset"` around `data.train`'
+    if not facts.is_weighted:
+        return f'Weigh the classes in the loss: `class_weight="sqrt"` in `model.decode_head.loss`; or {often}.'
+    return (
+        f"The loss weighs the classes already. You can {often}; if they are thin or tiny, train on larger images"
+        " (`RandomResize`, and `test.scales`)."
+    )
 
 
 def dominant_class(facts: Facts) -> Iterator[Advice]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from segbox.evaluation.records import Evaluation
 from segbox.report.advice import Advice, Facts, advice, shared_by_check
@@ -90,11 +91,20 @@ def advice_section(run: Run, found: Findings) -> Iterator[str]:
     curve = column(run.log.evaluations, "mIoU")
     interval, shared = found.intervals.get("mIoU"), shared_by_check(run.check)
     boundaries, train = (None, None) if found.again is None else (found.again.boundaries, found.again.train)
-    facts = Facts(run.evaluation, "mIoU", interval, curve, column(run.log.steps, "loss"), boundaries, train, shared)
-    tips = advice(facts)
+    weighted = has_class_weights(run.config)
+    losses = column(run.log.steps, "loss")
+    tips = advice(Facts(run.evaluation, "mIoU", interval, curve, losses, boundaries, train, weighted, shared))
     if tips:
         yield "<h2>What to try next</h2>"
         yield f'<div class="cards">{"".join(map(advice_card, tips))}</div>'
+
+
+def has_class_weights(config: Mapping[str, Any] | None) -> bool:
+    """Whether a loss of the decode head weighs classes."""
+    head = (config or {}).get("model", {}).get("decode_head")
+    losses = head.get("loss") if isinstance(head, Mapping) else None
+    every = [losses] if isinstance(losses, Mapping) else losses or ()
+    return any(isinstance(loss, Mapping) and loss.get("class_weight") is not None for loss in every)
 
 
 def advice_card(tip: Advice) -> str:

@@ -1,5 +1,7 @@
 """Each advice comes with numbers made for it, and not with good ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,6 +92,10 @@ def test_the_texts_have_the_numbers():
     (tip,) = advice(FIRING["never_predicted"])
     assert tip.title == "tree: never predicted" and "3.0 % of the labelled pixels" in tip.why
     tip = advice(FIRING["rare_and_missed"])[0]
+    assert tip.what.startswith("Weigh the classes in the loss")
+    assert advice(replace(FIRING["rare_and_missed"], is_weighted=True))[0].what.startswith(
+        "The loss weighs the classes"
+    )
     assert "1.2 % of the labelled pixels, 17 % are found" in tip.why
 
 

@@ -13,7 +13,7 @@ from segbox.errors import DataError, UserError
 from segbox.evaluation.records import EVALUATION, Evaluation
 from segbox.report.class_table import class_table
 from segbox.report.log_rows import LogRows
-from segbox.report.page import Findings, report_page
+from segbox.report.page import Findings, has_class_weights, report_page
 from segbox.report.run import read_run
 from segbox.report.write import write_report
 from tests.doctor.test_html_report import EMPTY, Balance
@@ -165,3 +165,18 @@ def test_findings_of_a_check_and_a_damaged_environment(tmp_path):
     text = report_page(read_run(tmp_path), Findings())
     checked(text)
     assert "The same images are in train and val" in text and Evaluation.read(tmp_path / EVALUATION).step == 4
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (dict(type="CrossEntropyLoss", class_weight="sqrt"), True),
+        ([dict(type="DiceLoss"), dict(type="CrossEntropyLoss", class_weight=[1, 2])], True),
+        (dict(type="CrossEntropyLoss", class_weight=None), False),
+        ([dict(type="DiceLoss")], False),
+        (None, False),
+    ],
+)
+def test_class_weights_are_found_in_the_config(loss, expected):
+    assert has_class_weights(dict(model=dict(decode_head=dict(loss=loss)))) == expected
+    assert not has_class_weights(None) and not has_class_weights({})
