@@ -190,13 +190,20 @@ def test_a_bug_ends_a_run_with_workers_at_once(config):
     assert read_run(config.parent / "bug" / "last.pt")["step"] == 3
 
 
+def in_this_terminal() -> None:
+    """Of a new process: its input is its terminal, whose end it hears of also if these tests run under nohup."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def test_a_run_is_saved_when_its_terminal_is_closed(config):
     """The kernel sends SIGHUP, and whatever is written to the terminal fails."""
     ours, theirs = pty.openpty()
     options = ["--device", "cpu", "--work-dir", "closed", "--cfg-options", "train.max_steps=100000"]
     run = started(
         ROOT / "tools/train.py", config, *options, stdin=theirs, stdout=theirs, stderr=theirs,
-        preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
+        preexec_fn=in_this_terminal,
     )  # fmt: skip
     os.close(theirs)
     said = b""
