@@ -20,7 +20,7 @@ from segbox.engine.runner import Runner
 from segbox.errors import UserError
 from segbox.evaluation.evaluator import Evaluator
 from segbox.evaluation.out_of_memory import is_out_of_memory
-from segbox.machine import memory, peak_mb
+from segbox.machine import cores, memory, peak_mb
 from segbox.models.segmentors import without_weights
 from segbox.precision import AMP
 from segbox.starter.setup import Measured, Setup, with_half_batch
@@ -32,6 +32,7 @@ HOPELESS = 2.0  # a first step that takes so many times the best one is not repe
 BUSY = 0.4  # of the cores: steps that get less would be clearly faster alone
 MEMORY_PART = 0.6  # of the machine's, for the training process
 IMPORT_SECONDS = 5.0  # of a new process, before it builds anything
+SHOWN = 13  # images that report.html predicts again
 WINDOW = 1024  # of an image to predict: the time of the rest is proportional
 PRECISIONS = {"cpu": ("bf16",), "cuda": ("bf16", "fp16")}  # to compare with fp32
 
@@ -80,7 +81,14 @@ class Stopwatch:
             seconds = statistics.median(timed(runner, batches, STEPS))
             share = share() if self.device.type == "cpu" else 1.0
             evaluation = evaluation_seconds(replace_amp(config, setup.amp), runner)
-        return Measured(setup, max(seconds, loading_seconds(config)), evaluation, start, core_share=share)
+            start += evaluation * min(1.0, SHOWN / runner.val_loader.images)  # the page at the end
+        return Measured(setup, self.with_loading(seconds, config), evaluation, start, core_share=share)
+
+    def with_loading(self, seconds: float, config: Config) -> float:
+        """A step, also where the workers are slower; on a CPU, they take their time from it."""
+        work, workers = loading_seconds(config), max(1, config.data.workers)
+        taken = work / max(workers, cores()) if self.device.type == "cpu" else 0.0
+        return max(seconds + taken, work / workers)
 
     def fastest(self, setup: Setup, runner: Runner, batch: Batch) -> Setup:
         """The setup in the precision, and then in the memory format, of the fastest steps; the runner is set to it.
@@ -203,13 +211,13 @@ def timed(runner: Runner, batches: Iterator[Batch], steps: int, at_most: float =
 
 
 def loading_seconds(config: Config) -> float:
-    """The seconds in which the workers load a batch, by the time of one process for some images."""
+    """The seconds in which one process loads a batch, by the time for some images."""
     dataset = build_dataset(config.data.train, "data.train")
     begin = time.perf_counter()
     for index in range(STEPS):
         dataset[index % len(dataset), index]
     an_image = (time.perf_counter() - begin) / STEPS
-    return an_image * config.data.batch_size / max(1, config.data.workers)
+    return an_image * config.data.batch_size
 
 
 def evaluation_seconds(config: Config, runner: Runner) -> float:

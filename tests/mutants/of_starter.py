@@ -83,7 +83,8 @@ OF_STARTER = [
                 "other = replace(best, channels_last=not best.channels_last)",
                 "other = best",
             ),
-            ("trial: loading is free", "max(seconds, loading_seconds(config))", "seconds"),
+            ("trial: loading is free", "max(seconds + taken, work / workers)", "seconds"),
+            ("trial: workers have cores of their own", "max(seconds + taken, work / workers)", "max(seconds, work / workers)"),
             (
                 "trial: a part of the batch is the batch",
                 "factor = setup.batch / len(small",

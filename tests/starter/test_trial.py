@@ -35,6 +35,7 @@ def with_clock(monkeypatch, seconds):
         return [seconds(runner.amp, is_last, len(batch["images"]))] * steps
 
     monkeypatch.setattr(tool, "timed", timed)
+    monkeypatch.setattr(tool, "loading_seconds", lambda config: 0.0)
 
 
 @pytest.mark.parametrize(
@@ -124,10 +125,13 @@ def test_the_share_of_the_cores(monkeypatch):
     assert tool.core_share()() == 0.25
 
 
-def test_slow_loading_is_the_time_of_a_step(monkeypatch, stopwatch):
-    with_clock(monkeypatch, lambda own, last, n: 0.001)
+@pytest.mark.parametrize(("step", "expected"), [(0.001, 7.0), (10.0, 11.75)])
+def test_loading_takes_its_time_from_the_cores_or_is_the_time_of_a_step(monkeypatch, stopwatch, step, expected):
+    """7 s of one process for a batch: one worker needs as long; of the steps it takes a part of four cores."""
+    with_clock(monkeypatch, lambda own, last, n: step)
     monkeypatch.setattr(tool, "loading_seconds", lambda config: 7.0)
-    assert stopwatch(SETUP, float("inf")).step_seconds == 7.0
+    monkeypatch.setattr(tool, "cores", lambda: 4)
+    assert stopwatch(SETUP, float("inf")).step_seconds == expected
 
 
 def test_parts_of_batches_and_of_images():
