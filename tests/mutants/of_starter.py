@@ -84,7 +84,11 @@ OF_STARTER = [
                 "other = best",
             ),
             ("trial: loading is free", "max(seconds + taken, work / workers)", "seconds"),
-            ("trial: workers have cores of their own", "max(seconds + taken, work / workers)", "max(seconds, work / workers)"),
+            (
+                "trial: workers have cores of their own",
+                "max(seconds + taken, work / workers)",
+                "max(seconds, work / workers)",
+            ),
             (
                 "trial: a part of the batch is the batch",
                 "factor = setup.batch / len(small",
