@@ -20,7 +20,7 @@ from segbox.registry import BACKBONES, HEADS, LOSSES
 from segbox.weights.mean_std import IMAGENET
 from tests.faulty_data import blocky_label, smooth_image, write_image
 from tests.runs import ROOT
-from tests.test_docs import OWN_RUN, commands, parsed, python_blocks, run, section
+from tests.test_docs import OWN_RUN, commands, parsed, python_blocks, run, section, steps_are_not_timed  # noqa: F401
 
 MMSEG, SMP, TORCHVISION, YOLO = (
     ROOT / "docs" / f"from_{name}.md" for name in ("mmsegmentation", "smp", "torchvision", "ultralytics")
