@@ -9,6 +9,7 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parents[1]
 OUTSIDE = re.compile(r"\]\(\.\./([\w./-]+)(#[\w-]+)?\)")
 BY_FILE = re.compile(r"\[(\w+\.md)\](?=\(\1)")
+BESIDE = re.compile(r"\]\(([A-Z_]+\.md)\)")  # of pages outside of docs/ to each other
 IN_CONTRIBUTING = re.compile(r"\]\(docs/([\w.-]+)")
 
 
@@ -25,14 +26,23 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add CONTRIBUTING.md, and every config that a page names."""
-    names = {"CONTRIBUTING.md"}
+    """Add CONTRIBUTING.md with the pages that it leads to, and every config that a page names."""
+    names = with_linked("CONTRIBUTING.md", set())
     for page in sorted((ROOT / "docs").glob("*.md")):
         names |= {name for name, _ in OUTSIDE.findall(page.read_text(encoding="utf-8"))}
     for name in sorted(name for name in names if (ROOT / name).is_file()):
         text = (ROOT / name).read_text(encoding="utf-8")
         files.append(File.generated(config, as_page(name), content=text))
     return files
+
+
+def with_linked(name: str, known: set[str]) -> set[str]:
+    """A page outside of docs/, and those that it leads to."""
+    known = known | {name}
+    for other in BESIDE.findall((ROOT / name).read_text(encoding="utf-8")):
+        if other not in known:
+            known = with_linked(other, known)
+    return known
 
 
 def as_page(name: str) -> str:
@@ -43,7 +53,7 @@ def as_page(name: str) -> str:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Links out of docs/ lead into the site; those to folders become plain words. Pages are called by their titles."""
     markdown = BY_FILE.sub(lambda link: f"[{title_of(link[1])}]", markdown)
-    if page.file.src_uri == "CONTRIBUTING.md":
+    if not (ROOT / "docs" / page.file.src_uri).is_file():
         return IN_CONTRIBUTING.sub(r"](\1", markdown)
     folder = re.compile(r"\[([^\]]+)\]\(\.\./([\w./-]+)\)")
     plain = folder.sub(lambda link: link[1] if (ROOT / link[2]).is_dir() else link[0], markdown)
@@ -51,4 +61,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def title_of(name: str) -> str:
-    return (ROOT / "docs" / name).read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    own = ROOT / "docs" / name
+    page = own if own.is_file() else ROOT / name
+    return page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")

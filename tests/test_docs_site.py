@@ -24,6 +24,7 @@ def test_links_lead_to_headings(page):
     for file, anchor in LINK.findall(text):
         target = page.parent / file if file else page
         assert anchor in anchors(target.read_text(encoding="utf-8")), f"{page.name}: {file}#{anchor}"
+        assert not re.search(r"--|-$", anchor), f"{anchor}: GitHub and mkdocs name it differently"
 
 
 def test_anchors_are_those_of_the_headings():
