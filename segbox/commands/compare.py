@@ -12,6 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
+from segbox.commands import output
 from segbox.errors import UserError, printable
 
 
@@ -40,7 +41,7 @@ def check_arguments(args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace) -> None:
     check_arguments(args)
 
-    from segbox.outputs import claim, write_text
+    from segbox.outputs import claim
     from segbox.report.compare import compare
     from segbox.report.compare_page import comparison_page
     from segbox.report.compare_runs import read_runs
@@ -52,8 +53,6 @@ def run(args: argparse.Namespace) -> None:
     found = compare(runs, args.common, args.resamples, args.seed)
     print(printable(comparison_text(found), keep="\n"))
     if args.html is not None:
-        write_text(Path(args.html), comparison_page(found))
+        output.write(args.html, comparison_page(found))
     if args.json is not None:
-        write_text(Path(args.json), json.dumps(as_json(found), indent=1, allow_nan=False) + "\n")
-    for path in outputs:
-        print(f"written: {path}")
+        output.write(args.json, json.dumps(as_json(found), indent=1, allow_nan=False) + "\n")

@@ -13,15 +13,11 @@ Exit status: 0 all pictures were looked at, 2 some or none.
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from segbox.commands import output
-from segbox.config import Config, load_config
+from segbox.config import load_config
 from segbox.errors import ConfigError, DataError, printable
 from segbox.outputs import claim
-
-if TYPE_CHECKING:
-    from segbox.evaluation.predictor import Predictor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError(f"--count {args.count}: expected 1 or more")
     config = None if args.config is None else load_config(args.config, args.cfg_options)
 
+    from segbox.commands.predict import open_predictor
     from segbox.engine.config_check import check_config
     from segbox.engine.logs import start_logging
     from segbox.progress import ProgressBar
@@ -56,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     if video is not None:
         raise DataError(f"{video}: is a video; name a folder of pictures")
     claim(((Path(file), option) for option, file in (("--out", args.out), ("--html", args.html)) if file), images)
-    predictor = predictor_of(args, config)
+    predictor = open_predictor(args.checkpoint, config, args.cfg_options, args.device)
     bar = ProgressBar(len(images))
     suggestions, failures = suggest(predictor, images, args.count, bar.show)
     bar.clear()
@@ -71,16 +68,3 @@ def run(args: argparse.Namespace) -> None:
     if failures:
         count = f"{len(failures)} of {len(images)} pictures could not be read (all others were looked at):"
         raise DataError("\n  ".join([count, *failures]))
-
-
-def predictor_of(args: argparse.Namespace, config: Config | None) -> "Predictor":
-    from segbox.engine.config_check import check_config
-    from segbox.engine.devices import choose_device
-    from segbox.evaluation.open_model import settled
-    from segbox.evaluation.predictor import Predictor
-    from segbox.interop.saved import read_saved
-
-    saved = read_saved(args.checkpoint)
-    config = settled(saved, config, args.cfg_options)
-    check_config(config, "model")
-    return Predictor(config, saved, choose_device(args.device))

@@ -23,7 +23,7 @@ def test_two_runs_are_compared(tmp_path, monkeypatch, capsys):
     folder_of(tmp_path / "b", "seed = 1\n", seed=1)
     assert compare(monkeypatch, tmp_path, "a", "b", "--html", "out/c.html", "--json", "out/c.json") == 0
     out = capsys.readouterr().out
-    assert "| run |" in out and "a, b differ only in their seed" in out and "written: out/c.html" in out
+    assert "| run |" in out and "a, b differ only in their seed" in out and "Written: out/c.html" in out
     assert written(tmp_path / "out") == ["c.html", "c.json"]
     assert json.loads((tmp_path / "out" / "c.json").read_text())["runs"][1]["config_changes"] == ["seed 0 -> 1"]
     assert compare(monkeypatch, tmp_path, "a", "b", "--html", "out/c.html") == 0  # written again
