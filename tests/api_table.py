@@ -2,10 +2,10 @@
 
 import importlib
 import inspect
-import sys
 from typing import Any
 
 from segbox.commands.list import markdown
+from tests.generated_table import put_table
 from tests.runs import ROOT
 
 PAGE = ROOT / "docs" / "api.md"
@@ -69,12 +69,5 @@ def sentence(text: str) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
-def with_table(text: str, new: str) -> str:
-    return text.split(BEGIN)[0] + BEGIN + new + END + text.split(END)[1]
-
-
 if __name__ == "__main__":
-    page = with_table(PAGE.read_text(encoding="utf-8"), table())
-    if "--write" in sys.argv:
-        PAGE.write_text(page, encoding="utf-8")
-    print(page)
+    put_table(PAGE, table(), BEGIN, END)

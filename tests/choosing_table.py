@@ -1,11 +1,11 @@
 """The table of docs/choosing_a_model.md, from the configs themselves: python -m tests.choosing_table --write"""
 
 import re
-import sys
 
 from segbox.commands.list import Row, markdown
 from segbox.config import load_config
 from segbox.models.complexity import build_without_data, costs_of
+from tests.generated_table import put_table
 from tests.runs import ROOT
 
 PAGE = ROOT / "docs" / "choosing_a_model.md"
@@ -48,12 +48,5 @@ def row_of(name: str) -> list[str]:
     return [link, f"{total.parameters / 1e6:.1f}", f"{total.flops / 1e9:.0f}", *scores, rows[first].weights]
 
 
-def with_table(text: str, new: str) -> str:
-    return text.split(BEGIN)[0] + BEGIN + new + END + text.split(END)[1]
-
-
 if __name__ == "__main__":
-    page = with_table(PAGE.read_text(encoding="utf-8"), table())
-    if "--write" in sys.argv:
-        PAGE.write_text(page, encoding="utf-8")
-    print(page)
+    put_table(PAGE, table(), BEGIN, END)
