@@ -22,7 +22,13 @@ WEIGHTS = {"weights", "weights.sources", "weights.names"}
 INTEROP = {"interop", "interop.mmseg"}
 MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS, *INTEROP}
 DATA = {"data", "data.readers", "data.datasets", "data.transforms"}
-ROOMS = {"report", "serve", "review", "starter"}  # between the library and the commands; none knows another
+ROOMS = {
+    "report",
+    "serve",
+    "review",
+    "starter",
+    "benchmark",
+}  # between the library and the commands; none knows another
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
     "weights.sources": {"weights"},
     "weights.names": set(),
@@ -48,6 +54,8 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "doctor": {"viz", "convert", *DATA},
     "review": {"doctor", "viz", "evaluation", *MODELS, *DATA},
     "starter": {"doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
+    "benchmark.peer": set(),  # runs in the environments of other libraries
+    "benchmark": {"benchmark.peer", "engine", "evaluation", *MODELS, *DATA},
     "commands": {*ROOMS, "doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
     "api": {"viz", "engine", "evaluation", *MODELS, *DATA},
     "": {"api"},

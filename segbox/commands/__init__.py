@@ -31,7 +31,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
     "config": "print a config after inheritance and overrides",
     "params": "count parameters and FLOPs",
     "list": "list the configs that come with segbox, or the published models that open by name",
-    "bench": "time parts of segbox against the usual implementation",
+    "bench": "measure segbox beside bare PyTorch and other libraries",
     "version": "print the version and the environment, for bug reports",
     "completion": "print a completion script for bash, zsh or fish",
 }

@@ -1,72 +1,71 @@
-"""Measure the time and memory of parts of segbox against the usual implementation.
+"""Measure segbox beside the same work in bare PyTorch or NumPy, and beside other libraries.
 
-segbox bench loss                                # cross entropy with 7, 19 and 150 classes
-segbox bench loss --classes 19 --size 512 1024 --stride 4 --threads 8
-segbox bench eval                                # from logits to class maps: 19 and 150 classes, 1024 x 2048
-segbox bench eval --mode slide                   # by windows of 512 x 512
-segbox bench metric                              # adding a class map of 1024 x 2048 to the confusion matrix
-segbox bench depthwise --dilation 2              # a depthwise convolution with its gradient: 96 and 960 channels
+segbox bench train                     # a step of PSPNet-R18-D8, 150 classes, beside the bare loop
+segbox bench train my_config.py --size 512 512 --batch 4
+segbox bench infer --runtimes eager channels_last compile
+segbox bench loss --peer mmseg=/path/to/environment      # beside mmsegmentation, which another Python runs
+segbox bench data, eval, slide, metric, depthwise        # a sample, an evaluated image, windows, counts, a layer
+segbox bench startup, memory, growth, parts              # processes, peaks, curves, where the time goes
+segbox bench slide --json > slide.json                   # --markdown: a table for a page
+
+All sides get the same inputs and weights, and their numbers are compared first: a side whose numbers differ is not
+timed. Then they run in turns, on as many threads as --threads says; medians and quartiles are shown.
 """
 
 import argparse
-import json
-import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from segbox.errors import ConfigError
-from segbox.machine import peak_mb
 
 if TYPE_CHECKING:
-    import torch
+    from segbox.benchmark.measure import Case
+    from segbox.benchmark.peers import Peer
 
-PLAIN, BANDED = "interpolate + cross_entropy", "CrossEntropyLoss"
-WINDOW = (512, 512)
+MODEL = "segbox::pspnet/pspnet_r18_cityscapes.py"
+MOST_CLASSES = 255  # 255 itself marks ignored pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     subjects = parser.add_subparsers(dest="subject", required=True, metavar="SUBJECT")
-    text = "cross entropy with its gradient, on small logits and full-size labels"
-    loss = subjects.add_parser("loss", help=text, description=text)
-    loss.set_defaults(measure=measure_loss)
-    add_options(loss, classes=[7, 19, 150], size=(512, 512))
-    loss.add_argument("--batch", type=count, default=2, help="images (2)")
-    loss.add_argument("--stride", type=count, default=8, help="stride of the logits (8)")
-    text = "from a head's logits to full-size class maps, without the network"
-    evaluation = subjects.add_parser("eval", help=text, description=text)
-    evaluation.set_defaults(measure=measure_eval, batch=1)
-    add_options(evaluation, classes=[19, 150], size=(1024, 2048))
-    evaluation.add_argument("--stride", type=count, default=8, help="stride of the logits (8)")
-    evaluation.add_argument("--mode", choices=("whole", "slide"), default="whole", help="slide: windows of 512 x 512")
-    text = "adding a class map to the confusion matrix; 5 percent of the pixels are ignored"
-    metric = subjects.add_parser("metric", help=text, description=text)
-    metric.set_defaults(measure=measure_metric, batch=1)
-    add_options(metric, classes=[19, 150], size=(1024, 2048))
-    text = "a 3x3 depthwise convolution with its gradient, in bfloat16, channels last"
-    depthwise = subjects.add_parser("depthwise", help=text, description=text)
-    depthwise.set_defaults(measure=measure_depthwise)
-    add_options(depthwise, channels=[96, 960], size=(30, 40))
-    depthwise.add_argument("--batch", type=count, default=8, help="images (8)")
-    depthwise.add_argument("--stride", type=count, default=1, help="(1)")
-    depthwise.add_argument("--dilation", type=count, default=1, help="(1)")
+    for name, (text, _, defaults) in SUBJECTS.items():
+        add_subject(subjects.add_parser(name, help=text, description=text), defaults)
 
 
-def add_options(subject: argparse.ArgumentParser, size: tuple[int, int], **counts: list[int]) -> None:
-    """Add the options of all subjects. `counts` is the name of the varied number, and its default values."""
-    [(counted, numbers)] = counts.items()
-    subject.set_defaults(counted=counted)
-    shown_numbers, shown_size = " ".join(map(str, numbers)), " ".join(map(str, size))
-    subject.add_argument(
-        f"--{counted}", dest="counts", nargs="+", type=count, default=numbers, metavar="N", help=f"({shown_numbers})"
-    )
-    subject.add_argument("--size", nargs=2, type=count, default=size, metavar=("H", "W"), help=f"({shown_size})")
-    subject.add_argument("--threads", type=count, help="CPU threads (default: PyTorch's choice)")
-    subject.add_argument(
-        "--runs", type=count, default=5, help="runs of each implementation, in turns; medians are shown (5)"
-    )
-    subject.add_argument("--device", default="cpu", help='"cpu" or "cuda" (cpu)')
-    subject.add_argument("--json", action="store_true", help="print exact numbers as JSON")
+def add_subject(subject: argparse.ArgumentParser, defaults: dict[str, Any]) -> None:
+    """The options that the subject has a default for, and those of all subjects."""
+    if "config" in defaults:
+        subject.add_argument("config", nargs="?", default=MODEL, help=f"whose model is run ({MODEL})")
+        text = "NAME=MODEL: which model of a peer is compared, such as smp='Unet resnet18'"
+        subject.add_argument("--peer-model", nargs="+", default=[], metavar="NAME=MODEL", help=text)
+    for name, text in (("classes", "numbers of classes"), ("channels", "numbers of channels")):
+        if name in defaults:
+            shown = " ".join(map(str, defaults[name]))
+            kind = class_count if name == "classes" else count
+            many = "+" if len(defaults[name]) > 1 else 1
+            subject.add_argument(f"--{name}", nargs=many, type=kind, default=defaults[name], help=f"{text} ({shown})")
+    for name, text in (("size", "of the images"), ("crop", "of the samples")):
+        if name in defaults:
+            shown = " ".join(map(str, defaults[name]))
+            own = {"nargs": 2, "type": count, "default": defaults[name], "metavar": ("H", "W")}
+            subject.add_argument(f"--{name}", help=f"{text} ({shown})", **own)
+    for name, text in (("batch", "images"), ("stride", "of the convolution"), ("dilation", "of the convolution")):
+        if name in defaults:
+            subject.add_argument(f"--{name}", type=count, default=defaults[name], help=f"{text} ({defaults[name]})")
+    if "runtimes" in defaults:
+        subject.add_argument("--runtimes", nargs="+", default=defaults["runtimes"], help="(eager channels_last)")
+    add_common(subject, defaults.get("runs", 5))
+
+
+def add_common(subject: argparse.ArgumentParser, runs: int) -> None:
+    text = "a library and its environment: mmseg, smp, torchvision or ultralytics, such as mmseg=/path/to/environment"
+    subject.add_argument("--peer", nargs="+", default=[], metavar="NAME=PATH", help=text)
+    subject.add_argument("--threads", type=count, default=1, help="CPU threads of each side (1)")
+    subject.add_argument("--runs", type=count, default=runs, help=f"runs of each side, in turns ({runs})")
+    subject.add_argument("--device", default="cpu", help='"cpu" or "cuda", of segbox and the bare side (cpu)')
+    form = subject.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print all numbers as JSON")
+    form.add_argument("--markdown", action="store_true", help="print a table in Markdown")
 
 
 def count(text: str) -> int:
@@ -75,218 +74,175 @@ def count(text: str) -> int:
     return int(text)
 
 
+def class_count(text: str) -> int:
+    if not text.isdigit() or not 2 <= int(text) <= MOST_CLASSES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of classes: 2 to {MOST_CLASSES}")
+    return int(text)
+
+
 def run(args: argparse.Namespace) -> None:
-    args.measure(args)
+    check_device(args)
+
+    import json
+
+    from segbox.benchmark.result import as_markdown, as_text
+
+    result = measured(args)
+    if args.json:
+        print(json.dumps(result, indent=1))
+    else:
+        print(as_markdown(result) if args.markdown else as_text(result))
 
 
-def measure_loss(args: argparse.Namespace) -> None:
-    measure(args, loss_sides, f"logits at stride {args.stride}, float32", "forward and backward, ")
-
-
-def measure_eval(args: argparse.Namespace) -> None:
-    measure(args, eval_sides, f"logits at stride {args.stride}, float32, {args.mode}")
-
-
-def measure_metric(args: argparse.Namespace) -> None:
-    measure(args, metric_sides, "bytes")
-
-
-def measure_depthwise(args: argparse.Namespace) -> None:
-    what = f"bfloat16, channels last, stride {args.stride}, dilation {args.dilation}"
-    measure(args, depthwise_sides, what, "forward and backward, ")
-
-
-def measure(args: argparse.Namespace, make_sides: Callable, what: str, how: str = "") -> None:
-    """Print the time and memory of both implementations, for each number of classes or channels."""
+def measured(args: argparse.Namespace) -> dict[str, Any]:
+    """The result of a subject with these arguments."""
+    import cv2
     import torch
 
+    from segbox.benchmark.measure import measure
+    from segbox.benchmark.peers import running
+    from segbox.benchmark.result import as_result
+
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(args.threads)
+    _, make_cases, _ = SUBJECTS[args.subject]
+    hidden = ("subject", "json", "markdown", "peer")
+    setting = {name: value for name, value in vars(args).items() if name not in hidden}
+    with running(args.peer, args.threads) as peers:
+        runs = 0 if args.subject == "memory" else args.runs
+        has_peaks = args.subject not in ("startup", "growth", "parts")
+        cases = measure(make_cases(args, peers), runs, has_peaks, args.device)
+        return as_result(args.subject, setting, cases, peers)
+
+
+def check_device(args: argparse.Namespace) -> None:
     if args.device not in ("cpu", "cuda"):
         raise ConfigError(f'--device {args.device}: expected "cpu" or "cuda"')
-    if args.device == "cuda" and not torch.cuda.is_available():
+    if args.device == "cpu":
+        return
+    if args.peer or args.subject in CPU_ONLY:
+        why = "peers are compared" if args.peer else f"{args.subject} is measured"
+        raise ConfigError(f"--device cuda: {why} on the CPU only")
+
+    import torch
+
+    if not torch.cuda.is_available():
         raise ConfigError("--device cuda: PyTorch finds no GPU here")
-    if args.threads is not None:
-        torch.set_num_threads(args.threads)
-    numbers = {}
-    for number in args.counts:
-        sides = make_sides(number, args)
-        numbers[number] = {
-            side: {**times, "peak_mb": peak_mb(sides[side], args.device)}
-            for side, times in measure_in_turns(sides, args.runs, args.device).items()
-        }
-    setting = {
-        name: value
-        for name, value in vars(args).items()
-        if name not in ("measure", "counts", "counted", "json", "subject")
-    }
-    setting |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    if args.json:
-        print(json.dumps({"setting": setting, args.counted: numbers}, indent=1))
-    else:
-        print(table(numbers, args.counted, setting, what, how))
 
 
-def loss_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], "torch.Tensor"]]:
-    """Two implementations from the same logits to their gradient."""
-    import torch
-    import torch.nn.functional as F
-
-    from segbox import IGNORE_INDEX
-    from segbox.models.losses.cross_entropy import CrossEntropyLoss
-
-    torch.manual_seed(0)
-    size = tuple(args.size)
-    small = [-(-side // args.stride) for side in size]
-    logits = torch.randn(args.batch, num_classes, *small, device=args.device, requires_grad=True)
-    labels = torch.randint(0, num_classes, (args.batch, *size), dtype=torch.uint8, device=args.device)
-    labels[:, : size[0] // 16] = IGNORE_INDEX
-    banded = CrossEntropyLoss(num_classes).to(args.device)
-
-    def plain_gradient() -> torch.Tensor:
-        wide = F.interpolate(logits, size, mode="bilinear", align_corners=False)
-        return torch.autograd.grad(F.cross_entropy(wide, labels.long(), ignore_index=IGNORE_INDEX), logits)[0]
-
-    def banded_gradient() -> torch.Tensor:
-        return torch.autograd.grad(banded(logits, labels), logits)[0]
-
-    return {PLAIN: plain_gradient, BANDED: banded_gradient}
+Cases = Iterable["Case"]
 
 
-def eval_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], "torch.Tensor"]]:
-    """Two implementations from the same logits to the same class map."""
-    import torch
-    from torch import Tensor
+def model_arguments(args: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]:
+    """The config, the shape of the batches, and the models of peers."""
+    from segbox.benchmark.models import Shape
+    from segbox.benchmark.peers import LIBRARIES
+    from segbox.config import load_config
 
-    from segbox.evaluation.inference import build_inference, starts
-    from segbox.models.layers import resize
-
-    torch.manual_seed(0)
-    size = tuple(args.size)
-    is_slide = args.mode == "slide"
-    window = tuple(map(min, WINDOW, size)) if is_slide else size
-    logits = torch.randn(1, num_classes, *(-(-side // args.stride) for side in window), device=args.device)
-    images = torch.zeros(1, 3, *size, dtype=torch.uint8, device=args.device)
-
-    class Known(torch.nn.Module):
-        def logits(self, images: Tensor) -> Tensor:
-            return logits.expand(len(images), -1, -1, -1)
-
-    def plain() -> Tensor:
-        if not is_slide:
-            return resize(logits, size).softmax(dim=1).max(dim=1).indices
-        total, seen = logits.new_zeros(1, num_classes, *size), logits.new_zeros(size)
-        for y in starts(size[0], window[0], WINDOW[0] * 2 // 3):
-            for x in starts(size[1], window[1], WINDOW[1] * 2 // 3):
-                total[..., y : y + window[0], x : x + window[1]] += resize(logits, window).softmax(dim=1)
-                seen[y : y + window[0], x : x + window[1]] += 1
-        return total.div_(seen).max(dim=1).indices
-
-    predict = build_inference(Known(), args.mode, window)
-    return {"full-size probabilities": plain, "ScoreMap": lambda: predict(images).classes(size)}
+    pairs = [word.partition("=")[::2] for word in args.peer_model]
+    if wrong := next((name for name, model in pairs if name not in LIBRARIES or not model), None):
+        raise ConfigError(f"--peer-model {wrong}: expected NAME=MODEL, and NAME is one of {', '.join(LIBRARIES)}")
+    [classes] = args.classes
+    return load_config(args.config), Shape(classes, tuple(args.size), args.batch), dict(pairs)
 
 
-def metric_sides(num_classes: int, args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
-    """The usual NumPy implementation and ConfusionMatrix; both count on the CPU."""
-    import numpy as np
-    import torch
+def train(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
+    from segbox.benchmark.training import train_cases
 
-    from segbox import IGNORE_INDEX
-    from segbox.evaluation.metrics import ConfusionMatrix
-
-    rng = np.random.default_rng(0)
-    prediction, target = rng.integers(0, num_classes, (2, *args.size)).astype(np.uint8)
-    target[: args.size[0] // 20] = IGNORE_INDEX
-    matrix = ConfusionMatrix([str(k) for k in range(num_classes)])
-    prediction_tensor, target_tensor = torch.from_numpy(prediction).to(args.device), torch.from_numpy(target)
-
-    def plain() -> Any:
-        valid = target != IGNORE_INDEX
-        own = prediction_tensor.cpu().numpy()
-        pairs = target[valid].astype(np.int64) * num_classes + own[valid]
-        return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-    def packed() -> Any:
-        matrix.counts[:] = 0
-        matrix.update(prediction_tensor, target_tensor)
-        return matrix.counts
-
-    return {"mask + bincount": plain, "ConfusionMatrix": packed}
+    config, shape, models = model_arguments(args)
+    return train_cases(peers, config, shape, models, args.device)
 
 
-def depthwise_sides(channels: int, args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
-    """The forward of nn.Conv2d and that of DepthwiseConv2d, with the same weights."""
-    import torch
+def infer(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
+    from segbox.benchmark.inference import RUNTIMES, infer_cases
 
-    from segbox.models.layers import DepthwiseConv2d
-
-    torch.manual_seed(0)
-    layer = DepthwiseConv2d(channels, 3, args.stride, args.dilation).to(args.device, torch.bfloat16)
-    x = torch.randn(args.batch, channels, *args.size, device=args.device, dtype=torch.bfloat16)
-    x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
-
-    def gradients(forward: Callable) -> Any:
-        y = forward(layer, x)
-        return torch.autograd.grad(y, (x, layer.weight), torch.ones_like(y))
-
-    return {
-        "torch.nn.Conv2d": lambda: gradients(torch.nn.Conv2d.forward),
-        "DepthwiseConv2d": lambda: gradients(DepthwiseConv2d.forward),
-    }
+    if wrong := next((name for name in args.runtimes if name not in RUNTIMES), None):
+        raise ConfigError(f"--runtimes {wrong}: expected some of {', '.join(RUNTIMES)}")
+    config, shape, models = model_arguments(args)
+    return infer_cases(peers, config, shape, models, args.runtimes, args.device)
 
 
-def measure_in_turns(sides: Mapping[str, Callable], runs: int, device: str) -> dict[str, dict[str, float]]:
-    """Medians of wall-clock and CPU seconds. The first turn is a warm-up."""
-    taken: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
-    for _ in range(runs + 1):
-        for side, run in sides.items():
-            taken[side].append(seconds_of(run, device))
-    medians = {side: [statistics.median(column) for column in zip(*some[1:])] for side, some in taken.items()}
-    return {side: {"seconds": wall, "cpu_seconds": cpu} for side, (wall, cpu) in medians.items()}
+def data(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
+    from segbox.benchmark.samples import data_cases
+
+    return data_cases(peers, tuple(args.size), tuple(args.crop))
 
 
-def seconds_of(run: Callable, device: str) -> tuple[float, float]:
-    wait(device)
-    wall, cpu = time.perf_counter(), time.process_time()
-    run()
-    wait(device)
-    return time.perf_counter() - wall, time.process_time() - cpu
+def loss(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
+    from segbox.benchmark.losses import loss_cases
+
+    return loss_cases(peers, args.classes, tuple(args.size), args.batch, args.device)
 
 
-def wait(device: str) -> None:
-    import torch
+def evaluation(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
+    from segbox.benchmark.evaluation import eval_cases
 
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def table(
-    numbers: Mapping[int, Mapping[str, Mapping[str, Any]]],
-    counted: str,
-    setting: Mapping[str, Any],
-    what: str,
-    how: str,
-) -> str:
-    from terminaltables import AsciiTable
-
-    rows = [[counted, "", "seconds", "CPU seconds", "peak MB"]]
-    for number, sides in numbers.items():
-        for side, own in sides.items():
-            rows.append([str(number), side, *(shown(own[key]) for key in ("seconds", "cpu_seconds", "peak_mb"))])
-        rows.append(["", "ratio", *ratios(*sides.values())])
-    drawn = AsciiTable(rows)
-    drawn.justify_columns = dict.fromkeys((0, 2, 3, 4), "right")
-    height, width = setting["size"]
-    return (
-        f"{drawn.table}\n{setting['batch']} x {height} x {width}, {what}, {setting['device']}, {setting['threads']}"
-        f" thread(s), PyTorch {setting['torch']}; {how}medians of {setting['runs']} runs in turns; peak MB beyond the"
-        " inputs"
-    )
+    return eval_cases(peers, args.classes, tuple(args.size), args.device, args.subject == "slide")
 
 
-def ratios(plain: Mapping[str, Any], banded: Mapping[str, Any]) -> list[str]:
-    """The factors by which the second implementation is cheaper."""
-    pairs = [(plain[key], banded[key]) for key in ("seconds", "cpu_seconds", "peak_mb")]
-    return ["-" if not a or not b else f"{a / b:.1f} x less" for a, b in pairs]
+def metric(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
+    from segbox.benchmark.evaluation import metric_cases
+
+    return metric_cases(peers, args.classes, tuple(args.size))
 
 
-def shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}" if value < 10 else f"{value:.0f}"
+def depthwise(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
+    from segbox.benchmark.depthwise import depthwise_cases
+
+    return depthwise_cases(args.channels, tuple(args.size), args.batch, args.stride, args.dilation, args.device)
+
+
+def startup(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
+    from segbox.benchmark.startup import startup_cases
+
+    return startup_cases(peers)
+
+
+def memory(args: argparse.Namespace, peers: list["Peer"]) -> Iterator["Case"]:
+    """The peaks of the other subjects, at one number of classes."""
+    from segbox.benchmark.evaluation import eval_cases
+    from segbox.benchmark.losses import loss_cases
+    from segbox.benchmark.training import train_cases
+
+    config, shape, models = model_arguments(args)
+    yield from loss_cases(peers, args.classes, shape.size, shape.batch)
+    yield from eval_cases(peers, args.classes, shape.size)
+    yield from eval_cases(peers, args.classes, shape.size, is_slide=True)
+    yield from train_cases(peers, config, shape, models)
+
+
+def growth(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
+    from segbox.benchmark.growth import growth_cases
+
+    return growth_cases()
+
+
+def parts(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
+    from segbox.benchmark.parts import parts_cases
+
+    config, shape, _ = model_arguments(args)
+    return parts_cases(config, shape, WHOLE["size"])
+
+
+Make = Callable[[argparse.Namespace, list["Peer"]], Cases]
+WHOLE = dict(classes=[19, 150], size=(1024, 2048))
+STEP = dict(config=True, classes=[150], size=(256, 256), batch=2)
+SUBJECTS: dict[str, tuple[str, Make, dict[str, Any]]] = {  # name: what it is, its cases, the defaults of its options
+    "train": ("a training step", train, {**STEP, "runs": 3}),
+    "infer": ("from images to class maps", infer, {**STEP, "runtimes": ["eager", "channels_last"]}),
+    "data": ("a training sample, from JPEG and PNG", data, dict(size=(1024, 2048), crop=(512, 1024), runs=15)),
+    "loss": ("cross entropy with its gradient", loss, dict(classes=[7, 19, 150], size=(512, 512), batch=2)),
+    "eval": ("from logits to class maps to counts, without the network", evaluation, WHOLE),
+    "slide": ("the same, by windows that overlap", evaluation, {**WHOLE, "runs": 3}),
+    "metric": ("counting the pixels of a class map", metric, WHOLE),
+    "depthwise": (
+        "a 3x3 depthwise convolution with its gradient, in bfloat16, channels last",
+        depthwise,
+        dict(channels=[96, 960], size=(30, 40), batch=8, stride=1, dilation=1),
+    ),
+    "startup": ("the time until something happens", startup, dict(runs=3)),
+    "memory": ("the peak memory of a loss, an evaluated image and a step", memory, STEP),
+    "growth": ("growth with classes, pixels, files and worker processes", growth, dict(runs=3)),
+    "parts": ("where the time of a step, a sample and an evaluated image goes", parts, {**STEP, "runs": 5}),
+}
+CPU_ONLY = ("data", "metric", "startup", "memory", "growth", "parts")

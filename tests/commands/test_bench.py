@@ -1,83 +1,40 @@
-"""tools/benchmark.py: both sides are measured in the same setting, and the table says how they compare."""
+"""segbox bench: what it prints, and what it refuses."""
 
 import json
 
 import pytest
-import torch
 
-from segbox.commands import bench, command_parser
-from tests.runs import run_tool
+from segbox.commands import bench
+from tests.runs import run_tool, write_config
 
-TINY = ["loss", "--classes", "2", "5", "--size", "20", "17", "--stride", "4", "--runs", "2", "--threads", "1"]
+TINY = ["loss", "--classes", "2", "5", "--size", "20", "17", "--runs", "2"]
 
 
-def test_it_prints_ratios(monkeypatch, capsys):
+def test_it_prints_a_table(monkeypatch, capsys):
     assert run_tool(monkeypatch, "benchmark.py", *TINY) == 0
     text = capsys.readouterr().out
-    assert text.count("ratio") == 2 and text.count("x less") >= 4
-    assert "2 x 20 x 17, logits at stride 4, float32, cpu, 1 thread(s)" in text
+    assert "5 classes, 2 x 20 x 17, logits at stride 8" in text and text.count("| bare ") == 2 and "1 thread;" in text
+    assert run_tool(monkeypatch, "benchmark.py", *TINY, "--markdown") == 0
+    assert "|  | bare | " in capsys.readouterr().out
 
 
 def test_json_holds_exact_numbers(monkeypatch, capsys):
     assert run_tool(monkeypatch, "benchmark.py", *TINY, "--json") == 0
     content = json.loads(capsys.readouterr().out)
+    assert set(content) == {"subject", "setting", "machine", "cases"}
     assert content["setting"]["threads"] == 1 and content["setting"]["size"] == [20, 17]
-    assert list(content["classes"]) == ["2", "5"]
-    for sides in content["classes"].values():
-        assert list(sides) == ["interpolate + cross_entropy", "CrossEntropyLoss"]
-        for numbers in sides.values():
-            assert numbers["seconds"] > 0 and set(numbers) == {"seconds", "cpu_seconds", "peak_mb"}
+    for case in content["cases"]:
+        assert [side["name"] for side in case["sides"]] == ["segbox", "bare"]
+        for side in case["sides"]:
+            assert len(side["cpu"]) == len(side["wall"]) == 3 and side["wall"][1] > 0 and side["note"] == ""
 
 
-@pytest.mark.parametrize(
-    ("sides", "options"),
-    [
-        ("loss_sides", TINY),
-        ("eval_sides", ["eval", "--size", "20", "17", "--stride", "4"]),
-        ("eval_sides", ["eval", "--size", "520", "520", "--stride", "8", "--mode", "slide"]),
-        ("metric_sides", ["metric", "--size", "20", "17"]),
-    ],
-)
-def test_both_sides_compute_the_same(monkeypatch, sides, options):
-    monkeypatch.setattr("sys.argv", ["benchmark.py", *options])
-    args = command_parser("bench").parse_args()
-    plain, ours = (torch.as_tensor(side()) for side in getattr(bench, sides)(5, args).values())
-    if sides == "loss_sides":
-        torch.testing.assert_close(plain, ours)
-    else:
-        assert (plain == ours).float().mean() > 0.9999  # of pixels where two classes are level, either may be told
-
-
-@pytest.mark.parametrize("options", [["--dilation", "2"], ["--stride", "2"]], ids=str)
-def test_depthwise(monkeypatch, capsys, options):
-    arguments = ["depthwise", *options, "--channels", "8", "--size", "9", "12", "--runs", "1"]
-    assert run_tool(monkeypatch, "benchmark.py", *arguments) == 0
-    out = capsys.readouterr().out
-    assert "| channels" in out and "8 x 9 x 12, bfloat16" in out and "ratio" in out
-    monkeypatch.setattr("sys.argv", ["benchmark.py", *arguments])
-    args = command_parser("bench").parse_args()
-    for plain, ours in zip(*(side() for side in bench.depthwise_sides(8, args).values()), strict=True):
-        torch.testing.assert_close(plain, ours, rtol=0.02, atol=0.1)
-
-
-@pytest.mark.parametrize(
-    ("subject", "text"),
-    [
-        (["eval", "--stride", "4", "--mode", "slide"], "1 x 20 x 17, logits at stride 4, float32, slide, cpu"),
-        (["metric"], "1 x 20 x 17, bytes, cpu"),
-    ],
-)
-def test_evaluation_and_metric(monkeypatch, capsys, subject, text):
-    assert run_tool(monkeypatch, "benchmark.py", *subject, "--size", "20", "17", "--classes", "3", "--runs", "1") == 0
-    out = capsys.readouterr().out
-    assert text in out and "ratio" in out
-
-
-def test_the_peak_is_what_a_run_held_and_gave_back():
-    if bench.peak_mb(lambda: None, "cpu") is None:
-        pytest.skip("this system does not tell the peak of resident memory")
-    held = bench.peak_mb(lambda: torch.ones(2**23).sum(), "cpu")
-    assert 30 < held < 40
+def test_the_model_of_a_config(monkeypatch, capsys, tmp_path):
+    config = write_config(tmp_path)
+    arguments = ["--size", "32", "48", "--classes", "5", "--runs", "1"]
+    for subject in ("train", "infer"):
+        assert run_tool(monkeypatch, "benchmark.py", subject, config, *arguments) == 0
+        assert "the config's model, 2 x 32 x 48, 5 classes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -85,12 +42,40 @@ def test_the_peak_is_what_a_run_held_and_gave_back():
     [
         ([], "SUBJECT"),
         (["los"], "invalid choice"),
-        (["loss", "--classes", "0"], "'0' is not a whole number of 1 or more"),
+        (["loss", "--classes", "1"], "'1' is not a number of classes: 2 to 255"),
+        (["loss", "--classes", "300"], "'300' is not a number of classes: 2 to 255"),
         (["loss", "--size", "512"], "expected 2 arguments"),
-        (["loss", "--stride", "x"], "'x' is not a whole number of 1 or more"),
+        (["loss", "--size", "0", "5"], "'0' is not a whole number of 1 or more"),
         (["loss", "--device", "gpu"], '--device gpu: expected "cpu" or "cuda"'),
+        (["data", "--device", "cuda"], "--device cuda: data is measured on the CPU only"),
+        (["loss", "--device", "cuda", "--peer", "smp=/x"], "--device cuda: peers are compared on the CPU only"),
+        (["loss", "--peer", "mmseg=/nowhere"], "there is no Python in /nowhere"),
+        (["train", "nowhere.py"], "there is no config file nowhere.py"),
+        (["infer", "--runtimes", "fast"], "--runtimes fast: expected some of eager, channels_last, compile"),
+        (["infer", "--peer-model", "smp"], "--peer-model smp: expected NAME=MODEL"),
     ],
 )
 def test_bad_input_ends_with_status_2(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert run_tool(monkeypatch, "benchmark.py", *arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_gpu_that_is_not_there(monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert run_tool(monkeypatch, "benchmark.py", "loss", "--device", "cuda") == 2
+    assert "--device cuda: PyTorch finds no GPU here" in capsys.readouterr().err
+
+
+def test_a_config_that_does_not_build(monkeypatch, capsys, tmp_path):
+    config = write_config(tmp_path, 'model["decode_head"]["type"] = "FCNHed"\n')
+    assert run_tool(monkeypatch, "benchmark.py", "infer", config) == 2
+    assert "FCNHed" in capsys.readouterr().err
+
+
+def test_every_subject_has_the_options_that_its_cases_read():
+    for subject, (_, make, defaults) in bench.SUBJECTS.items():
+        args = bench.argparse.ArgumentParser()
+        bench.add_subject(args, defaults)
+        read = {name for name in make.__code__.co_names if name in defaults}
+        assert read <= set(vars(args.parse_args([]))), subject

@@ -1,6 +1,7 @@
 """All mutants."""
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.of_benchmark import OF_BENCHMARK
 from tests.mutants.of_data import OF_DATA
 from tests.mutants.of_engine import OF_ENGINE
 from tests.mutants.of_interop import OF_INTEROP
@@ -23,4 +24,5 @@ MUTANTS: list[Mutant] = [
     *OF_REVIEW,
     *OF_SERVE,
     *OF_STARTER,
+    *OF_BENCHMARK,
 ]

@@ -1,0 +1,100 @@
+"""`segbox bench infer`: images to class maps, by each runtime, beside the bare network and a peer's own inference."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segbox.benchmark.measure import FLOOR, OURS, Case, Side, local
+from segbox.benchmark.models import Shape, images_and_labels, model_of, peer_model, refused
+from segbox.benchmark.peers import Peer
+from segbox.errors import UserError
+from segbox.evaluation.inference import build_inference
+
+Network = Callable[[Tensor], Tensor]  # images -> logits of all classes, at the head's own scale
+
+
+def eager(model: nn.Module) -> Network:
+    return model.logits
+
+
+def channels_last(model: nn.Module) -> Network:
+    model.to(memory_format=torch.channels_last)
+    return lambda images: model.logits(images.contiguous(memory_format=torch.channels_last))
+
+
+def compiled(model: nn.Module) -> Network:
+    return torch.compile(model.logits)
+
+
+RUNTIMES: dict[str, Callable[[nn.Module], Network]] = {  # another way to run a network is a line here
+    "eager": eager,
+    "channels_last": channels_last,
+    "compile": compiled,
+}
+
+
+class By(nn.Module):
+    """A network that computes its logits by a runtime."""
+
+    def __init__(self, network: Network, align_corners: bool) -> None:
+        super().__init__()
+        self.logits, self.align_corners = network, align_corners
+
+
+def infer_cases(
+    peers: Sequence[Peer],
+    config: Mapping[str, Any],
+    shape: Shape,
+    models: Mapping[str, str],
+    runtimes: Sequence[str] = ("eager", "channels_last"),
+    device: str = "cpu",
+) -> Iterator[Case]:
+    """The config's own model, by each runtime; then the model of each peer."""
+    yield Case(f"the config's model, {shape}", own_sides(config["model"], shape, runtimes, device))
+    for peer in peers:
+        try:
+            found = peer_model(peer, "infer", models.get(peer.name), shape)
+            sides = own_sides(found.section, shape, ("eager",), device, found.weights)
+        except UserError as error:
+            yield Case(f"a model of {peer.name}", [], [refused(peer, error)])
+            continue
+        yield Case(f"{found.name} of {peer.name}, {shape}", [*sides, peer.side()])
+
+
+def own_sides(
+    section: Mapping[str, Any],
+    shape: Shape,
+    runtimes: Sequence[str],
+    device: str,
+    weights: Mapping[str, Tensor] | None = None,
+) -> list[Side]:
+    images, _ = images_and_labels(shape, device)
+    bare = model_of(section, shape.classes, weights).to(device).eval()
+
+    @torch.inference_mode()
+    def bare_logits() -> Tensor:
+        return F.interpolate(bare.logits(images), shape.size, mode="bilinear", align_corners=bare.align_corners)
+
+    sides = [runtime_side(name, model_of(section, shape.classes, weights), images, device) for name in runtimes]
+    return [*sides, local(FLOOR, lambda: bare_logits().argmax(dim=1), bare_logits, device)]
+
+
+def runtime_side(name: str, model: nn.Module, images: Tensor, device: str) -> Side:
+    """The evaluation's inference with the network run this way."""
+    model = model.to(device).eval()
+    network = RUNTIMES[name](model)
+    predict = build_inference(By(network, model.align_corners))
+    size = tuple(images.shape[-2:])
+
+    @torch.inference_mode()
+    def class_map() -> Tensor:
+        return predict(images).classes(size)
+
+    @torch.inference_mode()
+    def logits() -> Tensor:
+        return F.interpolate(network(images), size, mode="bilinear", align_corners=model.align_corners)
+
+    return local(OURS if name == "eager" else f"{OURS}, {name}", class_map, logits, device)

@@ -1,0 +1,1 @@
+"""Scripts that the Python of another library's environment runs. They import nothing of segbox."""

@@ -1,0 +1,81 @@
+"""`segbox bench data`: a training sample beside bare decoding of its two files, and a peer's pipeline."""
+
+import itertools
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segbox.benchmark.measure import FLOOR, OURS, Case, local
+from segbox.benchmark.peer import shared
+from segbox.benchmark.peers import Peer, sides_of
+from segbox.data.datasets.folder import FolderDataset
+
+CLASSES = [str(k) for k in range(19)]
+FORMATS = ("jpg", "png")
+
+
+def data_cases(
+    peers: Sequence[Peer], size: tuple[int, int], crop: tuple[int, int], formats: Sequence[str] = FORMATS
+) -> Iterator[Case]:
+    """One image and mask of this size; random scale, crop, flip and colours, as the recipes of Cityscapes do."""
+    for suffix in formats:
+        with tempfile.TemporaryDirectory() as name, cv2_threads(1):
+            yield data_case(peers, Path(name), suffix, size, crop)
+
+
+def data_case(peers: Sequence[Peer], root: Path, suffix: str, size: tuple[int, int], crop: tuple[int, int]) -> Case:
+    image, label = write_pair(root, suffix, size)
+    dataset = FolderDataset(str(root), classes=CLASSES, pipeline=pipeline(crop))
+    files = {"image": str(image), "label": str(label), "scale": size, "crop": crop}
+    others, notes = sides_of(peers, "data", files)
+    seeds = itertools.count()
+    ours = local(OURS, lambda: dataset[0, next(seeds)], lambda: loaded(dataset))
+    bare = local(FLOOR, lambda: decoded(image, label))
+    title = f"{suffix}, {size[0]} x {size[1]} to {crop[0]} x {crop[1]}; bare: decoding the two files"
+    return Case(title, [ours, bare, *others], notes)
+
+
+def pipeline(crop: tuple[int, int]) -> list[dict]:
+    return [
+        dict(type="RandomResize", ratio_range=(0.5, 2.0)),
+        dict(type="RandomCrop", size=crop, cat_max_ratio=0.75),
+        dict(type="RandomFlip"),
+        dict(type="PhotoMetricDistortion"),
+    ]
+
+
+@contextmanager
+def cv2_threads(count: int) -> Iterator[None]:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(count)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def write_pair(root: Path, suffix: str, size: tuple[int, int], count: int = 1) -> tuple[Path, Path]:
+    """Write `count` equal images and masks; returns the first of each."""
+    picture = np.ascontiguousarray(shared.pixels(3, *size).transpose(1, 2, 0))
+    paths = root / "images" / f"0.{suffix}", root / "annotations" / "0.png"
+    for path, content in zip(paths, (picture, shared.class_ids(len(CLASSES), *size)), strict=True):
+        path.parent.mkdir()
+        cv2.imwrite(str(path), content)
+        for number in range(1, count):
+            (path.parent / f"{number}{path.suffix}").write_bytes(path.read_bytes())
+    return paths
+
+
+def loaded(dataset: FolderDataset) -> np.ndarray:
+    """The decoded image and mask: nothing of them is random."""
+    sample = dataset.load(0)
+    return np.dstack([sample["image"], sample["label"]])
+
+
+def decoded(image: Path, label: Path) -> np.ndarray:
+    """What OpenCV takes to read the files; compared with ours in the order of its channels."""
+    return np.dstack([cv2.imread(str(image))[..., ::-1], cv2.imread(str(label), cv2.IMREAD_GRAYSCALE)])

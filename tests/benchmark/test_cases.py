@@ -1,0 +1,111 @@
+"""The sides of each case compute the same, and bad arguments are refused."""
+
+import pytest
+import torch
+from torch import nn
+
+from segbox.benchmark import depthwise, evaluation, inference, losses, parts, samples, training
+from segbox.benchmark.measure import Case, local, measure, measure_case
+from segbox.benchmark.models import Shape, imported_model, model_of, without_dropout
+from segbox.benchmark.peer import shared
+
+SECTION = dict(
+    type="EncoderDecoder",
+    backbone=dict(type="ResNet", variant="test"),
+    decode_head=dict(type="FCNHead", dropout=0.5),
+)
+CONFIG = dict(model=SECTION)
+SHAPE = Shape(5, (32, 48), 2)
+
+
+def agreed(case: Case) -> list[str]:
+    """The names of the sides, which all have the same numbers."""
+    found = measure_case(case, runs=1, peaks=False)
+    assert [side.note for side in found.sides] == [""] * len(case.sides), found
+    return [side.name for side in found.sides]
+
+
+def test_losses():
+    [case] = losses.loss_cases([], [5], (24, 40), 2)
+    assert agreed(case) == ["segbox", "bare"]
+
+
+@pytest.mark.parametrize("is_slide", [False, True])
+def test_evaluation(is_slide, monkeypatch):
+    monkeypatch.setattr(evaluation, "WINDOW", 48)
+    monkeypatch.setattr(evaluation, "STEP", 32)
+    [case] = evaluation.eval_cases([], [5], (64, 96), is_slide=is_slide)
+    assert agreed(case) == ["segbox", "bare"]
+
+
+def test_counting():
+    [case] = evaluation.metric_cases([], [5], (33, 40))
+    assert agreed(case) == ["segbox", "bare"]
+
+
+def test_windows_are_found_by_the_pixels_of_their_first_corner():
+    image = torch.from_numpy(shared.with_places(64, 96))
+    assert shared.places_of(image[..., 16:48, 40:72]) == [(2, 5)]
+
+
+def test_depthwise():
+    [case] = depthwise.depthwise_cases([8], (9, 12), 2, 2, 1)
+    assert agreed(case) == ["segbox", "bare"]
+
+
+def test_the_runner_and_the_bare_loop_take_the_same_steps():
+    [case] = training.train_cases([], CONFIG, SHAPE, {})
+    assert [side.name for side in case.sides] == ["segbox", "bare"]
+    ours, bare = ([side.digest()[1] for _ in range(3)] for side in case.sides)
+    assert ours == pytest.approx(bare, rel=1e-3) and len(set(ours)) == 3
+
+
+def test_other_losses_are_those_of_the_model():
+    own = {**SECTION, "decode_head": dict(type="FCNHead", dropout=0.5, loss=dict(type="DiceLoss"))}
+    assert not training.is_plain(model_of(own, 5)) and training.is_plain(model_of(SECTION, 5))
+
+
+def test_runtimes():
+    [case] = inference.infer_cases([], CONFIG, SHAPE, {})
+    assert agreed(case) == ["segbox", "segbox, channels_last", "bare"]
+
+
+def test_another_runtime_is_a_line(monkeypatch):
+    def wrong(model: nn.Module) -> inference.Network:
+        return lambda images: -model.logits(images)
+
+    monkeypatch.setitem(inference.RUNTIMES, "wrong", wrong)
+    [case] = inference.infer_cases([], CONFIG, SHAPE, {}, ["eager", "wrong"])
+    assert [side.note != "" for side in measure_case(case, 1, False).sides] == [False, True, False]
+
+
+def test_samples():
+    found = [*measure(samples.data_cases([], (40, 64), (16, 32)), runs=1)]
+    assert [side.note for case in found for side in case.sides] == [""] * 4
+
+
+def test_parts_grow_by_the_same_work():
+    cases = [*measure(parts.parts_cases(CONFIG, SHAPE, (40, 64)), runs=1, peaks=False)]
+    assert [len(case.sides) for case in cases] == [4, 5, 3]
+
+
+def test_models_of_peers_lose_their_dropout():
+    own = {**SECTION, "auxiliary_head": [dict(type="FCNHead", dropout=0.1)], "weights": "a.pth"}
+    found = without_dropout(own)
+    assert found["decode_head"]["dropout"] == 0 == found["auxiliary_head"][0]["dropout"]
+    assert SECTION["decode_head"]["dropout"] == 0.5
+
+
+def test_a_model_of_torchvision_is_rebuilt(tmp_path):
+    segmentation = pytest.importorskip("torchvision.models.segmentation")
+    torch.manual_seed(0)
+    theirs = segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=3).eval()
+    torch.save(theirs.state_dict(), tmp_path / "a.pth")
+    imported = imported_model("torchvision", "lraspp_mobilenet_v3_large", str(tmp_path / "a.pth"))
+    ours = model_of(imported.model, 3, imported.weights).eval()
+    images = torch.from_numpy(shared.pixels(1, 3, 32, 32))
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (shared.MEAN, shared.STD))
+    with torch.no_grad():
+        case = Case("c", [local("a", lambda: ours(images)), local("b", lambda: theirs((images - mean) / std)["out"])])
+    with torch.no_grad():
+        assert measure_case(case, 0, False).sides[1].note == ""
