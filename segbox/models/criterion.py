@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-import torch
 from torch import Tensor, nn
 
 from segbox import IGNORE_INDEX
 from segbox.arguments import UNKNOWN, Made
 from segbox.errors import ConfigError
+from segbox.models.layers.uncompiled import uncompiled
 from segbox.models.losses.pixels import check_labels
 from segbox.registry import LOSSES, call, each
 
@@ -34,7 +34,7 @@ class Criterion(nn.Module):
         self.weights = tuple(weights)
         self.num_classes = num_classes
 
-    @torch.compiler.disable  # losses compute gradients in forward, and read numbers out of tensors
+    @uncompiled  # losses compute gradients in forward, and read numbers out of tensors
     def forward(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
         if labels.dim() == 3:  # otherwise they are probabilities
             check_labels(labels, self.num_classes, IGNORE_INDEX)

@@ -14,12 +14,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from segbox.models.layers.full_precision import full_precision
+from segbox.models.layers.uncompiled import uncompiled
 
 Terms = Callable[..., Tensor]
 FEWEST_ROWS = 8  # of a band: each band has a fixed cost, and reads rows of logits that its neighbours read too
 
 
-@torch.compiler.disable
+@uncompiled
 def banded_sum(terms: Terms, logits: Tensor, *maps: Tensor, align_corners: bool = False) -> Tensor:
     """The sum over all pixels. The gradient is computed in the same pass, so nothing is computed twice."""
     if torch.is_grad_enabled() and logits.requires_grad:
@@ -27,13 +28,13 @@ def banded_sum(terms: Terms, logits: Tensor, *maps: Tensor, align_corners: bool 
     return sum_over_bands(terms, logits, maps, align_corners)
 
 
-@torch.compiler.disable
+@uncompiled
 def banded_sums(terms: Terms, logits: Tensor, *maps: Tensor, align_corners: bool = False) -> Tensor:
     """Several sums, from which a loss is computed afterwards. The gradient takes a second pass, in backward."""
     return _Sums.apply(terms, align_corners, logits, *maps)
 
 
-@torch.compiler.disable
+@uncompiled
 @torch.no_grad()
 def banded_map(values: Terms, logits: Tensor, *maps: Tensor, align_corners: bool = False) -> Tensor:
     """One number per pixel, B H W, without gradient."""
