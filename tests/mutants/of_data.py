@@ -28,6 +28,12 @@ OF_DATA = [
     *in_file("convert/run.py", "tests/convert/test_run.py -k without_links", [
         ("convert: from one drive to another", "except (OSError, ValueError):", "except OSError:"),
     ]),
+    *in_file("data/window.py", "tests/data/test_window.py", [
+        ("window: the grids need not meet", "<= TOLERANCE * scale)", "<= 0.5)"),
+        ("window: begins inside of the image", "((before >= scale / 2) | (starts == 0))", "(before > -0.5)"),
+        ("window: mirrored ones begin at the same end", "scale, shift = -scale, output - shift", "scale = -scale"),
+        ("window: ends too early", "(skipped + output) / scale) + 2", "(skipped + output) / scale)"),
+    ]),
     *in_file("data/sample.py", "tests/data/test_sample.py", [
         ("collate: sizes that differ pass", 'if other["image"].shape != first["image"].shape:', "if False:"),
         ("collate: unreadable images stay", "if sample is not None", "if True"),
