@@ -28,6 +28,11 @@ def with_placement(sample: Sample, placement: Placement) -> Sample:
     return {**sample, "placement": placement}
 
 
+def last_row(sample: Sample) -> int:
+    """Where the rows of the image end that the pending placement needs."""
+    return _needed_rectangle(pending(sample), sample["image"].shape)[1].stop
+
+
 def render(sample: Sample) -> Sample:
     """Apply the pending placement to image and label. Outside of the image is the `fill` of the sample."""
     if "placement" not in sample:
@@ -205,15 +210,19 @@ def _warp(image: np.ndarray, placement: Placement, interpolation: int, border: i
 
 def _needed(image: np.ndarray, placement: Placement) -> tuple[np.ndarray, Placement]:
     """The rectangle of the source that the output shows, and the placement relative to it."""
+    columns, rows = _needed_rectangle(placement, image.shape)
+    move = np.array([[1, 0, columns.start], [0, 1, rows.start], [0, 0, 1]])
+    return image[rows, columns], Placement(placement.matrix @ move, placement.size)
+
+
+def _needed_rectangle(placement: Placement, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Its columns and its rows."""
     height, width = placement.size
     corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]])
     points = np.linalg.solve(placement.matrix, corners)[:2]
     step_x, step_y = _factors(placement)
     # Starts are multiples of the reduction, so a pixel gets the same value in every crop.
-    left, right = _span(points[0], step_x, image.shape[1])
-    top, bottom = _span(points[1], step_y, image.shape[0])
-    move = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
-    return image[top:bottom, left:right], Placement(placement.matrix @ move, placement.size)
+    return slice(*_span(points[0], step_x, shape[1])), slice(*_span(points[1], step_y, shape[0]))
 
 
 def _span(points: np.ndarray, step: int, length: int) -> tuple[int, int]:

@@ -47,6 +47,10 @@ class SegDataset(Dataset, ABC):
     def load(self, index: int) -> Sample:
         """Read the files. DataError names a file that cannot be read."""
 
+    def load_late(self, index: int) -> Sample:
+        """`load`, or a sample whose image is decoded when the pipeline knows which rows it shows."""
+        return self.load(index)
+
     def __getitem__(self, draw: Draw) -> Sample | None:
         index, seed = draw
         rng = random.Random(0 if seed is None else seed)
@@ -63,7 +67,8 @@ class SegDataset(Dataset, ABC):
 
     def _load_readable(self, index: int, rng: random.Random | None) -> Sample | None:
         if not self.skip_unreadable:
-            return self.load(index)
+            is_late = rng is not None and self.transform_labels and self.pipeline.placing
+            return self.load_late(index) if is_late else self.load(index)
         errors: list[DataError] = []
         for candidate in self._candidates(index, rng):
             try:

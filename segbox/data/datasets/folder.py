@@ -18,6 +18,7 @@ from segbox.data.datasets.pairs import (
     known_name,
     list_files,
     load_pair,
+    load_pair_late,
     match_names,
     read_lines,
 )
@@ -128,6 +129,9 @@ class FolderDataset(SegDataset):
 
     def load(self, index: int) -> Sample:
         return load_pair(*self.files(index), self.label_table, self.channels, self.bits, self.exif)
+
+    def load_late(self, index: int) -> Sample:
+        return load_pair_late(*self.files(index), self.label_table, self.channels, self.bits, self.exif)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Paths of the image and of the label."""

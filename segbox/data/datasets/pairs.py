@@ -12,6 +12,7 @@ import numpy as np
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.names import FilePairs
 from segbox.data.readers.files import read_image, read_label
+from segbox.data.readers.rows import read_late
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
 from segbox.errors import DataError, printable
@@ -53,6 +54,9 @@ class PairDataset(SegDataset):
     def load(self, index: int) -> Sample:
         return load_pair(*self.files(index), self.label_table, exif=self.exif)
 
+    def load_late(self, index: int) -> Sample:
+        return load_pair_late(*self.files(index), self.label_table, exif=self.exif)
+
     def files(self, index: int) -> tuple[Path, Path]:
         """Paths of the image and of the label."""
         image, label = self.pairs[index]
@@ -68,9 +72,31 @@ def load_pair(
     exif: bool = True,
 ) -> Sample:
     image = read_image(path, channels, bits, exif)
-    label = cv2.LUT(read_label(label_path, exif), label_table)
+    label = as_classes(read_label(label_path, exif), label_table)
     size = image.shape[:2]
     return {"image": image, "label": label, "path": str(path), "label_path": str(label_path), "size": size}
+
+
+def load_pair_late(
+    path: str | Path,
+    label_path: str | Path,
+    label_table: np.ndarray,
+    channels: int = 3,
+    bits: int = 8,
+    exif: bool = True,
+) -> Sample:
+    """`load_pair`, or a sample with a `source` where the rows of the image can be decoded in part."""
+    source = read_late(path, channels, bits, exif)
+    label = as_classes(read_label(label_path, exif), label_table)
+    names = {"path": str(path), "label_path": str(label_path)}
+    if isinstance(source, np.ndarray):
+        return {"image": source, "label": label, "size": source.shape[:2], **names}
+    image = np.broadcast_to(np.uint8(0), (*source.size, channels))  # takes no memory
+    return {"image": image, "label": label, "size": source.size, "source": source, **names}
+
+
+def as_classes(ids: np.ndarray, label_table: np.ndarray) -> np.ndarray:
+    return ids if np.array_equal(label_table, SAME_IDS) else cv2.LUT(ids, label_table)
 
 
 # --- finding files ---------------------------------------------------------------------------------------------------

@@ -4,8 +4,10 @@ The format is found once, by the first bytes; `FORMATS` are its readers, a modul
 """
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -26,6 +28,8 @@ CONVERSIONS = {(1, 3): cv2.COLOR_GRAY2RGB, (4, 3): cv2.COLOR_RGBA2RGB, (3, 1): c
 CONVERSIONS[4, 1] = cv2.COLOR_RGBA2GRAY
 CONVERTIBLE = ("uint8", "uint16", "float32")
 
+Result = TypeVar("Result")
+
 
 class OtherKind(DataError):
     """A sound image, but not of the channels or bits that were asked for."""
@@ -38,7 +42,7 @@ def read_image(path: str | Path, channels: int = 3, bits: int = 8, exif: bool = 
     bytes. Other numbers must be the file's: nothing is stretched. The pages of a TIFF are channels. With `exif`, the
     image is turned as its EXIF orientation says, as viewers show it; without, it is as its pixels are stored.
     """
-    return _read(path, lambda data: decode_image(data, channels, bits, exif))
+    return read(path, lambda data: decode_image(data, channels, bits, exif))
 
 
 def decode_image(data: bytes, channels: int = 3, bits: int = 8, exif: bool = True) -> np.ndarray:
@@ -57,13 +61,19 @@ def read_label(path: str | Path, exif: bool = True) -> np.ndarray:
 
     `exif` as for images; few masks have such a tag of their own.
     """
-    return _read(path, lambda data: _decoded(data, lambda reader, data: _as_ids(reader.label(data)), exif))
+    return read(path, lambda data: _decoded(data, lambda reader, data: _as_ids(reader.label(data)), exif))
 
 
-def _read(path: str | Path, decode: Callable[[bytes], np.ndarray]) -> np.ndarray:
+def read(path: str | Path, decode: Callable[[bytes], Result]) -> Result:
     """What `decode` makes of the file's content. Errors name the file."""
-    try:
+    with errors_named(path):
         return decode(_read_bytes(Path(path)))
+
+
+@contextmanager
+def errors_named(path: str | Path) -> Iterator[None]:
+    try:
+        yield
     except DataError as error:
         raise (OtherKind if isinstance(error, OtherKind) else DataError)(f"{path}: {error}") from error.__cause__
 
