@@ -34,6 +34,14 @@ OF_DATA = [
         ("window: mirrored ones begin at the same end", "scale, shift = -scale, output - shift", "scale = -scale"),
         ("window: ends too early", "(skipped + output) / scale) + 2", "(skipped + output) / scale)"),
     ]),
+    *in_file("data/decoded.py", "tests/data/test_decoded.py", [
+        ("cache: files do not change", "\\0{known.st_mtime_ns}", ""),
+        ("cache: all files are read alike", "\\0{kind}", ""),
+        ("cache: samples change it", 'mmap_mode="c"', 'mmap_mode="r+"'),
+        ("cache: says again and again that it is full", "touch(exist_ok=False)", "touch()"),
+        ("cache: a killed run keeps its memory", "_remove_left(SHARED_MEMORY)", "pass"),
+        ("cache: it has no limit", "self._used() + array.nbytes > self.limit", "False"),
+    ]),
     *in_file("data/readers/jpeg.py", "tests/data/readers/test_rows.py", [
         ("rows: none more are kept", "rows + LARGEST_BLOCK", "rows"),
         ("rows: libjpeg searches for the end", "data[frame + 3 : end.start()]", "data[frame + 3 :]"),

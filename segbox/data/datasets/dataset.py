@@ -9,6 +9,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from segbox import IGNORE_INDEX
+from segbox.data.decoded import DecodedCache
 from segbox.data.sample import Sample
 from segbox.data.sampler import Draw
 from segbox.data.transforms.pipeline import Pipeline
@@ -38,6 +39,7 @@ class SegDataset(Dataset, ABC):
         0  # the colour outside of the image after a crop or a rotation; a run sets the model's mean
     )
     exif: bool = True  # images are turned as their EXIF orientation says; False: pixels stay as they are stored
+    cache: DecodedCache | None = None  # of decoded files; a run sets it
     skip_unreadable: bool = False  # True: a file that cannot be read is replaced (training) or left out (evaluation)
 
     @abstractmethod
@@ -68,7 +70,7 @@ class SegDataset(Dataset, ABC):
     def _load_readable(self, index: int, rng: random.Random | None) -> Sample | None:
         if not self.skip_unreadable:
             is_late = rng is not None and self.transform_labels and self.pipeline.placing
-            return self.load_late(index) if is_late else self.load(index)
+            return self.load_late(index) if is_late and _loads_as_its_class(self) else self.load(index)
         errors: list[DataError] = []
         for candidate in self._candidates(index, rng):
             try:
@@ -94,6 +96,12 @@ class SegDataset(Dataset, ABC):
         if rng is not None:
             others = rng.sample(range(len(self)), min(TRIES, len(self)))
             yield from (other for other in others if other != index)
+
+
+def _loads_as_its_class(dataset: SegDataset) -> bool:
+    """Whether `load_late` belongs to `load`: a subclass may change what is loaded, and know nothing of the other."""
+    owners = [next(each for each in type(dataset).__mro__ if name in vars(each)) for name in ("load", "load_late")]
+    return owners[0] is owners[1]
 
 
 def _warn(errors: Sequence[DataError], instead: str) -> None:

@@ -128,10 +128,11 @@ class FolderDataset(SegDataset):
         return len(self.pairs)
 
     def load(self, index: int) -> Sample:
-        return load_pair(*self.files(index), self.label_table, self.channels, self.bits, self.exif)
+        return load_pair(*self.files(index), self.label_table, self.channels, self.bits, self.exif, self.cache)
 
     def load_late(self, index: int) -> Sample:
-        return load_pair_late(*self.files(index), self.label_table, self.channels, self.bits, self.exif)
+        kind = self.channels, self.bits, self.exif
+        return load_pair_late(*self.files(index), self.label_table, *kind, self.cache)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Paths of the image and of the label."""

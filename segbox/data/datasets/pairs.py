@@ -11,6 +11,7 @@ import numpy as np
 
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.names import FilePairs
+from segbox.data.decoded import DecodedCache, kept
 from segbox.data.readers.files import read_image, read_label
 from segbox.data.readers.rows import read_late
 from segbox.data.sample import Sample
@@ -52,10 +53,10 @@ class PairDataset(SegDataset):
         return len(self.pairs)
 
     def load(self, index: int) -> Sample:
-        return load_pair(*self.files(index), self.label_table, exif=self.exif)
+        return load_pair(*self.files(index), self.label_table, exif=self.exif, cache=self.cache)
 
     def load_late(self, index: int) -> Sample:
-        return load_pair_late(*self.files(index), self.label_table, exif=self.exif)
+        return load_pair_late(*self.files(index), self.label_table, exif=self.exif, cache=self.cache)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Paths of the image and of the label."""
@@ -70,9 +71,11 @@ def load_pair(
     channels: int = 3,
     bits: int = 8,
     exif: bool = True,
+    cache: DecodedCache | None = None,
 ) -> Sample:
-    image = read_image(path, channels, bits, exif)
-    label = as_classes(read_label(label_path, exif), label_table)
+    kind = _image_kind(channels, bits, exif)
+    image = kept(cache, path, kind, lambda: read_image(path, channels, bits, exif))
+    label = as_classes(_read_label(label_path, exif, cache), label_table)
     size = image.shape[:2]
     return {"image": image, "label": label, "path": str(path), "label_path": str(label_path), "size": size}
 
@@ -84,15 +87,26 @@ def load_pair_late(
     channels: int = 3,
     bits: int = 8,
     exif: bool = True,
+    cache: DecodedCache | None = None,
 ) -> Sample:
     """`load_pair`, or a sample with a `source` where the rows of the image can be decoded in part."""
+    if cache is not None and cache.may_hold(path, _image_kind(channels, bits, exif)):
+        return load_pair(path, label_path, label_table, channels, bits, exif, cache)
     source = read_late(path, channels, bits, exif)
-    label = as_classes(read_label(label_path, exif), label_table)
+    label = as_classes(_read_label(label_path, exif, cache), label_table)
     names = {"path": str(path), "label_path": str(label_path)}
     if isinstance(source, np.ndarray):
         return {"image": source, "label": label, "size": source.shape[:2], **names}
     image = np.broadcast_to(np.uint8(0), (*source.size, channels))  # takes no memory
     return {"image": image, "label": label, "size": source.size, "source": source, **names}
+
+
+def _image_kind(channels: int, bits: int, exif: bool) -> str:
+    return f"image {channels} {bits} {exif}"
+
+
+def _read_label(path: str | Path, exif: bool, cache: DecodedCache | None) -> np.ndarray:
+    return kept(cache, path, f"label {exif}", lambda: read_label(path, exif))
 
 
 def as_classes(ids: np.ndarray, label_table: np.ndarray) -> np.ndarray:
