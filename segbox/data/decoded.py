@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from segbox import __version__, distributed
+from segbox.data import places
 from segbox.errors import ConfigError
 from segbox.machine import memory_left
 from segbox.weights.sources.folders import cache_folder
@@ -80,10 +81,10 @@ class DecodedCache:
     def _entry(self, path: str | Path, kind: str) -> Path | None:
         """None for a file that is not there: reading it says so."""
         try:
-            known = os.stat(path)
+            known = places.identity(path)
         except OSError:
             return None
-        text = f"{os.path.abspath(path)}\0{known.st_size}\0{known.st_mtime_ns}\0{kind}\0{DECODERS}"
+        text = f"{os.path.abspath(path)}\0{known.size}\0{known.time}\0{kind}\0{DECODERS}"
         name = blake2b(os.fsencode(text), digest_size=16).hexdigest()
         return self.folder / name[:2] / name
 

@@ -1,6 +1,7 @@
 """Data sets of an image file and a label file per sample: find, match and read the files."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from segbox.data import places
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.names import FilePairs
 from segbox.data.decoded import DecodedCache, kept
-from segbox.data.readers.files import read_image, read_label
+from segbox.data.readers.files import errors_named, read_image, read_label
 from segbox.data.readers.rows import read_late
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
@@ -147,6 +149,9 @@ def list_files(
 
 def walk_files(folder: Path) -> Iterator[tuple[str, str]]:
     """Each file that is not hidden, at any depth: its folder relative to `folder` ("" or "a/b/"), and its name."""
+    if (files := places.walk(folder)) is not None:
+        yield from ((inside, file) for inside, file in files if not file.startswith("."))
+        return
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not _leads_back(os.path.join(place, name))]
         inside = "" if place == os.fspath(folder) else os.path.join(os.path.relpath(place, folder), "")
@@ -235,7 +240,8 @@ def read_lines(path: Path) -> list[str]:
 def read_text(path: Path) -> str:
     """UTF-8 with any line ends, with or without a byte order mark."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with errors_named(path):
+            return re.sub("\r\n?", "\n", places.read_bytes(path).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: is not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x})"

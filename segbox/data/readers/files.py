@@ -3,7 +3,6 @@
 The format is found once, by the first bytes; `FORMATS` are its readers, a module each.
 """
 
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from segbox.data import places
 from segbox.data.readers.bmp import Bmp
 from segbox.data.readers.format import KINDS, Format
 from segbox.data.readers.jpeg import Jpeg
@@ -67,7 +67,7 @@ def read_label(path: str | Path, exif: bool = True) -> np.ndarray:
 def read(path: str | Path, decode: Callable[[bytes], Result]) -> Result:
     """What `decode` makes of the file's content. Errors name the file."""
     with errors_named(path):
-        return decode(_read_bytes(Path(path)))
+        return decode(_read_bytes(path))
 
 
 @contextmanager
@@ -100,19 +100,8 @@ def orientation_of(data: bytes) -> int:
     return format_of(data).orientation(data)
 
 
-def _read_bytes(path: Path) -> bytes:
-    """Of a plain file: reading a pipe or a device has no end."""
-    try:
-        known = path.stat()
-        if not stat.S_ISREG(known.st_mode):
-            raise DataError(f"cannot be read, it is a {'folder' if path.is_dir() else 'pipe or a device'}")
-        if known.st_size > LARGEST:
-            raise DataError(f"the file has {known.st_size} bytes; images are read from up to {LARGEST}")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError("there is no such file") from None
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})") from error
+def _read_bytes(path: str | Path) -> bytes:
+    data = places.read_bytes(path, LARGEST)
     if not data:
         raise DataError("the file is empty")
     return data
