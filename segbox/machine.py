@@ -21,6 +21,19 @@ def memory() -> int:
         return sys.maxsize
 
 
+def memory_left() -> int:
+    """Bytes that programs may still take: of the machine, or of the container; sys.maxsize if it is unknown."""
+    left = [sys.maxsize]
+    try:
+        with open("/proc/meminfo") as file:
+            left += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:")]
+        with open("/sys/fs/cgroup/memory.max") as most, open("/sys/fs/cgroup/memory.current") as current:
+            left.append(int(most.read()) - int(current.read()))
+    except (OSError, ValueError):  # not Linux, no container, or one without a limit ("max")
+        pass
+    return max(0, min(left))
+
+
 def shared_memory_left() -> int:
     """Free bytes for tensors that processes hand to each other; sys.maxsize where this is not a disk of its own."""
     try:

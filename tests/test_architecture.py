@@ -21,14 +21,8 @@ MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "los
 WEIGHTS = {"weights", "weights.sources", "weights.names"}
 INTEROP = {"interop", "interop.mmseg"}
 MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS, *INTEROP}
-DATA = {"data", "data.readers", "data.datasets", "data.transforms"}
-ROOMS = {
-    "report",
-    "serve",
-    "review",
-    "starter",
-    "benchmark",
-}  # between the library and the commands; none knows another
+DATA = {"data", "data.readers", "data.datasets", "data.transforms", "weights.sources"}  # the folders of caches
+ROOMS = {"report", "serve", "review", "starter", "benchmark"}  # between the library and the commands; none knows another
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
     "weights.sources": {"weights"},
     "weights.names": set(),

@@ -10,6 +10,7 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.data.placement import Placement, Size, identity
 from segbox.data.sample import Sample
+from segbox.data.window import resize_window
 from segbox.errors import ConfigError, DataError
 from segbox.machine import too_large
 
@@ -25,6 +26,11 @@ def pending(sample: Sample) -> Placement:
 
 def with_placement(sample: Sample, placement: Placement) -> Sample:
     return {**sample, "placement": placement}
+
+
+def last_row(sample: Sample) -> int:
+    """Where the rows of the image end that the pending placement needs."""
+    return _needed_rectangle(pending(sample), sample["image"].shape)[1].stop
 
 
 def render(sample: Sample) -> Sample:
@@ -99,7 +105,8 @@ def render_label(label: np.ndarray, placement: Placement) -> np.ndarray:
     """Nearest neighbour; IGNORE_INDEX outside."""
     if placement.is_upright:
         rows, columns = _axes(placement, label.shape)
-        inside = label[rows.nearest][:, columns.nearest]
+        turned = np.ascontiguousarray(label[rows.nearest].T)  # whole rows are copied seven times as fast as columns
+        inside = turned[columns.nearest].T
         return _on_canvas(inside, rows, columns, placement.size, IGNORE_INDEX)
     return _warp(label, placement, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, IGNORE_INDEX)
 
@@ -180,7 +187,8 @@ def _resize_or_warp(image: np.ndarray, placement: Placement) -> np.ndarray:
     if np.allclose(placement.matrix[:2], fits, rtol=0, atol=1e-9):
         image, _ = _reduce(image, placement)
         return cv2.resize(image, placement.size[::-1], interpolation=cv2.INTER_LINEAR)
-    return _warp(image, placement, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE, 0)
+    resized = resize_window(image, placement) if _factors(placement) == (1, 1) else None
+    return _warp(image, placement, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE, 0) if resized is None else resized
 
 
 def _warp_into(placement: Placement, image: np.ndarray, colour: Colour) -> np.ndarray:
@@ -202,15 +210,19 @@ def _warp(image: np.ndarray, placement: Placement, interpolation: int, border: i
 
 def _needed(image: np.ndarray, placement: Placement) -> tuple[np.ndarray, Placement]:
     """The rectangle of the source that the output shows, and the placement relative to it."""
+    columns, rows = _needed_rectangle(placement, image.shape)
+    move = np.array([[1, 0, columns.start], [0, 1, rows.start], [0, 0, 1]])
+    return image[rows, columns], Placement(placement.matrix @ move, placement.size)
+
+
+def _needed_rectangle(placement: Placement, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Its columns and its rows."""
     height, width = placement.size
     corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]])
     points = np.linalg.solve(placement.matrix, corners)[:2]
     step_x, step_y = _factors(placement)
     # Starts are multiples of the reduction, so a pixel gets the same value in every crop.
-    left, right = _span(points[0], step_x, image.shape[1])
-    top, bottom = _span(points[1], step_y, image.shape[0])
-    move = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
-    return image[top:bottom, left:right], Placement(placement.matrix @ move, placement.size)
+    return slice(*_span(points[0], step_x, shape[1])), slice(*_span(points[1], step_y, shape[0]))
 
 
 def _span(points: np.ndarray, step: int, length: int) -> tuple[int, int]:

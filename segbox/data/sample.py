@@ -23,6 +23,7 @@ class Sample(_Always, total=False):
     label: np.ndarray  # H W, uint8, IGNORE_INDEX where no class
     label_path: str  # for messages
     placement: Placement
+    source: Any  # a `TopRows` of `readers`, if `image` has its size but not its pixels yet
     fill: Sequence[float] | float  # the colour outside of the image, in its units; 0 if absent
     outside: Any  # an `Outside` of `render`: which pixels lie outside of the image
 

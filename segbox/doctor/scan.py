@@ -13,6 +13,7 @@ from segbox.data.datasets.folder import FolderDataset
 from segbox.data.datasets.pairs import SAME_IDS, PairDataset
 from segbox.data.datasets.wrapper import unwrap
 from segbox.data.placement import Size
+from segbox.data.places import read_bytes
 from segbox.data.readers.files import OtherKind, orientation_of, read_image, read_label
 from segbox.data.readers.headers import Header, read_header
 from segbox.data.readers.opencv import decode_anything, quiet
@@ -130,10 +131,10 @@ def _measure(image: np.ndarray, header: Header | None) -> ImageInfo:
 def examine_mask(path: Path, exif: bool = True) -> MaskInfo:
     try:
         mask = _ids_of(read_label(path, exif))
-        mask.orientation = orientation_of(path.read_bytes())
+        mask.orientation = orientation_of(read_bytes(path))
         return mask
     except OtherKind as error:
-        label = decode_anything(path.read_bytes())
+        label = decode_anything(read_bytes(path))
         if label.ndim == 3 and label.shape[2] > 1:
             return MaskInfo("colours", str(error), label.shape[:2], colours=_colours(label))
         values, counts = np.unique(label, return_counts=True)

@@ -99,7 +99,7 @@ def build_datasets(
     """The training set, and the evaluator on the validation set if the config has one."""
     if data.train is None:
         raise ConfigError("data.train: the config has no training set")
-    dataset = build_dataset(data.train, "data.train")
+    dataset = data.with_cache(build_dataset(data.train, "data.train"))
     evaluator = None if data.val is None else Evaluator(config, device, amp)
     if evaluator is not None and evaluator.classes != dataset.classes:
         raise ConfigError(f"data.val has other classes than data.train: {evaluator.classes} and {dataset.classes}")

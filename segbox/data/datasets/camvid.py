@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from segbox import IGNORE_INDEX
+from segbox.data import places
 from segbox.data.datasets.pairs import IMAGE_SUFFIXES
 from segbox.data.datasets.public import (
     DatasetSpec,
@@ -28,7 +29,7 @@ PALETTE = hex_colours("808080 800000 c0c080 804080 3c28de 808000 c08080 404080 4
 
 def _find(spec: DatasetSpec, root: str, split: str) -> Found:
     """In the official folders, or in two plain ones."""
-    if open_root(root, [], spec.how_to_get).joinpath("images").is_dir():
+    if places.is_folder(open_root(root, [], spec.how_to_get) / "images"):
         spec = replace(spec, images="images/{part}", labels="annotations/{part}")
     return find_files(spec, root, split)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segbox import IGNORE_INDEX, distributed
+from segbox.data import places
 from segbox.data.class_names import checked_classes
 from segbox.data.datasets.dataset import SegDataset
 from segbox.data.datasets.names import FilePairs
@@ -18,6 +19,7 @@ from segbox.data.datasets.pairs import (
     known_name,
     list_files,
     load_pair,
+    load_pair_late,
     match_names,
     read_lines,
 )
@@ -88,7 +90,7 @@ class FolderDataset(SegDataset):
         self.skip_unreadable = skip_unreadable
         self.exif = exif
         folders, names = _find_folders(self.root, split, split_file, images, annotations)
-        missing = [folder for folder in (self.root, *folders) if not folder.is_dir()]
+        missing = [folder for folder in (self.root, *folders) if not places.is_folder(folder)]
         if missing:
             tree = _tree(self.root, split, folders, f"{label_prefix}NAME{label_suffix}")
             raise DataError(f"there is no folder {missing[0].absolute()}. Expected:\n{tree}")
@@ -127,7 +129,11 @@ class FolderDataset(SegDataset):
         return len(self.pairs)
 
     def load(self, index: int) -> Sample:
-        return load_pair(*self.files(index), self.label_table, self.channels, self.bits, self.exif)
+        return load_pair(*self.files(index), self.label_table, self.channels, self.bits, self.exif, self.cache)
+
+    def load_late(self, index: int) -> Sample:
+        kind = self.channels, self.bits, self.exif
+        return load_pair_late(*self.files(index), self.label_table, *kind, self.cache)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Paths of the image and of the label."""
@@ -186,12 +192,12 @@ def _find_folders(
         if split is not None:
             raise ValueError(f"split={split!r} and split_file={split_file!r}: give only one of them")
         path = root / Path(split_file).expanduser()
-        if not path.is_file():
+        if not places.is_file(path):
             raise DataError(f"there is no split_file {path.absolute()}; it lists one NAME per line")
         names = read_lines(path)
     if split is not None:
-        lists = [path for path in (root / f"{split}.txt", root / "splits" / f"{split}.txt") if path.is_file()]
-        if (root / images / split).is_dir() or not lists:
+        lists = [path for path in (root / f"{split}.txt", root / "splits" / f"{split}.txt") if places.is_file(path)]
+        if places.is_folder(root / images / split) or not lists:
             folders = folders[0] / split, folders[1] / split
         else:
             names = read_lines(lists[0])
@@ -208,7 +214,7 @@ def _tree(root: Path, split: str | None, folders: tuple[Path, Path], mask: str) 
 def _read_classes(root: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
     if classes is None:
         path = root / "classes.txt"
-        if not path.is_file():
+        if not places.is_file(path):
             raise DataError(f"no class names: give classes=[...], or write them to {path}, one per line in order of id")
         return checked_classes(read_lines(path), path)
     return checked_classes(classes)

@@ -1,6 +1,7 @@
 """Data sets of an image file and a label file per sample: find, match and read the files."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from segbox.data import places
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.names import FilePairs
-from segbox.data.readers.files import read_image, read_label
+from segbox.data.decoded import DecodedCache, kept
+from segbox.data.readers.files import errors_named, read_image, read_label
+from segbox.data.readers.rows import read_late
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
 from segbox.errors import DataError, printable
@@ -51,7 +55,10 @@ class PairDataset(SegDataset):
         return len(self.pairs)
 
     def load(self, index: int) -> Sample:
-        return load_pair(*self.files(index), self.label_table, exif=self.exif)
+        return load_pair(*self.files(index), self.label_table, exif=self.exif, cache=self.cache)
+
+    def load_late(self, index: int) -> Sample:
+        return load_pair_late(*self.files(index), self.label_table, exif=self.exif, cache=self.cache)
 
     def files(self, index: int) -> tuple[Path, Path]:
         """Paths of the image and of the label."""
@@ -66,11 +73,46 @@ def load_pair(
     channels: int = 3,
     bits: int = 8,
     exif: bool = True,
+    cache: DecodedCache | None = None,
 ) -> Sample:
-    image = read_image(path, channels, bits, exif)
-    label = cv2.LUT(read_label(label_path, exif), label_table)
+    kind = _image_kind(channels, bits, exif)
+    image = kept(cache, path, kind, lambda: read_image(path, channels, bits, exif))
+    label = as_classes(_read_label(label_path, exif, cache), label_table)
     size = image.shape[:2]
     return {"image": image, "label": label, "path": str(path), "label_path": str(label_path), "size": size}
+
+
+def load_pair_late(
+    path: str | Path,
+    label_path: str | Path,
+    label_table: np.ndarray,
+    channels: int = 3,
+    bits: int = 8,
+    exif: bool = True,
+    cache: DecodedCache | None = None,
+) -> Sample:
+    """`load_pair`, or a sample with a `source` where the rows of the image can be decoded in part."""
+    if cache is not None and cache.may_hold(path, _image_kind(channels, bits, exif)):
+        return load_pair(path, label_path, label_table, channels, bits, exif, cache)
+    source = read_late(path, channels, bits, exif)
+    label = as_classes(_read_label(label_path, exif, cache), label_table)
+    names = {"path": str(path), "label_path": str(label_path)}
+    if isinstance(source, np.ndarray):
+        return {"image": source, "label": label, "size": source.shape[:2], **names}
+    image = np.broadcast_to(np.uint8(0), (*source.size, channels))  # takes no memory
+    return {"image": image, "label": label, "size": source.size, "source": source, **names}
+
+
+def _image_kind(channels: int, bits: int, exif: bool) -> str:
+    return f"image {channels} {bits} {exif}"
+
+
+def _read_label(path: str | Path, exif: bool, cache: DecodedCache | None) -> np.ndarray:
+    return kept(cache, path, f"label {exif}", lambda: read_label(path, exif))
+
+
+def as_classes(ids: np.ndarray, label_table: np.ndarray) -> np.ndarray:
+    return ids if np.array_equal(label_table, SAME_IDS) else cv2.LUT(ids, label_table)
 
 
 # --- finding files ---------------------------------------------------------------------------------------------------
@@ -107,6 +149,9 @@ def list_files(
 
 def walk_files(folder: Path) -> Iterator[tuple[str, str]]:
     """Each file that is not hidden, at any depth: its folder relative to `folder` ("" or "a/b/"), and its name."""
+    if (files := places.walk(folder)) is not None:
+        yield from ((inside, file) for inside, file in files if not file.startswith("."))
+        return
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not _leads_back(os.path.join(place, name))]
         inside = "" if place == os.fspath(folder) else os.path.join(os.path.relpath(place, folder), "")
@@ -195,7 +240,8 @@ def read_lines(path: Path) -> list[str]:
 def read_text(path: Path) -> str:
     """UTF-8 with any line ends, with or without a byte order mark."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with errors_named(path):
+            return re.sub("\r\n?", "\n", places.read_bytes(path).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: is not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x})"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from segbox.data import places
 from segbox.data.datasets.dataset import Colour
 from segbox.data.datasets.pairs import match_names, paths_in, read_names
 from segbox.data.datasets.public import DatasetSpec, Found, class_names, find_files, open_root, register
@@ -57,9 +58,9 @@ def _find(spec: DatasetSpec, root: str, split: str) -> Found:
 
 def _augmented_names(lists: Path) -> list[str]:
     for name in AUGMENTED_LISTS:
-        if (lists / name).is_file():
+        if places.is_file(lists / name):
             return read_names(lists / name)
-    if not (lists / "aug.txt").is_file():
+    if not places.is_file(lists / "aug.txt"):
         raise DataError(
             f"there is no {lists / AUGMENTED_LISTS[0]}. {HOW_TO_GET_AUGMENTED.format(root=lists.parents[1])}"
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from segbox import IGNORE_INDEX, distributed
+from segbox.data import places
 from segbox.data.datasets.dataset import Colour
 from segbox.data.datasets.names import FilePairs
 from segbox.data.datasets.pairs import SAME_IDS, PairDataset, match_names, paths_in, read_names
@@ -144,7 +145,8 @@ def _shown(path: Path, folders: Iterable[str]) -> str:
 def open_root(root: str, needed: Sequence[str], how_to_get: str) -> Path:
     """The root as a path. Where it or something needed in it is missing, DataError says how to get the data set."""
     path = Path(root).expanduser()
-    missing = [path / part for part in ("", *needed) if not (path / part).exists()]
+    parts = (path / part for part in ("", *needed))
+    missing = [part for part in parts if not (places.is_folder(part) or places.is_file(part))]
     if missing:
         raise DataError(f"there is no {missing[0].absolute()}. {how_to_get.format(root=root)}")
     return path

@@ -39,7 +39,7 @@ class DatasetWrapper(SegDataset):
 
     A sample goes through the pipeline of the data set that it comes from. In a config, `pipeline`, `transform_labels`,
     `skip_unreadable` and `exif` of the wrapper override those of the sets inside (`loader.build_dataset`); its `fill`
-    does so too.
+    and its `cache` do so too.
     """
 
     @abstractmethod
@@ -52,7 +52,7 @@ class DatasetWrapper(SegDataset):
 
     def __getitem__(self, draw: Draw) -> Sample | None:
         dataset, index = self.locate(draw[0])
-        dataset.fill = self.fill
+        dataset.fill, dataset.cache = self.fill, self.cache
         return dataset[index, draw[1]]
 
 

@@ -3,13 +3,15 @@
 The format is found once, by the first bytes; `FORMATS` are its readers, a module each.
 """
 
-import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
+from segbox.data import places
 from segbox.data.readers.bmp import Bmp
 from segbox.data.readers.format import KINDS, Format
 from segbox.data.readers.jpeg import Jpeg
@@ -26,6 +28,8 @@ CONVERSIONS = {(1, 3): cv2.COLOR_GRAY2RGB, (4, 3): cv2.COLOR_RGBA2RGB, (3, 1): c
 CONVERSIONS[4, 1] = cv2.COLOR_RGBA2GRAY
 CONVERTIBLE = ("uint8", "uint16", "float32")
 
+Result = TypeVar("Result")
+
 
 class OtherKind(DataError):
     """A sound image, but not of the channels or bits that were asked for."""
@@ -38,7 +42,7 @@ def read_image(path: str | Path, channels: int = 3, bits: int = 8, exif: bool = 
     bytes. Other numbers must be the file's: nothing is stretched. The pages of a TIFF are channels. With `exif`, the
     image is turned as its EXIF orientation says, as viewers show it; without, it is as its pixels are stored.
     """
-    return _read(path, lambda data: decode_image(data, channels, bits, exif))
+    return read(path, lambda data: decode_image(data, channels, bits, exif))
 
 
 def decode_image(data: bytes, channels: int = 3, bits: int = 8, exif: bool = True) -> np.ndarray:
@@ -57,13 +61,19 @@ def read_label(path: str | Path, exif: bool = True) -> np.ndarray:
 
     `exif` as for images; few masks have such a tag of their own.
     """
-    return _read(path, lambda data: _decoded(data, lambda reader, data: _as_ids(reader.label(data)), exif))
+    return read(path, lambda data: _decoded(data, lambda reader, data: _as_ids(reader.label(data)), exif))
 
 
-def _read(path: str | Path, decode: Callable[[bytes], np.ndarray]) -> np.ndarray:
+def read(path: str | Path, decode: Callable[[bytes], Result]) -> Result:
     """What `decode` makes of the file's content. Errors name the file."""
+    with errors_named(path):
+        return decode(_read_bytes(path))
+
+
+@contextmanager
+def errors_named(path: str | Path) -> Iterator[None]:
     try:
-        return decode(_read_bytes(Path(path)))
+        yield
     except DataError as error:
         raise (OtherKind if isinstance(error, OtherKind) else DataError)(f"{path}: {error}") from error.__cause__
 
@@ -90,19 +100,8 @@ def orientation_of(data: bytes) -> int:
     return format_of(data).orientation(data)
 
 
-def _read_bytes(path: Path) -> bytes:
-    """Of a plain file: reading a pipe or a device has no end."""
-    try:
-        known = path.stat()
-        if not stat.S_ISREG(known.st_mode):
-            raise DataError(f"cannot be read, it is a {'folder' if path.is_dir() else 'pipe or a device'}")
-        if known.st_size > LARGEST:
-            raise DataError(f"the file has {known.st_size} bytes; images are read from up to {LARGEST}")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError("there is no such file") from None
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})") from error
+def _read_bytes(path: str | Path) -> bytes:
+    data = places.read_bytes(path, LARGEST)
     if not data:
         raise DataError("the file is empty")
     return data

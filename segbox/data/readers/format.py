@@ -79,6 +79,13 @@ class Format:
         """H W C in RGB order, the channels and values of the file."""
         return opencv.decode_stored(data)
 
+    def top(self, data: bytes, rows: int) -> bytes | None:
+        """A file that holds only the first rows, a few more, or all; None where the format has no way to say it.
+
+        Of such a file the first `rows` are decoded as they are of the whole file.
+        """
+        return None
+
     def label(self, data: bytes) -> np.ndarray:
         """H W, or H W C of a file that is not a mask; of a palette the indices, where the format has them."""
         return opencv.decode(data)

@@ -1,5 +1,6 @@
 """JPEG. OpenCV decodes it, and fills what is missing of a cut file with grey: the end is looked for here, before."""
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -10,6 +11,9 @@ START, END = b"\xff\xd8", b"\xff\xd9"
 EXIF, START_OF_SCAN, PADDING = 0xE1, 0xDA, 0xFF
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 WITHOUT_CONTENT = {0x01, *range(0xD0, 0xDA)}  # no length follows them: decoders go on in other places than `segments`
+NEXT_MARKER = re.compile(b"\xff[^\x00\xff]")  # within the pixels 0xFF is followed by 0
+BASELINE = (0xC0, 0xC1)
+LARGEST_BLOCK = 32  # rows that are coded together, at most
 
 
 class Jpeg(Format):
@@ -46,6 +50,24 @@ class Jpeg(Format):
             if marker in FRAMES and start + 5 <= len(data):
                 return ClaimedSize(*struct.unpack_from(">HH", data, start + 1))
         return None
+
+    def top(self, data: bytes, rows: int) -> bytes | None:
+        """Baseline files of one scan, with a smaller height in the header and without what follows the pixels.
+
+        The end marker is left out too: libjpeg would search for it, and print how many bytes it skips. Rows that are
+        coded together mix at their edges, so more are kept.
+        """
+        found = {marker: (start, end) for marker, start, end in segments(data)}
+        frame = next((found[marker][0] for marker in BASELINE if marker in found), None)
+        if frame is None or START_OF_SCAN not in found:
+            return None
+        height, kept = self.claimed_size(data).height, rows + LARGEST_BLOCK
+        end = NEXT_MARKER.search(data, found[START_OF_SCAN][1])
+        if end is None or end.group() != END:  # restarts, several scans
+            return None
+        if kept > height - LARGEST_BLOCK:
+            return data
+        return b"".join([data[: frame + 1], struct.pack(">H", kept), data[frame + 3 : end.start()]])
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -25,6 +25,7 @@ class PhotoMetricDistortion(Transform):
     """
 
     keeps_view = True
+    renders_first = True
 
     def __init__(
         self,

@@ -25,6 +25,8 @@ class RandomCrop(Transform):
     Windows in which one class has more than `cat_max_ratio` of the labelled pixels are drawn again, a few times.
     """
 
+    only_places = True
+
     def __init__(self, size: Count | tuple[Count, Count], cat_max_ratio: float = 1.0) -> None:
         if not 0 < cat_max_ratio <= 1:
             raise ValueError(f"cat_max_ratio={cat_max_ratio!r}: expected a ratio in (0, 1]; 1 accepts any window")
@@ -49,6 +51,8 @@ class RandomCrop(Transform):
 @TRANSFORMS.register
 class CenterCrop(Transform):
     """The window of `size` in the middle; a smaller image is padded on all sides."""
+
+    only_places = True
 
     def __init__(self, size: Count | tuple[Count, Count]) -> None:
         self.size = _size(size)

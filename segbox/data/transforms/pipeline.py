@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from segbox.arguments import Made
-from segbox.data.render import render
+from segbox.data.render import last_row, render
 from segbox.data.sample import Sample
 from segbox.data.transforms.transform import Transform
 from segbox.errors import ConfigError
@@ -19,10 +19,15 @@ class Pipeline:
     def __init__(self, transforms: Sequence[Callable[[Sample, random.Random], Sample]] = (), path: str = "pipeline"):
         self.transforms = tuple(transforms)
         self.path = path
+        self.placing = _count_placing(self.transforms)  # transforms before the first that reads pixels
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
-        for transform in self.transforms:
+        """A sample may have a `source` in place of its pixels if `placing` is not 0: see `SegDataset.load_late`."""
+        for position, transform in enumerate(self.transforms):
+            if position == self.placing:
+                sample = _with_pixels(sample)
             sample = transform(sample, rng)
+        sample = _with_pixels(sample)
         return {key: value for key, value in render(sample).items() if key not in ("fill", "outside")}
 
     def check_keeps_view(self) -> None:
@@ -33,6 +38,24 @@ class Pipeline:
                     f"{self.path}.{position}: {type(transform).__name__} moves the image under its label, which"
                     " evaluation keeps at the size of its file; there, only Resize and changes of colour are allowed"
                 )
+
+
+def _count_placing(transforms: Sequence[Callable]) -> int:
+    """How many transforms come before the pixels are rendered; 0 if a transform could still change what is seen."""
+
+    def says(transform: Callable, name: str) -> bool:
+        return vars(type(transform)).get(name, False)
+
+    count = next((i for i, each in enumerate(transforms) if not says(each, "only_places")), len(transforms))
+    return count if count == len(transforms) or says(transforms[count], "renders_first") else 0
+
+
+def _with_pixels(sample: Sample) -> Sample:
+    """Decode the rows that the placement shows, if this has not been done."""
+    if "source" not in sample:
+        return sample
+    done = {key: value for key, value in sample.items() if key != "source"}
+    return {**done, "image": sample["source"].read(last_row(sample))}
 
 
 PipelineConfig = Pipeline | Sequence[Annotated[Mapping, Made(TRANSFORMS, trial=call)]]

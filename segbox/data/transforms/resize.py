@@ -21,6 +21,7 @@ class Resize(Transform):
     """
 
     keeps_view = True
+    only_places = True
 
     def __init__(
         self,
@@ -41,6 +42,8 @@ class Resize(Transform):
 @TRANSFORMS.register
 class RandomResize(Transform):
     """Resize to a random ratio times `size`, `short` or `long`; without any, times the image's own size."""
+
+    only_places = True
 
     def __init__(
         self,

@@ -13,6 +13,9 @@ class Transform(ABC):
     """
 
     keeps_view: bool = False  # True: the image is neither cropped nor moved, so its label may stay untransformed
+    # For image files of which only the first rows are decoded. Both hold for the class itself, not for subclasses.
+    only_places: bool = False  # True: it reads no pixels of the image, and only edits the placement
+    renders_first: bool = False  # True: it begins with `render`
 
     @abstractmethod
     def __call__(self, sample: Sample, rng: random.Random) -> Sample: ...

@@ -14,6 +14,8 @@ DIRECTIONS = ("horizontal", "vertical")
 class RandomFlip(Transform):
     """Mirror left and right ("horizontal") or above and below ("vertical")."""
 
+    only_places = True
+
     def __init__(self, probability: float = 0.5, direction: str = "horizontal") -> None:
         if not 0 <= probability <= 1:
             raise ValueError(f"probability={probability!r}: expected a number from 0 to 1")
@@ -34,6 +36,8 @@ class RandomRotate(Transform):
 
     Corners show pixels that an earlier crop had removed, and are filled only outside of the source image.
     """
+
+    only_places = True
 
     def __init__(self, degrees: float, probability: float = 0.5) -> None:
         if not 0 <= probability <= 1:
