@@ -10,6 +10,7 @@ import torch
 from segbox.errors import UserError
 from segbox.export import run_segbox
 from segbox.export.run_segbox import Exported, Mistake, first_line
+from segbox.export.write import for_any_size
 
 
 def open_exported(path: Path, threads: int | None = None) -> Exported:
@@ -35,7 +36,7 @@ def open_program(path: Path) -> Exported:
 
 
 def runs(program: torch.export.ExportedProgram) -> Callable[[np.ndarray], np.ndarray]:
-    module = program.module()
+    module = for_any_size(program).module()
 
     def run(images: np.ndarray) -> np.ndarray:
         with torch.no_grad():

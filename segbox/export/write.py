@@ -34,11 +34,11 @@ def check_format(out: Path, precision: str) -> None:
         raise ConfigError(f"{out}: the suffix decides what is written: {', '.join(NEEDED)}")
     if precision == "int8" and out.suffix != ".onnx":
         raise ConfigError(f"{out}: --int8 quantizes .onnx files only")
-    if not hasattr(torch.compiler, "is_exporting"):
-        raise UserError(f"segbox export needs PyTorch 2.7 or newer; this is {torch.__version__}")
     missing = [name for name in NEEDED[out.suffix] if find_spec(name) is None]
     if missing:
         raise UserError(f'{out.suffix} files need {", ".join(missing)}: pip install "segbox[export]"')
+    if not hasattr(torch.compiler, "is_exporting"):
+        raise UserError(f"segbox export needs PyTorch 2.7 or newer; this is {torch.__version__}")
 
 
 def export_program(plan: Plan) -> torch.export.ExportedProgram:
@@ -61,6 +61,13 @@ def traced(module: nn.Module, example: Tensor, sizes: dict[int, object]) -> torc
         return torch.export.export(module, (example,), dynamic_shapes=(sizes,), strict=False)
 
 
+def for_any_size(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """With its example, a program refuses sizes that are alike where those of the example are not (a height that needs
+    no padding), though it computes them rightly, as `compare` shows."""
+    program.example_inputs = None
+    return program
+
+
 def suspected_part(graph: nn.Module, example: Tensor, sizes: dict[int, object]) -> str:
     """The backbone if it cannot be exported on its own, else what follows it."""
     backbone, head = graph.network.backbone, graph.network.decode_head
@@ -81,10 +88,10 @@ def write_format(
     """Write the files of a format; returns their paths. `calibration`: images B C H W, for int8."""
     metadata = json.dumps(plan.metadata)
     if out.suffix == ".pt2":
-        torch.export.save(program, out, extra_files={f"{KEY}.json": metadata})
+        torch.export.save(for_any_size(program), out, extra_files={f"{KEY}.json": metadata})
         return [out]
     onnx_file = out.with_suffix(".onnx")
-    write_onnx(program, onnx_file, metadata)
+    write_onnx(program, onnx_file, metadata, plan.graph.output)
     if plan.metadata["precision"] == "int8":
         quantize(onnx_file, calibration, metadata)
     if out.suffix == ".onnx":
@@ -98,13 +105,14 @@ def write_format(
     return [out, out.with_suffix(".bin")]
 
 
-def write_onnx(program: torch.export.ExportedProgram, path: Path, metadata: str) -> None:
+def write_onnx(program: torch.export.ExportedProgram, path: Path, metadata: str, output: str) -> None:
     with quiet():
         try:
             exported = torch.onnx.export(program, dynamo=True, verbose=False, opset_version=OPSET)
         except Exception as error:
             raise UserError(f"the model cannot be written as ONNX: {first_line(error)}") from error
     exported.model.graph.inputs[0].name = "images"
+    exported.model.graph.outputs[0].name = output
     exported.model.metadata_props[KEY] = metadata
     exported.save(path)
 

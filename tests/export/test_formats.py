@@ -40,9 +40,18 @@ def run_without_torch(folder, *arguments):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("suffix", "runtime"), [(".onnx", "onnxruntime"), (".xml", "openvino")])
-@pytest.mark.parametrize("text", [PSP, SLIDE])
+needs_torch = pytest.mark.skipif(not hasattr(torch.compiler, "is_exporting"), reason="needs PyTorch 2.7")
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("text", "suffix", "runtime"),
+    [
+        (PSP, ".onnx", "onnxruntime"),
+        pytest.param(SLIDE, ".onnx", "onnxruntime", marks=pytest.mark.slow),
+        pytest.param(PSP, ".xml", "openvino", marks=pytest.mark.slow),
+    ],
+)
 def test_the_command_and_the_runner(tmp_path, monkeypatch, capsys, text, suffix, runtime):
     for name in ("onnx", "onnxscript", runtime):
         pytest.importorskip(name)
@@ -66,6 +75,7 @@ def test_the_command_and_the_runner(tmp_path, monkeypatch, capsys, text, suffix,
         assert len(np.unique(expected)) > 1 and (found == expected).mean() > 0.999
 
 
+@needs_torch
 @pytest.mark.slow
 def test_a_program_of_torch(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -81,6 +91,7 @@ def test_a_program_of_torch(tmp_path, monkeypatch, capsys):
     assert "tiny.py: the suffix decides what is written: .onnx, .xml, .pt2" in capsys.readouterr().err
 
 
+@needs_torch
 @pytest.mark.slow
 def test_half_precision_of_one_size(tmp_path):
     for name in ("onnx", "onnxscript", "onnxruntime"):
@@ -93,6 +104,7 @@ def test_half_precision_of_one_size(tmp_path):
     ) + 200_000
 
 
+@needs_torch
 @pytest.mark.slow
 def test_eight_bits(tmp_path):
     for name in ("onnx", "onnxscript", "onnxruntime"):
