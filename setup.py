@@ -25,6 +25,7 @@ def requirements(name: str) -> list[str]:
 
 
 optional = requirements("optional")
+EXPORT = ("onnx", "openvino")  # the packages of `segbox export` begin with one of these
 version = re.search(r'__version__ = "(.+)"', (here / "segbox" / "__init__.py").read_text(encoding="utf-8"))[1]
 
 setup(
@@ -54,6 +55,7 @@ setup(
     install_requires=requirements("runtime"),
     extras_require={
         **{re.split(r"[<>=!]", line)[0]: [line] for line in optional},
+        "export": [line for line in optional if line.startswith(EXPORT)],
         "all": optional,
         "tests": requirements("tests"),
         "docs": requirements("docs"),

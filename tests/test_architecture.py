@@ -22,7 +22,7 @@ WEIGHTS = {"weights", "weights.sources", "weights.names"}
 INTEROP = {"interop", "interop.mmseg"}
 MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS, *INTEROP}
 DATA = {"data", "data.readers", "data.datasets", "data.transforms", "weights.sources"}  # the folders of caches
-ROOMS = {"report", "serve", "review", "starter", "benchmark"}  # between the library and the commands; none knows another
+ROOMS = {"report", "serve", "review", "starter", "benchmark", "export"}  # between library and commands; none knows another
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
     "weights.sources": {"weights"},
     "weights.names": set(),
@@ -44,6 +44,7 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "engine": {"evaluation", *MODELS, *DATA},
     "viz": {"evaluation", "convert", *MODELS, *DATA},
     "report": {"viz", "evaluation", *MODELS, *DATA},
+    "export": {"viz", "evaluation", *MODELS, *DATA},
     "serve": {"viz", "evaluation", *MODELS, *DATA},
     "doctor": {"viz", "convert", *DATA},
     "review": {"doctor", "viz", "evaluation", *MODELS, *DATA},
@@ -65,6 +66,8 @@ OPTIONAL = {
     "mlflow",
     "matplotlib",
     "onnx",
+    "onnxruntime",
+    "openvino",
     "yaml",
     "yapf",
 }

@@ -25,6 +25,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
     "predict": "segment images, folders and videos with a trained model",
     "serve": "a page and an HTTP interface that segment pictures with trained models",
     "suggest": "choose the pictures to label next: those that a model is unsure of, unlike each other",
+    "export": "write a trained model for ONNX Runtime, OpenVINO or torch.export, checked beside PyTorch",
     "publish": "write a trained model for others: safetensors, config, model card",
     "import": "turn a checkpoint of mmsegmentation into one of segbox, with its config",
     "launch": "run train or test in several processes, one per GPU",
@@ -84,7 +85,9 @@ def start(name: str, arguments: Sequence[str] | None = None, program: str | None
 
 def parsed(parser: argparse.ArgumentParser, name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     """The arguments of a command. Where the first one may be left out, options may stand between the others."""
-    return (parser.parse_intermixed_args if name in ("test", "predict", "suggest") else parser.parse_args)(arguments)
+    return (parser.parse_intermixed_args if name in ("test", "predict", "suggest", "export") else parser.parse_args)(
+        arguments
+    )
 
 
 def module_of(name: str) -> ModuleType:

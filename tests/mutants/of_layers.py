@@ -30,9 +30,16 @@ OF_SHARED = [
         ("ASPP: separable without ReLU between", "dilation=dilation, groups=in_channels)\n",
          "dilation=dilation, groups=in_channels, act=None)\n"),
     ]),
+    *in_file("models/layers/grid_means.py", "tests/models/layers/test_grid_means.py -m 'not slow'", [
+        ("grid means: cells do not overlap", "places * count < (cells + 1)", "(places + 1) * count <= (cells + 1)"),
+        ("grid means: cells begin behind the border", "(places + 1) * count > cells", "places * count >= cells"),
+        ("grid means: rows and columns exchanged", "rows[:, None, :, None] * columns[None, :, None, :]",
+         "rows[None, :, :, None] * columns[:, None, None, :]"),
+    ]),
     *in_file("models/layers/window_mean.py", "tests/models/layers/test_window_mean.py", [
         ("WindowMean: windows not centred", "(left, w - 1 - left, top, h - 1 - top)", "(w - 1, 0, h - 1, 0)"),
         ("WindowMean: a wrong window", "F.avg_pool2d(x, (h, w), stride=1)", "F.avg_pool2d(x, (h, h), stride=1)"),
+        ("WindowMean: exported windows leave the map", "torch.zeros_like(places) + length - side", "places"),
     ]),
     *in_file("models/layers/squeeze_excitation.py", f"{HEADS} -k 'UNetHead and se'", [
         ("SE: no ReLU", "self.fc1(averages).relu()", "self.fc1(averages)"),

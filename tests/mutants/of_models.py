@@ -16,10 +16,12 @@ def part(folder: str, file: str, rows: list[tuple[str, ...]], title: str) -> lis
 
 OF_HEADS = [
     *head("psp", [
-        ("PSP: the pyramid is zero", "*(self.resize(level(x)", "*(0 * self.resize(level(x)"),
-        ("PSP: the map itself is missing", "torch.cat([x, *(self.resize", "torch.cat([0 * x, *(self.resize"),
-        ("PSP: the last scale is not pooled", "nn.AdaptiveAvgPool2d(scale)", "nn.AdaptiveAvgPool2d(min(scale, 3))"),
-        ("PSP: maxima instead of means", "nn.AdaptiveAvgPool2d(scale)", "nn.AdaptiveMaxPool2d(scale)"),
+        ("PSP: the pyramid is zero", "[self.resize(level(mean)", "[0 * self.resize(level(mean)"),
+        ("PSP: the map itself is missing", "torch.cat([x, *levels]", "torch.cat([0 * x, *levels]"),
+        ("PSP: the last scale is not pooled", "grid_means(x, self.pool_scales)",
+         "grid_means(x, [min(scale, 3) for scale in self.pool_scales])"),
+        ("PSP: the mean of the whole map for each cell", "grid_means(x, self.pool_scales)",
+         "[x.mean((2, 3), keepdim=True).expand(-1, -1, n, n) for n in self.pool_scales]"),
         ("PSP: no dropout", "self.dropout(self.fuse(", "(self.fuse("),
     ], "PSPHead"),
     *head("uper", [
@@ -273,7 +275,8 @@ OF_BACKBONES = [
         ("TensorFlow's padding: height and width exchanged", "x.shape[:-3:-1]", "x.shape[-2:]"),
     ], "same"),
     *in_file("models/backbones/timm.py", "tests/models/test_timm.py", [
-        ("timm: whole maps are not cut", "tuple(x[..., : -(-height // s), : -(-width // s)]", "tuple(x[..., :, :]"),
+        ("timm: whole maps are not cut", "tuple(x[..., : (height + s - 1) // s, : (width + s - 1) // s]",
+         "tuple(x[..., :, :]"),
         ("timm: channels stay last", "x.permute(0, 3, 1, 2).contiguous()", "x.contiguous()"),
     ]),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -152,7 +153,7 @@ class EfficientAttention(nn.Module):
     def reduced(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         height, width = size
         # An image smaller than one window is padded with zeros.
-        missing = (0, max(0, self.reduction - width), 0, max(0, self.reduction - height))
+        missing = (0, torch.sym_max(0, self.reduction - width), 0, torch.sym_max(0, self.reduction - height))
         return self.reduce_norm(to_tokens(self.reduce(F.pad(to_map(x, size), missing))))
 
 

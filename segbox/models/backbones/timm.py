@@ -84,7 +84,8 @@ class Timm(nn.Module):
         maps = channels_first(self.network, self.network(padded))
         if self.map_norms:
             maps = [norm(x.movedim(1, -1)).movedim(-1, 1).contiguous() for norm, x in zip(self.map_norms, maps)]
-        return tuple(x[..., : -(-height // s), : -(-width // s)] for x, s in zip(maps, self.strides))
+        # Not -(-height // s): exported graphs round the division of a negative number towards zero.
+        return tuple(x[..., : (height + s - 1) // s, : (width + s - 1) // s] for x, s in zip(maps, self.strides))
 
     def check_size(self, height: int, width: int) -> None:
         """Raise ConfigError for images that are larger than the network accepts."""

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
+from segbox.models.layers.exporting import is_exporting
+from segbox.models.layers.window_mean import mean_weights
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -52,5 +54,17 @@ class LRASPPDecoderHead(DecodeHead):
 
 
 def averages(x: Tensor) -> Tensor:
+    if is_exporting():
+        return averages_by_matrices(x)
     window = [min(WINDOW, size) for size in x.shape[-2:]]
     return F.avg_pool2d(x, window, STRIDE)
+
+
+def averages_by_matrices(x: Tensor) -> Tensor:
+    """The same for any size in one graph."""
+    weights = []
+    for length, stride in zip(x.shape[-2:], STRIDE):
+        side = torch.sym_min(WINDOW, length)
+        starts = stride * torch.arange((length - side) // stride + 1, device=x.device)
+        weights.append(mean_weights(starts, side, length).to(x.dtype))
+    return weights[0] @ (x @ weights[1].mT)

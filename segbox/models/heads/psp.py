@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, Resizing
+from segbox.models.layers.grid_means import grid_means
 from segbox.registry import HEADS
 
 from .head import DecodeHead, checked_level
@@ -44,10 +45,14 @@ class PyramidPooling(Resizing):
 
     def __init__(self, in_channels: int, channels: int, pool_scales: tuple[int, ...]) -> None:
         super().__init__()
+        self.pool_scales = pool_scales
+        # In weight files the convolution of a level is number 1, after its pooling.
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.AdaptiveAvgPool2d(scale), ConvNormAct(in_channels, channels)) for scale in pool_scales
+            nn.Sequential(nn.Identity(), ConvNormAct(in_channels, channels)) for _ in pool_scales
         )
         self.out_channels = in_channels + channels * len(pool_scales)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([x, *(self.resize(level(x), x.shape[-2:]) for level in self.levels)], dim=1)
+        means = grid_means(x, self.pool_scales)
+        levels = [self.resize(level(mean), x.shape[-2:]) for level, mean in zip(self.levels, means)]
+        return torch.cat([x, *levels], dim=1)

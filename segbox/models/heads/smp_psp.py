@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
+from segbox.models.layers.grid_means import grid_means
 from segbox.registry import HEADS
 
 from .head import DecodeHead
@@ -28,9 +29,10 @@ class SMPPSPHead(DecodeHead):
         super().__init__()
         last = in_channels[-1]
         width = max(1, last // len(pool_scales))
+        self.pool_scales = pool_scales
+        # In weight files the convolution of a level is number 1, after its pooling.
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.AdaptiveAvgPool2d(scale), *convolution(last, width, norm and scale > 1))
-            for scale in pool_scales
+            nn.Sequential(nn.Identity(), *convolution(last, width, norm and scale > 1)) for scale in pool_scales
         )
         self.fuse = nn.Sequential(*convolution(last + width * len(pool_scales), channels, norm))
         self.dropout = nn.Dropout2d(dropout)
@@ -38,7 +40,8 @@ class SMPPSPHead(DecodeHead):
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         x = features[-1]
-        levels = [self.resize(level(x), x.shape[-2:]) for level in self.levels]
+        means = grid_means(x, self.pool_scales)
+        levels = [self.resize(level(mean), x.shape[-2:]) for level, mean in zip(self.levels, means)]
         return self.classify(self.dropout(self.fuse(torch.cat([*levels, x], dim=1))))
 
 

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .exporting import is_exporting
+
 
 def resize(x: Tensor, size: Sequence[int], align_corners: bool = False) -> Tensor:
     """Bilinear. Without aligned corners, a pixel is an area, and the same at every scale."""
     size = tuple(size)
-    return x if x.shape[-2:] == size else F.interpolate(x, size, mode="bilinear", align_corners=align_corners)
+    if not is_exporting() and x.shape[-2:] == size:
+        return x
+    return F.interpolate(x, size, mode="bilinear", align_corners=align_corners)
 
 
 class Resizing(nn.Module):

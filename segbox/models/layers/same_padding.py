@@ -1,5 +1,6 @@
 """TensorFlow's padding "SAME"."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -18,7 +19,7 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         sides = []
         for size in x.shape[:-3:-1]:  # width, height
-            reach = self.dilation[0] * (self.kernel_size[0] - 1) + 1
-            padding = max(0, (-(-size // self.stride[0]) - 1) * self.stride[0] + reach - size)
+            stride, reach = self.stride[0], self.dilation[0] * (self.kernel_size[0] - 1) + 1
+            padding = torch.sym_max(0, ((size + stride - 1) // stride - 1) * stride + reach - size)
             sides += [padding // 2, padding - padding // 2]
         return super().forward(F.pad(x, sides))

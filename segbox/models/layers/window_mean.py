@@ -1,7 +1,10 @@
 """The mean over windows: what a global mean was in training, on images that are larger than the crops."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .exporting import is_exporting
 
 
 class WindowMean(nn.Module):
@@ -17,6 +20,8 @@ class WindowMean(nn.Module):
         self.window = window
 
     def forward(self, x: Tensor) -> Tensor:
+        if is_exporting():
+            return means_by_matrices(x, self.window)
         height, width = x.shape[-2:]
         h, w = min(self.window[0], height), min(self.window[1], width)
         if (h, w) == (height, width):
@@ -27,3 +32,21 @@ class WindowMean(nn.Module):
 
     def extra_repr(self) -> str:
         return f"window={self.window}"
+
+
+def means_by_matrices(x: Tensor, window: tuple[int, int]) -> Tensor:
+    """The same for any size in one graph; slower. Always a mean for each cell."""
+    weights = []
+    for length, own in zip(x.shape[-2:], window):
+        side = torch.sym_min(own, length)
+        places = torch.arange(length, device=x.device)
+        starts = torch.minimum((places - (side - 1) // 2).clamp(min=0), torch.zeros_like(places) + length - side)
+        weights.append(mean_weights(starts, side, length).to(x.dtype))
+    return weights[0] @ (x @ weights[1].mT)
+
+
+def mean_weights(starts: Tensor, side: int, length: int) -> Tensor:
+    """starts, length: each row is the mean over `side` places from a start."""
+    places = torch.arange(length, device=starts.device)
+    is_inside = (places >= starts[:, None]) & (places < starts[:, None] + side)
+    return is_inside / is_inside.sum(1, keepdim=True, dtype=torch.double)

@@ -5,7 +5,8 @@ import torch
 
 from segbox.models.heads.deeplab_v3 import DeepLabV3Head
 from segbox.models.heads.deeplab_v3_plus import DeepLabV3PlusHead
-from segbox.models.layers.window_mean import WindowMean
+from segbox.models.heads.lraspp_decoder import averages, averages_by_matrices
+from segbox.models.layers.window_mean import WindowMean, means_by_matrices
 
 
 def by_hand(x, window):
@@ -25,6 +26,7 @@ def by_hand(x, window):
 def test_each_cell_has_the_mean_of_its_window(size, window):
     x = torch.randn(2, 3, *size)
     torch.testing.assert_close(WindowMean(window)(x), by_hand(x, window))
+    torch.testing.assert_close(means_by_matrices(x, window), by_hand(x, window))  # what an exported file computes
 
 
 @pytest.mark.parametrize("window", [(5, 6), (8, 6), (90, 90)])
@@ -49,3 +51,9 @@ def test_heads_use_windows_only_on_images_that_are_larger(head_type):
             torch.testing.assert_close(
                 windowed.pyramid.image(features[1]).expand_as(expected), expected, atol=1e-6, rtol=1e-5
             )
+
+
+@pytest.mark.parametrize("size", [(30, 60), (49, 100), (90, 50)])
+def test_the_averages_of_lraspp_by_matrices(size):
+    x = torch.randn(2, 3, *size)
+    torch.testing.assert_close(averages_by_matrices(x), averages(x))

@@ -1,0 +1,1 @@
+"""`segbox export`: a trained model as a file for other runtimes, checked beside PyTorch."""

@@ -1,0 +1,57 @@
+"""What an exported file computes: all that `segbox predict` does with the pixels of one image, or of one window."""
+
+import copy
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segbox.evaluation.inference import own_logits
+from segbox.evaluation.score_map import SMALLEST
+from segbox.models.layers import resize
+
+Output = Literal["classes", "probabilities", "logits"]
+OUTPUTS = get_args(Output)
+
+
+class Graph(nn.Module):
+    """Images B C H W, bytes or floats in the units of the mean -> classes B H W (bytes), or scores B K H W (floats).
+
+    Images are padded to a multiple of `divisor` with the mean, as by `segbox.evaluation.inference.padded`. With
+    `flip` scores are the mean over the image and its mirror image. With `is_half` the network computes in float16;
+    normalisation, resizing and what follows stay in float32.
+    """
+
+    def __init__(
+        self, model: nn.Module, output: Output, divisor: int, flip: bool, is_half: bool, takes_bytes: bool
+    ) -> None:
+        super().__init__()
+        self.output, self.divisor, self.flip = output, divisor, flip
+        self.network = copy.deepcopy(model).eval().requires_grad_(False)
+        self.dtype = torch.half if is_half else torch.float
+        self.register_buffer("mean", model.mean.clone())
+        self.register_buffer("std", model.std.clone())
+        self.register_buffer("fill", model.mean.round().clamp(0, 255) if takes_bytes else model.mean.clone())
+        self.network.mean.zero_()
+        self.network.std.fill_(1)
+        self.network.to(self.dtype)
+
+    def forward(self, images: Tensor) -> Tensor:
+        height, width = images.shape[-2:]
+        images = images.float()
+        if self.divisor > 1:
+            images = F.pad(images - self.fill, (0, -width % self.divisor, 0, -height % self.divisor)) + self.fill
+        logits = self.logits(((images - self.mean) / self.std).to(self.dtype))
+        logits = resize(logits, images.shape[-2:], self.network.align_corners)[..., :height, :width]
+        if self.output == "classes":
+            return logits.argmax(1).to(torch.uint8)
+        return logits if self.output == "logits" else logits.softmax(1)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """At the head's own scale."""
+        logits = own_logits(self.network, images).float()
+        if not self.flip:
+            return logits
+        mirrored = own_logits(self.network, images.flip(-1)).float().flip(-1)
+        return ((logits.softmax(1) + mirrored.softmax(1)) / 2).clamp(min=SMALLEST).log()
