@@ -46,6 +46,10 @@ OF_SHARED = [
         ("depthwise: no bias", "F.conv2d(x, self.weight, self.bias, padding=self.kernel",
          "F.conv2d(x, self.weight, None, padding=self.kernel"),
     ]),
+    *in_file("models/memory_format.py", "tests/models/test_memory_format.py", [
+        ("memory format: by the device alone", " and any(isinstance(layer", " or any(isinstance(layer"),
+        ("memory format: half precision as float32", 'if precision != "fp32":', 'if precision == "none":'),
+    ]),
     *in_file("models/layers/dilation.py", "tests/models/layers/test_dilation.py", [
         ("dilation: at once", "plan.append((1, dilation))\n            dilation *= stride",
          "dilation *= stride\n            plan.append((1, dilation))"),
