@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from segbox.errors import ConfigError
-from segbox.models.backbones.mit import EfficientAttention
+from segbox.models.backbones.mit import EfficientAttention, to_map, to_tokens
 from segbox.models.layers.drop_path import DropPath, drop_rates
 from segbox.registry import BACKBONES
 
@@ -95,3 +95,10 @@ def test_drop_path_keeps_the_mean_and_rests_in_evaluation():
     assert abs(float(y.mean()) - 1) < 0.05
     assert layer.eval()(x) is x
     assert drop_rates(0.3, 4) == pytest.approx([0, 0.1, 0.2, 0.3]) and drop_rates(0.3, 1) == [0]
+
+
+def test_tokens_and_maps_share_their_memory():
+    tokens = torch.arange(24.0).view(1, 6, 4)
+    x = to_map(tokens, (2, 3))
+    assert x.is_contiguous(memory_format=torch.channels_last)
+    assert x.data_ptr() == to_tokens(x).data_ptr() == tokens.data_ptr()

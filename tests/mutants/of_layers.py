@@ -11,10 +11,9 @@ OF_SHARED = [
         ("resize: nearest", 'mode="bilinear", align_corners=align_corners', 'mode="nearest"'),
     ]),
     *in_file("models/layers/conv.py", f"{HEADS} -k FCNHead", [
-        ("ConvNormAct: no activation", "self.act(self.norm(self.conv(x)))", "self.norm(self.conv(x))"),
-        ("ConvNormAct: no norm", "self.act(self.norm(self.conv(x)))", "self.act(self.conv(x))"),
-        ("ConvNormAct: activation before norm", "self.act(self.norm(self.conv(x)))",
-         "self.norm(self.act(self.conv(x)))"),
+        ("ConvNormAct: no activation", "self.act(self.norm(x))", "self.norm(x)"),
+        ("ConvNormAct: no norm", "self.act(self.norm(x))", "self.act(x)"),
+        ("ConvNormAct: activation before norm", "self.act(self.norm(x))", "self.norm(self.act(x))"),
         ("ConvNormAct: eps", "nn.BatchNorm2d(out_channels)", "nn.BatchNorm2d(out_channels, eps=1e-3)"),
     ]),
     *in_file("models/layers/conv_stack.py", f"{HEADS} -k PlainUNetHead", [
@@ -24,7 +23,7 @@ OF_SHARED = [
         ("up_conv: overlapping windows", "factor, factor)", "factor + 2, factor, 1)"),
     ]),
     *in_file("models/layers/aspp.py", f"{HEADS} -k DeepLabV3", [
-        ("ASPP: no image pooling", "*(a(x) for a in self.atrous), image]", "*(a(x) for a in self.atrous), 0 * image]"),
+        ("ASPP: no image pooling", "self.image(x)]", "0 * self.image(x)]"),
         ("ASPP: no atrous branches", "*(a(x) for a in self.atrous)", "*(0 * a(x) for a in self.atrous)"),
         ("ASPP: the rates of stride 16 everywhere", "rate * 16 // stride", "rate"),
         ("ASPP: separable without ReLU between", "dilation=dilation, groups=in_channels)\n",
@@ -52,6 +51,16 @@ OF_SHARED = [
         ("depthwise: dilated rows in another order", "x.permute(2, 4, 0, 1, 3, 5)", "x.permute(4, 2, 0, 1, 3, 5)"),
         ("depthwise: no bias", "F.conv2d(x, self.weight, self.bias, padding=self.kernel",
          "F.conv2d(x, self.weight, None, padding=self.kernel"),
+    ]),
+    *in_file("models/layers/conv_of_resized.py", "tests/models/layers/test_conv_of_resized.py", [
+        ("conv of resized: taps in another order", "for tap in range(kernel)]", "for tap in reversed(range(kernel))]"),
+        ("conv of resized: no dilation", "padded[tap * dilation : tap * dilation + size]", "padded[tap : tap + size]"),
+        ("conv of resized: no bias", "return total if conv.bias is None", "return total if True"),
+        ("conv of resized: where it changes the size", "conv.padding == reach and ", ""),
+    ]),
+    *in_file("models/memory_format.py", "tests/models/test_memory_format.py", [
+        ("memory format: by the device alone", " and any(isinstance(layer", " or any(isinstance(layer"),
+        ("memory format: half precision as float32", 'if precision != "fp32":', 'if precision == "none":'),
     ]),
     *in_file("models/layers/dilation.py", "tests/models/layers/test_dilation.py", [
         ("dilation: at once", "plan.append((1, dilation))\n            dilation *= stride",

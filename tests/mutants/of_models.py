@@ -16,19 +16,19 @@ def part(folder: str, file: str, rows: list[tuple[str, ...]], title: str) -> lis
 
 OF_HEADS = [
     *head("psp", [
-        ("PSP: the pyramid is zero", "[self.resize(level(mean)", "[0 * self.resize(level(mean)"),
-        ("PSP: the map itself is missing", "torch.cat([x, *levels]", "torch.cat([0 * x, *levels]"),
+        ("PSP: the pyramid is zero", "*(level(mean) for", "*(0 * level(mean) for"),
+        ("PSP: the map itself is missing", "return [x, *(level", "return [0 * x, *(level"),
         ("PSP: the last scale is not pooled", "grid_means(x, self.pool_scales)",
          "grid_means(x, [min(scale, 3) for scale in self.pool_scales])"),
         ("PSP: the mean of the whole map for each cell", "grid_means(x, self.pool_scales)",
          "[x.mean((2, 3), keepdim=True).expand(-1, -1, n, n) for n in self.pool_scales]"),
-        ("PSP: no dropout", "self.dropout(self.fuse(", "(self.fuse("),
+        ("PSP: no dropout", "self.classify(self.dropout(x))", "self.classify(x)"),
     ], "PSPHead"),
     *head("uper", [
         ("UPer: no top-down path", "lateral(f) + self.resize(", "lateral(f) + 0 * self.resize("),
         ("UPer: no laterals", "lateral(f) + self.resize(", "0 * lateral(f) + self.resize("),
         ("UPer: levels in another order", "levels.insert(0, smooth(x))", "levels.append(smooth(x))"),
-        ("UPer: no pyramid pooling", "x = self.pool(last)", "x = 0 * self.pool(last)"),
+        ("UPer: no pyramid pooling", "x = join(*pyramid(last)", "x = 0 * join(*pyramid(last)"),
     ], "UPerHead"),
     *head("unet", [
         ("U-Net: no skips", "torch.cat([skip, x]", "torch.cat([0 * skip, x]"),
@@ -49,14 +49,14 @@ OF_HEADS = [
         ("U-Net++: losses are not shared out", "loss / len(outputs)", "loss"),
     ], "UNetPlusPlusHead"),
     *head("deeplab_v3_plus", [
-        ("DeepLabV3+: no low level", " reduce(features[i])]", " 0 * reduce(features[i])]"),
-        ("DeepLabV3+: no pyramid", "x = self.pyramid(features[-1])", "x = 0 * self.pyramid(features[-1])"),
+        ("DeepLabV3+: no low level", "*(reduce(features[i])", "*(0 * reduce(features[i])"),
+        ("DeepLabV3+: no pyramid", "[self.pyramid(features[-1])", "[0 * self.pyramid(features[-1])"),
         ("DeepLabV3+: the finest map as low level", "return [i for i in fine[-1:]", "return [i for i in fine[:1]"),
     ], "DeepLabV3PlusHead"),
     *head("segformer", [
-        ("SegFormer: coarse levels are zero", "torch.cat(levels, dim=1)",
-         "torch.cat([levels[0], *(0 * x for x in levels[1:])], dim=1)"),
-        ("SegFormer: coarse levels first", "torch.cat(levels, dim=1)", "torch.cat(levels[::-1], dim=1)"),
+        ("SegFormer: coarse levels are zero", "self.mix(*levels",
+         "self.mix(levels[0], *(0 * x for x in levels[1:])"),
+        ("SegFormer: coarse levels first", "self.mix(*levels", "self.mix(*levels[::-1]"),
     ], "SegFormerHead"),
     *head("fcn_long", [
         ("FCN-8s: no skip", "skip.shape[-2:]) + skip", "skip.shape[-2:]) + 0 * skip"),
@@ -141,7 +141,7 @@ OF_HEADS = [
     ], "LRASPPHead"),
     *head("lraspp_decoder", [
         ("LR-ASPP decoder: no gate", "self.reduce(last) * self.resize(gate, last.shape[-2:])", "self.reduce(last)"),
-        ("LR-ASPP decoder: no skips", " skip(fine)]", " 0 * skip(fine)]"),
+        ("LR-ASPP decoder: no skips", " skip(fine), size", " 0 * skip(fine), size"),
         ("LR-ASPP decoder: eps", "EPS = 1e-3", "EPS = 1e-5"),
         ("LR-ASPP decoder: the fine map first", "reversed(list(zip(self.skips, self.mix, features)))",
          "list(zip(self.skips, self.mix, features))"),

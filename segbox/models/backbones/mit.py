@@ -172,7 +172,7 @@ class MixFFN(nn.Module):
 
 
 def to_map(tokens: Tensor, size: tuple[int, int]) -> Tensor:
-    return tokens.transpose(1, 2).unflatten(2, size).contiguous()  # B N C -> B C H W
+    return tokens.transpose(1, 2).unflatten(2, size)  # B N C -> B C H W, channels last: no copy
 
 
 def to_tokens(x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.layers import ConvNormAct, resize
+from segbox.models.layers import ConvNormAct
 from segbox.models.layers.conv_stack import conv_stack
 from segbox.registry import BACKBONES
 
@@ -63,6 +63,6 @@ class UNet(nn.Module):
         skips = self.encoder(images)
         maps = [skips[-1]]
         for up, block, skip in reversed(list(zip(self.ups, self.blocks, skips))):
-            x = up(resize(maps[0], skip.shape[-2:]))
+            x = up(maps[0], size=skip.shape[-2:])
             maps.insert(0, block(torch.cat([skip, x], dim=1)))
         return tuple(maps[: len(self.channels)])

@@ -51,10 +51,14 @@ class DeepLabV3PlusHead(DecodeHead):
         self.classify = nn.Conv2d(channels, num_classes, 1)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        x = self.pyramid(features[-1])
-        for i, reduce in zip(self.low_levels, self.reduce):
-            x = torch.cat([self.resize(x, features[i].shape[-2:]), reduce(features[i])], dim=1)
-        return self.classify(self.dropout(self.refine(x)))
+        maps = [self.pyramid(features[-1]), *(reduce(features[i]) for i, reduce in zip(self.low_levels, self.reduce))]
+        size = maps[-1].shape[-2:]
+        join, refine = self.refine
+        if isinstance(join, ConvNormAct):
+            x = join(*maps, size=size, align_corners=self.align_corners)
+        else:
+            x = join(torch.cat([self.resize(x, size) for x in maps], dim=1))
+        return self.classify(self.dropout(refine(x)))
 
 
 def low_levels(in_strides: tuple[int, ...]) -> list[int]:

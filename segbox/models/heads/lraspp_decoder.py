@@ -49,7 +49,7 @@ class LRASPPDecoderHead(DecodeHead):
         gate = torch.sigmoid(self.gate(averages(last)))
         x = self.enter(self.reduce(last) * self.resize(gate, last.shape[-2:]))
         for skip, mix, fine in reversed(list(zip(self.skips, self.mix, features))):
-            x = mix(torch.cat([self.resize(x, fine.shape[-2:]), skip(fine)], dim=1))
+            x = mix(x, skip(fine), size=fine.shape[-2:], align_corners=self.align_corners)
         return self.classify(self.dropout(x))
 
 

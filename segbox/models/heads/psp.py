@@ -1,10 +1,9 @@
 """PSPNet's pyramid pooling (https://arxiv.org/abs/1612.01105)."""
 
-import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
-from segbox.models.layers import ConvNormAct, Resizing
+from segbox.models.layers import ConvNormAct
 from segbox.models.layers.grid_means import grid_means
 from segbox.registry import HEADS
 
@@ -37,11 +36,13 @@ class PSPHead(DecodeHead):
         self.classify = nn.Conv2d(channels, num_classes, 1)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        return self.classify(self.dropout(self.fuse(self.pyramid(features[self.level]))))
+        x = features[self.level]
+        x = self.fuse(*self.pyramid(x), size=x.shape[-2:], align_corners=self.align_corners)
+        return self.classify(self.dropout(x))
 
 
-class PyramidPooling(Resizing):
-    """The map, and its averages over coarse grids, resized to the map."""
+class PyramidPooling(nn.Module):
+    """The map, and its averages over coarse grids, for a convolution that resizes them to the map."""
 
     def __init__(self, in_channels: int, channels: int, pool_scales: tuple[int, ...]) -> None:
         super().__init__()
@@ -52,7 +53,6 @@ class PyramidPooling(Resizing):
         )
         self.out_channels = in_channels + channels * len(pool_scales)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> list[Tensor]:
         means = grid_means(x, self.pool_scales)
-        levels = [self.resize(level(mean), x.shape[-2:]) for level, mean in zip(self.levels, means)]
-        return torch.cat([x, *levels], dim=1)
+        return [x, *(level(mean) for level, mean in zip(self.levels, means))]

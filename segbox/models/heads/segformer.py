@@ -1,6 +1,5 @@
 """SegFormer's all-MLP decoder (https://arxiv.org/abs/2105.15203)."""
 
-import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
@@ -37,9 +36,9 @@ class SegFormerHead(DecodeHead):
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         features = features[-len(self.project) :]
-        size = features[0].shape[-2:]
-        levels = [self.resize(project(f), size) for project, f in zip(self.project, features, strict=True)]
-        return self.classify(self.dropout(self.mix(torch.cat(levels, dim=1))))
+        levels = [project(f) for project, f in zip(self.project, features, strict=True)]
+        x = self.mix(*levels, size=features[0].shape[-2:], align_corners=self.align_corners)
+        return self.classify(self.dropout(x))
 
 
 def pointwise(in_channels: int, out_channels: int) -> nn.Conv2d:

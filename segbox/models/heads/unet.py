@@ -47,6 +47,6 @@ class UpBlock(Resizing):
         self.shortcut = ConvNormAct(2 * channels, channels, act=None)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = self.narrow(self.resize(x, skip.shape[-2:]))
+        x = self.narrow(x, size=skip.shape[-2:], align_corners=self.align_corners)
         x = torch.cat([skip, x], dim=1)
         return torch.relu(self.excite(self.conv2(self.conv1(x))) + self.shortcut(x))

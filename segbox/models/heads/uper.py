@@ -1,6 +1,5 @@
 """UPerNet (https://arxiv.org/abs/1807.10221), the part that segments objects and stuff."""
 
-import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
@@ -39,11 +38,11 @@ class UPerHead(DecodeHead):
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         *finer, last = features[-len(self.lateral) - 1 :]
-        x = self.pool(last)
+        pyramid, join = self.pool
+        x = join(*pyramid(last), size=last.shape[-2:], align_corners=self.align_corners)
         levels = [x]
         for lateral, smooth, f in zip(*map(reversed, (self.lateral, self.smooth, finer)), strict=True):
             x = lateral(f) + self.resize(x, f.shape[-2:])
             levels.insert(0, smooth(x))
         size = levels[0].shape[-2:]
-        x = self.fuse(torch.cat([self.resize(level, size) for level in levels], dim=1))
-        return self.classify(self.dropout(x))
+        return self.classify(self.dropout(self.fuse(*levels, size=size, align_corners=self.align_corners)))

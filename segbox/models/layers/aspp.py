@@ -1,6 +1,5 @@
 """Atrous spatial pyramid pooling (https://arxiv.org/abs/1706.05587)."""
 
-import torch
 from torch import Tensor, nn
 
 from .conv import ConvNormAct
@@ -33,8 +32,8 @@ class ASPP(Resizing):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        image = self.resize(self.image(x), x.shape[-2:])
-        return self.dropout(self.project(torch.cat([self.point(x), *(a(x) for a in self.atrous), image], dim=1)))
+        maps = [self.point(x), *(a(x) for a in self.atrous), self.image(x)]
+        return self.dropout(self.project(*maps, size=x.shape[-2:], align_corners=self.align_corners))
 
 
 def image_mean(window: tuple[int, int] | None) -> nn.Module:

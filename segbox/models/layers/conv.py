@@ -1,12 +1,18 @@
 """Convolution, batch norm and activation, in this order."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
+from .conv_of_resized import conv_of_resized
 from .depthwise import DepthwiseConv2d
 
 
 class ConvNormAct(nn.Module):
-    """A convolution that keeps the size (at stride 1), batch norm, ReLU. `act=None`: no activation."""
+    """A convolution that keeps the size (at stride 1), batch norm, ReLU. `act=None`: no activation.
+
+    With `size`, its maps are first resized to it and concatenated, in a faster, equal way (conv_of_resized.py).
+    """
 
     def __init__(
         self,
@@ -24,8 +30,9 @@ class ConvNormAct(nn.Module):
         self.norm = nn.BatchNorm2d(out_channels)
         self.act = nn.Identity() if act is None else act()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.norm(self.conv(x)))
+    def forward(self, *maps: Tensor, size: Sequence[int] | None = None, align_corners: bool = False) -> Tensor:
+        x = self.conv(*maps) if size is None else conv_of_resized(self.conv, maps, size, align_corners)
+        return self.act(self.norm(x))
 
 
 def convolution(
