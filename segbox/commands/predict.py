@@ -6,6 +6,7 @@ segbox predict CHECKPOINT folder/ --save confidence,entropy,areas         # wher
 segbox predict CHECKPOINT folder/ --save labelme --tolerance 1            # polygons to correct: coco, labelme, cvat
 segbox predict CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
 segbox predict CHECKPOINT "shots/*.png"        segbox predict CHECKPOINT street.mp4
+segbox predict CHECKPOINT list.txt                          # a list of images, one a line
 segbox predict CHECKPOINT webcam:0 --save overlay,areas     # the first camera, until Ctrl-C; --seconds 30, --show
 segbox predict torchvision://deeplabv3_resnet50 photo.jpg                 # a published model
 segbox predict CONFIG CHECKPOINT photo.jpg                                # by another config than its own
@@ -15,6 +16,10 @@ class is certain, 255: all K classes are equally probable). areas.csv has a row 
 pixels, share. Of a video, masks, confidence and entropy are numbered PNGs, and NAME_areas.csv has rows for each frame.
 What a camera sees is written like a video, with the time in the names; Ctrl-C ends it (exit status 0), a second one
 gives it up.
+
+Threads read and write images while the model works on others. On a GPU, images of one size go through it together: the
+last bit of a score may then be another than one by one, and with it a pixel where two classes are equally probable.
+--batch-size 1 keeps them apart, as on a CPU.
 
 Files of an earlier call are replaced; other files never are. Unreadable files are skipped and listed at the end.
 Exit status: 0 all files predicted, 2 some or none predicted.
@@ -41,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", help="a checkpoint that segbox train wrote, a published folder, or the name of a published model"
     )
-    parser.add_argument("source", help="an image, a folder of images, a glob in quotes, a video, or a camera: webcam:0")
+    parser.add_argument(
+        "source",
+        help="an image, a folder of images, a glob in quotes, a list (.txt), a video, or a camera: webcam:0",
+    )
     parser.add_argument("--out", default="predictions", metavar="DIR", help="where to write (default: predictions)")
     parser.add_argument(
         "--save",
@@ -71,6 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=float, metavar="N", help="of a camera: record so long (default: until Ctrl-C)"
     )
     parser.add_argument("--show", action="store_true", help="of a camera: show the overlay in a window, which q closes")
+    parser.add_argument(
+        "--batch-size",
+        type=at_least_1,
+        metavar="N",
+        help="images of one size that go through the model together (default: 1 on a CPU; on a GPU up to 32,"
+        " with a million pixels)",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: the GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
@@ -104,6 +119,12 @@ def at_least_0(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is no number of pixels, 0 or more")
 
 
+def at_least_1(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text[:10]) < 10**9:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of images, 1 or more")
+
+
 def run(args: argparse.Namespace) -> None:
     refuse_without_effect(args)
     config = None if args.config is None else load_config(args.config, args.cfg_options)
@@ -112,7 +133,8 @@ def run(args: argparse.Namespace) -> None:
     from segbox.engine.config_check import check_config
     from segbox.engine.logs import start_logging
     from segbox.viz.camera import camera_number
-    from segbox.viz.predictions import common_folder, find_sources, predict_files
+    from segbox.viz.predictions import predict_files
+    from segbox.viz.sources import common_folder, find_sources
     from segbox.viz.video import predict_video
 
     start_logging()
@@ -128,7 +150,8 @@ def run(args: argparse.Namespace) -> None:
     if video is not None:
         say_frames(video, out, *predict_video(predictor, video, out, args.save))
         return
-    failures = predict_files(predictor, images, out, args.save, args.tolerance or 0, args.min_area or 0)
+    polygons = args.tolerance or 0, args.min_area or 0
+    failures = predict_files(predictor, images, out, args.save, *polygons, args.batch_size)
     if len(images) == len(failures) == 1:
         raise DataError(failures[0])
     print(f"{len(images) - len(failures)} image(s): {', '.join(args.save)} in {out}")
