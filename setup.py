@@ -53,7 +53,7 @@ setup(
     entry_points={"console_scripts": ["segbox = segbox.commands:main"]},
     install_requires=requirements("runtime"),
     extras_require={
-        **{re.split(r"[<>=!]", line)[0]: [line] for line in optional},
+        **{re.split(r"[[<>=!]", line)[0]: [line] for line in optional},
         "all": optional,
         "tests": requirements("tests"),
         "docs": requirements("docs"),
