@@ -54,7 +54,7 @@ setup(
     entry_points={"console_scripts": ["segbox = segbox.commands:main"]},
     install_requires=requirements("runtime"),
     extras_require={
-        **{re.split(r"[<>=!]", line)[0]: [line] for line in optional},
+        **{re.split(r"[[<>=!]", line)[0]: [line] for line in optional},
         "export": [line for line in optional if line.startswith(EXPORT)],
         "all": optional,
         "tests": requirements("tests"),

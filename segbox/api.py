@@ -1,6 +1,8 @@
-"""segbox in a Python program: `segbox.load` gives a trained model, to call with images."""
+"""segbox in a Python program: `segbox.load` gives a trained model, to call with images; `segbox.Predictor` takes the
+batches of Ray Data, Dask or Spark."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,9 @@ import torch
 
 from segbox.config import load_config
 from segbox.engine.devices import choose_device
-from segbox.evaluation.predictor import Predictor
+from segbox.evaluation.predictor import Predictor as OpenPredictor
 from segbox.evaluation.pretrained_folder import save_pretrained
+from segbox.viz.columns import check_columns, predict_columns
 from segbox.viz.prediction import Prediction, as_image
 
 
@@ -25,14 +28,14 @@ def load(
     """
     if isinstance(config, str | Path):
         config = load_config(config)
-    return LoadedModel(Predictor(config, name, choose_device(None if device is None else str(device))))
+    return LoadedModel(OpenPredictor(config, name, choose_device(None if device is None else str(device))))
 
 
 class LoadedModel:
     """Segments images. A pickled one holds the name of the weights, not the weights: the copy loads them when it is
     first called."""
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: OpenPredictor) -> None:
         self.predictor = predictor
 
     def __call__(self, images: Any) -> Prediction | list[Prediction]:
@@ -73,3 +76,36 @@ class LoadedModel:
 
     def __repr__(self) -> str:
         return f"LoadedModel({str(self.predictor.checkpoint)!r}, device={str(self.predictor.device)!r})"
+
+
+class Predictor:
+    """Segments batches of rows, a dict of columns each: for `map_batches` of Ray Data, and the like of Dask and Spark.
+
+    Rows have an "image" (arrays H W C), "bytes" (of a file) or a "path". The result has the other columns of the batch,
+    those of `columns` (classes, mask, areas, confidence, entropy, probs), and "error". A pickled one holds the name of
+    the weights; they are loaded at the first call, on the GPU if there is one. Arguments as in `load`.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | Path,
+        columns: Sequence[str] = ("classes",),
+        device: str | None = None,
+        config: str | Path | Mapping[str, Any] | None = None,
+    ) -> None:
+        check_columns(columns)
+        path = Path(checkpoint)
+        self.checkpoint = str(path.resolve() if path.exists() else checkpoint)  # for other folders
+        self.columns = tuple(columns)
+        self.device = device
+        self.config = load_config(config) if isinstance(config, str | Path) else config
+
+    @cached_property
+    def model(self) -> LoadedModel:
+        return load(self.checkpoint, self.device, self.config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "model"}
+
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        return predict_columns(self.model.predictor, batch, self.columns)

@@ -1,4 +1,5 @@
-"""Reads the environment variables of a launcher (torchrun, segbox launch, Slurm): rank, world size, address."""
+"""Reads the environment variables of a launcher (torchrun, segbox launch, Slurm): rank, world size, address, and the
+part of a Slurm array."""
 
 import os
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from segbox.errors import UserError
 
 LAUNCHERS = "segbox launch, tools/slurm_train.sh and torchrun set all of these variables"
 LARGEST_PORT = 65535
+ARRAY = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP")
+EXPLICIT = "or say --shard I/N, or --shard none for the whole list"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,43 @@ def launch() -> Launch:
             f"RANK={rank} with WORLD_SIZE={count}: processes are numbered from 0 to {count - 1}. {LAUNCHERS}"
         )
     return Launch(rank or 0, local_rank, count)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Part `number` of `count`, from 1 on, of a list that several processes divide."""
+
+    number: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+def share() -> tuple[Share, str]:
+    """The share of this process, 1/1 if it is alone, and the variables that say so. Each task of a Slurm array may be
+    several processes itself."""
+    own = launch()
+    task, tasks = array_task()
+    names = ["RANK", "WORLD_SIZE"] * (own.world_size > 1) + [*ARRAY[:2]] * (tasks > 1)
+    said = " ".join(f"{name}={os.environ[name]}" for name in names)
+    return Share(task * own.world_size + own.rank + 1, tasks * own.world_size), said
+
+
+def array_task() -> tuple[int, int]:
+    """The place of this task in its Slurm array, from 0 on, and the number of tasks; 0 and 1 without an array."""
+    if not os.environ.get(ARRAY[0]):
+        return 0, 1
+    task, count, first, step = (number(name) for name in ARRAY)
+    if count is None or first is None:
+        raise UserError(f"{ARRAY[0]}={task} is set in the environment, but not {ARRAY[1]} and {ARRAY[2]}; {EXPLICIT}")
+    place, rest = divmod(task - first, step or 1)
+    if rest or not 0 <= place < count:
+        raise UserError(
+            f"{ARRAY[0]}={task} in an array of {count} tasks from {first} on: the array has gaps, so its tasks do not"
+            f" say which share of a list each takes. Use one without, such as --array=0-{max(count - 1, 1)}; {EXPLICIT}"
+        )
+    return place, count
 
 
 def number(name: str, least: int = 0, most: int = 10**9) -> int | None:

@@ -30,8 +30,18 @@ def claim(targets: Iterable[tuple[Path, object]], inputs: Iterable[Path] = (), f
     `targets` are pairs of a file and its source, `inputs` are files that the command reads, `folders` get files whose
     names are not known yet.
     """
-    planned: dict[str, dict[str, object]] = {}  # by folder; strings, because there may be a million
     ignores_case = {str(folder): probe(existing(folder)) for folder in folders}
+    planned = plan(targets, ignores_case)
+    there = [
+        path for folder, names in planned.items() for path in existing_files(Path(folder), names, ignores_case[folder])
+    ]
+    refuse_others(there)
+    refuse_inputs(there, inputs)
+
+
+def plan(targets: Iterable[tuple[Path, object]], ignores_case: dict[str, bool]) -> dict[str, dict[str, object]]:
+    """The sources by folder and name. UserError if one file would be written twice. `ignores_case` gets the folders."""
+    planned: dict[str, dict[str, object]] = {}  # strings, because there may be a million
     for path, source in targets:
         folder, name = os.path.split(path)
         if folder not in ignores_case:
@@ -44,11 +54,7 @@ def claim(targets: Iterable[tuple[Path, object]], inputs: Iterable[Path] = (), f
                 " folder of its own"
             )
         names[name] = source
-    there = [
-        path for folder, names in planned.items() for path in existing_files(Path(folder), names, ignores_case[folder])
-    ]
-    refuse_others(there)
-    refuse_inputs(there, inputs)
+    return planned
 
 
 def existing(folder: Path) -> Path:

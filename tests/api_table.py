@@ -11,7 +11,7 @@ from tests.runs import ROOT
 PAGE = ROOT / "docs" / "api.md"
 BEGIN, END = "<!-- names:begin -->\n", "<!-- names:end -->"
 NAMES = {  # module: what a program may use of it
-    "segbox": ("load", "LoadedModel"),
+    "segbox": ("load", "LoadedModel", "Predictor"),
     "segbox.viz.prediction": ("Prediction", "Prediction.overlay", "Prediction.areas", "Prediction.save"),
     "segbox.commands": ("main",),
     "segbox.config": ("load_config",),

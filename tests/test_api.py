@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 import segbox
-from segbox.errors import CheckpointError, DataError
+from segbox.errors import CheckpointError, ConfigError, DataError
 from tests.faulty_data import smooth_image, write_image
 from tests.runs import ROOT
 from tests.trained import CLASSES, write_checkpoint
@@ -117,6 +118,66 @@ def test_a_pickled_model_is_its_path_and_opens_when_it_is_called(model, folder, 
         assert "opened" not in vars(copy.predictor)
         assert (copy(folder / "photo.png").classes == model(folder / "photo.png").classes).all()
         assert "opened" in vars(copy.predictor)
+
+
+class TestPredictorOfBatches:
+    """segbox.Predictor."""
+
+    @pytest.fixture
+    def rows(self, folder):
+        images = [smooth_image(41, 57, seed=i) for i in range(3)] + [smooth_image(30, 20)]
+        paths = [str(write_image(folder / f"rows/{i}.png", image)) for i, image in enumerate(images)]
+        content = [Path(path).read_bytes() for path in paths]
+        pixels = np.empty(4, dtype=object)
+        pixels[:] = [cv2.imread(path)[..., ::-1] for path in paths]
+        return {"path": np.array(paths), "bytes": content, "image": pixels}
+
+    @pytest.mark.parametrize("source", ["path", "bytes", "image"])
+    def test_rows_of_every_kind_are_predicted_as_images_are(self, folder, model, rows, source):
+        own = segbox.Predictor(folder / "best.pt", device="cpu")
+        found = own({"number": np.arange(4), source: rows[source]})
+        assert sorted(found) == sorted({"number", "classes", "error"} | ({source} & {"path"}))
+        assert list(found["error"]) == [""] * 4 and found["number"].tolist() == [0, 1, 2, 3]
+        for label, image in zip(found["classes"], rows["image"]):
+            assert (label == model(image).classes).all()
+
+    def test_equal_sizes_are_one_array_with_all_columns(self, folder, model, rows):
+        own = segbox.Predictor(
+            folder / "best.pt", ("classes", "mask", "areas", "confidence", "entropy", "probs"), "cpu"
+        )
+        found = own({"image": np.stack(list(rows["image"][:3]))})
+        assert found["classes"].shape == (3, 41, 57) and found["probs"].shape == (3, 7, 41, 57)
+        assert found["areas"].sum(axis=1).tolist() == [41 * 57] * 3
+        mask = cv2.imdecode(np.frombuffer(found["mask"][1], np.uint8), -1)
+        expected = model(rows["image"][1])
+        assert (mask == expected.classes).all() and np.allclose(found["entropy"][1], expected.entropy, atol=1e-6)
+        assert np.allclose(found["confidence"][1], expected.confidence, atol=1e-6)
+
+    def test_a_bad_row_is_told_in_its_column(self, folder, rows):
+        content = [rows["bytes"][0], b"no image", rows["bytes"][1]]
+        found = segbox.Predictor(folder / "best.pt", ("classes", "areas", "mask"), "cpu")({"bytes": content})
+        assert [bool(error) for error in found["error"]] == [False, True, False]
+        assert "is not an image" in found["error"][1] and found["classes"][1].shape == (0, 0)
+        assert found["classes"][2].shape == (41, 57) and found["mask"][1] == b"" and not len(found["areas"][1])
+
+    def test_it_is_pickled_without_weights_and_loads_at_the_first_call(self, folder, rows, monkeypatch):
+        monkeypatch.chdir(folder)
+        own = segbox.Predictor("best.pt", device="cpu")
+        assert "model" not in vars(own)
+        expected = own({"path": rows["path"]})["classes"]
+        data = pickle.dumps(own)
+        monkeypatch.chdir(ROOT)
+        copy = pickle.loads(data)
+        assert len(data) < 500 and "model" not in vars(copy)
+        assert all((a == b).all() for a, b in zip(copy({"path": rows["path"]})["classes"], expected))
+
+    def test_what_it_refuses(self, folder):
+        with pytest.raises(ConfigError, match="'masks' is none of classes, mask, areas"):
+            segbox.Predictor("gone.pt", ["masks"])
+        with pytest.raises(DataError, match="the batch has the columns a, b; it needs one of image, bytes, path"):
+            segbox.Predictor(folder / "best.pt", device="cpu")({"a": [1], "b": [2]})
+        with pytest.raises(CheckpointError, match="there is no checkpoint"):
+            segbox.Predictor("gone.pt")({"path": []})
 
 
 def test_another_config_and_what_is_known_of_the_model(folder, model):

@@ -7,10 +7,18 @@ import pytest
 
 from segbox import distributed
 from segbox.errors import UserError
-from segbox.launch import Launch, launch, meeting_point
+from segbox.launch import Launch, Share, launch, meeting_point, share
 from tests.processes import CPU, fork, free_port, kill, wait
 
-NAMES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+ARRAY = "SLURM_ARRAY_TASK_"
+NAMES = (
+    *(f"{ARRAY}{name}" for name in ("ID", "COUNT", "MIN", "STEP")),
+    "RANK",
+    "LOCAL_RANK",
+    "WORLD_SIZE",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -170,3 +178,38 @@ def test_all_processes_say_the_same(tmp_path):
     assert message.startswith(
         "process 2 was started with other settings than process 0: config.optimizer.lr 0.01 -> 0.02 (2 values differ)."
     )
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected", "said"),
+    [
+        ("", (1, 1), ""),
+        ("RANK=0 WORLD_SIZE=1", (1, 1), ""),
+        ("RANK=2 WORLD_SIZE=8", (3, 8), "RANK=2 WORLD_SIZE=8"),
+        ("S_ID=0 S_COUNT=4 S_MIN=0 S_STEP=1", (1, 4), "S_ID=0 S_COUNT=4"),
+        ("S_ID=9 S_COUNT=3 S_MIN=5 S_STEP=2", (3, 3), "S_ID=9 S_COUNT=3"),
+        ("S_ID=7 S_COUNT=1 S_MIN=7", (1, 1), ""),
+        ("RANK=1 WORLD_SIZE=2 S_ID=3 S_COUNT=3 S_MIN=1", (6, 6), "RANK=1 WORLD_SIZE=2 S_ID=3 S_COUNT=3"),
+    ],
+)
+def test_the_share_of_a_process_or_of_a_task_of_a_slurm_array(monkeypatch, environment, expected, said):
+    say(monkeypatch, environment.replace("S_", ARRAY))
+    assert share() == (Share(*expected), said.replace("S_", ARRAY))
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ("S_ID=3", "SLURM_ARRAY_TASK_ID=3 is set in the environment, but not SLURM_ARRAY_TASK_COUNT and"),
+        (
+            "S_ID=9 S_COUNT=3 S_MIN=1",
+            r"an array of 3 tasks from 1 on: the array has gaps.* --array=0-2; or say --shard",
+        ),
+        ("S_ID=4 S_COUNT=3 S_MIN=1 S_STEP=2", "the array has gaps"),
+        ("S_ID=x S_COUNT=3 S_MIN=1", "SLURM_ARRAY_TASK_ID='x' in the environment: expected a whole number"),
+    ],
+)
+def test_slurm_arrays_that_do_not_say_the_share(monkeypatch, environment, message):
+    say(monkeypatch, environment.replace("S_", ARRAY))
+    with pytest.raises(UserError, match=message):
+        share()

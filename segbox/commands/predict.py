@@ -6,6 +6,8 @@ segbox predict CHECKPOINT folder/ --save confidence,entropy,areas         # wher
 segbox predict CHECKPOINT folder/ --save labelme --tolerance 1            # polygons to correct: coco, labelme, cvat
 segbox predict CHECKPOINT VOCdevkit/test --out results --save submit      # for the official server
 segbox predict CHECKPOINT "shots/*.png"        segbox predict CHECKPOINT street.mp4
+segbox predict CHECKPOINT list.txt                          # a list of images, one a line
+segbox predict CHECKPOINT folder/ --shard 3/8               # one of eight processes; then --merge (docs/clusters.md)
 segbox predict CHECKPOINT webcam:0 --save overlay,areas     # the first camera, until Ctrl-C; --seconds 30, --show
 segbox predict torchvision://deeplabv3_resnet50 photo.jpg                 # a published model
 segbox predict CONFIG CHECKPOINT photo.jpg                                # by another config than its own
@@ -15,6 +17,15 @@ class is certain, 255: all K classes are equally probable). areas.csv has a row 
 pixels, share. Of a video, masks, confidence and entropy are numbered PNGs, and NAME_areas.csv has rows for each frame.
 What a camera sees is written like a video, with the time in the names; Ctrl-C ends it (exit status 0), a second one
 gives it up.
+
+Threads read and write images while the model works on others. On a GPU, images of one size go through it together: the
+last bit of a score may then be another than one by one, and with it a pixel where two classes are equally probable.
+--batch-size 1 keeps them apart, as on a CPU.
+
+With --shard, each process takes every N-th image of the sorted list and passes over what is made already: killed and
+started again, it makes what is missing. Processes of torchrun (RANK) and tasks of a Slurm array do so without being
+told. Each writes manifest_I_of_N.jsonl: a line for each image with its files, seconds, pixels of each class, or error.
+The same command with --merge joins them into manifest.jsonl, writes areas.csv, and says what is missing.
 
 Files of an earlier call are replaced; other files never are. Unreadable files are skipped and listed at the end.
 Exit status: 0 all files predicted, 2 some or none predicted.
@@ -28,11 +39,14 @@ from typing import TYPE_CHECKING
 
 from segbox.config import Config, load_config
 from segbox.errors import ConfigError, DataError, UserError
+from segbox.launch import Share, share
 
 if TYPE_CHECKING:
     from segbox.evaluation.predictor import Predictor
 
 POLYGONS = ("coco", "labelme", "cvat")
+SHOWN = 20  # names in a message
+WHOLE = "none"  # --shard none: all images
 KINDS = ("mask", "color", "overlay", "confidence", "entropy", "areas", "probs", "submit", *POLYGONS)
 
 
@@ -41,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", help="a checkpoint that segbox train wrote, a published folder, or the name of a published model"
     )
-    parser.add_argument("source", help="an image, a folder of images, a glob in quotes, a video, or a camera: webcam:0")
+    parser.add_argument(
+        "source",
+        help="an image, a folder of images, a glob in quotes, a list (.txt), a video, or a camera: webcam:0",
+    )
     parser.add_argument("--out", default="predictions", metavar="DIR", help="where to write (default: predictions)")
     parser.add_argument(
         "--save",
@@ -71,6 +88,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=float, metavar="N", help="of a camera: record so long (default: until Ctrl-C)"
     )
     parser.add_argument("--show", action="store_true", help="of a camera: show the overlay in a window, which q closes")
+    parser.add_argument(
+        "--batch-size",
+        type=at_least_1,
+        metavar="N",
+        help="images of one size that go through the model together (default: 1 on a CPU; on a GPU up to 32,"
+        " with a million pixels)",
+    )
+    parser.add_argument(
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="predict the I-th of N shares of the images, and what is missing only (default: by RANK and WORLD_SIZE, or"
+        " the task of a Slurm array, where there are several; none: all images)",
+    )
+    parser.add_argument("--merge", action="store_true", help="join the manifests that the shards have left in --out")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: the GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
@@ -104,15 +136,30 @@ def at_least_0(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is no number of pixels, 0 or more")
 
 
+def at_least_1(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text[:10]) < 10**9:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of images, 1 or more")
+
+
+def shard(text: str) -> Share | str:
+    number, _, count = text.partition("/")
+    if text == WHOLE:
+        return text
+    is_given = all(part.isascii() and part.isdigit() and len(part) < 10 for part in (number, count))
+    if is_given and 1 <= int(number) <= int(count):
+        return Share(int(number), int(count))
+    raise argparse.ArgumentTypeError(f"{text!r} is no share of the images: 1/8 to 8/8, for example, or {WHOLE}")
+
+
 def run(args: argparse.Namespace) -> None:
     refuse_without_effect(args)
     config = None if args.config is None else load_config(args.config, args.cfg_options)
 
-    from segbox.convert.polygon_files import commands_back
     from segbox.engine.config_check import check_config
     from segbox.engine.logs import start_logging
     from segbox.viz.camera import camera_number
-    from segbox.viz.predictions import common_folder, find_sources, predict_files
+    from segbox.viz.sources import find_sources
     from segbox.viz.video import predict_video
 
     start_logging()
@@ -124,20 +171,80 @@ def run(args: argparse.Namespace) -> None:
         record(args, number, config, out)
         return
     images, video = find_sources(args.source)
+    if video is not None and (args.merge or isinstance(args.shard, Share)):
+        raise UserError(f"{video}: --shard and --merge are for images; a video is one process's work")
+    if args.merge:
+        merge(images, out)
+        return
     predictor = open_predictor(args.checkpoint, config, args.cfg_options, args.device)
     if video is not None:
         say_frames(video, out, *predict_video(predictor, video, out, args.save))
         return
-    failures = predict_files(predictor, images, out, args.save, args.tolerance or 0, args.min_area or 0)
+    own, said = share_of(args.shard, images)
+    if own is None:
+        whole_list(args, predictor, images, out)
+    else:
+        part_of_list(args, predictor, images, out, own, said)
+
+
+def share_of(asked: Share | str | None, images: Sequence[Path]) -> tuple[Share | None, str]:
+    """The share of the images that this process takes (None: all of them), and where that is said."""
+    if isinstance(asked, Share):
+        return asked, ""
+    found, said = (Share(1, 1), "") if asked == WHOLE or len(images) == 1 else share()
+    return (found, said) if found.count > 1 else (None, "")
+
+
+def part_of_list(
+    args: argparse.Namespace, predictor: "Predictor", images: Sequence[Path], out: Path, own: Share, said: str
+) -> None:
+    from segbox.viz.shards import predict_share
+
+    def say(text: str) -> None:
+        print(f"shard {own}{f' ({said})' if said else ''}: {text}", flush=True)
+
+    count, failures = predict_share(predictor, images, out, args.save, own, say, args.batch_size)
+    print(f"{count - len(failures)} image(s): {', '.join(args.save)} in {out}")
+    print("When all shards have ended, the same command with --merge instead of --shard joins their manifests")
+    tell(failures, count)
+
+
+def merge(images: Sequence[Path], out: Path) -> None:
+    from segbox.viz.shards import JOINED, merge_manifests
+
+    merged = merge_manifests(out, images)
+    print(f"{merged.made} of {len(images)} images were made: {out / JOINED}")
+    lines = []
+    for found, about in (
+        (merged.failed, "could not be predicted"),
+        (merged.missing, "are missing; start their shards again"),
+    ):
+        if found:
+            lines += [f"{len(found)} of {len(images)} images {about}:", *found[:SHOWN], *["..."] * (len(found) > SHOWN)]
+    if lines:
+        raise DataError("\n  ".join(lines))
+
+
+def whole_list(args: argparse.Namespace, predictor: "Predictor", images: Sequence[Path], out: Path) -> None:
+    from segbox.convert.polygon_files import commands_back
+    from segbox.viz.predictions import predict_files
+    from segbox.viz.sources import common_folder
+
+    polygons = args.tolerance or 0, args.min_area or 0
+    failures = predict_files(predictor, images, out, args.save, *polygons, args.batch_size)
     if len(images) == len(failures) == 1:
         raise DataError(failures[0])
     print(f"{len(images) - len(failures)} image(s): {', '.join(args.save)} in {out}")
     if set(POLYGONS) & set(args.save):
         back = commands_back(out, args.save, common_folder(images), predictor.classes)
         print("\n  ".join(["When the polygons are corrected, this makes masks of them:", *back]))
+    tell(failures, len(images))
+
+
+def tell(failures: Sequence[str], count: int) -> None:
     if failures:
-        count = f"{len(failures)} of {len(images)} images could not be predicted (all others were):"
-        raise DataError("\n  ".join([count, *failures]))
+        first = f"{len(failures)} of {count} images could not be predicted (all others were):"
+        raise DataError("\n  ".join([first, *failures]))
 
 
 def refuse_without_effect(args: argparse.Namespace) -> None:

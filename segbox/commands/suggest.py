@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     from segbox.progress import ProgressBar
     from segbox.review.suggestions import as_text, check_format, suggest
     from segbox.review.suggestions_page import suggestions_page
-    from segbox.viz.predictions import find_sources
+    from segbox.viz.sources import find_sources
 
     start_logging()
     if config is not None:

@@ -17,16 +17,19 @@ OUT_OF_MEMORY = (  # messages of others than PyTorch's GPU allocator
 
 
 @contextmanager
-def scoring_explained(count: int, size: Sequence[int], device: torch.device) -> Iterator[None]:
-    """Turn an out-of-memory error into a UserError that says what to change; `count` is the images of a batch."""
+def scoring_explained(
+    count: int, size: Sequence[int], device: torch.device, first: str = "data.val_batch_size=1"
+) -> Iterator[None]:
+    """Turn an out-of-memory error into a UserError that says what to change, `first` where a batch has several images;
+    `count` is their number."""
     try:
         yield
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        first = "data.val_batch_size=1, then " if count > 1 else ""
+        fewer = f"{first}, then " if count > 1 else ""
         raise UserError(
-            f"{device} is out of memory while scoring {count} image(s) of {size[0]}x{size[1]}. Try {first}"
+            f"{device} is out of memory while scoring {count} image(s) of {size[0]}x{size[1]}. Try {fewer}"
             "test.mode=slide with a smaller test.window and test.windows_per_batch=1"
         ) from error
 

@@ -1,7 +1,7 @@
 """Loads a trained model and predicts single images."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,10 +25,13 @@ from segbox.interop.saved import Saved
 from segbox.registry import call
 
 Result = TypeVar("Result")
+BATCH_PIXELS, MOST_IMAGES = 2**20, 32  # of a batch on a GPU, at most
 
 
 class Predictor:
     """Predicts class maps or probabilities of images (RGB, H W C) at their own size, with the config's val pipeline.
+
+    Of a batch of images of one size, B H W C, results have B as their first dimension too.
 
     `checkpoint` is a path, another word that `read_saved` knows, or what that has read; without a config, its own is
     used. Read images with `read_image(path, predictor.channels, predictor.bits, predictor.exif)`. A pickled predictor
@@ -97,38 +100,51 @@ class Predictor:
         data = self.opened.config.get("data") or {}
         return data.get("val") or data.get("train") or {}
 
-    @torch.inference_mode()
+    def images_per_batch(self, image: np.ndarray) -> int:
+        """How many images of this size to predict at once. On a CPU, several take as long as one after the other."""
+        if self.device.type == "cpu":
+            return 1
+        return max(1, min(MOST_IMAGES, BATCH_PIXELS // (image.shape[0] * image.shape[1])))
+
     def probabilities(self, image: np.ndarray) -> torch.Tensor:
         """K H W."""
-        with scoring_explained(1, image.shape, self.device):
-            return self._scores(image).probabilities(image.shape[:2])[0].cpu()
+        return self._read(image, lambda scores, size: [scores.probabilities(size)])[0]
 
-    @torch.inference_mode()
     def class_map(self, image: np.ndarray) -> np.ndarray:
         """H W class ids."""
-        with scoring_explained(1, image.shape, self.device):
-            return self._scores(image).classes(image.shape[:2])[0].cpu().numpy()
+        return self._read(image, lambda scores, size: [scores.classes(size)])[0].numpy()
 
-    @torch.inference_mode()
     def certainty(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """H W each, from one run of the model: class ids, the probabilities of these, and the normalised entropies."""
-        with scoring_explained(1, image.shape, self.device):
-            label, confidence, entropy = self._scores(image).classes_confidences_entropies(image.shape[:2])
-            return label[0].cpu().numpy(), confidence[0].cpu().numpy(), entropy[0].cpu().numpy()
+        label, confidence, entropy = self._read(image, ScoreMap.classes_confidences_entropies)
+        return label.numpy(), confidence.numpy(), entropy.numpy()
 
     @torch.inference_mode()
     def summary(self, image: np.ndarray, summarize: Callable[[ScoreMap], Result]) -> Result:
         """What the function makes of the image's scores."""
         with scoring_explained(1, image.shape, self.device):
-            return summarize(self._scores(image))
+            return summarize(self._scores(image[None]))
 
-    def _scores(self, image: np.ndarray) -> ScoreMap:
-        if self.bits != 8 and image.dtype not in KINDS[self.bits]:
+    @torch.inference_mode()
+    def _read(self, image: np.ndarray, read: Callable[[ScoreMap, tuple], Sequence[torch.Tensor]]) -> list[torch.Tensor]:
+        """What is read from the scores: of an image H W C, or for each image of a batch B H W C."""
+        images = image if image.ndim == 4 else image[None]
+        size = images.shape[1:3]
+        with scoring_explained(len(images), size, self.device, first="--batch-size 1"):
+            found = [part.cpu() for part in read(self._scores(images), size)]
+        return found if image.ndim == 4 else [part[0] for part in found]
+
+    def _scores(self, images: np.ndarray) -> ScoreMap:
+        """Of images B H W C."""
+        if self.bits != 8 and images.dtype not in KINDS[self.bits]:
             raise DataError(
                 f"the model was trained on images of {self.bits} bits per channel ({KINDS[self.bits][0]}), in whose"
-                f" units its mean and std are; this one is {image.dtype}"
+                f" units its mean and std are; this one is {images.dtype}"
             )
-        size = image.shape[0], image.shape[1]
-        sample: Sample = {"image": image, "path": "", "size": size}
+        return self.predict(torch.stack([self._input(image) for image in images]).to(self.device))
+
+    def _input(self, image: np.ndarray) -> torch.Tensor:
+        """What the val pipeline makes of an image: C H W."""
+        sample: Sample = {"image": image, "path": "", "size": (image.shape[0], image.shape[1])}
         sample = self.pipeline(sample, random.Random(0))
-        return self.predict(as_tensor(sample["image"])[None].to(self.device))
+        return as_tensor(sample["image"])

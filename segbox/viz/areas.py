@@ -31,12 +31,14 @@ class AreaTable:
         self.rows.writerow([first, "class", "pixels", "share"])
 
     def add(self, name: object, label: np.ndarray) -> None:
-        """Rows are written at once: a million pictures need no memory."""
-        counts = pixels_per_class(label, len(self.classes))
+        self.add_counts(name, pixels_per_class(label, len(self.classes)).tolist())
+
+    def add_counts(self, name: object, counts: Sequence[int]) -> None:
+        """`counts` are the pixels of each class. Rows are written at once: a million pictures need no memory."""
+        total = sum(counts)
         with write_errors_named(self.path):
             self.rows.writerows(
-                [printable(name), own, count, f"{count / label.size:.6f}"]
-                for own, count in zip(self.classes, counts.tolist())
+                [printable(name), own, count, f"{count / total:.6f}"] for own, count in zip(self.classes, counts)
             )
 
 

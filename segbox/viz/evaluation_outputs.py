@@ -22,7 +22,7 @@ from segbox.evaluation.image_iou import mean_iou
 from segbox.evaluation.metrics import known_pairs
 from segbox.outputs import claim, refuse_others
 from segbox.viz.overlay import Palette, comparison, write_image
-from segbox.viz.predictions import output_names
+from segbox.viz.sources import output_names
 from segbox.viz.submission import submission_path, write_submission
 
 OutputFiles = Iterator[tuple[Path, str]]  # (file to write, path of its image)

@@ -17,18 +17,18 @@ SAMPLED = 512  # pixels per side that are read to find the levels of a deep imag
 
 
 def colour_map(label: np.ndarray, palette: Palette) -> np.ndarray:
-    """Each class in its colour; ignored pixels are black."""
-    table = np.zeros((256, 3), np.uint8)
-    table[: len(palette)] = palette
+    """Each class (bytes, H W) in its colour; ignored pixels are black."""
+    table = np.zeros((256, 1, 3), np.uint8)
+    table[: len(palette), 0] = palette
     table[IGNORE_INDEX] = 0
-    return table[label]
+    return cv2.LUT(cv2.merge([label] * 3), table)
 
 
 def overlay(image: np.ndarray, label: np.ndarray, palette: Palette, opacity: float = 0.5) -> np.ndarray:
     """Blend the class colours over the image. Ignored pixels show only the image."""
     image = as_bytes(image)
     mixed = cv2.addWeighted(image, 1 - opacity, colour_map(label, palette), opacity, 0)
-    return np.where((label == IGNORE_INDEX)[..., None], image, mixed)
+    return cv2.copyTo(image, (label == IGNORE_INDEX).view(np.uint8), mixed)
 
 
 def as_bytes(image: np.ndarray) -> np.ndarray:

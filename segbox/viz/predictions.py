@@ -1,10 +1,13 @@
-"""Segment image files, and write what `segbox predict --save` names."""
+"""Segment image files, and write what `segbox predict --save` names.
 
-import glob
+Threads read and write pictures while the model works on others: in the order of the images, a few at a time.
+"""
+
 import io
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -12,45 +15,37 @@ import numpy as np
 
 from segbox.convert.polygon_files import POLYGONS, file_of_all, labelme_file, polygon_files
 from segbox.data.readers.files import read_image
+from segbox.data.readers.opencv import quiet
 from segbox.errors import DataError
 from segbox.evaluation.predictor import Predictor
-from segbox.outputs import claim, recorded_names, write_bytes
+from segbox.machine import cores
+from segbox.outputs import claim, write_bytes
 from segbox.progress import ProgressBar
-from segbox.viz.areas import area_table
+from segbox.viz.areas import area_table, pixels_per_class
+from segbox.viz.batches import batches_of, in_order
 from segbox.viz.certainty import as_grey, predicted_maps
+from segbox.viz.in_threads import in_threads
 from segbox.viz.overlay import colour_map, overlay, with_legend, write_image
+from segbox.viz.sources import output_names, relative_paths
 from segbox.viz.submission import submission_path, write_submission
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 AREAS = "areas.csv"  # one for all images
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
+MOST_THREADS = 4  # that read, and as many that write: each has a picture in memory
 
 
-def find_sources(source: str) -> tuple[list[Path], Path | None]:
-    """The images, or the video, that `source` names. Files of a folder that segbox has written are left out."""
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return images_in(path), None
-    if path.is_file():
-        return ([], path) if path.suffix.lower() in VIDEO_SUFFIXES else ([path], None)
-    found = sorted(Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file())
-    if not found:
-        raise DataError(f"{source}: there is no such file or folder, and as a pattern it matches nothing")
-    return found, None
+@dataclass
+class Picture:
+    """An image on its way: it is read, predicted, written."""
 
-
-def images_in(folder: Path) -> list[Path]:
-    """All images at any depth, without hidden files and files that segbox has written."""
-    found, own = [], 0
-    for path, _, names in os.walk(folder):
-        pictures = {name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES and name[0] != "."}
-        made = pictures & recorded_names(Path(path))
-        found += [Path(path) / name for name in pictures - made]
-        own += len(made)
-    if not found:
-        but = f" except {own} that segbox has written; a pattern, '{folder}/*', includes these" if own else ""
-        raise DataError(f"{folder}: holds no images ({', '.join(IMAGE_SUFFIXES)}){but}")
-    return sorted(found)
+    number: int  # in the order of the images
+    path: Path
+    name: Path  # of its outputs, without suffix
+    shown: str  # its path below the folder of all images
+    image: np.ndarray | None = None
+    maps: dict[str, np.ndarray] = field(default_factory=dict)
+    areas: list[int] = field(default_factory=list)  # pixels of each class
+    error: str = ""
+    seconds: float = 0.0
 
 
 def predict_files(
@@ -60,10 +55,12 @@ def predict_files(
     kinds: Sequence[str],
     tolerance: float = 0.0,
     min_area: int = 0,
+    batch_size: int | None = 1,
 ) -> list[str]:
     """Write the predictions of all images into `out`; returns the errors of single images.
 
-    `tolerance` and `min_area` are those of polygons (`segbox.convert.outlines`).
+    `tolerance` and `min_area` are those of polygons (`segbox.convert.outlines`); `batch_size` is that of
+    `predict_pictures`.
     """
     names = output_names(images)
     claim(planned_files(images, names, out, kinds, predictor.classes), images)
@@ -74,16 +71,101 @@ def predict_files(
         tables = [out / AREAS] if "areas" in kinds else []
         areas = [stack.enter_context(area_table(file, "image", predictor.classes)) for file in tables]
         add_polygons = stack.enter_context(polygon_files(out, kinds, predictor.classes, tolerance, min_area))
-        for done, (path, name, relative) in enumerate(zip(images, names, relative_paths(images)), 1):
-            try:
-                label = predict_file(predictor, path, out / name, kinds)
-                for table in areas:
-                    table.add(relative.as_posix(), label)
-                add_polygons(path, relative.as_posix(), name, label)
-            except DataError as error:
-                failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
-            bar.show(done, path.name)
+        pictures = numbered(images, names, relative_paths(images))
+        made = stack.enter_context(closing(predict_pictures(predictor, pictures, out, kinds, batch_size)))
+        for done, picture in enumerate(made, 1):
+            for table in areas if not picture.error else ():
+                table.add_counts(picture.shown, picture.areas)
+            attempt(lambda p=picture: add_polygons(p.path, p.shown, p.name, p.maps["label"]), [picture])
+            if picture.error:
+                failures.append(picture.error)
+            bar.show(done, picture.path.name)
     return failures
+
+
+def numbered(images: Iterable[Path], names: Iterable[Path], shown: Iterable[Path]) -> Iterator[Picture]:
+    """The pictures, made one after the other: a million of them need no memory."""
+    return (Picture(i, *own[:2], own[2].as_posix()) for i, own in enumerate(zip(images, names, shown)))
+
+
+def predict_pictures(
+    predictor: Predictor,
+    pictures: Iterable[Picture],
+    out: Path,
+    kinds: Sequence[str],
+    batch_size: int | None = 1,
+) -> Iterator[Picture]:
+    """Read, predict and write pictures, numbered from 0 on; they come back in order, with `areas` and
+    `maps["label"]`, or with an `error`.
+
+    `batch_size` images of one size go through the model at once; None: as many as are good for its device.
+    """
+    threads = min(MOST_THREADS, max(2, cores()))
+    writers = 1 if "probs" in kinds else threads  # K floats for each pixel of a picture
+    with quiet():
+        read = in_threads(lambda picture: read_picture(predictor, picture), pictures, threads)
+        batches = batches_of(read, kind_of, lambda picture: batch_size_of(predictor, picture, batch_size))
+        predicted = (picture for batch in batches for picture in predict_batch(predictor, batch, kinds))
+        written = in_threads(lambda picture: write_picture(predictor, picture, out, kinds), predicted, writers)
+        yield from in_order(written, lambda picture: picture.number)
+
+
+def attempt(work: Callable[[], object], pictures: Sequence[Picture]) -> None:
+    """Do what sound pictures need next. Notes their time, and their error if it fails."""
+    if pictures[0].error:
+        return
+    start = time.perf_counter()
+    try:
+        work()
+    except DataError as error:
+        for picture in pictures:
+            own = str(picture.path)
+            picture.error = str(error) if own in str(error) else f"{own}: {error}"
+    for picture in pictures:
+        picture.seconds += (time.perf_counter() - start) / len(pictures)
+
+
+def read_picture(predictor: Predictor, picture: Picture) -> Picture:
+    def work() -> None:
+        picture.image = read_image(picture.path, predictor.channels, predictor.bits, predictor.exif)
+
+    attempt(work, [picture])
+    return picture
+
+
+def kind_of(picture: Picture) -> tuple:
+    """Pictures of one kind can be stacked. One with an error is of its own kind."""
+    return (picture.number,) if picture.image is None else (picture.image.shape, picture.image.dtype)
+
+
+def batch_size_of(predictor: Predictor, picture: Picture, batch_size: int | None) -> int:
+    if picture.image is None:
+        return 1
+    return batch_size or predictor.images_per_batch(picture.image)
+
+
+def predict_batch(predictor: Predictor, pictures: Sequence[Picture], kinds: Sequence[str]) -> Sequence[Picture]:
+    def work() -> None:
+        maps = predicted_maps(predictor, np.stack([picture.image for picture in pictures]), kinds)
+        for i, picture in enumerate(pictures):
+            picture.maps = {kind: values[i] for kind, values in maps.items()}
+
+    attempt(work, pictures)
+    return pictures
+
+
+def write_picture(predictor: Predictor, picture: Picture, out: Path, kinds: Sequence[str]) -> Picture:
+    """Write the files of a picture, and give up what only they need."""
+
+    def work() -> None:
+        label = picture.maps["label"]
+        write_files(predictor, picture.image, picture.maps, out / picture.name, kinds)
+        picture.areas = pixels_per_class(label, len(predictor.classes)).tolist()
+        picture.maps = {"label": label}
+
+    attempt(work, [picture])
+    picture.image = None
+    return picture
 
 
 def planned_files(
@@ -109,38 +191,10 @@ def files_of(target: Path, kinds: Sequence[str], classes: Sequence[str]) -> dict
     return {kind: files.get(kind) or target.with_name(f"{target.name}_{kind}.png") for kind in own}
 
 
-def output_names(images: Sequence[Path]) -> list[Path]:
-    """The shortest different names: `a` for a.png, `folder/a` if another folder has a.png too, `a.png` beside a.jpg."""
-    relative = relative_paths(images)
-    for names in ([Path(path.stem) for path in relative], [path.with_suffix("") for path in relative]):
-        if len(set(names)) == len(names):
-            return names
-    return relative
-
-
-def relative_paths(images: Sequence[Path]) -> list[Path]:
-    """The paths below the innermost folder that holds all images."""
-    common = common_folder(images)
-    return [Path(os.path.abspath(path)).relative_to(common) for path in images]
-
-
-def common_folder(images: Sequence[Path]) -> Path:
-    return Path(*common_parts({Path(os.path.abspath(path)).parent for path in images}))
-
-
-def common_parts(folders: set[Path]) -> list[str]:
-    same = []
-    for parts in zip(*(folder.parts for folder in folders)):
-        if len(set(parts)) > 1:
-            break
-        same.append(parts[0])
-    return same
-
-
-def predict_file(predictor: Predictor, path: Path, target: Path, kinds: Sequence[str]) -> np.ndarray:
-    """Write the files of one image; returns its class ids, H W."""
-    image = read_image(path, predictor.channels, predictor.bits, predictor.exif)
-    maps = predicted_maps(predictor, image, kinds)
+def write_files(
+    predictor: Predictor, image: np.ndarray, maps: dict[str, np.ndarray], target: Path, kinds: Sequence[str]
+) -> None:
+    """Write the files of one image, from its maps by kind."""
     label = maps["label"]
     write: dict[str, Callable[[Path], None]] = {
         "mask": lambda file: write_image(file, label),
@@ -153,7 +207,6 @@ def predict_file(predictor: Predictor, path: Path, target: Path, kinds: Sequence
     }
     for kind, file in files_of(target, kinds, predictor.classes).items():
         write[kind](file)
-    return label
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
@@ -166,4 +219,6 @@ def overlay_with_legend(image: np.ndarray, label: np.ndarray, predictor: Predict
     picture = overlay(image, label, predictor.palette)
     factor = max(1, 256 // max(picture.shape[:2]))  # enlarge tiny images
     picture = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-    return with_legend(picture, predictor.classes, predictor.palette, [int(i) for i in np.unique(label)])
+    return with_legend(
+        picture, predictor.classes, predictor.palette, np.flatnonzero(np.bincount(label.ravel())).tolist()
+    )

@@ -11,6 +11,7 @@ import pytest
 
 from segbox.outputs import RECORD
 from segbox.progress import ProgressBar
+from segbox.viz.predictions import MOST_THREADS
 from tests.doctor.broken_set import turn
 from tests.faulty_data import blocky_label, cut, smooth_image, write_image
 from tests.runs import run_tool, tiny_runner, written
@@ -115,6 +116,33 @@ def test_a_folder_and_a_pattern(folder, monkeypatch, source):
     assert written(folder / "many") == ["a_mask.png", "a_overlay.png", "b_mask.png", "b_overlay.png"]
 
 
+def test_batches_of_any_size_have_the_same_bytes(folder, monkeypatch):
+    for size in "12":
+        assert predict(monkeypatch, folder, "in", "--out", f"of_{size}", "--batch-size", size) == 0
+    assert [*contents(folder / "of_1").values()] == [*contents(folder / "of_2").values()]
+
+
+def test_shards_of_the_command_and_of_a_slurm_array(folder, monkeypatch, capsys):
+    assert predict(monkeypatch, folder, "in", "--out", "whole") == 0
+    assert predict(monkeypatch, folder, "in", "--out", "parts", "--shard", "1/2") == 0
+    assert "shard 1/2: 1 of 2 images, 0 of them are made already\n1 image(s): mask" in capsys.readouterr().out
+    assert predict(monkeypatch, folder, "in", "--out", "parts", "--merge") == 2
+    assert "1 of 2 images are missing; start their shards again:\n  b.jpg (shard 2/2)" in capsys.readouterr().err
+    for name, value in (("ID", 5), ("COUNT", 2), ("MIN", 4), ("STEP", 1)):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+    assert predict(monkeypatch, folder, "in", "--out", "parts") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("shard 2/2 (SLURM_ARRAY_TASK_ID=5 SLURM_ARRAY_TASK_COUNT=2): 1 of 2 images")
+    assert predict(monkeypatch, folder, "in", "--out", "parts", "--merge") == 0
+    assert capsys.readouterr().out == "2 of 2 images were made: parts/manifest.jsonl\n"
+    assert predict(monkeypatch, folder, "in", "--out", "none", "--shard", "none") == 0
+    assert predict(monkeypatch, folder, "in/a.png", "--out", "single") == 0  # one image is not divided
+    assert capsys.readouterr().out == "2 image(s): mask, overlay in none\n1 image(s): mask, overlay in single\n"
+    made = [{path.name: data for path, data in contents(folder / out).items() if path.suffix == ".png"}
+            for out in ("whole", "parts")]  # fmt: skip
+    assert made[0] == made[1] and len(made[0]) == 4
+
+
 def test_a_video(folder, monkeypatch, capsys):
     writer = cv2.VideoWriter(str(folder / "v.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 10, (56, 40))
     for seed in range(3):
@@ -140,11 +168,17 @@ def test_a_video(folder, monkeypatch, capsys):
         (["in/a.png", "--tolerance", "1"], "--tolerance changes polygons only; add coco, labelme or cvat to --save"),
         (["in/a.png", "--save", "coco", "--tolerance", "-1"], "'-1' is no number of pixels, 0 or more"),
         (["in/a.png", "--save", "cvat", "--min-area", "nan"], "'nan' is no number of pixels, 0 or more"),
+        (["in", "--shard", "0/8"], "'0/8' is no share of the images: 1/8 to 8/8, for example, or none"),
+        (["in", "--shard", "3"], "'3' is no share of the images"),
+        (["in", "--shard", "1/2", "--save", "coco"], "--save coco writes files of all images together"),
+        (["empty.mp4", "--shard", "1/2"], "--shard and --merge are for images; a video is one process's work"),
+        (["in", "--batch-size", "0"], "'0' is no number of images, 1 or more"),
         (["in/a.png", "--cfg-options", "test.mode=crop"], "error: test.mode: crop is for scores only"),
     ],
 )
 def test_mistakes_end_with_one_message(folder, monkeypatch, capsys, arguments, message):
     cut(write_image(folder / "cut.jpg", smooth_image(41, 57)))
+    (folder / "empty.mp4").write_bytes(b"")
     assert predict(monkeypatch, folder, *arguments) == 2
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
@@ -223,11 +257,14 @@ def test_a_full_disk_ends_it_at_once(folder, pairs, monkeypatch, capsys):
         tried.append(path)
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    for number in range(20):
+        write_image(pairs / f"more_{number}.jpg", smooth_image(41, 57))
     tried = []
     monkeypatch.setattr("segbox.outputs.Path.write_bytes", full)
     assert predict(monkeypatch, folder, pairs, "--out", pairs.with_name("out")) == 2
-    assert "/out/a_mask.png could not be written: No space left on device" in capsys.readouterr().err
-    assert len(tried) == 1
+    error = capsys.readouterr().err
+    assert "/out/a_mask.png could not be written: No space left on device" in error and error.count("\n") == 1
+    assert len(tried) <= MOST_THREADS + 1
 
 
 def test_two_predictions_of_one_name(folder, pairs, monkeypatch, capsys):

@@ -54,6 +54,30 @@ def test_certainty_is_that_of_the_probabilities_and_the_model_runs_once(trained,
     assert np.allclose(entropy, -(probabilities * probabilities.log()).sum(dim=0) / np.log(7), atol=1e-5)
 
 
+@pytest.mark.parametrize("test", ["test.mode=whole", "test=dict(mode='slide',window=32,flip=True)"])
+def test_a_batch_is_its_images_one_by_one(trained, test):
+    config = load_config(config_of(trained), [test, "data.val.pipeline=[dict(type='Resize', short=20)]"])
+    predictor = Predictor(config, trained[1], CPU)
+    images = np.random.default_rng(1).integers(0, 256, (3, 45, 61, 3), dtype=np.uint8)
+    assert (predictor.class_map(images) == np.stack([predictor.class_map(image) for image in images])).all()
+    own = torch.stack([predictor.probabilities(image) for image in images])
+    assert torch.allclose(predictor.probabilities(images), own, atol=1e-6)
+    for batch, single in zip(predictor.certainty(images), zip(*map(predictor.certainty, images))):
+        assert np.allclose(batch, np.stack(single), atol=1e-6)
+    assert predictor.images_per_batch(images[0]) == 1
+
+
+def test_how_many_images_a_gpu_gets_at_once(trained):
+    predictor = Predictor(*trained[:2], CPU)
+    predictor.device = torch.device("cuda")
+    sizes = ((64, 64), (512, 512), (512, 1024), (1024, 1025))
+    assert [predictor.images_per_batch(np.empty((*size, 3))) for size in sizes] == [32, 4, 2, 1]
+    with pytest.raises(UserError, match=r"scoring 2 image\(s\) of 45x61\. Try --batch-size 1, then test\."):
+        predictor.device = CPU
+        predictor.predict = lambda images: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError("out of memory"))
+        predictor.class_map(np.zeros((2, 45, 61, 3), np.uint8))
+
+
 def test_memory_that_runs_out_is_told_with_what_to_try(trained, image):
     def predict(images):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
@@ -77,7 +101,7 @@ def test_the_val_pipeline_and_the_test_section_hold(trained, image):
     config = load_config(config_of(trained), ["data.val.pipeline=[dict(type='Resize', short=20)]", "test.flip=True"])
     predictor = Predictor(config, checkpoint, CPU)
     assert predictor.class_map(image).shape == (45, 61)
-    assert max(predictor._scores(image).shape[2:]) <= 27
+    assert max(predictor._scores(image[None]).shape[2:]) <= 27
     mirrored = predictor.probabilities(np.ascontiguousarray(image[:, ::-1])).flip(-1)
     assert torch.allclose(predictor.probabilities(image), mirrored, atol=1e-3)
 

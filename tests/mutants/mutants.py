@@ -11,6 +11,7 @@ from tests.mutants.of_losses import OF_LOSSES
 from tests.mutants.of_models import OF_MODELS
 from tests.mutants.of_report import OF_REPORT
 from tests.mutants.of_review import OF_REVIEW
+from tests.mutants.of_scale import OF_SCALE
 from tests.mutants.of_serve import OF_SERVE
 from tests.mutants.of_starter import OF_STARTER
 
@@ -24,6 +25,7 @@ MUTANTS: list[Mutant] = [
     *OF_EXPORT,
     *OF_REPORT,
     *OF_REVIEW,
+    *OF_SCALE,
     *OF_SERVE,
     *OF_STARTER,
     *OF_BENCHMARK,

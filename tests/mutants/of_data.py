@@ -153,7 +153,7 @@ OF_DATA = [
         ("submission: Cityscapes' train ids", "np.array(cityscapes.LABEL_IDS, np.uint8)[label]", "label"),
     ]),
     *in_file("viz/overlay.py", "tests/viz/test_overlay.py", [
-        ("overlay: ignored pixels are black", "np.where((label == IGNORE_INDEX)[..., None], image, mixed)", "mixed"),
+        ("overlay: ignored pixels are black", "copyTo(image, (label == IGNORE_INDEX)", "copyTo(image, (label == 254)"),
         ("overlay: opacity the other way round",
          "cv2.addWeighted(image, 1 - opacity, colour_map(label, palette), opacity, 0)",
          "cv2.addWeighted(image, opacity, colour_map(label, palette), 1 - opacity, 0)"),

@@ -1,6 +1,7 @@
 """Predictions of files and videos."""
 
 import math
+import threading
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,10 @@ import torch
 
 from segbox.errors import DataError, UserError
 from segbox.viz.certainty import as_grey
-from segbox.viz.predictions import find_sources, output_names, predict_files
+from segbox.viz.predictions import predict_files
+from segbox.viz.sources import find_sources, output_names
 from segbox.viz.video import new_video, predict_video
-from tests.faulty_data import smooth_image
+from tests.faulty_data import smooth_image, write_image
 from tests.runs import written
 from tests.tiff_files import write_tiff
 
@@ -27,14 +29,14 @@ class Halves:
     exif = True
 
     def class_map(self, image):
-        return (image.mean(axis=2) > 127).astype(np.uint8)
+        return (image.mean(axis=-1) > 127).astype(np.uint8)
 
     def probabilities(self, image):
-        bright = torch.from_numpy(image.mean(axis=2) / 255)
-        return torch.stack([1 - bright, bright])
+        bright = torch.from_numpy(image.mean(axis=-1) / 255)
+        return torch.stack([1 - bright, bright], dim=-3)
 
     def certainty(self, image):
-        confidence, entropy = np.zeros((2, *image.shape[:2]))
+        confidence, entropy = np.zeros((2, *image.shape[:-1]))
         for place in np.ndindex(confidence.shape):  # one pixel after the other
             probabilities = self.probabilities(image[place].reshape(1, 1, 3)).ravel().tolist()
             confidence[place] = max(probabilities)
@@ -65,6 +67,15 @@ def test_sources(folder):
     (folder / "empty").mkdir()
     with pytest.raises(DataError, match="holds no images"):
         find_sources(str(folder / "empty"))
+
+
+def test_a_list_of_images(folder):
+    (folder / "list.txt").write_text(f"b/x.png\n\n a/x.jpg \n{folder}/a/x.png\nb/x.png\n")
+    assert find_sources(str(folder / "list.txt")) == ([folder / n for n in ("a/x.jpg", "a/x.png", "b/x.png")], None)
+    for content, message in ((b"\n \n", "names no images"), (b"\xff\xfe", "cannot be read as a list of images")):
+        (folder / "list.txt").write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            find_sources(str(folder / "list.txt"))
 
 
 def test_what_was_written_before_is_no_source(folder, monkeypatch):
@@ -137,6 +148,59 @@ def test_one_table_of_areas_for_all_images(folder):
         "b/x.png,bright,300,0.500000",
         "",
     ]
+
+
+class Counting(Halves):
+    def __init__(self):
+        self.batches = []
+
+    def class_map(self, image):
+        self.batches.append(image.shape)
+        return super().class_map(image)
+
+    def images_per_batch(self, image):
+        return 4
+
+
+def test_images_of_one_size_go_through_the_model_together_with_the_same_result(tmp_path):
+    """Sizes in turn, one picture that is damaged, and files as if there were one image after the other."""
+    for i in range(11):
+        write_image(tmp_path / f"in/{i:02}.png", smooth_image(20 + 2 * (i % 2), 30, seed=i))
+    (tmp_path / "in/04.png").write_bytes(b"no image")
+    images, kinds = sorted((tmp_path / "in").iterdir()), ["mask", "areas", "overlay", "confidence", "cvat"]
+    one, several = Counting(), Counting()
+    errors = [predict_files(own, images, tmp_path / str(size), kinds, batch_size=size) for own, size in
+              ((one, 1), (several, None))]  # fmt: skip
+    assert [len(own) for own in errors] == [1, 1] and "04.png: is not an image" in errors[1][0]
+    assert sorted(several.batches) == [(1, 20, 30, 3), (1, 22, 30, 3), (4, 20, 30, 3), (4, 22, 30, 3)]
+    assert len(one.batches) == 10
+    for name in written(tmp_path / "1"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "None" / name).read_bytes()
+    assert written(tmp_path / "1") == written(tmp_path / "None") and len(written(tmp_path / "1")) == 32
+
+
+def test_a_picture_is_read_and_another_one_written_while_the_model_works(tmp_path, monkeypatch):
+    """Each step waits for the others: without threads this would not end."""
+    is_read, is_written = threading.Event(), threading.Event()
+
+    class Waiting(Halves):
+        def class_map(self, image):
+            number = int(image[0, 0, 0, 0])
+            assert number != 1 or (is_read.wait(20) and is_written.wait(20))
+            return super().class_map(image)
+
+    def read(path, *_):
+        if path.stem == "2":
+            is_read.set()
+        return np.full((8, 8, 3), int(path.stem), np.uint8)
+
+    def write(predictor, image, *_):
+        if image[0, 0, 0] == 0:
+            is_written.set()
+
+    monkeypatch.setattr("segbox.viz.predictions.read_image", read)
+    monkeypatch.setattr("segbox.viz.predictions.write_files", write)
+    assert predict_files(Waiting(), [tmp_path / f"{i}.png" for i in range(3)], tmp_path, ["mask"]) == []
 
 
 def write_video(path, frames=4, size=(24, 32), kind="mp4v"):
