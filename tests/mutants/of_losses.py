@@ -14,8 +14,7 @@ OF_LOSSES = [
     *loss("cross_entropy", "cross_entropy or weights", [
         ("cross entropy: no smoothing", "label_smoothing=self.label_smoothing", "label_smoothing=0.0"),
         ("cross entropy: the mean over pixels, not weights",
-         "weights_of_pixels(labels, self.class_weight, self.ignore_index).sum()",
-         "(labels != self.ignore_index).sum()"),
+         "mean_over_pixels(total, weights.sum())", "mean_over_pixels(total, (labels != self.ignore_index).sum())"),
         ("cross entropy: adjusted the other way", "logits + self.adjustment if", "logits - self.adjustment if"),
     ]),
     *loss("dice", "dice", [
@@ -29,9 +28,26 @@ OF_LOSSES = [
         ("Tversky: no smooth", "both + wrong + self.smooth", "both + wrong + 1e-9"),
     ]),
     *loss("focal", "focal", [
-        ("focal: no gamma", "error**self.gamma * cross_entropy", "cross_entropy"),
+        ("focal: no gamma", "weights * error**self.gamma", "weights"),
         ("focal: gamma squared", "error**self.gamma", "error**(self.gamma * 2)"),
-        ("focal: no weights", "(weights * error**self.gamma", "((weights > 0) * error**self.gamma"),
+        ("focal: no weights", "weights * error**self.gamma", "(weights > 0) * error**self.gamma"),
+    ]),
+    *in_file("models/losses/focal.py", "tests/models/losses/test_surprise.py -k focal", [
+        ("focal: the slope of cross entropy", "power * (1 + self.gamma * surprises * (1 - error) / error)", "power"),
+    ]),
+    *in_file("models/losses/spans.py", "tests/models/losses/test_surprise.py", [
+        ("spans: logits are not shifted", "(logits - logits.amax(dim=0)).movedim", "logits.movedim"),
+        ("spans: the last row of the logits is lost", "rows, rows[-1:]]", "rows, rows[:1]]"),
+        ("spans: the gradient of the first row is lost", "    total[1] += total[0]\n", ""),
+        ("spans: the ratio of a whole span", "change.mul_(self.step).exp_()", "change.exp_()"),
+        ("spans: both rows weigh the same", "[1 - share, share]", "[share, share]"),
+    ]),
+    *in_file("models/losses/surprise.py", "tests/models/losses/test_surprise.py", [
+        ("surprise: no limit", "lowest > LOWEST", "lowest.isfinite()"),
+        ("surprise: the label has no gradient", ".scatter_add_(2, label, -slope)", ""),
+        ("surprise: pixels of weight 0 keep their label", "spans.of_spans(labels.where(weights != 0, 0))",
+         "spans.of_spans(labels)"),
+        ("surprise: shrunk logits", "any(a > b for", "all(a > b for"),
     ]),
     *loss("lovasz", "lovasz", [
         ("Lovász: the smallest errors first", "errors.sort(descending=True)", "errors.sort()"),

@@ -10,6 +10,7 @@ from segbox.renamed import renamed
 
 from .banded import banded_map, banded_sum
 from .pixels import ClassWeight, all_classes, mean_over_pixels, weights_of_classes, weights_of_pixels
+from .surprise import map_of_losses, sum_of_losses
 
 
 @renamed(unweight="logit_adjustment")
@@ -48,19 +49,29 @@ class CrossEntropyLoss(Resizing):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         adjusted = self.adjusted(logits)
-        total = banded_sum(lambda *band: self.score(*band).sum(), adjusted, labels, align_corners=self.align_corners)
-        return mean_over_pixels(total, weights_of_pixels(labels, self.class_weight, self.ignore_index).sum())
+        weights = weights_of_pixels(labels, self.class_weight, self.ignore_index)
+        if self.label_smoothing:
+            total = banded_sum(
+                lambda *band: self.smoothed(*band).sum(), adjusted, labels, align_corners=self.align_corners
+            )
+        else:
+            total = sum_of_losses(weighted, adjusted, labels, weights, self.align_corners)
+        return mean_over_pixels(total, weights.sum())
 
     def of_pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The weighted loss of each pixel, B H W, without gradient."""
-        return banded_map(self.score, self.adjusted(logits), labels, align_corners=self.align_corners)
+        adjusted = self.adjusted(logits)
+        if self.label_smoothing:
+            return banded_map(self.smoothed, adjusted, labels, align_corners=self.align_corners)
+        weights = weights_of_pixels(labels, self.class_weight, self.ignore_index)
+        return map_of_losses(weighted, adjusted, labels, weights, self.align_corners)
 
     def adjusted(self, logits: Tensor) -> Tensor:
         """The logits of all classes, with the logit adjustment added."""
         logits = all_classes(logits, self.num_classes)
         return logits + self.adjustment if self.logit_adjustment else logits
 
-    def score(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def smoothed(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The weighted loss of each pixel; logits and labels have the same size."""
         return F.cross_entropy(
             logits,
@@ -70,3 +81,7 @@ class CrossEntropyLoss(Resizing):
             reduction="none",
             label_smoothing=self.label_smoothing,
         )
+
+
+def weighted(surprises: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    return weights * surprises, weights

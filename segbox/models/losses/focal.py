@@ -1,15 +1,14 @@
 """Focal loss (https://arxiv.org/abs/1708.02002)."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
 from segbox.models.layers import Resizing
 from segbox.registry import LOSSES
 
-from .banded import banded_sum
 from .pixels import ClassWeight, all_classes, mean_over_pixels, weights_of_classes, weights_of_pixels
+from .surprise import sum_of_losses
 
 
 @LOSSES.register
@@ -40,11 +39,11 @@ class FocalLoss(Resizing):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         weights = weights_of_pixels(labels, self.class_weight, self.ignore_index)
         logits = all_classes(logits, self.num_classes)
-        total = banded_sum(self.score, logits, labels, weights, align_corners=self.align_corners)
+        total = sum_of_losses(self.score, logits, labels, weights, self.align_corners)
         return mean_over_pixels(total, weights.sum())
 
-    def score(self, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-        cross_entropy = F.cross_entropy(logits, labels.long(), ignore_index=self.ignore_index, reduction="none")
-        error = -torch.expm1(-cross_entropy)  # 1 - p, exact near p = 1
+    def score(self, surprises: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        error = -torch.expm1(-surprises)  # 1 - p, exact near p = 1
         error = error.clamp(min=torch.finfo(error.dtype).eps)  # where gamma < 1 would have an infinite slope
-        return (weights * error**self.gamma * cross_entropy).sum()
+        power = weights * error**self.gamma
+        return power * surprises, power * (1 + self.gamma * surprises * (1 - error) / error)

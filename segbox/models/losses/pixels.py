@@ -69,7 +69,8 @@ def weights_of_classes(class_weight: ClassWeight, num_classes: int) -> Tensor:
 def weights_of_pixels(labels: Tensor, class_weight: Tensor, ignore_index: int) -> Tensor:
     """B H W: the weight of each pixel's class; 0 for ignored pixels."""
     valid = labels != ignore_index
-    return class_weight[labels.where(valid, 0).long()].where(valid, 0)
+    known = labels.where(valid, 0).int()
+    return class_weight.index_select(0, known.flatten()).view(labels.shape).where(valid, 0)
 
 
 def mean_over_pixels(total: Tensor, mass: Tensor) -> Tensor:
