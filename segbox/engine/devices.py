@@ -1,6 +1,9 @@
 """Where the model runs: the device, its memory format, synchronized batch norm, sharding, determinism."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -11,6 +14,7 @@ from segbox.engine.sharding import is_sharded, shard
 from segbox.errors import ConfigError
 from segbox.evaluation.out_of_memory import is_out_of_memory
 from segbox.models.norms import convert_norm, sync_on_cpus
+from segbox.precision import choose_precision
 from segbox.weights.loading import first_line
 
 
@@ -41,6 +45,47 @@ def set_determinism(enabled: bool) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = (
         False  # it costs time, and nothing here reads uninitialized memory
     )
+
+
+def with_choices(settings: TrainSettings, device: torch.device) -> TrainSettings:
+    """The settings with the precision and the memory format that "auto" stands for on this device."""
+    precision = choose_precision(settings.precision, device)
+    channels_last = settings.channels_last
+    if channels_last == "auto":  # on GPUs it is tensor cores that want it
+        channels_last = device.type == "cpu" or precision != "fp32" or settings.tf32
+    return replace(settings, precision=precision, channels_last=channels_last)
+
+
+def describe_choices(given: TrainSettings, chosen: TrainSettings, optimizer: torch.optim.Optimizer, device: str) -> str:
+    """A line for the log: how steps are computed, and what of it was chosen by "auto"."""
+    parts = [chosen.precision, "channels last" if chosen.channels_last else "channels first"]
+    if given.precision == "auto":
+        parts[0] += f" ({'this' if chosen.precision == 'bf16' else 'no bf16 in this'} {device.upper()})"
+    if device == "cuda":
+        parts += ["TF32"] * (chosen.tf32 and chosen.precision == "fp32")
+        parts += ["cudnn.benchmark"] * (chosen.cudnn_benchmark and not chosen.deterministic)
+    parts += [f"fused {type(optimizer).__name__}"] * bool(optimizer.defaults.get("fused"))
+    return f"steps in {', '.join(parts)}"
+
+
+def set_backends(settings: TrainSettings, device: torch.device) -> None:
+    """Set PyTorch's switches for GPUs. They are global: each run sets all of them."""
+    set_determinism(settings.deterministic)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if settings.tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = settings.tf32
+        torch.backends.cudnn.benchmark = settings.cudnn_benchmark and not settings.deterministic
+
+
+@contextmanager
+def without_benchmark() -> Iterator[None]:
+    """In evaluation, images of many sizes: cuDNN would measure its algorithms for each of them."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def to_device(model: nn.Module, device: torch.device, settings: TrainSettings) -> nn.Module:

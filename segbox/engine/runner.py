@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from segbox import distributed
 from segbox.data.sample import Batch
 from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_checkpoint, write_error
-from segbox.engine.devices import wrap_for_training
+from segbox.engine.devices import without_benchmark, wrap_for_training
 from segbox.engine.hooks.hook import Hook
 from segbox.engine.not_finite import NotFinite, gradient_norm, refuse_non_finite_loss, skip_or_stop
 from segbox.engine.pace import Pace
@@ -232,7 +232,8 @@ class Runner:
         # Batch-norm statistics differ between processes; those of process 0 are saved, so all evaluate with them.
         distributed.broadcast(model.buffers())
         begin = time.perf_counter()
-        self.evaluation = replace(self.score(model, self.request.is_made), step=self.step)
+        with without_benchmark():
+            self.evaluation = replace(self.score(model, self.request.is_made), step=self.step)
         self.write_evaluation(EVALUATION, LAST)
         self.call("after_eval", self.evaluation.scores)
         self.scored_step = self.step

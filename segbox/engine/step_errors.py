@@ -140,6 +140,6 @@ def out_of_memory(images: Tensor, device: torch.device, batch_size: int, gradien
         advice = ""
     return (
         f"{device} is out of memory with {count} image(s) of {height}x{width} per process and forward pass. Try"
-        f" {advice}train.amp=bf16, or a crop of {smaller[0]}x{smaller[1]}; if the model itself is too large, several"
-        " processes with train.shard=True"
+        f" {advice}train.precision=bf16, or a crop of {smaller[0]}x{smaller[1]}; if the model itself is too large,"
+        " several processes with train.shard=True"
     )
