@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from segbox import distributed
 from segbox.engine.settings import TrainSettings
@@ -113,6 +113,26 @@ def to_device(model: nn.Module, device: torch.device, settings: TrainSettings) -
             f"model: its {count / 1e6:.0f} million parameters do not fit on {device}; several processes"
             " (segbox launch) with train.shard=True keep a part each"
         ) from error
+
+
+class Upload:
+    """Copies batches to the device. On a GPU, a stream of its own copies from pinned memory while the step before is
+    still computed."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def __call__(self, *tensors: Tensor) -> list[Tensor]:
+        if self.stream is None:
+            return [tensor.to(self.device) for tensor in tensors]
+        with torch.cuda.stream(self.stream):
+            copies = [tensor.to(self.device, non_blocking=True) for tensor in tensors]
+        current = torch.cuda.current_stream(self.device)
+        current.wait_stream(self.stream)
+        for copy in copies:
+            copy.record_stream(current)
+        return copies
 
 
 def wrap_for_training(model: nn.Module, device: torch.device, compile: bool) -> nn.Module:
