@@ -252,6 +252,15 @@ def mean(values: Tensor) -> Tensor:
     return values / world_size()
 
 
+def maximum(values: Tensor) -> Tensor:
+    """The maximum over processes (all-reduce)."""
+    if world_size() == 1:
+        return values
+    values = values.clone()
+    dist.all_reduce(values, op=dist.ReduceOp.MAX)
+    return values
+
+
 def sum_for_mean(values: Tensor) -> Tensor:
     """All-reduce sum. Its backward multiplies by world_size to cancel DDP's averaging."""
     return values if world_size() == 1 else _SumForMean.apply(values)

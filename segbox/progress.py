@@ -19,11 +19,14 @@ class ProgressBar:
         self.is_live = stream is not None and stream.isatty()  # None: stdout was closed at the start
         self.drawn_at = 0.0
 
+    def is_due(self, done: int) -> bool:
+        """Whether `show` would draw now."""
+        return self.is_live and (time.perf_counter() - self.drawn_at >= 0.1 or done >= self.total)
+
     def show(self, done: int, text: str = "") -> None:
-        now = time.perf_counter()
-        if not self.is_live or (now - self.drawn_at < 0.1 and done < self.total):
+        if not self.is_due(done):
             return
-        self.drawn_at = now
+        self.drawn_at = time.perf_counter()
         filled = 24 * done // self.total
         line = f"[{'#' * filled}{' ' * (24 - filled)}] {done}/{self.total} {printable(text)}"
         self._draw(line[: shutil.get_terminal_size().columns - 1])

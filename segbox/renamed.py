@@ -29,6 +29,7 @@ Builder = TypeVar("Builder", bound=Callable)
 logger = logging.getLogger("segbox")
 NEW_NAMES = {
     "accumulate": "gradient_accumulation_steps",
+    "amp": "precision",
     "unweight": "logit_adjustment",
     "warmup": "warmup_steps",
     "zero_gamma": "zero_init_residual",

@@ -42,7 +42,7 @@ data = dict(
     workers=0,
 )
 optimizer = dict(lr=0.02, head_lr_mult=5.0)
-train = dict(max_steps=6)
+train = dict(max_steps=6, precision="fp32", tf32=False, cudnn_benchmark=False)  # the same numbers everywhere
 hooks = dict(
     lr_schedule=dict(warmup_steps=2),
     ema=dict(type="EMA", momentum=0.9),

@@ -34,7 +34,8 @@ class Take(Hook):
         self.losses, self.paths = [], []
 
     def after_step(self, runner):
-        self.losses.append({k: distributed.mean(v.double()).item() for k, v in runner.losses.items()})
+        losses = {} if runner.is_skipped else runner.losses
+        self.losses.append({k: distributed.mean(v.double()).item() for k, v in losses.items()})
 
     def watch(self, runner):
         batches = runner.train_batches

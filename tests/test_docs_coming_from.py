@@ -76,7 +76,13 @@ def test_the_two_configs_are_the_same_model(roads):
 
 def test_the_new_config_trains(roads, capsys):
     name, args = parsed("segbox train roads.py")
-    args.cfg_options += [*OWN_RUN, "train.amp=None", "crop_size=(64,64)", "test.stride=(40,40)", "data.val.pipeline=[]"]
+    args.cfg_options += [
+        *OWN_RUN,
+        "train.precision=fp32",
+        "crop_size=(64,64)",
+        "test.stride=(40,40)",
+        "data.val.pipeline=[]",
+    ]
     assert run(name, args) == 0
     assert "3 classes" in capsys.readouterr().out
 

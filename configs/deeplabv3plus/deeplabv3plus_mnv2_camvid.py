@@ -39,7 +39,7 @@ data = dict(
 )
 optimizer = dict(lr=1.5e-3, head_lr_mult=3.0)
 test = dict(divisor=16)  # 360 rows are 22.5 cells of stride 16
-train = dict(max_steps=2400, amp="bf16")
+train = dict(max_steps=2400)
 hooks = dict(
     lr_schedule=dict(power=0.9, warmup_steps=100),
     ema=dict(type="EMA", momentum=0.998),

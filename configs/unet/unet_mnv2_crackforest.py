@@ -20,5 +20,5 @@ model = dict(
     decode_head=dict(out_channels=1, loss=[dict(type="BCEWithLogitsLoss"), dict(type="DiceLoss")]),
 )
 optimizer = dict(lr=1e-3, head_lr_mult=1.0)
-train = dict(max_steps=470, amp="bf16")
+train = dict(max_steps=470)
 hooks = dict(lr_schedule=dict(power=0.9, warmup_steps=20), evaluate=dict(interval=235), checkpoint=dict(interval=235))

@@ -14,5 +14,5 @@ model = dict(
     decode_head=dict(out_channels=1, loss=[dict(type="BCEWithLogitsLoss"), dict(type="DiceLoss")]),
 )
 optimizer = dict(lr=2e-3, head_lr_mult=1.0)
-train = dict(max_steps=300, amp="bf16")
+train = dict(max_steps=300)
 hooks = dict(lr_schedule=dict(power=0.9, warmup_steps=50), evaluate=dict(interval=150), checkpoint=dict(interval=150))

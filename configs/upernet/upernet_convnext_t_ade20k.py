@@ -19,5 +19,5 @@ model = dict(
     )
 )
 optimizer = dict(lr=1e-4, weight_decay=0.05, head_lr_mult=1.0)
-train = dict(max_steps=160000, amp="fp16")
+train = dict(max_steps=160000, precision="fp16")
 hooks = dict(evaluate=dict(interval=16000), checkpoint=dict(interval=16000))

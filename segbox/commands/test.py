@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from segbox.commands import precision
 from segbox.config import load_config
 from segbox.errors import ConfigError, DataError
 from segbox.launch import launch
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--submit", metavar="DIR", help="write predictions in the format of the data set's official server"
     )
-    parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
+    precision.add_precision(parser, "default: fp32; auto is bf16 where the device computes with it")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: the GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
@@ -115,6 +116,7 @@ def run(args: argparse.Namespace) -> None:
     from segbox.evaluation.evaluator import Evaluator
     from segbox.evaluation.open_model import check_classes, open_model, settled
     from segbox.interop.saved import read_saved
+    from segbox.precision import choose_precision
     from segbox.viz.evaluation_outputs import evaluation_outputs
 
     start_logging()
@@ -129,7 +131,7 @@ def run(args: argparse.Namespace) -> None:
     files, report = files_of(args)
     device = choose_device(args.device)
     with distributed.process_group(device, settings={"config": config.to_dict(), "checkpoint": args.checkpoint}):
-        evaluator = Evaluator(config, device, args.amp)
+        evaluator = Evaluator(config, device, choose_precision(args.precision, device))
         outputs = evaluation_outputs(evaluator.dataset, args.show_dir, args.worst, args.submit, [*files, *report])
         opened = open_model(saved, config, len(evaluator.classes))
         check_classes(opened, evaluator.classes)

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segbox.commands import precision
 from segbox.launch import launch
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--time", metavar="TIME", help="train as many steps as fit into 2h, 90m, 45s or 1h30m, in place of the config's"
     )
     parser.add_argument("--seed", type=int, help="replaces the config's seed")
-    parser.add_argument("--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision (bf16)")
+    precision.add_precision(parser, "replaces the config's; auto is bf16 where the device computes with it")
     parser.add_argument(
         "--scale-lr", action="store_true", help="scale the config's learning rate linearly with data.batch_size"
     )
@@ -111,12 +112,14 @@ def report(runner: "Runner", taken: float) -> None:
 def config_of(args: argparse.Namespace) -> tuple[Any, dict]:
     """The config with the options of the command line, and the origins of its values."""
     from segbox.config import load_with_origins
+    from segbox.renamed import present_name
 
     config, origins = load_with_origins(args.config, args.cfg_options)
     if args.seed is not None:
         config.seed = args.seed
-    if args.amp is not None:
-        config.setdefault("train", {})["amp"] = args.amp
+    if args.precision is not None:
+        train = config.setdefault("train", {})
+        train[present_name("precision", train)] = args.precision
     return config, origins
 
 
@@ -156,7 +159,8 @@ def start_or_resume(
         if distributed.is_main():
             discard_report(runner.work_dir)
     if distributed.is_main():
-        record_environment(runner.work_dir, runner.device)  # first, because it marks the folder as a run's
+        # First, because it marks the folder as a run's.
+        record_environment(runner.work_dir, runner.device, runner.description["precision"])
         config.dump(runner.work_dir / CONFIG)
         picture = runner.work_dir / FIRST_BATCH
         if found is None or not picture.exists():

@@ -18,7 +18,7 @@ from segbox.data.loader import Loader, build_dataset, train_loader
 from segbox.data.sample import Batch
 from segbox.data.statistics import class_pixels
 from segbox.engine.config_check import check_config
-from segbox.engine.devices import set_determinism, to_device
+from segbox.engine.devices import describe_choices, set_backends, to_device, with_choices
 from segbox.engine.input_checks import check_images
 from segbox.engine.logs import describe_run
 from segbox.engine.optim import build_optimizer
@@ -45,9 +45,10 @@ def build_runner(config: Config, work_dir: Path, device: torch.device, is_resume
     """
     check_config(config, "model", "data", "optimizer", "train")
     cv2.setNumThreads(0)
-    settings, data = call(TrainSettings, config.train, "train"), call(DataSettings, config.data, "data")
+    given, data = call(TrainSettings, config.train, "train"), call(DataSettings, config.data, "data")
+    settings = with_choices(given, device)
     images = images_per_process(data.batch_size, settings.gradient_accumulation_steps)
-    dataset, evaluator = build_datasets(config, data, device, settings.amp)
+    dataset, evaluator = build_datasets(config, data, device, settings.precision)
     limits = {"max_steps": settings.max_steps, "max_epochs": settings.max_epochs}
     max_steps = call(total_steps, limits, "train", images=len(dataset), batch_size=data.batch_size)
     seed = config.get("seed", 0)
@@ -57,6 +58,8 @@ def build_runner(config: Config, work_dir: Path, device: torch.device, is_resume
     hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
     val_images = 0 if evaluator is None else len(evaluator.dataset)
     describe_run(config, dataset, data, settings, max_steps, device, model, is_resumed, val_images)
+    if distributed.is_main():
+        logger.info(describe_choices(given, settings, optimizer, device.type))
     return Runner(
         model,
         optimizer,
@@ -70,13 +73,17 @@ def build_runner(config: Config, work_dir: Path, device: torch.device, is_resume
         work_dir=work_dir,
         device=device,
         classes=dataset.classes,
-        description={"config": as_plain(config, "config"), "palette": [[*map(int, c)] for c in dataset.palette]},
+        description={
+            "config": as_plain(config, "config"),
+            "palette": [[*map(int, c)] for c in dataset.palette],
+            "precision": settings.precision,
+        },
         seed=seed,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         clip_grad=settings.clip_grad,
         on_nan=settings.on_nan,
         max_skips=settings.max_skips,
-        amp=settings.amp,
+        amp=settings.precision,
         channels_last=settings.channels_last,
         compile=settings.compile,
     )
@@ -116,7 +123,7 @@ def build_model(
     device: torch.device,
 ) -> nn.Module:
     """The model on its device, with the initial weights of this seed, checked against the images of the data sets."""
-    set_determinism(settings.deterministic)
+    set_backends(settings, device)
     torch.manual_seed(seed)
     weights = ClassWeights(partial(class_pixels, dataset, workers))
     model = build_segmentor(config, len(dataset.classes), weights, dataset.classes)

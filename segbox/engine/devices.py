@@ -1,9 +1,12 @@
 """Where the model runs: the device, its memory format, synchronized batch norm, sharding, determinism."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from segbox import distributed
 from segbox.engine.settings import TrainSettings
@@ -11,6 +14,7 @@ from segbox.engine.sharding import is_sharded, shard
 from segbox.errors import ConfigError
 from segbox.evaluation.out_of_memory import is_out_of_memory
 from segbox.models.norms import convert_norm, sync_on_cpus
+from segbox.precision import choose_precision
 from segbox.weights.loading import first_line
 
 
@@ -43,6 +47,47 @@ def set_determinism(enabled: bool) -> None:
     )
 
 
+def with_choices(settings: TrainSettings, device: torch.device) -> TrainSettings:
+    """The settings with the precision and the memory format that "auto" stands for on this device."""
+    precision = choose_precision(settings.precision, device)
+    channels_last = settings.channels_last
+    if channels_last == "auto":  # on GPUs it is tensor cores that want it
+        channels_last = device.type == "cpu" or precision != "fp32" or settings.tf32
+    return replace(settings, precision=precision, channels_last=channels_last)
+
+
+def describe_choices(given: TrainSettings, chosen: TrainSettings, optimizer: torch.optim.Optimizer, device: str) -> str:
+    """A line for the log: how steps are computed, and what of it was chosen by "auto"."""
+    parts = [chosen.precision, "channels last" if chosen.channels_last else "channels first"]
+    if given.precision == "auto":
+        parts[0] += f" ({'this' if chosen.precision == 'bf16' else 'no bf16 in this'} {device.upper()})"
+    if device == "cuda":
+        parts += ["TF32"] * (chosen.tf32 and chosen.precision == "fp32")
+        parts += ["cudnn.benchmark"] * (chosen.cudnn_benchmark and not chosen.deterministic)
+    parts += [f"fused {type(optimizer).__name__}"] * bool(optimizer.defaults.get("fused"))
+    return f"steps in {', '.join(parts)}"
+
+
+def set_backends(settings: TrainSettings, device: torch.device) -> None:
+    """Set PyTorch's switches for GPUs. They are global: each run sets all of them."""
+    set_determinism(settings.deterministic)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if settings.tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = settings.tf32
+        torch.backends.cudnn.benchmark = settings.cudnn_benchmark and not settings.deterministic
+
+
+@contextmanager
+def without_benchmark() -> Iterator[None]:
+    """In evaluation, images of many sizes: cuDNN would measure its algorithms for each of them."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
 def to_device(model: nn.Module, device: torch.device, settings: TrainSettings) -> nn.Module:
     """The model on its device, in its memory format, sharded or with synchronized batch norm where the config says."""
     is_synced = settings.sync_batch_norm
@@ -68,6 +113,26 @@ def to_device(model: nn.Module, device: torch.device, settings: TrainSettings) -
             f"model: its {count / 1e6:.0f} million parameters do not fit on {device}; several processes"
             " (segbox launch) with train.shard=True keep a part each"
         ) from error
+
+
+class Upload:
+    """Copies batches to the device. On a GPU, a stream of its own copies from pinned memory while the step before is
+    still computed."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def __call__(self, *tensors: Tensor) -> list[Tensor]:
+        if self.stream is None:
+            return [tensor.to(self.device) for tensor in tensors]
+        with torch.cuda.stream(self.stream):
+            copies = [tensor.to(self.device, non_blocking=True) for tensor in tensors]
+        current = torch.cuda.current_stream(self.device)
+        current.wait_stream(self.stream)
+        for copy in copies:
+            copy.record_stream(current)
+        return copies
 
 
 def wrap_for_training(model: nn.Module, device: torch.device, compile: bool) -> nn.Module:

@@ -91,7 +91,7 @@ def describe_run(
     processes = distributed.world_size()
     logger.info(
         f"segbox {__version__}, PyTorch {torch.__version__}, Python {platform.python_version()},"
-        f" {processes} process(es) on {name}, precision {settings.amp or 'fp32'}"
+        f" {processes} process(es) on {name}"
     )
     logger.info(describe_model(config.model, model, len(dataset.classes), training_size(dataset)))
     epochs = max_steps * data.batch_size / max(1, len(dataset))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,25 +19,17 @@ if TYPE_CHECKING:
 ON_NAN = ("stop", "skip")
 
 
-class NotFinite(Exception):
-    """The loss or the gradient of this step is not finite. `detail` is what this process knows of it, or None."""
+@dataclass
+class NotFinite:
+    """The loss or the gradient of a step is not finite. `detail` is what this process knows of it, or None."""
 
-    def __init__(self, what: str, detail: str | None) -> None:
-        super().__init__(what)
-        self.what, self.detail = what, detail
+    what: str
+    detail: str | None
+    is_end: bool  # of the run: on_nan="stop", or too many steps in a row
 
 
 class Diverged(TrainingError):
     """The training produced numbers that are not finite. The message says which state was saved."""
-
-
-def refuse_non_finite_loss(total: Tensor, losses: Mapping[str, Tensor], paths: Sequence[str], step: int) -> None:
-    """Raise NotFinite in all processes if the total loss is not finite in one of them."""
-    is_finite = bool(torch.isfinite(total))
-    if distributed.any_says(not is_finite):
-        values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
-        detail = None if is_finite else f"({values}); images: {', '.join(paths)}"
-        raise NotFinite(f"the loss of step {step} is not finite", detail)
 
 
 def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
@@ -44,21 +37,21 @@ def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
     return torch.stack(torch._foreach_norm([p.grad for p in parameters if p.grad is not None])).norm()
 
 
-def skip_or_stop(runner: Runner, error: NotFinite) -> None:
-    """Undo the step. Return to skip it; or save the state before it, and raise Diverged with the images' file names."""
-    runner.restore_buffers()
-    message = f"{error.what} {'; '.join(filter(None, distributed.gather(error.detail)))}"
+def skip_or_stop(runner: Runner, mistake: NotFinite, step: int) -> None:
+    """Tell that a step was skipped; or save the state before it, and raise Diverged with the images' file names."""
+    message = f"{mistake.what} {'; '.join(filter(None, distributed.gather(mistake.detail)))}"
     broken = non_finite_parameters(runner.model)
     if broken:
         raise Diverged(
             f"{message}\n{len(broken)} parameters are not finite either (first: {broken[0]}), so this state was"
             " not saved; go on from the last checkpoint with a lower optimizer.lr or train.clip_grad=1"
         )
-    if runner.on_nan == "skip" and runner.skipped_in_a_row < runner.max_skips:
+    if not mistake.is_end:
         runner.skipped += 1
-        runner.skipped_in_a_row += 1
         runner.log(f"{message}\nThis step was skipped ({runner.skipped} of the run)")
         return
+    runner.guard.reports.clear()  # the later steps have changed nothing
+    runner.go_back_to(step - 1)
     path = runner.save("before_nan.pt")
     row = f"\nThat is {runner.max_skips + 1} steps in a row." if runner.on_nan == "skip" else ""
     raise Diverged(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import UNKNOWN, Made
+from segbox.engine.sharding import is_dtensor, is_sharded
 from segbox.errors import CheckpointError, ConfigError, did_you_mean, short
 from segbox.registry import OPTIMIZERS, call, check_type
 
@@ -18,6 +19,7 @@ OPTIMIZERS.register(torch.optim.Adam)
 OPTIMIZERS.register(torch.optim.AdamW)
 
 
+FUSED = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 GROUP_SETTINGS = ("head_lr_mult", "decay_norms", "decay_biases", "rules")
 
 
@@ -37,13 +39,24 @@ def build_optimizer(config: Mapping, model: nn.Module) -> torch.optim.Optimizer:
 
     - head_lr_mult: the learning rate of all parameters outside the backbone, as a multiple of `lr`
     - decay_norms, decay_biases: False excludes them from weight decay
+    - fused: None is True where PyTorch has fused kernels for these parameters; False leaves the choice to PyTorch
     - rules: {"pattern of names": dict(lr_mult=..., weight_decay=...)}, `*` matches anything; later rules win
     """
     check_type(config, OptimizerConfig, "optimizer")
     settings = {key: config[key] for key in ("lr", "weight_decay", *GROUP_SETTINGS) if key in config}
     groups = call(parameter_groups, settings, "optimizer", model=model)
-    own = {key: value for key, value in config.items() if key not in GROUP_SETTINGS}
+    own = {key: value for key, value in config.items() if key not in (*GROUP_SETTINGS, "fused")}
+    fused = config.get("fused")
+    if fused or (fused is None and is_fusible(own, model)):
+        own["fused"] = True
     return OPTIMIZERS.build(own, "optimizer", params=groups)
+
+
+def is_fusible(config: Mapping, model: nn.Module) -> bool:
+    """Whether PyTorch updates all parameters of the model in one kernel, several times as fast as one after another."""
+    is_asked_otherwise = config.get("foreach") or config.get("differentiable")
+    has_fused = OPTIMIZERS[config["type"]] in FUSED and not is_asked_otherwise
+    return has_fused and not is_sharded(model) and {p.device.type for p in model.parameters()} <= {"cpu", "cuda"}
 
 
 def parameter_groups(
@@ -120,8 +133,30 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module, sta
         if not isinstance(own, Mapping) or not all(fits(value, parameters[name]) for value in own.values()):
             raise CheckpointError(f"its optimizer state of {name} has another shape or type")
     groups = optimizer.state_dict()["param_groups"]
-    numbered = {i: state[name] for i, name in enumerate(ordered) if name in state}
+    numbered = {i: laid_out(state[name], parameters[name]) for i, name in enumerate(ordered) if name in state}
     optimizer.load_state_dict({"state": numbered, "param_groups": groups})
+    fill_momentum(optimizer)
+
+
+def fill_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Give parameters that were frozen before a momentum of zero: PyTorch's fused SGD wants that of all, or none."""
+    if not (optimizer.defaults.get("fused") and optimizer.defaults.get("momentum")):
+        return
+    states = {p: optimizer.state[p] for group in optimizer.param_groups for p in group["params"]}
+    without = [p for p, state in states.items() if state.get("momentum_buffer") is None]
+    if len(without) < len(states):
+        for parameter in without:
+            states[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+
+def laid_out(state: Mapping[str, Any], parameter: Tensor) -> dict[str, Any]:
+    """The state with tensors in the parameter's memory format, which fused kernels take for granted."""
+    return {
+        key: torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        if isinstance(value, Tensor) and value.ndim and not is_dtensor(parameter)
+        else value
+        for key, value in state.items()
+    }
 
 
 def fits(value: Any, parameter: nn.Parameter) -> bool:

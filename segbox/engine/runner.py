@@ -14,15 +14,17 @@ from torch import Tensor, nn
 from segbox import distributed
 from segbox.data.sample import Batch
 from segbox.engine.checkpoint import LAST, read_run, refuse_unreadable, write_checkpoint, write_error
-from segbox.engine.devices import wrap_for_training
+from segbox.engine.devices import Upload, without_benchmark, wrap_for_training
 from segbox.engine.hooks.hook import Hook
-from segbox.engine.not_finite import NotFinite, gradient_norm, refuse_non_finite_loss, skip_or_stop
+from segbox.engine.kept_buffers import KeptBuffers
+from segbox.engine.not_finite import gradient_norm, skip_or_stop
 from segbox.engine.pace import Pace
 from segbox.engine.save_on_error import save_on_error
-from segbox.engine.sharding import full_tensor, is_sharded, reshard, unsharded
+from segbox.engine.sharding import full_tensor, is_sharded, unsharded
 from segbox.engine.signals import Stopped, StopRequest, stop_request
 from segbox.engine.state import restore, run_state
 from segbox.engine.step_errors import LabelWatch, errors_explained, worker_errors_explained
+from segbox.engine.step_guard import StepGuard, update_weights
 from segbox.engine.time_budget import NoBudget
 from segbox.errors import TrainingError, UserError
 from segbox.evaluation.records import EVALUATION, Evaluation
@@ -88,6 +90,7 @@ class Runner:
         self.on_nan = on_nan
         self.max_skips = max_skips
         self.amp = AMP[amp]
+        self.upload = Upload(device)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
         self.forward = wrap_for_training(model, device, compile)
@@ -95,17 +98,20 @@ class Runner:
         self.draws = 0  # images seen, over all processes; a resumed run may have another batch size
         self.scored_step = 0  # the last evaluated step
         self.evaluation: Evaluation | None = None  # of this process's last one
-        self.skipped = self.skipped_in_a_row = 0
+        self.skipped = 0  # steps, as far as the host knows
+        self.guard = StepGuard(device, max_skips if on_nan == "skip" else 0)
         self.losses: dict[str, Tensor] = {}
+        self.is_skipped = torch.zeros((), dtype=torch.bool, device=device)  # the last step; to read it is to wait
+        self.has_stepped = False  # so that the optimizer has all of its memory
         self.data_seconds = self.step_seconds = 0.0
         self.gradients_are_checked = False
-        self.labels = LabelWatch(epoch)
+        self.labels = LabelWatch(epoch, model)
         self.pace = Pace(NoBudget())
         self.request = StopRequest()
         self.is_ended = False  # set by a hook, in all processes at the same step, to end the run before max_steps
         self.batch: Batch | None = None  # of the last step (its first part)
         self.is_consistent = True  # model, optimizer and moving average are those of the same step, ...
-        self.buffers_before: Sequence[Tensor] = ()  # ... after restore_buffers(): the buffers of before the step
+        self.buffers = KeptBuffers(model)  # ... after buffers.restore(): these are of before the step
         self.saved: tuple[int, int] | None = None  # (step, scored_step) of last.pt
 
     def train(self) -> StopRequest:
@@ -136,64 +142,75 @@ class Runner:
                 self.call("save", False)
                 self.call("evaluate")
                 self.call("save", False)
+        self.settle()
         if self.step >= self.max_steps:
             self.labels.refuse_if_none(self.step)
 
     def goes_on(self) -> bool:
-        return self.step < self.max_steps and not self.is_ended and not distributed.any_says(self.request.is_made())
+        is_asked = self.request.is_made() if distributed.world_size() == 1 else self.guard.is_stop_asked
+        return self.step < self.max_steps and not self.is_ended and not is_asked
 
     def train_step(self, batches: Iterator[Batch]) -> dict[str, Tensor]:
-        """One optimizer step on the mean over micro-batches. Returns its losses; {} if it was skipped."""
+        """One optimizer step on the mean over micro-batches. Returns its losses, also those of a step that is skipped.
+
+        The host does not wait for the device: `is_skipped` is decided there, and what is to be told of it comes later.
+        """
         begin = time.perf_counter()
         micro_batches = [next(batches) for _ in range(self.gradient_accumulation_steps)]
         self.data_seconds, self.batch = time.perf_counter() - begin, micro_batches[0]
         self.labels.see(micro_batches, self.batch_size)
         self.optimizer.zero_grad(set_to_none=True)
-        self.buffers_before = [buffer.clone() for buffer in self.model.buffers()]
-        try:
-            losses = self.backward(micro_batches)
-            self.check_gradients()
-            self.clip_gradients(micro_batches)
-        except NotFinite as error:
-            skip_or_stop(self, error)
-            losses = {}
+        self.buffers.keep()
+        parts = self.backward(micro_batches)
+        self.check_gradients()
+        own = list(zip(parts, (batch["paths"] for batch in micro_batches), strict=True))
+        self.is_skipped = self.guard.judge(self.step + 1, own, self.clip_gradients(), self.request.is_made())
+        if self.guard.lag or self.is_skipped:  # without a lag the host may look
+            self.buffers.restore(where=self.is_skipped)
+        self.settle(self.guard.lag)
         self.is_consistent = False
-        if losses:
-            self.skipped_in_a_row = 0
-            with self.errors_explained(micro_batches[-1]):  # the first step allocates the optimizer's state
-                self.scaler.step(self.optimizer)
-            self.scaler.update()
+        with self.errors_explained(micro_batches[-1]):  # the first step allocates the optimizer's state
+            self.has_stepped = update_weights(self.optimizer, self.scaler, self.is_skipped, self.has_stepped)
         self.step += 1
         self.draws += self.batch_size
         self.call("after_update")
-        self.buffers_before, self.is_consistent = (), True
+        self.buffers.forget()
+        self.is_consistent = True
         self.step_seconds = time.perf_counter() - begin
-        return losses
+        return {name: sum(losses[name] / len(parts) for losses in parts) for name in parts[0]}
 
-    def backward(self, micro_batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """Compute gradients and losses, both means over the micro-batches.
+    def settle(self, lag: int = 0) -> None:
+        """Tell of all steps but the last `lag` whether they were finite. A collective call."""
+        for report in self.guard.due(lag):
+            if (mistake := report.mistake()) is not None:
+                skip_or_stop(self, mistake, report.step)
+
+    def go_back_to(self, step: int) -> None:
+        """Count as if the steps after this one, which have changed nothing, had not been made."""
+        self.draws -= (self.step - step) * self.batch_size
+        self.step = step
+
+    def backward(self, micro_batches: Sequence[Batch]) -> list[dict[str, Tensor]]:
+        """Compute the losses of the micro-batches, and the gradients of their mean.
 
         Processes exchange gradients in the last micro-batch only. A sharded model exchanges them in each: unreduced
         gradients would take as much memory as the whole model.
         """
-        sums: dict[str, Tensor] = {}
+        parts = []
         for i, batch in enumerate(micro_batches, 1):
             is_local = i < len(micro_batches) and distributed.world_size() > 1 and not is_sharded(self.model)
             with self.forward.no_sync() if is_local else nullcontext():
                 losses = self.forward_losses(batch)
-                total = sum(losses.values())
-                refuse_non_finite_loss(total, losses, batch["paths"], self.step + 1)
                 with self.errors_explained(batch):
-                    self.scaler.scale(total / len(micro_batches)).backward()
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + value.detach() / len(micro_batches)
-        return sums
+                    self.scaler.scale(sum(losses.values()) / len(micro_batches)).backward()
+            parts.append({name: value.detach() for name, value in losses.items()})
+        return parts
 
     def forward_losses(self, batch: Batch) -> dict[str, Tensor]:
         autocast = torch.autocast(self.device.type, self.amp or torch.bfloat16, self.amp is not None)
         with self.errors_explained(batch), autocast:
-            images = batch["images"].to(self.device, non_blocking=True, memory_format=self.memory_format)
-            return self.forward(images, batch["labels"].to(self.device, non_blocking=True))
+            images, labels = self.upload(batch["images"], batch["labels"])
+            return self.forward(images.contiguous(memory_format=self.memory_format), labels)
 
     def check_gradients(self) -> None:
         """In the first step, refuse a model with parameters that no loss depends on: a mistake in it or its config."""
@@ -205,34 +222,27 @@ class Runner:
             shown = ", ".join(dead[:5]) + (f" and {len(dead) - 5} more" if len(dead) > 5 else "")
             raise TrainingError(f"no loss depends on {shown}; {advice_for(dead, self.model)}")
 
-    def clip_gradients(self, micro_batches: Sequence[Batch]) -> None:
-        """Clip the gradients to `clip_grad`, and raise NotFinite for Inf or NaN (in fp16, the scaler handles those)."""
+    def clip_gradients(self) -> Tensor | None:
+        """Clip the gradients to `clip_grad`. Returns their norm; None in fp16, where the scaler looks at them."""
         if self.clip_grad is not None:
             self.scaler.unscale_(self.optimizer)
-            norm = full_tensor(nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad))
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad)
         else:
-            norm = full_tensor(gradient_norm(self.model.parameters()))
-        if not self.scaler.is_enabled() and not torch.isfinite(norm):
-            images = ", ".join(path for batch in micro_batches for path in batch["paths"])
-            raise NotFinite(f"the gradient of step {self.step + 1} is not finite", f"images: {images}")
+            norm = gradient_norm(self.model.parameters())
+        return None if self.scaler.is_enabled() else full_tensor(norm)
 
     def errors_explained(self, batch: Batch) -> AbstractContextManager:
         return errors_explained(batch["images"], self.device, self.batch_size, self.gradient_accumulation_steps)
 
-    @torch.no_grad()
-    def restore_buffers(self) -> None:
-        """Restore the batch-norm buffers of before the unfinished step, if there is one."""
-        reshard(self.model)
-        for buffer, before in zip(self.model.buffers(), self.buffers_before):
-            buffer.copy_(before)
-
     def evaluate(self) -> Mapping[str, float]:
         """Score the averaged model if there is one, else the model, and pass the scores to the hooks."""
+        self.settle()
         model = self.averaged_model or self.model
         # Batch-norm statistics differ between processes; those of process 0 are saved, so all evaluate with them.
         distributed.broadcast(model.buffers())
         begin = time.perf_counter()
-        self.evaluation = replace(self.score(model, self.request.is_made), step=self.step)
+        with without_benchmark():
+            self.evaluation = replace(self.score(model, self.request.is_made), step=self.step)
         self.write_evaluation(EVALUATION, LAST)
         self.call("after_eval", self.evaluation.scores)
         self.scored_step = self.step
@@ -259,6 +269,8 @@ class Runner:
     def save(self, name: str, is_alone: bool = False) -> Path:
         """Write a checkpoint into the work dir. A collective call unless `is_alone`."""
         path = self.work_dir / name
+        if not is_alone:
+            self.settle()
         content = unsharded(run_state(self))
         if distributed.is_main():
             write_checkpoint(content, path)

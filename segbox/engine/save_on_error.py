@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from segbox import distributed
 from segbox.engine.checkpoint import LAST
 from segbox.engine.not_finite import Diverged
-from segbox.engine.sharding import is_sharded
+from segbox.engine.sharding import is_sharded, reshard
 from segbox.errors import UserError
 from segbox.weights.loading import first_line
 
@@ -45,7 +45,9 @@ def save_state(runner: Runner) -> str:
     if is_sharded(runner.model):
         return "The parts of a sharded model were not gathered; go on from the newest checkpoint with --resume"
     try:
-        runner.restore_buffers()
+        reshard(runner.model)
+        runner.buffers.restore()
+        runner.go_back_to(runner.guard.last_good(runner.step))
         runner.save(LAST, is_alone=True)
     except Exception as second:
         return f"The state after step {runner.step} could not be saved: {first_line(second)}"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from torch import nn
 
@@ -15,19 +15,20 @@ from segbox.errors import ConfigError
 from segbox.evaluation.inference import build_inference
 from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import SegmentorConfig
-from segbox.precision import AMP
+from segbox.precision import PRECISIONS
 from segbox.registry import HOOKS, call
 from segbox.renamed import renamed
 
 
-@renamed(accumulate="gradient_accumulation_steps")
+@renamed(accumulate="gradient_accumulation_steps", amp="precision")
 @dataclass
 class TrainSettings:
     """The section `train`. One optimizer step accumulates the gradients of `gradient_accumulation_steps` batches.
 
     `sync_batch_norm=None` synchronizes on several GPUs only; True, on CPUs too. `on_nan="skip"` skips up to `max_skips`
     steps in a row, "stop" ends the run. `deterministic` makes GPU runs reproducible to the last bit. `shard` shards
-    parameters, gradients and optimizer state over the processes (FSDP).
+    parameters, gradients and optimizer state over the processes (FSDP). `precision` and `channels_last` may be "auto":
+    what is fast on the device. `tf32` and `cudnn_benchmark` are for GPUs.
     """
 
     max_steps: int | None = None
@@ -36,16 +37,18 @@ class TrainSettings:
     clip_grad: float | None = None
     on_nan: str = "stop"
     max_skips: int = 10
-    amp: str | None = None
-    channels_last: bool = False
+    precision: str | None = "auto"
+    channels_last: Literal["auto"] | bool = "auto"
+    tf32: bool = True
+    cudnn_benchmark: bool = True
     compile: bool = False
     sync_batch_norm: bool | None = None
     deterministic: bool = False
     shard: bool = False
 
     def __post_init__(self) -> None:
-        if self.amp not in AMP:
-            raise ValueError(f'amp={self.amp!r}: one of "bf16", "fp16" and None')
+        if self.precision not in PRECISIONS and self.precision is not None:
+            raise ValueError(f"precision={self.precision!r}: one of {', '.join(map(repr, PRECISIONS))}")
         if self.on_nan not in ON_NAN:
             raise ValueError(f'on_nan={self.on_nan!r}: "stop", or "skip" for up to `max_skips` steps in a row')
         if self.max_skips < 1:

@@ -69,9 +69,20 @@ def restore(runner: Runner, path: Path, content: Mapping[str, Any]) -> None:
     before, now = (with_new_names(config) for config in (content.get("config"), runner.description.get("config")))
     for change in changes(before, now):
         runner.log(f"changed since that checkpoint: {change}")
+    tell_precision(runner, content.get("precision"))
     restore_plan(runner, path, content.get("planned_steps"), before, now)
     if runner.step >= runner.max_steps and not runner.pace.budget.is_limited:
         runner.log(f"nothing left to train: {runner.step} of {runner.max_steps} steps are done")
+
+
+def tell_precision(runner: Runner, before: Any) -> None:
+    """ "auto" may be another precision on another machine."""
+    now = runner.description.get("precision")
+    if None not in (before, now) and before != now:
+        runner.log(
+            f"precision: the checkpoint was trained in {short(before)}, this run goes on in {now};"
+            " train.precision fixes it"
+        )
 
 
 def restore_plan(runner: Runner, path: Path, planned: Any, before: Any, now: Any) -> None:

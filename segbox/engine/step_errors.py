@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from segbox import IGNORE_INDEX, distributed
 from segbox.data.sample import Batch
-from segbox.errors import TrainingError
+from segbox.errors import DataError, TrainingError
 from segbox.evaluation.out_of_memory import is_out_of_memory
+from segbox.models.criterion import Criterion
+from segbox.models.losses.pixels import check_labels
 
 STEPS_WITHOUT_LABELS = 100  # and an epoch: with few labels, random crops may miss them
 SIGNS_OF_WORKERS = ("DataLoader worker", "Pin memory thread")
@@ -22,17 +25,26 @@ SIGNS_OF_WORKERS = ("DataLoader worker", "Pin memory thread")
 class LabelWatch:
     """Ends a run whose pixels are all ignored: its loss is 0, and it learns nothing.
 
+    It also refuses ids that are no class: on the device, each look at the labels would be a wait for it.
+
     Single batches without labels are normal, so it waits for `epoch` images and STEPS_WITHOUT_LABELS steps, or for the
     end of the run.
     """
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, model: nn.Module) -> None:
         self.epoch = epoch
+        criteria = [module for module in model.modules() if isinstance(module, Criterion)]
+        self.num_classes = max((criterion.num_classes for criterion in criteria), default=None)
+        for criterion in criteria:
+            criterion.labels_are_checked = True
         self.steps = self.images = 0
         self.found = False
 
     def see(self, micro_batches: Sequence[Batch], images: int) -> None:
-        """Look at this process's batches of a step of `images` images."""
+        """Look at this process's batches of a step of `images` images, before they go to the device."""
+        if self.num_classes is not None:
+            for batch in micro_batches:
+                refuse_strange_labels(batch, self.num_classes)
         if self.found:
             return
         own = any(bool((batch["labels"] != IGNORE_INDEX).any()) for batch in micro_batches)
@@ -50,6 +62,21 @@ class LabelWatch:
                 " ignored, so there is nothing to learn. Look at the samples with segbox browse CONFIG, and check"
                 " the data set's label_map and the pipeline"
             )
+
+
+def refuse_strange_labels(batch: Batch, num_classes: int) -> None:
+    """Raise DataError, with the file's name, for ids that are no class."""
+    labels = batch["labels"]
+    if labels.dim() != 3 or labels.is_floating_point():
+        return
+    is_of_bytes = labels.dtype == torch.uint8 and labels.device.type == "cpu"
+    if is_of_bytes and (labels.numpy() + np.uint8(1)).max(initial=0) <= num_classes:  # IGNORE_INDEX + 1 is 0
+        return
+    for label, path in zip(labels, batch["paths"], strict=True):
+        try:
+            check_labels(label, num_classes, IGNORE_INDEX)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
 
 
 @contextmanager
@@ -140,6 +167,6 @@ def out_of_memory(images: Tensor, device: torch.device, batch_size: int, gradien
         advice = ""
     return (
         f"{device} is out of memory with {count} image(s) of {height}x{width} per process and forward pass. Try"
-        f" {advice}train.amp=bf16, or a crop of {smaller[0]}x{smaller[1]}; if the model itself is too large, several"
-        " processes with train.shard=True"
+        f" {advice}train.precision=bf16, or a crop of {smaller[0]}x{smaller[1]}; if the model itself is too large,"
+        " several processes with train.shard=True"
     )

@@ -140,7 +140,7 @@ def checkpoints(work_dir: Path) -> list[Path]:
     return [*numbered_checkpoints(work_dir), *(path for path in (work_dir / LAST, work_dir / BEST) if path.exists())]
 
 
-def record_environment(work_dir: Path, device: torch.device) -> None:
+def record_environment(work_dir: Path, device: torch.device, precision: str) -> None:
     """Add this start of the run to `environment.json`: code, packages, machine, command."""
     path = work_dir / ENVIRONMENT
     known = [
@@ -157,6 +157,7 @@ def record_environment(work_dir: Path, device: torch.device) -> None:
             "opencv": cv2.__version__,
             "cuda": torch.version.cuda,
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+            "precision": precision,
             "processes": distributed.world_size(),
             "host": socket.gethostname(),
         },

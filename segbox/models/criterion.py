@@ -26,7 +26,13 @@ LossConfig = Annotated[Mapping, Made(LOSSES, {"num_classes": UNKNOWN}, LossSetti
 
 
 class Criterion(nn.Module):
-    """The losses of one head, each multiplied by its weight."""
+    """The losses of one head, each multiplied by its weight.
+
+    `labels_are_checked` is set by a training loop that checks the labels before they are on the device: here, a GPU
+    would have to be waited for.
+    """
+
+    labels_are_checked = False
 
     def __init__(self, losses: Sequence[nn.Module], weights: Sequence[float], num_classes: int) -> None:
         super().__init__()
@@ -36,7 +42,7 @@ class Criterion(nn.Module):
 
     @uncompiled  # losses compute gradients in forward, and read numbers out of tensors
     def forward(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        if labels.dim() == 3:  # otherwise they are probabilities
+        if labels.dim() == 3 and not self.labels_are_checked:  # otherwise they are probabilities
             check_labels(labels, self.num_classes, IGNORE_INDEX)
         values = {}
         for i, (loss, weight) in enumerate(zip(self.losses, self.weights)):

@@ -23,6 +23,7 @@ from segbox.evaluation.evaluator import Evaluator
 from segbox.evaluation.image_iou import mean_iou
 from segbox.evaluation.metrics import known_pairs
 from segbox.evaluation.records import Evaluation, ImageCounts
+from segbox.precision import choose_precision
 from segbox.report.boundaries import Boundaries
 from segbox.viz.html_page import picture_address
 from segbox.viz.overlay import as_bytes, overlay
@@ -126,7 +127,7 @@ def predict_again(
     evaluation: Evaluation, config: Mapping[str, Any], model: nn.Module, device: torch.device, seconds: float
 ) -> Again:
     """Predict the shown images, and others until the seconds are over."""
-    evaluator = Evaluator(config, device, amp_of(config))
+    evaluator = Evaluator(config, device, precision_of(config, device))
     ranked = image_scores(evaluation)
     worst, best = extremes(ranked)
     look = Look([*worst, *best], evaluation.palette, len(evaluation.classes))
@@ -150,15 +151,16 @@ def score_of_training_images(
     if not isinstance(train, Mapping) or not isinstance(data.get("val"), Mapping):
         return None
     alike = {**train, "pipeline": pipeline_of(data["val"])[0]}
-    evaluator = Evaluator({**config, "data": {**data, "val": alike}}, device, amp_of(config))
+    evaluator = Evaluator({**config, "data": {**data, "val": alike}}, device, precision_of(config, device))
     indices = np.linspace(0, len(evaluator.dataset) - 1, min(MEASURED, len(evaluator.dataset))).astype(int)
     metric = evaluator(model, batches=load(evaluator.dataset, indices.tolist(), until, always=1))
     images = len(metric.matrix.images)
     return (metric.compute()["mIoU"], images) if images >= LEAST else None
 
 
-def amp_of(config: Mapping[str, Any]) -> str | None:
-    return (config.get("train") or {}).get("amp")
+def precision_of(config: Mapping[str, Any], device: torch.device) -> str:
+    train = config.get("train") or {}
+    return choose_precision(train.get("precision", train.get("amp")), device)
 
 
 def load(dataset: SegDataset, positions: Sequence[int], until: float, always: int) -> Iterator[list[Item]]:

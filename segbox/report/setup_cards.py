@@ -76,11 +76,17 @@ def training_facts(run: Run) -> dict[str, str]:
         "steps": f"{last['step']:,}" + (f" of {batch} images" if batch else ""),
         "time in steps": duration(training_seconds(run.log)),
         "optimizer": ", ".join(named),
-        "precision": str(train.get("amp") or "fp32"),
+        "precision": precision_of(run, train),
         "seed": str(config.get("seed", "")),
         "loss at the end": f"{last['loss']:.4g}" if isinstance(last.get("loss"), float) else "",
         "starts": f"{len(run.starts)}" if len(run.starts) > 1 else "",
     }
+
+
+def precision_of(run: Run, train: Mapping[str, Any]) -> str:
+    """As the last start has recorded it; for a run of an older version, as its config gives it."""
+    recorded = run.starts[-1].get("precision") if run.starts else None
+    return str(recorded or train.get("precision", train.get("amp")) or "fp32")
 
 
 MACHINE = ("started", "processes", "torch", "python", "segbox", "commit")  # of environment.json

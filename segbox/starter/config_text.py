@@ -192,7 +192,7 @@ def _settings(parts: Parts, plan: Plan) -> str:
         [
             "train = dict(",
             f"    max_steps={steps},",
-            f"    amp={_source(setup.amp)},  # the faster precision here",
+            f"    precision={_source(setup.amp or 'fp32')},  # the faster precision here",
             f"    channels_last={setup.channels_last},  # the faster memory format here",
             ")",
             *_test(parts, plan),

@@ -144,7 +144,7 @@ def for_trial(config: Config) -> Config:
 
 
 def replace_amp(config: Config, amp: str | None) -> Config:
-    config.train.amp = amp
+    config.train.precision = amp or "fp32"
     return config
 
 
@@ -222,7 +222,7 @@ def loading_seconds(config: Config) -> float:
 
 def evaluation_seconds(config: Config, runner: Runner) -> float:
     """The time of the whole validation set: to start its workers, and then by one image (the middle one)."""
-    evaluator = Evaluator(config, runner.device, config.train.amp)
+    evaluator = Evaluator(config, runner.device, config.train.precision)
     count = len(evaluator.dataset)
     begin = time.perf_counter()
     with closing(iter(evaluator.loader)) as batches:

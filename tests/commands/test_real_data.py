@@ -37,7 +37,7 @@ def test_a_recipe_trains_and_is_scored(monkeypatch, tmp_path, recipe):
     options = [f"data_root={some_of(source, tmp_path / 'data')}", "model.backbone.variant=test", "data.workers=0"]
     if "mnv2" in recipe:
         options.append("model.backbone_weights=None")
-    options.append("train.amp=None")  # scores in training are then those of test.py
+    options.append("train.precision=fp32")  # scores in training are then those of test.py
     short = ["data.batch_size=2", "train.max_steps=2", "crop_size=(64,96)", "hooks.evaluate.interval=2"]
     assert run_tool(monkeypatch, "train.py", config, "--work-dir", work, "--cfg-options", *options, *short) == 0
     rows = [json.loads(row) for row in (work / "log.jsonl").read_text().splitlines()]

@@ -72,7 +72,7 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
     names = {name for name in written(folder) if not name.endswith(".json")} - {".segbox_outputs", "first_batch.png"}
     assert names == {"best.pt", "last.pt", "config.py", "log.jsonl", "log.txt", "step_00000002.pt", "step_00000004.pt"}
     dumped = load_config(folder / "config.py")
-    assert (dumped.seed, dumped.train.amp, dumped.optimizer.lr) == (3, "bf16", 0.03)
+    assert (dumped.seed, dumped.train.precision, dumped.optimizer.lr) == (3, "bf16", 0.03)
     content = read_run(folder / "last.pt")
     assert content["classes"][1] == "circle" and len(content["palette"]) == 7
     assert content["config"]["optimizer"]["lr"] == 0.03 and content["step"] == 4
@@ -83,7 +83,12 @@ def test_a_run_leaves_what_it_promises(config, monkeypatch, capsys):
     assert " s a step, " in out and out.index("GFLOPs for an image of 32x48") < out.index("step 2/4")
     assert out.index("first_batch.png shows the first batch") < out.index("step 2/4")
     assert cv2.imread(str(folder / "first_batch.png")).shape[1] > 400
-    assert "precision bf16" in out and "step 4/4" in out and "| circle" in out and "done: 4 steps" in out
+    assert (
+        "steps in bf16, channels last, fused SGD" in out
+        and "step 4/4" in out
+        and "| circle" in out
+        and "done: 4 steps" in out
+    )
     assert out.count(" (bootstrap over 3 images)\n") == 2
 
 
@@ -109,11 +114,11 @@ def test_the_first_lines_weigh_batch_against_rate(config, monkeypatch, capsys):
     assert train(monkeypatch, config, "--work-dir", "a", *smaller) == 0
     lines = capsys.readouterr().out.splitlines()
     parts = "2 images a step: 1 process(es) x 1 image(s) x 2 accumulated part(s)"
-    assert lines[5] == f"{parts}; the config file's lr 0.02 is for 4"
-    assert lines[6].startswith("warning: lr 0.02 is for 4 images a step, and this run has 2; --scale-lr makes it 0.01")
+    assert lines[6] == f"{parts}; the config file's lr 0.02 is for 4"
+    assert lines[7].startswith("warning: lr 0.02 is for 4 images a step, and this run has 2; --scale-lr makes it 0.01")
 
     assert train(monkeypatch, config, "--work-dir", "b", "--scale-lr", *smaller) == 0
-    assert capsys.readouterr().out.splitlines()[6] == "lr 0.02 -> 0.01: 2 images a step where the config file has 4"
+    assert capsys.readouterr().out.splitlines()[7] == "lr 0.02 -> 0.01: 2 images a step where the config file has 4"
     assert load_config("b/config.py").optimizer.lr == read_run(config.parent / "b/last.pt")["config"]["optimizer"]["lr"]
     again = ["--work-dir", "b", "--resume", "--cfg-options", "train.max_steps=3"]
     assert train(monkeypatch, "b/config.py", "--scale-lr", *again) == 0

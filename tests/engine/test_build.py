@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
         ("train = dict(max_steps='4k')", "train.max_steps: expected a whole number or None, got '4k'"),
         ("train = dict(max_epochs=2)", "train: give either max_steps or max_epochs"),
         ("train = dict(max_steps=0)", "train: max_steps=0"),
-        ("train = dict(amp='fp32')", "train: amp='fp32': one of"),
+        ("train = dict(precision='half')", "train: precision='half': one of 'auto', 'fp32', 'bf16', 'fp16'"),
         ("train = dict(clip_grad=0)", "train: clip_grad=0: expected a maximum norm above 0"),
         (
             "train = dict(gradient_accumulation_steps=3)",

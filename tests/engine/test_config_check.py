@@ -56,7 +56,7 @@ data = dict(
 )
 optimizer = dict(momentum=-1.0, rules={"head.*": dict(lr=1)})
 hooks = dict(checkpoint=dict(keep=0), log=dict(intervall=3), lr_schedule=dict(warmup_steps="x"))
-train = dict(amp="fp32")
+train = dict(amp="half")
 test = dict(scales=(1.0, "y"))
 metric = dict(extra=["mBIOU"])
 seed = "s"

@@ -34,6 +34,8 @@ def stand_in(folder=None, **more):
         val_loader=[],
         resumed_average=None,
         losses={"ce": torch.tensor(1.0)},
+        is_skipped=torch.tensor(False),
+        settle=lambda: None,
         data_seconds=0.1,
         step_seconds=0.2,
         skipped=0,
@@ -266,9 +268,9 @@ def test_skipped_steps_are_counted_and_stay_out_of_the_means(tmp_path):
     hook, runner = HOOKS.build({"type": "Log", "interval": 2}), stand_in(tmp_path)
     runner.max_steps = 4
     hook.before_train(runner)
-    for runner.step, losses in enumerate([{"ce": 3.0}, {}, {}, {}], 1):
-        runner.losses = {name: torch.tensor(value) for name, value in losses.items()}
-        runner.skipped += not losses
+    for runner.step, loss in enumerate([3.0, math.nan, math.inf, 5.0], 1):
+        runner.losses, runner.is_skipped = {"ce": torch.tensor(loss)}, torch.tensor(loss != 3.0)
+        runner.skipped += loss != 3.0
         hook.after_step(runner)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert (rows[0]["loss"], rows[0]["ce"], rows[0]["skipped_steps"]) == (3.0, 3.0, 1)

@@ -97,7 +97,7 @@ def test_the_first_lines_count_the_model(monkeypatch):
 def test_only_a_new_run_tells_what_its_model_begins_with(is_resumed, caplog):
     model = nn.Linear(2, 2)
     config = SimpleNamespace(model={"backbone": {"type": "VGG"}}, optimizer={"type": "SGD", "lr": 0.1})
-    data, settings = SimpleNamespace(batch_size=2), SimpleNamespace(amp=None, shard=None)
+    data, settings = SimpleNamespace(batch_size=2), SimpleNamespace(shard=None)
     images = build_dataset({"type": "ShapesDataset", "num_images": 4, "size": (32, 32), "pipeline": []})
     with caplog.at_level(logging.INFO, "segbox"):
         describe_run(config, images, data, settings, 4, torch.device("cpu"), model, is_resumed, val_images=3)

@@ -6,6 +6,7 @@ from torch import nn
 
 from segbox.engine.optim import build_optimizer, load_optimizer_state, optimizer_state
 from segbox.errors import CheckpointError, ConfigError
+from tests.tiny import tiny_model
 
 
 class Net(nn.Module):
@@ -128,3 +129,47 @@ def test_memory_of_strangers_is_refused():
         CheckpointError, match=r"parameters that this run does not train: \['head\.bias', 'head\.weight'\]"
     ):
         load_optimizer_state(build_optimizer(SGD, model), model, state)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_fused_kernels_are_used_where_there_are_some_and_update_the_same(name):
+    models = [tiny_model() for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    config = {"type": name, "lr": 0.01, **({"momentum": 0.9} if name == "SGD" else {})}
+    fused, plain = build_optimizer(config, models[0]), build_optimizer({**config, "fused": False}, models[1])
+    assert fused.defaults["fused"] and not plain.defaults["fused"]
+    assert not build_optimizer({**config, "foreach": True}, models[0]).defaults["fused"]
+    for step in range(3):
+        for model, optimizer in zip(models, (fused, plain)):
+            torch.manual_seed(step)
+            for parameter in model.parameters():
+                parameter.grad = torch.randn_like(parameter)
+            optimizer.step()
+    for a, b in zip(*(model.parameters() for model in models)):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_the_memory_of_another_format_is_laid_out_anew():
+    """Fused kernels read weights and their memory in the order of the storage."""
+    model = nn.Conv2d(4, 6, 3)
+    optimizer = build_optimizer({"type": "SGD", "lr": 0.1, "momentum": 0.9, "fused": True}, model)
+    model.to(memory_format=torch.channels_last)
+    momentum = torch.randn(6, 4, 3, 3)
+    load_optimizer_state(
+        optimizer, model, {"weight": {"momentum_buffer": momentum}, "bias": {"momentum_buffer": torch.ones(6)}}
+    )
+    found = optimizer.state[model.weight]["momentum_buffer"]
+    assert torch.equal(found, momentum) and found.stride() == model.weight.stride() != momentum.stride()
+
+
+def test_parameters_that_were_frozen_before_begin_without_momentum():
+    models = [nn.Linear(3, 2) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    state = {"weight": {"momentum_buffer": torch.ones(2, 3)}}
+    for model, fused in zip(models, (None, False)):
+        optimizer = build_optimizer({"type": "SGD", "lr": 0.1, "momentum": 0.9, "fused": fused}, model)
+        load_optimizer_state(optimizer, model, state)
+        model(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+    for a, b in zip(*(model.parameters() for model in models)):
+        assert torch.allclose(a, b)

@@ -120,7 +120,7 @@ def test_a_step_with_nan_is_dropped_if_the_config_says_so(tmp_path):
     runner = small_runner(tmp_path, Small(norm=True), spoil=10, on_nan="skip", accumulate=2, max_steps=5)
     seen = []
     runner.hooks = {"see": Hook()}
-    runner.hooks["see"].after_step = lambda runner: seen.append((bool(runner.losses), runner.draws))
+    runner.hooks["see"].after_step = lambda runner: seen.append((not runner.is_skipped, runner.draws))
     runner.train()
     assert seen == [(True, 4), (True, 8), (False, 12), (True, 16), (True, 20)] and runner.skipped == 1
     model = Small(norm=True)
@@ -177,7 +177,7 @@ def test_out_of_memory_says_what_to_try(tmp_path, error):
         small_runner(tmp_path, model, batch=8, accumulate=2).train()
     assert str(caught.value) == (
         "cpu is out of memory with 4 image(s) of 4x5 per process and forward pass. Try"
-        " train.gradient_accumulation_steps=4 (the same step of 8 images in smaller parts), then train.amp=bf16,"
+        " train.gradient_accumulation_steps=4 (the same step of 8 images in smaller parts), then train.precision=bf16,"
         " or a crop of 32x32; if the model itself is too large, several processes with train.shard=True"
     )
 
@@ -356,7 +356,7 @@ def interrupted(folder, overrides, at):
     "overrides",
     [
         ["train.gradient_accumulation_steps=2", "train.clip_grad=1.0"],
-        ["data.workers=2", "train.amp=bf16", "optimizer.lr=0.05"],
+        ["data.workers=2", "train.precision=bf16", "optimizer.lr=0.05"],
     ],
     ids=["accumulate", "workers"],
 )
@@ -403,7 +403,7 @@ def test_another_optimizer_state_or_model_is_refused(tmp_path):
 
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
 def test_mixed_precision(tmp_path, amp):
-    plain, mixed = tiny_runner(tmp_path / "a"), tiny_runner(tmp_path / "b", [f"train.amp={amp}"])
+    plain, mixed = tiny_runner(tmp_path / "a"), tiny_runner(tmp_path / "b", [f"train.precision={amp}"])
     for runner in (plain, mixed):
         runner.hooks = {}
         runner.max_steps = 1
@@ -415,11 +415,11 @@ def test_mixed_precision(tmp_path, amp):
 
 
 def test_fp16_scale_is_resumed(tmp_path):
-    runner = tiny_runner(tmp_path, ["train.amp=fp16", "train.max_steps=2", "hooks.evaluate=None"])
+    runner = tiny_runner(tmp_path, ["train.precision=fp16", "train.max_steps=2", "hooks.evaluate=None"])
     runner.scaler = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=1)
     runner.train()
     assert runner.scaler.get_scale() == 256
-    resumed = tiny_runner(tmp_path, ["train.amp=fp16"])
+    resumed = tiny_runner(tmp_path, ["train.precision=fp16"])
     resumed.resume(tmp_path / "last.pt")
     assert resumed.scaler.get_scale() == 256
 

@@ -137,8 +137,8 @@ def test_accumulated_and_clipped_gradients_are_those_of_plain_processes(tmp_path
 @pytest.mark.parametrize("amp", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)])
 def test_half_precision_is_that_of_plain_processes(tmp_path, amp):
     """Under fp16 the first scales are too large: the steps that all processes skip are the same ones."""
-    plain, of_plain = ran(tmp_path, "plain", 2, f"train.amp={amp}")
-    sharded, of_sharded = ran(tmp_path, "sharded", 2, f"train.amp={amp}", SHARD)
+    plain, of_plain = ran(tmp_path, "plain", 2, f"train.precision={amp}")
+    sharded, of_sharded = ran(tmp_path, "sharded", 2, f"train.precision={amp}", SHARD)
     assert sharded == pytest.approx(plain, rel=1e-5)
     assert of_sharded["scaler"] == of_plain["scaler"] and bool(of_plain["scaler"]) == (amp == "fp16")
     assert not close(of_sharded["model"], of_plain["model"], 1e-5)
@@ -279,7 +279,7 @@ def test_scores_are_those_of_one_process(tmp_path, count, images):
     """
     small_config(tmp_path)
     sets = [dict(type="ShapesDataset", num_images=n, size=size) for n, size in ((images, (32, 40)), (1, (50, 70)))]
-    val = [f"data.val=dict(type='ConcatDataset',datasets={sets})", "data.val_batch_size=2", "train.amp=bf16"]
+    val = [f"data.val=dict(type='ConcatDataset',datasets={sets})", "data.val_batch_size=2", "train.precision=bf16"]
     tests = ["test.mode=whole", "test=dict(mode='slide',window=(24,24),flip=True)"]
     configs = [load_config(tmp_path / "small.py", [*val, test, SHARD]) for test in tests]
 

@@ -60,7 +60,7 @@ def test_a_file_of_the_user_is_not_written_over(tmp_path, name):
     (tmp_path / name).write_text("# mine")
     with pytest.raises(ConfigError, match=rf"{name} exists and was not written by a run.*Choose another --work-dir"):
         refuse_foreign_files(tmp_path)
-    record_environment(tmp_path, CPU)
+    record_environment(tmp_path, CPU, "fp32")
     refuse_foreign_files(tmp_path)
 
 
@@ -170,15 +170,15 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
 
 def test_each_start_leaves_its_circumstances(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["tools/train.py", "a b.py"])
-    record_environment(tmp_path, CPU)
+    record_environment(tmp_path, CPU, "fp32")
     (tmp_path / "environment.json").write_text((tmp_path / "environment.json").read_text())
-    record_environment(tmp_path, CPU)
+    record_environment(tmp_path, CPU, "fp32")
     first, second = json.loads((tmp_path / "environment.json").read_text())
     assert first["command"] == "tools/train.py 'a b.py'" and first["torch"] == torch.__version__
     assert first["processes"] == 1 and set(first) == set(second)
     assert first["commit"] is None or len(first["commit"].rstrip("+")) == 40
     (tmp_path / "environment.json").write_text('[{"cut": ')
-    record_environment(tmp_path, CPU)
+    record_environment(tmp_path, CPU, "fp32")
     assert len(json.loads((tmp_path / "environment.json").read_text())) == 1
 
 
@@ -188,7 +188,7 @@ def test_a_restart_goes_on_by_itself_but_not_with_a_run_that_was_to_be_discarded
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
     write_checkpoint(RUN, tmp_path / "last.pt")
     assert resume_after_restart(tmp_path, None) is None  # a checkpoint of another run
-    record_environment(tmp_path, CPU)
+    record_environment(tmp_path, CPU, "fp32")
     assert resume_after_restart(tmp_path, None) == "" == resume_after_restart(tmp_path, "a.pt")
     (tmp_path / "last.pt").unlink()
     assert resume_after_restart(tmp_path, "a.pt") == "a.pt"

@@ -37,7 +37,9 @@ data = dict(
     ]),
 )
 test = dict(mode="slide", window=[32, 32], stride=(16, 16), flip=True, scales=[1.0, 0.5])
-train = dict(max_steps=6, gradient_accumulation_steps=2, clip_grad=1.0, amp=None, on_nan="skip", sync_batch_norm=True)
+train = dict(
+    max_steps=6, gradient_accumulation_steps=2, clip_grad=1.0, precision="fp32", on_nan="skip", sync_batch_norm=True
+)
 seed = 3
 """
 VALUES = [

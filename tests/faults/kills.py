@@ -33,7 +33,7 @@ SHORT = [
 ]
 VARIANTS = {
     "fp32": [],
-    "bf16, accumulation": ["train.amp=bf16", "train.gradient_accumulation_steps=2", "train.clip_grad=1.0"],
+    "bf16, accumulation": ["train.precision=bf16", "train.gradient_accumulation_steps=2", "train.clip_grad=1.0"],
     "data workers": ["data.workers=1"],
     "2 processes": ["train.sync_batch_norm=True"],
     "evaluation": ["hooks.evaluate=dict(type='Evaluate',interval=2)", "data.val.size=(24,28)"],

@@ -10,7 +10,8 @@ import torch.distributed as dist
 
 from segbox import distributed
 from segbox.engine import build, sharding
-from segbox.engine.devices import set_determinism
+from segbox.engine.devices import set_backends
+from segbox.engine.settings import TrainSettings
 from segbox.models.segmentors import build_segmentor
 from tests.gpu.runs import OneOfSeveral
 
@@ -44,7 +45,7 @@ def device() -> torch.device:
 @pytest.fixture(autouse=True)
 def _as_it_was(device):
     yield
-    set_determinism(False)
+    set_backends(TrainSettings(tf32=False, cudnn_benchmark=False), device)
     if device.type == "cuda":
         torch.cuda.empty_cache()
 

@@ -31,7 +31,7 @@ class Take(Hook):
         self.scales: list[float] = []
 
     def after_step(self, runner: Runner) -> None:
-        self.losses.append(sum(v.item() for v in runner.losses.values()) if runner.losses else None)
+        self.losses.append(None if runner.is_skipped else sum(v.item() for v in runner.losses.values()))
         self.scales.append(runner.scaler.get_scale())
 
 

@@ -19,8 +19,8 @@ FIXED = "train.deterministic=True"
 LIVELY = "hooks = dict(log=None, evaluate=None, checkpoint=dict(interval=3))\n"
 VARIANTS = [
     [],
-    ["train.amp=bf16", "train.channels_last=True"],
-    ["train.amp=fp16", "train.gradient_accumulation_steps=2", "train.clip_grad=1.0"],
+    ["train.precision=bf16", "train.channels_last=True"],
+    ["train.precision=fp16", "train.gradient_accumulation_steps=2", "train.clip_grad=1.0"],
     ["optimizer=dict(type='AdamW',lr=0.001)", "data.workers=2"],
 ]
 

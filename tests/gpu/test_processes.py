@@ -92,7 +92,7 @@ def test_runs_learn_what_they_learn_without_a_group(tmp_path, device, double, gr
 @pytest.mark.parametrize("overrides", [[], [SHARD]], ids=" ".join)
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
 def test_half_precision_and_dropped_steps(tmp_path, device, group, monkeypatch, amp, overrides):
-    more = [f"train.amp={amp}", "train.on_nan=skip", "train.clip_grad=1.0", "train.max_steps=6"]
+    more = [f"train.precision={amp}", "train.on_nan=skip", "train.clip_grad=1.0", "train.max_steps=6"]
     with alone(monkeypatch):
         plain, _ = run(tmp_path / "plain", device, more, spoil=(2,))
     found, runner = run(tmp_path / "group", device, [*more, *overrides], spoil=(2,))
@@ -104,7 +104,7 @@ def test_half_precision_and_dropped_steps(tmp_path, device, group, monkeypatch, 
 @pytest.mark.parametrize("overrides", [[], [SHARD]], ids=" ".join)
 def test_a_resumed_run_ends_with_the_same_bits(tmp_path, device, group, overrides):
     text = SAME.replace("checkpoint=None", "checkpoint=dict(interval=2)")
-    overrides = ["train.deterministic=True", "train.amp=bf16", *overrides]
+    overrides = ["train.deterministic=True", "train.precision=bf16", *overrides]
     whole, runner = run(tmp_path / "whole", device, overrides, text)
     middle = runner.work_dir / "step_00000002.pt"
     rest, resumed = run(tmp_path / "rest", device, overrides, text, resume=middle)

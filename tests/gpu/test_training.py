@@ -45,7 +45,7 @@ def test_a_run_is_that_of_the_cpu(tmp_path, device, double, overrides):
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
 def test_half_precision_learns_the_same(tmp_path, device, amp, more):
     expected, _ = run(tmp_path / "full", device, ["train.max_steps=8", *more])
-    found, runner = run(tmp_path / amp, device, [f"train.amp={amp}", "train.max_steps=8", *more])
+    found, runner = run(tmp_path / amp, device, [f"train.precision={amp}", "train.max_steps=8", *more])
     assert found.losses == pytest.approx(expected.losses, rel=0.1)
     assert all(p.dtype == torch.float32 for p in runner.model.parameters())
     assert bool(runner.scaler.state_dict()) == (amp == "fp16")
@@ -53,7 +53,7 @@ def test_half_precision_learns_the_same(tmp_path, device, amp, more):
 
 def test_a_scale_that_is_too_large_drops_the_step_and_shrinks(tmp_path, device):
     """The scaler's own work: no NaN reaches the weights, and the run goes on."""
-    runner = build_runner(small_config(tmp_path, "train.amp=fp16", "train.max_steps=1"), tmp_path, device)
+    runner = build_runner(small_config(tmp_path, "train.precision=fp16", "train.max_steps=1"), tmp_path, device)
     before = {name: p.clone() for name, p in runner.model.named_parameters()}
     runner.scaler.load_state_dict({**runner.scaler.state_dict(), "scale": 2.0**60})
     runner.train()
@@ -70,7 +70,12 @@ def test_a_scale_that_is_too_large_drops_the_step_and_shrinks(tmp_path, device):
 @pytest.mark.parametrize("clip", [None, 1.0])
 def test_steps_with_nan_are_dropped(tmp_path, device, amp, clip):
     """Batch 1 of two in a step, and 6: steps 1 and 4. Statistics of the first half of a dropped step are put back."""
-    more = [f"train.amp={amp}", f"train.clip_grad={clip}", "train.on_nan=skip", "train.gradient_accumulation_steps=2"]
+    more = [
+        f"train.precision={amp}",
+        f"train.clip_grad={clip}",
+        "train.on_nan=skip",
+        "train.gradient_accumulation_steps=2",
+    ]
     found, runner = run(tmp_path, device, [*more, "train.max_steps=5"], spoil=(1, 6))
     assert [loss is None for loss in found.losses] == [True, False, False, True, False] and runner.skipped == 2
     assert all(tensor.isfinite().all() for tensor in (*runner.model.parameters(), *runner.model.buffers()))
@@ -78,9 +83,11 @@ def test_steps_with_nan_are_dropped(tmp_path, device, amp, clip):
 
 @pytest.mark.parametrize("amp", [None, "bf16", "fp16"])
 def test_nan_stops_with_the_state_of_before(tmp_path, device, amp):
-    _, before = run(tmp_path / "before", device, [f"train.amp={amp}", "train.max_steps=2", "train.deterministic=True"])
+    _, before = run(
+        tmp_path / "before", device, [f"train.precision={amp}", "train.max_steps=2", "train.deterministic=True"]
+    )
     with pytest.raises(TrainingError, match=r"the loss of step 3 is not finite .*\nThe state before"):
-        run(tmp_path / "nan", device, [f"train.amp={amp}", "train.deterministic=True"], spoil=(2,))
+        run(tmp_path / "nan", device, [f"train.precision={amp}", "train.deterministic=True"], spoil=(2,))
     saved = without_config(read_run(tmp_path / "nan" / "before_nan.pt"))
     expected = without_config(read_run(before.save("two.pt")))
     assert saved["step"] == 2 and not apart(saved["model"], expected["model"], 0)
@@ -97,7 +104,7 @@ def test_compiled_runs_learn_the_same(tmp_path, device):
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
 def test_compiled_and_half_at_once(tmp_path, device, amp):
     expected, _ = run(tmp_path / "eager", device)
-    more = ["train.compile=True", f"train.amp={amp}", "train.channels_last=True"]
+    more = ["train.compile=True", f"train.precision={amp}", "train.channels_last=True"]
     found, _ = run(tmp_path / "compiled", device, more)
     assert found.losses == pytest.approx(expected.losses, rel=0.1)
 

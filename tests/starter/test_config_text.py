@@ -70,7 +70,7 @@ def test_every_setting_is_understood(tmp_path, recipe):
     parts = parts_of(write_set(tmp_path / "set"), flips=True)
     config = loaded(tmp_path, parts, plan_of(recipe, scale=1.5, amp="bf16", channels_last=False))
     check_config(config, "model", "data", "optimizer", "train")
-    assert (config.train.amp, config.train.channels_last) == ("bf16", False)
+    assert (config.train.precision, config.train.channels_last) == ("bf16", False)
     assert config.optimizer.type == "AdamW" and config.optimizer.lr == recipe.rate(4)
     assert config.test.to_dict() == {**config.test, "scales": (1.5,), "flip": True, "divisor": recipe.stride}
     assert config.data.train.pipeline[0].ratio_range == (1.12, 2.25)

@@ -10,5 +10,6 @@ optimizer = dict(
     decay_norms=False,
     decay_biases=False,
     rules={},
+    fused=None,  # one kernel for all parameters, where PyTorch has it; False: never
 )
 hooks = dict(lr_schedule=dict(type="PolyLR", power=1.0, warmup_steps=1500, warmup_ratio=1e-6))

@@ -7,8 +7,10 @@ train = dict(
     max_epochs=None,
     gradient_accumulation_steps=1,
     clip_grad=None,
-    amp=None,  # "bf16" or "fp16"
-    channels_last=True,
+    precision="auto",  # "fp32", "bf16", "fp16"; auto: bf16 where the GPU or CPU computes with it, else fp32
+    channels_last="auto",  # the memory format of images and weights; auto: the faster one
+    tf32=True,  # False: GPUs compute fp32 with all its bits, several times slower
+    cudnn_benchmark=True,  # cuDNN measures its algorithms first; not where deterministic=True
     compile=False,
     sync_batch_norm=None,  # None: on several GPUs
     on_nan="stop",  # "skip": skip the step, up to max_skips in a row

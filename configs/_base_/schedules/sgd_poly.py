@@ -11,4 +11,5 @@ optimizer = dict(
     decay_norms=True,
     decay_biases=True,
     rules={},
+    fused=None,  # one kernel for all parameters, where PyTorch has it; False: never
 )

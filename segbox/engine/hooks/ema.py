@@ -21,7 +21,7 @@ class EMA(Hook):
     """Keeps a second model, `momentum * average + (1 - momentum) * weights`; evaluation uses it.
 
     Early in training the momentum is min(momentum, (1 + step) / (10 + step)), so that the average forgets the initial
-    weights. Batch-norm buffers are copied.
+    weights. Batch-norm buffers are copied. A skipped step changes nothing.
     """
 
     def __init__(self, momentum: float = 0.999) -> None:
@@ -39,6 +39,8 @@ class EMA(Hook):
     @torch.no_grad()
     def after_update(self, runner: Runner) -> None:
         new = 1 - min(self.momentum, (1 + runner.step) / (10 + runner.step))
-        torch._foreach_lerp_(local_parameters(self.model), local_parameters(runner.model), new)
-        for average, current in zip(self.model.buffers(), runner.model.buffers(), strict=True):
-            average.copy_(current)
+        averages, currents = local_parameters(self.model), local_parameters(runner.model)
+        share = torch.where(runner.is_skipped, 0.0, torch.full_like(runner.is_skipped, new, dtype=torch.float64))
+        shares = {dtype: share.to(dtype) for dtype in {average.dtype for average in averages}}
+        torch._foreach_lerp_(averages, currents, [shares[average.dtype] for average in averages])
+        torch._foreach_copy_(list(self.model.buffers()), list(runner.model.buffers()))

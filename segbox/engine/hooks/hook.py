@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Hook:
-    """The base class: all methods do nothing. `runner.step` is the number of finished steps."""
+    """The base class: all methods do nothing. `runner.step` is the number of finished steps.
+
+    `runner.losses` and `runner.is_skipped` (the step was not finite, and changed nothing) are numbers of the device: a
+    hook that reads one (`float`, `bool`) in each step makes the host wait for the device in each step.
+    """
 
     def before_train(self, runner: Runner) -> None: ...
 

@@ -42,26 +42,28 @@ class Log(Hook):
     def _start_window(self, runner: Runner) -> None:
         self.window_step, self.window_begin = runner.step, time.perf_counter()
         self.data_seconds = self.step_seconds = 0.0
-        self.trained_steps = 0  # steps of this window that were not skipped
+        self.skipped_steps: torch.Tensor | float = 0.0  # of this window
         self.sums: dict[str, torch.Tensor] = {}
 
     def after_step(self, runner: Runner) -> None:
-        self.trained_steps += bool(runner.losses)
+        self.skipped_steps = self.skipped_steps + runner.is_skipped
         for name, value in runner.losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.sums[name] = self.sums.get(name, 0.0) + torch.where(runner.is_skipped, 0, value)
         self.data_seconds += runner.data_seconds
         self.step_seconds += runner.step_seconds
         if self.bar is not None:
             self.bar.total = runner.max_steps  # --time changes it
-            self.bar.show(runner.step, f"loss {float(sum(runner.losses.values())):.4f}  ETA {self._eta(runner)}")
+            if self.bar.is_due(runner.step):  # to read the loss is to wait for the device
+                loss = float(sum(runner.losses.values()))
+                self.bar.show(runner.step, f"loss {loss:.4f}  ETA {self._eta(runner)}")
         if runner.step % self.interval == 0 or runner.step == runner.max_steps:
             self._report(runner)
             self._start_window(runner)
 
     def _report(self, runner: Runner) -> None:
+        runner.settle()
         count = runner.step - self.window_step
-        sums = torch.tensor([float(value) for value in self.sums.values()])
-        losses = dict(zip(self.sums, distributed.mean(sums / max(1, self.trained_steps)).tolist()))
+        losses = self._mean_losses(count)
         if not distributed.is_main():
             return
         row = {
@@ -84,6 +86,13 @@ class Log(Hook):
             f"  {row['images_per_second']:.1f} images/s  {row['memory_mb']:.0f} MB  ETA {self._eta(runner)}"
         )
         self._write(runner, row, "train")
+
+    def _mean_losses(self, count: int) -> dict[str, float]:
+        """Means over the steps of the window that were not skipped, and over the processes; {} without such steps."""
+        skipped, *sums = torch.stack([self.skipped_steps.float(), *(v.float() for v in self.sums.values())]).tolist()
+        if skipped == count:
+            return {}
+        return dict(zip(self.sums, distributed.mean(torch.tensor(sums) / (count - skipped)).tolist()))
 
     def after_eval(self, runner: Runner, scores: dict[str, float]) -> None:
         if distributed.is_main():
