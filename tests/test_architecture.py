@@ -22,7 +22,8 @@ WEIGHTS = {"weights", "weights.sources", "weights.names"}
 INTEROP = {"interop", "interop.mmseg"}
 MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS, *INTEROP}
 DATA = {"data", "data.readers", "data.datasets", "data.transforms", "weights.sources"}  # the folders of caches
-ROOMS = {"report", "serve", "review", "starter", "benchmark", "export"}  # between library and commands; none knows another
+# Between the library and the commands; none knows another.
+ROOMS = {"report", "serve", "review", "starter", "benchmark", "export"}
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
     "weights.sources": {"weights"},
     "weights.names": set(),
