@@ -275,6 +275,19 @@ def test_changes_of_the_config_are_told_when_resuming(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("now", "is_told"), [("fp32", True), ("bf16", False), (None, False)])
+def test_another_precision_is_told_when_resuming(tmp_path, now, is_told):
+    """What "auto" stands for may be another precision on another machine."""
+    before, runner = small_runner(tmp_path), small_runner(tmp_path)
+    before.description = {"precision": "bf16"}
+    runner.description = {} if now is None else {"precision": now}
+    lines = []
+    runner.log = lines.append
+    runner.resume(before.save("a.pt"))
+    told = "precision: the checkpoint was trained in 'bf16', this run goes on in fp32; train.precision fixes it"
+    assert (told in lines) is is_told
+
+
 def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     runner = small_runner(tmp_path)
     runner.hooks = {"break": At(2, lambda: nn.init.constant_(runner.model.mix.bias, float("inf")))}
