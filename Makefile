@@ -21,7 +21,7 @@ RUNS := $(filter-out $(ENGINE),$(wildcard tests/test_*.py))
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) # make 3.81, that of macOS, has none
 
-.PHONY: demo test $(GROUPS) test-slow test-gpu faults mutants docs lint format gallery dist clean
+.PHONY: demo test $(GROUPS) test-slow test-gpu faults mutants docs lint format gallery performance dist clean
 
 demo: .venv/.runtime
 	$(BIN)/python tools/train.py $(CONFIG) --work-dir $(DEMO) --overwrite
@@ -83,6 +83,11 @@ format: .venv/.lint
 gallery: .venv/.runtime
 	@test -e $(DEMO)/best.pt || $(MAKE) --no-print-directory demo
 	$(BIN)/python docs/gallery/draw.py $(DEMO)/best.pt
+
+# The numbers, pictures and tables of docs/performance.md, on one thread: minutes; QUICK=1: small sizes, one minute.
+# PEERS="mmseg=/path/to/environment": other libraries, each in an environment of its own.
+performance: .venv/.runtime
+	$(BIN)/python docs/performance/write.py $(if $(QUICK),--quick) $(if $(PEERS),--peer $(PEERS))
 
 # The wheel and the source archive of a release, with their metadata checked: dist/.
 dist: .venv/.dist

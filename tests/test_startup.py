@@ -7,7 +7,18 @@ import pytest
 
 from tests.runs import ROOT, write_config
 
-SLOW = ("torchvision", "timm", "transformers", "matplotlib", "sympy", "torch._dynamo", "scipy", "pandas", "IPython")
+SLOW = (
+    "torchvision",
+    "timm",
+    "transformers",
+    "matplotlib",
+    "sympy",
+    "triton",
+    "torch._dynamo",
+    "scipy",
+    "pandas",
+    "IPython",
+)
 
 
 def imported_by(code: str, *names: str) -> set[str]:
@@ -33,4 +44,9 @@ def test_a_run_imports_no_optional_package(tmp_path):
     config = write_config(tmp_path, "train = dict(max_steps=1)\nhooks = dict(evaluate=None)\n")
     arguments = ["train", str(config), "--work-dir", str(tmp_path / "run")]
     found = imported_by(f"from segbox.commands import main\nmain({arguments!r})", "torch", *SLOW)
-    assert found <= {"torch", "torch._dynamo", "sympy"}  # PyTorch's optimizers import its compiler
+    assert found <= {
+        "torch",
+        "torch._dynamo",
+        "sympy",
+        "triton",
+    }  # by PyTorch's optimizers and its counter of operations

@@ -19,21 +19,19 @@ WORKERS = (0, 1, 2)
 BATCHES = 4
 
 
-def growth_cases(quick: bool = False) -> Iterator[Case]:
-    """Names are "CURVE: NUMBER"; `quick` leaves out the largest two numbers."""
-    last = -2 if quick else None
-    small = (128, 128)
-    for count in CLASSES[:last]:
-        yield Case(f"loss by classes: {count}", losses.own_sides(count, small, 2, "cpu"))
-    for count in CLASSES[:last]:
+def growth_cases() -> Iterator[Case]:
+    """The name of a case is "CURVE: NUMBER"."""
+    for count in CLASSES:
+        yield Case(f"loss by classes: {count}", losses.own_sides(count, (128, 128), 2, "cpu"))
+    for count in CLASSES:
         sides = evaluation.own_sides(count, (256, 256), (256, 256), (256, 256), "cpu")
         yield Case(f"evaluation by classes: {count}", sides)
-    for side in SIDES[:last]:
+    for side in SIDES:
         size = (side, side)
         yield Case(f"evaluation by side length: {side}", evaluation.own_sides(19, size, size, size, "cpu"))
-    for count in FILES[:last]:
+    for count in FILES:
         yield from opened(count)
-    for count in WORKERS[:last]:
+    for count in WORKERS:
         yield from loaded(count)
 
 

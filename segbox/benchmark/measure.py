@@ -61,6 +61,19 @@ class Measured:
         return asdict(self)
 
 
+def time_of(case: Measured, side: Timed) -> tuple[float, float, float] | None:
+    """The quartiles of a side by the case's clock; None if it was not timed."""
+    return side.wall if case.clock == "wall" else side.cpu
+
+
+def ratio_to_first(case: Measured, name: str) -> float | None:
+    """The time of a side as a part of the first's; None if one of them was not timed."""
+    times = {side.name: time_of(case, side) for side in case.sides}
+    first = times.get(case.sides[0].name) if case.sides else None
+    own = times.get(name)
+    return own[1] / first[1] if own and first and first[1] else None
+
+
 def read_measured(values: Mapping[str, Any]) -> Measured:
     return Measured(**{**values, "sides": [Timed(**side) for side in values["sides"]]})
 
@@ -97,19 +110,26 @@ def measure_case(case: Case, runs: int, peaks: bool) -> Measured:
         if mine is not None and numbers[0] is not None:
             own.difference = difference(mine, numbers[0])
             own.note = "" if own.difference <= case.tolerance else DIFFERENT
-    timed = [(side, own) for side, own in zip(case.sides, found, strict=True) if not own.note]
-    seconds: dict[str, list[tuple[float, float]]] = {side.name: [] for side, _ in timed}
-    for turn in range(runs + 1 if runs else 0):
-        for side, _ in timed:
-            taken = side.seconds()
-            if turn:  # the first one warms up
-                seconds[side.name].append(taken)
-    for side, own in timed:
-        if runs:
-            own.cpu, own.wall = (quartiles(column) for column in zip(*seconds[side.name]))
-        if peaks:
+    sides = [(side, own) for side, own in zip(case.sides, found, strict=True) if not own.note]
+    take_turns(sides, runs)
+    for side, own in sides:
+        if peaks and not own.note:
             own.peak_mb = side.peak_mb()
     return Measured(case.name, found, list(case.notes), case.clock)
+
+
+def take_turns(sides: Sequence[tuple[Side, Timed]], runs: int) -> None:
+    """Time the sides one after the other, `runs` times; a side that fails gets a note and no times."""
+    seconds: list[list[tuple[float, float]]] = [[] for _ in sides]
+    for _ in range(runs + 1 if runs else 0):
+        for (side, own), taken in zip(sides, seconds, strict=True):
+            try:
+                taken.append((0.0, 0.0) if own.note else side.seconds())
+            except UserError as error:
+                own.note = str(error)
+    for (_, own), taken in zip(sides, seconds, strict=True):
+        if runs and not own.note:
+            own.cpu, own.wall = (quartiles(column) for column in zip(*taken[1:]))  # the first turn warms up
 
 
 def numbers_of(side: Side, own: Timed) -> Sequence[float] | None:

@@ -63,9 +63,9 @@ def sample_sides(root: Path, size: tuple[int, int], crop: tuple[int, int]) -> li
     )
     seeds = [itertools.count(), itertools.count()]
     return [
-        so_far("decoding of the image", lambda: read_image(image)),
-        so_far("decoding of the mask", lambda: (read_image(image), read_label(label))),
-        so_far("checks of the mask", lambda: loaded[0, 0]),
+        so_far("image decoded", lambda: read_image(image)),
+        so_far("mask decoded", lambda: (read_image(image), read_label(label))),
+        so_far("mask checked", lambda: loaded[0, 0]),
         so_far("scale, crop, flip", lambda: cropped[0, next(seeds[0])]),
         so_far("colours", lambda: whole[0, next(seeds[1])]),
     ]

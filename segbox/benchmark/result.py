@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segbox.benchmark.measure import Measured, Timed, read_measured
+from segbox.benchmark.measure import Measured, Timed, ratio_to_first, read_measured, time_of
 from segbox.benchmark.peers import Peer
 
 COLUMNS = ("", "time", "quartiles", "of segbox", "peak MB", "difference")
@@ -67,7 +67,7 @@ def machine_text(result: Mapping[str, Any]) -> str:
     clock = "wall-clock" if setting.get("device") == "cuda" else "CPU"
     return (
         f"{about['cpu']}, {about['cores']} cores, {where}; Python {about['python']}, {own}"
-        f"{''.join(f'; {text}' for text in theirs)}; {clock} time, medians of {setting['runs']} runs in turns"
+        f"{''.join(f'; {text}' for text in theirs)}; {clock} time, median of {setting['runs']} in turns"
     )
 
 
@@ -87,7 +87,7 @@ def as_text(result: Mapping[str, Any]) -> str:
 
 def as_markdown(result: Mapping[str, Any]) -> str:
     """One table; what a cell leaves out stands below it."""
-    columns = ("Case", "Side", *(name.capitalize() for name in COLUMNS[1:]))
+    columns = ("Case", "Side", *(name[0].upper() + name[1:] for name in COLUMNS[1:]))
     lines = [f"| {' | '.join(columns)} |", f"|{'---|' * 2}{'--:|' * (len(columns) - 2)}"]
     below = []
     for case in map(read_measured, result["cases"]):
@@ -98,32 +98,19 @@ def as_markdown(result: Mapping[str, Any]) -> str:
 
 
 def rows_of(case: Measured) -> list[list[str]]:
-    first = time_of(case, case.sides[0]) if case.sides else None
-    return [row_of(case, side, first) for side in case.sides]
+    return [row_of(case, side) for side in case.sides]
 
 
-def row_of(case: Measured, side: Timed, first: tuple[float, float, float] | None) -> list[str]:
-    own = time_of(case, side)
+def row_of(case: Measured, side: Timed) -> list[str]:
+    own, ratio = time_of(case, side), ratio_to_first(case, side.name)
     return [
         side.name,
         seconds_text(own[1]) if own else "-",
         f"{seconds_text(own[0])} to {seconds_text(own[2])}" if own else "-",
-        f"{own[1] / first[1]:.2f}" if own and first and first[1] else "-",
+        "-" if ratio is None else f"{ratio:.2f}",
         "-" if side.peak_mb is None else f"{side.peak_mb:.1f}",
         "-" if side.difference is None else f"{side.difference:.1g}",
     ]
-
-
-def time_of(case: Measured, side: Timed) -> tuple[float, float, float] | None:
-    return side.wall if case.clock == "wall" else side.cpu
-
-
-def ratio_to_first(case: Measured, name: str) -> float | None:
-    """The time of a side as a part of the first's; None if one of them was not timed."""
-    times = {side.name: time_of(case, side) for side in case.sides}
-    first = times.get(case.sides[0].name) if case.sides else None
-    own = times.get(name)
-    return own[1] / first[1] if own and first and first[1] else None
 
 
 def remarks(case: Measured) -> list[str]:

@@ -18,7 +18,7 @@ FIRST_STEP = """
 _base_ = "segbox::demo/pspnet_r10_shapes.py"
 data = dict(train=dict(num_images=4), val=None, batch_size=2, workers=0)
 train = dict(max_steps=1)
-hooks = None
+hooks = dict(evaluate=None)
 """
 TORCH_STEP = """
 import torch
@@ -61,7 +61,9 @@ def seconds_of_process(command: Sequence[str]) -> tuple[float, float]:
     after = os.times()
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it wrote nothing"])[-1]
-        raise UserError(f"{' '.join(command[:4])} ended with status {done.returncode}: {last}")
+        raise UserError(
+            f"{' '.join([Path(command[0]).name, *command[1:4]])} ended with status {done.returncode}: {last}"
+        )
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return cpu, time.perf_counter() - wall
 

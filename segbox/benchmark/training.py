@@ -1,7 +1,8 @@
 """`segbox bench train`: a step of a run beside the bare loop and a peer's step with the same model and weights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -19,7 +20,6 @@ from segbox.benchmark.models import (
     peer_model,
     refused,
     runner_of,
-    without_dropout,
 )
 from segbox.benchmark.peer import shared
 from segbox.benchmark.peers import Peer
@@ -36,8 +36,7 @@ def train_cases(
 ) -> Iterator[Case]:
     """The config's own model; then the model of each peer that trains, with the optimizer SGD."""
     with ExitStack() as stack:
-        own = {**config, "model": without_dropout(config["model"])}
-        yield Case(f"the config's model, {shape}", own_sides(stack, own, shape, device))
+        yield Case(f"the config's model, {shape}", own_sides(stack, config, shape, device))
     for peer in peers:
         with ExitStack() as stack:
             try:
@@ -68,10 +67,17 @@ def own_sides(
     images, labels = images_and_labels(shape, device)
     batch = {"images": images, "labels": labels, "paths": ["a.png"] * shape.batch}
     bare.train()
-    return [
-        local(OURS, lambda: step_of(runner, batch), device=device),
-        local(FLOOR, lambda: bare_step(bare, optimizer, images, labels), device=device),
-    ]
+    steps = {
+        OURS: lambda: step_of(runner, batch),
+        FLOOR: lambda: bare_step(bare, optimizer, images, labels),
+    }
+    return [local(name, step, partial(seeded, step), device) for name, step in steps.items()]
+
+
+def seeded(step: Callable[[], Tensor]) -> Tensor:
+    """A step that drops the same values on every side."""
+    torch.manual_seed(0)
+    return step()
 
 
 def step_of(runner: Runner, batch: Any) -> Tensor:

@@ -85,22 +85,23 @@ def run(args: argparse.Namespace) -> None:
 
     import json
 
+    from segbox.benchmark.peers import running
     from segbox.benchmark.result import as_markdown, as_text
 
-    result = measured(args)
+    with running(args.peer, args.threads) as peers:
+        result = measured(args, peers)
     if args.json:
         print(json.dumps(result, indent=1))
     else:
         print(as_markdown(result) if args.markdown else as_text(result))
 
 
-def measured(args: argparse.Namespace) -> dict[str, Any]:
+def measured(args: argparse.Namespace, peers: list["Peer"]) -> dict[str, Any]:
     """The result of a subject with these arguments."""
     import cv2
     import torch
 
     from segbox.benchmark.measure import measure
-    from segbox.benchmark.peers import running
     from segbox.benchmark.result import as_result
 
     torch.set_num_threads(args.threads)
@@ -108,11 +109,9 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
     _, make_cases, _ = SUBJECTS[args.subject]
     hidden = ("subject", "json", "markdown", "peer")
     setting = {name: value for name, value in vars(args).items() if name not in hidden}
-    with running(args.peer, args.threads) as peers:
-        runs = 0 if args.subject == "memory" else args.runs
-        has_peaks = args.subject not in ("startup", "growth", "parts")
-        cases = measure(make_cases(args, peers), runs, has_peaks, args.device)
-        return as_result(args.subject, setting, cases, peers)
+    runs = 0 if args.subject == "memory" else args.runs
+    has_peaks = args.subject not in ("startup", "growth", "parts")
+    return as_result(args.subject, setting, measure(make_cases(args, peers), runs, has_peaks, args.device), peers)
 
 
 def check_device(args: argparse.Namespace) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from segbox.errors import UserError
 from segbox.models.encoder_decoder import EncoderDecoder
@@ -62,6 +61,8 @@ def count_parameters(module: nn.Module) -> int:
 
 def flops_of(call: Callable, *arguments: Any) -> tuple[Any, int]:
     """The result of the call, and its number of operations."""
+    from torch.utils.flop_counter import FlopCounterMode  # imports triton
+
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         result = call(*arguments)
     return result, counter.get_total_flops()

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from segbox.benchmark.measure import DIFFERENT, Case, Side, difference, local, measure, read_measured
+from segbox.benchmark.measure import DIFFERENT, Case, Side, difference, local, measure, ratio_to_first, read_measured
 from segbox.benchmark.peer.shared import class_ids, confusion, digest, pixels, scores
-from segbox.benchmark.result import as_markdown, as_text, ratio_to_first, seconds_text
+from segbox.benchmark.result import as_markdown, as_text, seconds_text
 from segbox.errors import UserError
 
 
@@ -41,6 +41,16 @@ def test_a_side_that_fails_leaves_the_others():
     broken = Side("b", fail, fail, fail)
     [found] = measure([Case("c", [side("a", [1.0], log), broken])], runs=1)
     assert found.sides[0].cpu and found.sides[1].note == "b: RuntimeError: broken" and found.sides[1].peak_mb is None
+
+
+def test_a_side_that_fails_when_it_is_timed():
+    def fail():
+        raise UserError("b ended with status 2")
+
+    log = []
+    broken = Side("b", lambda: None, fail, fail)
+    [found] = measure([Case("c", [broken, side("a", [1.0], log)])], runs=1)
+    assert found.sides[0].note == "b ended with status 2" and found.sides[0].cpu is None and found.sides[1].cpu
 
 
 def test_the_memory_alone():
@@ -87,7 +97,7 @@ def test_results_are_printed():
     machine = {"cpu": "A CPU", "cores": 2, "gpu": None, "python": "3.11", "versions": {"torch": "2"}, "peers": {}}
     result = {"subject": "s", "setting": {"threads": 1, "runs": 1}, "machine": machine, "cases": cases}
     text, table = as_text(result), as_markdown(result)
-    assert "A CPU, 2 cores, 1 thread; Python 3.11, torch 2; CPU time, medians of 1 runs" in text
+    assert "A CPU, 2 cores, 1 thread; Python 3.11, torch 2; CPU time, median of 1 in turns" in text
     for shown in (text, table):
         assert "smp has no such work" in shown and f"bare: {DIFFERENT}" in shown
     assert (
