@@ -110,6 +110,8 @@ def build_datasets(
     evaluator = None if data.val is None else Evaluator(config, device, amp)
     if evaluator is not None and evaluator.classes != dataset.classes:
         raise ConfigError(f"data.val has other classes than data.train: {evaluator.classes} and {dataset.classes}")
+    if evaluator is not None:
+        data.with_cache(evaluator.dataset)  # not by itself: a single pass gains nothing
     return dataset, evaluator
 
 

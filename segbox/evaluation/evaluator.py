@@ -37,7 +37,7 @@ class Evaluator:
         data = call(DataSettings, config["data"], "data")
         if data.val is None:
             raise ConfigError("data.val: the config has no validation set to score on")
-        self.dataset = data.with_cache(build_dataset(*self._val_config(data.val)))
+        self.dataset = build_dataset(*self._val_config(data.val))
         self.classes = self.dataset.classes
         call(MetricSet, self.metric, "metric", classes=self.classes)  # find mistakes before hours of training
         call(build_inference, self.test, "test", model=nn.Identity())
