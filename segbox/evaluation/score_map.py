@@ -13,8 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from segbox.evaluation.class_maps import Source, class_map
 from segbox.models.layers.full_precision import full_precision
 from segbox.models.losses.banded import floats_per_band, row_weights, rows_near
+from segbox.models.losses.spans import WIDEST, is_enlarged, spread_of
 
 SMALLEST = torch.finfo(torch.float32).tiny  # log(0) would spread as NaN
 FEWEST_ROWS = 8  # of a band: adjacent bands compute some rows of the map twice
@@ -115,6 +117,19 @@ class LogitMap(ScoreMap):
     def of(self, images: slice) -> "LogitMap":
         return LogitMap(self.logits[images], self.align_corners)
 
+    def classes(self, size: Sequence[int]) -> Tensor:
+        if not self.is_quick(size, math.inf):
+            return super().classes(size)
+        return torch.stack([class_map([self.source(image, 0, 0, size)], size) for image in range(len(self.logits))])
+
+    def is_quick(self, size: Sequence[int], widest: float) -> bool:
+        """Whether `class_map` can be used: enlarged on a CPU, finite, with a spread below `widest`."""
+        is_possible = self.device.type == "cpu" and is_enlarged(self.own_size, size)
+        return is_possible and spread_of(self.logits) < widest
+
+    def source(self, image: int, y: int, x: int, size: Sequence[int]) -> Source:
+        return Source.of(self.logits[image], y, x, size, self.align_corners)
+
 
 class CroppedMap(ScoreMap):
     """The upper left `size` of a score map of a padded image."""
@@ -130,6 +145,11 @@ class CroppedMap(ScoreMap):
     def rows(self, rows: slice) -> Tensor:
         return self.scores.rows_at(rows, self.padded_size)[:, :, : self.shape[3]]
 
+    def classes(self, size: Sequence[int]) -> Tensor:
+        if tuple(size) != self.shape[2:]:
+            return super().classes(size)
+        return self.scores.classes(self.padded_size)[:, : size[0], : size[1]]
+
     def of(self, images: slice) -> "CroppedMap":
         return CroppedMap(self.scores.of(images), self.padded_size, self.shape[2:])
 
@@ -143,6 +163,12 @@ class Window:
     h: int
     w: int
     scores: ScoreMap
+
+    def is_quick(self) -> bool:
+        return isinstance(self.scores, LogitMap) and self.scores.is_quick((self.h, self.w), WIDEST)
+
+    def source(self, image: int) -> Source:
+        return self.scores.source(image, self.y, self.x, (self.h, self.w))
 
 
 class WindowMap(ScoreMap):
@@ -168,6 +194,12 @@ class WindowMap(ScoreMap):
         return total.clamp_(
             min=SMALLEST
         ).log_()  # no division: the number of windows is the same for all classes of a pixel
+
+    def classes(self, size: Sequence[int]) -> Tensor:
+        if tuple(size) != self.shape[2:] or not all(own.is_quick() for own in self.windows):
+            return super().classes(size)
+        images = range(self.shape[0])
+        return torch.stack([class_map([own.source(image) for own in self.windows], size) for image in images])
 
     def of(self, images: slice) -> "WindowMap":
         windows = [Window(own.y, own.x, own.h, own.w, own.scores.of(images)) for own in self.windows]

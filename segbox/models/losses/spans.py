@@ -5,8 +5,8 @@ column are an arithmetic sequence there, and their exponentials a geometric one:
 its ratio, and a multiplication per row.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .banded import row_weights, rows_near
 
-LOWEST = -80.0  # its exponential is a normal float32
+WIDEST = 80.0  # spread of the logits of a pixel: exp(-80) is a normal float32
 FLOATS = 2**18  # of a tile: it stays in a processor's cache, as it is read and written several times
 COLUMNS = 128  # of a tile: few, so that a product with the weights of the columns has few zeros
 
@@ -33,10 +33,11 @@ class Spans:
     mix: Tensor  # spans x 2 x rows: the weights of both; 0 for rows that fill up
     rows: Tensor  # of the labels: those of all spans, one after the other
     places: Tensor  # where `rows` has each row of the labels
+    counts: list[int]  # rows of each span that do not fill up
 
-    def tiles(self, classes: int) -> Iterator[slice]:
-        """Spans whose exponentials fit into the cache together."""
-        number = max(1, FLOATS // (self.mix.shape[2] * classes * COLUMNS))
+    def tiles(self, pixels: int) -> Iterator[slice]:
+        """Spans that have so many pixels together, in COLUMNS columns."""
+        number = max(1, pixels // (self.mix.shape[2] * COLUMNS))
         for top in range(0, len(self.mix), number):
             yield slice(top, min(top + number, len(self.mix)))
 
@@ -48,30 +49,50 @@ class Spans:
         """Spans, their rows, W -> H W."""
         return each.flatten(0, 1).index_select(0, self.places)
 
-    def exponentials(self, logits: Tensor, some: slice) -> Tensor:
-        """Logits h+2 K W -> some spans, their rows, K W."""
-        low = logits[self.first + some.start : self.first + some.stop]
-        change = logits[self.first + some.start + 1 : self.first + some.stop + 1] - low
-        result = logits.new_empty(len(low), self.mix.shape[2], *low.shape[1:])
-        torch.exp(torch.addcmul(low, change, self.start[some]), out=result[:, 0])
+    def some(self, own: slice) -> "Spans":
+        """Some of the spans, to enlarge and to spread."""
+        return replace(self, first=self.first + own.start, start=self.start[own], mix=self.mix[own])
+
+    def near(self, logits: Tensor) -> Tensor:
+        """The rows of the logits, h+2 K W, that the spans are between."""
+        return logits[self.first : self.first + len(self.mix) + 1]
+
+    def enlarged(self, near: Tensor) -> Tensor:
+        """Their rows -> spans, their rows, K W."""
+        return torch.lerp(near[:-1, None], near[1:, None], self.mix[:, 1, :, None, None])
+
+    def exponentials(self, near: Tensor) -> Tensor:
+        """Their rows -> the exponentials of spans, their rows, K W."""
+        change = near[1:] - near[:-1]
+        result = near.new_empty(len(change), self.mix.shape[2], *near.shape[1:])
+        torch.exp(torch.addcmul(near[:-1], change, self.start), out=result[:, 0])
         ratio = change.mul_(self.step).exp_()
         for row in range(1, self.mix.shape[2]):
             torch.mul(result[:, row - 1], ratio, out=result[:, row])
         return result
 
-    def spread(self, gradient: Tensor, some: slice, total: Tensor) -> None:
-        """Add the gradient of some spans' rows to that of the logits, h+2 K W."""
-        both = torch.bmm(self.mix[some], gradient.flatten(2)).unflatten(2, total.shape[1:])
-        total[self.first + some.start : self.first + some.stop] += both[:, 0]
-        total[self.first + some.start + 1 : self.first + some.stop + 1] += both[:, 1]
+    def spread(self, gradient: Tensor, near: Tensor) -> None:
+        """Add the gradient of the spans' rows to that of the rows that they are between."""
+        both = torch.bmm(self.mix, gradient.flatten(2)).unflatten(2, near.shape[1:])
+        near[:-1] += both[:, 0]
+        near[1:] += both[:, 1]
+
+    def add_rows(self, values: Tensor, factors: Tensor, total: Tensor) -> None:
+        """Add values times factors (spans, their rows, K or 1, W) to all rows, H K W."""
+        begin = 0
+        for value, factor, count in zip(values, factors, self.counts, strict=True):
+            total[begin : begin + count].addcmul_(value[:count], factor[:count])
+            begin += count
 
 
-@lru_cache(maxsize=16)
-def spans_of(source: int, target: int, align_corners: bool, dtype: torch.dtype) -> Spans:
-    """How `target` rows lie between `source` rows, which are not more."""
+@lru_cache(maxsize=256)
+def spans_of(
+    source: int, target: int, align_corners: bool, dtype: torch.dtype, part: tuple[int, int] | None = None
+) -> Spans:
+    """How `target` rows lie between `source` rows, which are not more; or a part of them, from a row to another."""
     assert source <= target
     with torch.inference_mode(False):  # the tensors outlive it
-        rows = torch.arange(target, dtype=torch.float64)
+        rows = torch.arange(*(part or (0, target)), dtype=torch.float64)
         step = (source - 1) / max(1, target - 1) if align_corners else source / target
         positions = rows * step if align_corners else (rows + 0.5) * step - 0.5
         below, counts = positions.floor().unique_consecutive(return_counts=True)
@@ -82,7 +103,9 @@ def spans_of(source: int, target: int, align_corners: bool, dtype: torch.dtype) 
         mix = torch.stack([1 - share, share], dim=1) * counted[:, None]
         own = begin[:, None] + offsets.minimum(counts[:, None] - 1)
         places = counted.flatten().nonzero()[:, 0]
-        return Spans(int(below[0]) + 1, share[:, :1, None].to(dtype), step, mix.to(dtype), own.flatten(), places)
+        return Spans(
+            int(below[0]) + 1, share[:, :1, None].to(dtype), step, mix.to(dtype), own.flatten(), places, counts.tolist()
+        )
 
 
 @dataclass(frozen=True)
@@ -103,21 +126,42 @@ class Columns:
         total[..., self.near] += gradient if self.mix is None else gradient.matmul(self.mix.t())
 
 
-@lru_cache(maxsize=16)
 def columns_of(source: int, target: int, align_corners: bool, dtype: torch.dtype) -> list[Columns]:
-    with torch.inference_mode(False):
-        parts = [slice(left, min(left + COLUMNS, target)) for left in range(0, target, COLUMNS)]
-        if source == target:
-            return [Columns(part, part, None) for part in parts]
-        mix = row_weights(source, target, dtype, align_corners).t()
-        nears = [rows_near(part, source, target, align_corners) for part in parts]
-        return [Columns(part, near, mix[near, part].contiguous()) for part, near in zip(parts, nears)]
+    """All columns, COLUMNS at a time."""
+    lefts = range(0, target, COLUMNS)
+    return [columns_at(source, target, align_corners, dtype, (x, min(x + COLUMNS, target))) for x in lefts]
+
+
+@lru_cache(maxsize=256)
+def columns_at(source: int, target: int, align_corners: bool, dtype: torch.dtype, part: tuple[int, int]) -> Columns:
+    """From a column to another."""
+    own = slice(*part)
+    if source == target:
+        return Columns(own, own, None)
+    near = rows_near(own, source, target, align_corners)
+    return Columns(own, near, column_weights(source, target, align_corners, dtype)[near, own].contiguous())
+
+
+@lru_cache(maxsize=16)
+def column_weights(source: int, target: int, align_corners: bool, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):  # the tensor outlives it
+        return row_weights(source, target, dtype, align_corners).t()
 
 
 def shifted(logits: Tensor) -> Tensor:
     """K h w -> h+2 K w: less the largest logit of each pixel; the first and the last row twice."""
     rows = (logits - logits.amax(dim=0)).movedim(1, 0)
     return torch.cat([rows[:1], rows, rows[-1:]])
+
+
+def spread_of(logits: Tensor) -> float:
+    """The largest distance of the logits of a pixel, B K h w; NaN or infinite if logits are."""
+    return float((logits.detach().amax(dim=1) - logits.detach().amin(dim=1)).amax())
+
+
+def is_enlarged(small: Sequence[int], large: Sequence[int]) -> bool:
+    """Whether no side shrinks."""
+    return all(a <= b for a, b in zip(small, large, strict=True))
 
 
 def unshifted_gradient(total: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 from segbox.models.layers.full_precision import full_precision
 
 from .banded import banded_map, banded_sum, precision
-from .spans import LOWEST, columns_of, shifted, spans_of, unshifted_gradient
+from .spans import FLOATS, WIDEST, columns_of, is_enlarged, shifted, spans_of, spread_of, unshifted_gradient
 
 # (surprises, weights of the pixels) -> the losses, and their slopes by the surprises
 Score = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -40,10 +40,8 @@ def map_of_losses(score: Score, logits: Tensor, labels: Tensor, weights: Tensor,
 
 def has_spans(logits: Tensor, labels: Tensor) -> bool:
     """Whether spans can be used: not if logits are shrunk, too far apart or not finite. A GPU would wait for this."""
-    if logits.device.type != "cpu" or any(a > b for a, b in zip(logits.shape[2:], labels.shape[1:])):
-        return False
-    lowest = (logits.detach().amin(dim=1) - logits.detach().amax(dim=1)).amin()
-    return bool(lowest > LOWEST)
+    is_possible = logits.device.type == "cpu" and is_enlarged(logits.shape[2:], labels.shape[1:])
+    return is_possible and spread_of(logits) < WIDEST
 
 
 def losses_of(score: Score, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
@@ -95,14 +93,15 @@ def of_image(
     for part in columns_of(columns, width, align_corners, logits.dtype):
         wide = part.widen(logits)
         wide_total = None if total is None else torch.zeros_like(wide)
-        for some in spans.tiles(classes):
-            p = spans.exponentials(wide, some)  # not yet divided by their sums
+        for some in spans.tiles(FLOATS // classes):
+            own = spans.some(some)
+            p = own.exponentials(own.near(wide))  # not yet divided by their sums
             label, weight = known[some, :, None, part.target].long(), weights[some, :, None, part.target]
             sums, own_p = p.sum(dim=2, keepdim=True).clamp_(min=TINY), p.gather(2, label).clamp_(min=TINY)
             loss, slope = score((sums / own_p).log_(), weight)
             losses[some, :, part.target] = loss[:, :, 0]
             if wide_total is not None:
-                spans.spread(p.mul_(slope / sums).scatter_add_(2, label, -slope), some, wide_total)
+                own.spread(p.mul_(slope / sums).scatter_add_(2, label, -slope), own.near(wide_total))
         if total is not None:
             part.spread(wide_total, total)
     return spans.of_rows(losses)

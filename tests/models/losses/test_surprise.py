@@ -25,7 +25,7 @@ SHAPES = {
 
 @pytest.fixture(params=[2**18, 700])
 def floats(request, monkeypatch):
-    monkeypatch.setattr(spans, "FLOATS", request.param)
+    monkeypatch.setattr(surprise, "FLOATS", request.param)
 
 
 def make(shape, spread=3.0, dtype=torch.float):
@@ -136,7 +136,7 @@ def test_tiles_are_small_and_nothing_is_computed_twice(floats, monkeypatch):
     logits, labels, weights = make("more than a tile")
     sum_of_losses(score, logits, labels, weights)
     filled = 2 * 6 * 5 * 300  # 6 spans of up to 5 rows
-    assert sum(seen) == filled and max(seen) <= max(spans.FLOATS // 5, 5 * spans.COLUMNS)
+    assert sum(seen) == filled and max(seen) <= max(surprise.FLOATS // 5, 5 * spans.COLUMNS)
 
 
 def test_cross_entropy_with_smoothing_takes_the_other_way():

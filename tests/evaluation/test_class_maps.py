@@ -1,0 +1,116 @@
+"""Class maps: those of all full-size logits or probabilities, although most of these are not computed."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from segbox.evaluation import class_maps
+from segbox.evaluation.class_maps import largest
+from segbox.evaluation.inference import starts
+from segbox.evaluation.score_map import CroppedMap, LogitMap, ScoreMap, Window, WindowMap
+
+SIZES = [((6, 9), (48, 72)), ((7, 40), (50, 300)), ((9, 9), (9, 9)), ((1, 1), (5, 7)), ((1, 6), (3, 50))]
+
+
+def regions(classes, size, seed=0, noise=0.5):
+    """Logits of smooth regions, as a trained model has them."""
+    torch.manual_seed(seed)
+    coarse = F.interpolate(4 * torch.randn(2, classes, 3, 3), size, mode="bicubic")
+    return coarse + noise * torch.randn_like(coarse)
+
+
+def full(logits, size, align_corners):
+    return F.interpolate(logits.double(), size, mode="bilinear", align_corners=align_corners)
+
+
+def agree(found, values):
+    """The same classes, except where two values are equal but for rounding."""
+    best = values.max(dim=1)
+    chosen = values.gather(1, found[:, None].long())[:, 0]
+    assert found.dtype == torch.uint8 and found.shape == best.indices.shape
+    assert ((best.values - chosen) <= 1e-5 * values.abs().max()).all()
+    assert (found == best.indices).float().mean() > 0.999
+
+
+@pytest.fixture(params=[4096, 128])
+def pixels(request, monkeypatch):
+    monkeypatch.setattr(class_maps, "FEWEST_PIXELS", request.param)
+    monkeypatch.setattr(class_maps, "FLOATS", request.param)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize(("small", "size"), SIZES)
+@pytest.mark.parametrize("noise", [0.0, 8.0])
+def test_classes_are_those_of_all_logits(small, size, align_corners, noise, pixels):
+    logits = regions(7, small, noise=noise)
+    agree(LogitMap(logits, align_corners).classes(size), full(logits, size, align_corners))
+
+
+def test_more_classes_than_a_signed_byte_holds():
+    logits = torch.randn(1, 255, 4, 5)
+    agree(LogitMap(logits).classes((30, 40)), full(logits, (30, 40), False))
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("noise", [0.0, 8.0])
+def test_overlapping_windows_add_up_their_probabilities(align_corners, noise, pixels):
+    (height, width), (h, w) = (90, 150), (64, 50)
+    corners = [(y, x) for y in starts(height, h, 42) for x in starts(width, w, 33)]
+    parts = [regions(7, (9, 7), seed, noise) for seed in range(len(corners))]
+    windows = [Window(y, x, h, w, LogitMap(own, align_corners)) for (y, x), own in zip(corners, parts, strict=True)]
+    total = torch.zeros(2, 7, height, width, dtype=torch.double)
+    for (y, x), own in zip(corners, parts, strict=True):
+        total[..., y : y + h, x : x + w] += full(own, (h, w), align_corners).softmax(dim=1)
+    scores = WindowMap(windows, height, width)
+    agree(scores.classes((height, width)), total)
+    assert torch.equal(scores.of(slice(1, 2)).classes((height, width))[0], scores.classes((height, width))[1])
+
+
+def test_the_way_for_any_map_finds_the_same():
+    logits = regions(5, (12, 12))
+    scores = LogitMap(logits)
+    assert (scores.classes((96, 96)) == ScoreMap.classes(scores, (96, 96))).float().mean() > 0.999
+
+
+def test_of_equal_classes_the_first_is_taken():
+    logits = torch.zeros(1, 4, 3, 3)
+    logits[:, 0] = -1
+    assert (LogitMap(logits).classes((20, 20)) == 1).all()
+    assert largest(torch.tensor([[1.0], [3.0], [3.0]]), torch.tensor([2, 5, 9])).tolist() == [5]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_logits_that_are_not_finite_take_the_way_for_any_map(value):
+    logits = torch.randn(1, 4, 5, 5)
+    logits[0, 2, 2, 2] = value
+    scores = LogitMap(logits)
+    assert not scores.is_quick((20, 20), float("inf"))
+    assert torch.equal(scores.classes((20, 20)), ScoreMap.classes(scores, (20, 20)))
+
+
+def test_a_cropped_map_is_part_of_the_map_of_the_padded_image():
+    whole = LogitMap(regions(5, (6, 6)).requires_grad_())
+    scores = CroppedMap(whole, (48, 48), (41, 45))
+    assert torch.equal(scores.classes((41, 45)), whole.classes((48, 48))[:, :41, :45])
+    assert (scores.classes((41, 45)) == ScoreMap.classes(scores, (41, 45))).float().mean() > 0.999
+    assert torch.equal(scores.classes((20, 20)), ScoreMap.classes(scores, (20, 20)))
+
+
+def test_shrunk_maps_and_other_sizes_of_windows_take_the_way_for_any_map():
+    logits = torch.randn(1, 4, 20, 20)
+    agree(LogitMap(logits).classes((11, 50)), full(logits, (11, 50), False))
+    windows = [Window(0, 0, 40, 40, LogitMap(logits)), Window(0, 10, 40, 40, LogitMap(-logits))]
+    scores = WindowMap(windows, 40, 50)
+    assert torch.equal(scores.classes((60, 60)), ScoreMap.classes(scores, (60, 60)))
+
+
+def test_a_block_of_one_class_is_not_computed(monkeypatch):
+    """The point of it all."""
+    logits = torch.zeros(1, 5, 32, 64)
+    logits[:, 3, :, :40] = logits[:, 1, :, 40:] = 9
+    seen = []
+    monkeypatch.setattr(class_maps, "largest", lambda values, ids: seen.append(ids.tolist()) or largest(values, ids))
+    found = LogitMap(logits).classes((256, 512))
+    assert seen.pop(0) == [0, 1, 2, 3, 4]  # at the scale of the logits
+    assert seen == [[1, 3]] * len(seen) and 0 < len(seen) <= 5
+    assert (found[..., :316] == 3).all() and (found[..., 324:] == 1).all()
