@@ -28,6 +28,7 @@ from tests.trained import random_weights
 PAGE = ROOT / "docs" / "export.md"
 BEGIN, END = "<!-- parts:begin -->\n", "<!-- parts:end -->"
 EXACT = 1e-4  # of the standard deviation of the logits
+HEAD = ("Part", "Kind", "In the file, at sizes that are not the example's")
 NOT_RUN = "not run yet"
 
 
