@@ -8,7 +8,7 @@ import torch
 
 from segbox import precision
 from segbox.commands.precision import PRECISIONS, add_precision
-from segbox.engine.devices import describe_choices, set_backends, with_choices, without_benchmark
+from segbox.engine.devices import describe_choices, set_backends, with_memory_format, with_precision, without_benchmark
 from segbox.engine.settings import TrainSettings
 from segbox.precision import choose_precision, cpu_computes_bf16
 from tests.tiny import tiny_model
@@ -75,8 +75,10 @@ def test_what_is_asked_for_is_taken():
 def test_the_choices_of_a_gpu_are_told_in_a_line(monkeypatch, settings, capability, line):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     given = TrainSettings(**settings)
-    optimizer = torch.optim.AdamW(tiny_model().parameters(), fused=True)
-    assert describe_choices(given, with_choices(given, GPU), optimizer, "cuda") == f"steps in {line}, fused AdamW"
+    model = tiny_model()
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    chosen = with_memory_format(with_precision(given, GPU), model, GPU)
+    assert describe_choices(given, chosen, optimizer, "cuda") == f"steps in {line}, fused AdamW"
 
 
 def test_switches_of_gpus_are_set_for_each_run_and_benchmarks_rest_in_evaluations(monkeypatch):

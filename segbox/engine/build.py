@@ -18,7 +18,7 @@ from segbox.data.loader import Loader, build_dataset, train_loader
 from segbox.data.sample import Batch
 from segbox.data.statistics import class_pixels
 from segbox.engine.config_check import check_config
-from segbox.engine.devices import describe_choices, set_backends, to_device, with_choices
+from segbox.engine.devices import describe_choices, set_backends, to_device, with_memory_format, with_precision
 from segbox.engine.input_checks import check_images
 from segbox.engine.logs import describe_run
 from segbox.engine.optim import build_optimizer
@@ -46,7 +46,7 @@ def build_runner(config: Config, work_dir: Path, device: torch.device, is_resume
     check_config(config, "model", "data", "optimizer", "train")
     cv2.setNumThreads(0)
     given, data = call(TrainSettings, config.train, "train"), call(DataSettings, config.data, "data")
-    settings = with_choices(given, device)
+    settings = with_precision(given, device)
     images = images_per_process(data.batch_size, settings.gradient_accumulation_steps)
     dataset, evaluator = build_datasets(config, data, device, settings.precision)
     limits = {"max_steps": settings.max_steps, "max_epochs": settings.max_epochs}
@@ -54,6 +54,8 @@ def build_runner(config: Config, work_dir: Path, device: torch.device, is_resume
     seed = config.get("seed", 0)
     begin = without_downloads(config.model) if is_resumed else config.model
     model = build_model(begin, settings, data.workers, seed, dataset, evaluator, device)
+    settings = with_memory_format(settings, model, device)
+    model = to_device(model, device, settings)
     optimizer = build_optimizer(config.optimizer, model)
     hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.get("hooks", {}).items() if c is not None}
     val_images = 0 if evaluator is None else len(evaluator.dataset)
@@ -124,7 +126,7 @@ def build_model(
     evaluator: Evaluator | None,
     device: torch.device,
 ) -> nn.Module:
-    """The model on its device, with the initial weights of this seed, checked against the images of the data sets."""
+    """The model, still on the CPU, with the initial weights of this seed, checked against the images of the data sets."""
     set_backends(settings, device)
     torch.manual_seed(seed)
     weights = ClassWeights(partial(class_pixels, dataset, workers))
@@ -133,7 +135,7 @@ def build_model(
         check_images({"data.train": dataset}, model)
     else:
         check_images({"data.train": dataset, "data.val": evaluator.dataset}, model, evaluator.window)
-    return to_device(model, device, settings)
+    return model
 
 
 def batch_stream(

@@ -13,6 +13,7 @@ from segbox.engine.settings import TrainSettings
 from segbox.engine.sharding import is_sharded, shard
 from segbox.errors import ConfigError
 from segbox.evaluation.out_of_memory import is_out_of_memory
+from segbox.models.memory_format import prefers_channels_last
 from segbox.models.norms import convert_norm, sync_on_cpus
 from segbox.precision import choose_precision
 from segbox.weights.loading import first_line
@@ -47,13 +48,17 @@ def set_determinism(enabled: bool) -> None:
     )
 
 
-def with_choices(settings: TrainSettings, device: torch.device) -> TrainSettings:
-    """The settings with the precision and the memory format that "auto" stands for on this device."""
-    precision = choose_precision(settings.precision, device)
-    channels_last = settings.channels_last
-    if channels_last == "auto":  # on GPUs it is tensor cores that want it
-        channels_last = device.type == "cpu" or precision != "fp32" or settings.tf32
-    return replace(settings, precision=precision, channels_last=channels_last)
+def with_precision(settings: TrainSettings, device: torch.device) -> TrainSettings:
+    """The settings with the precision that "auto" stands for on this device."""
+    return replace(settings, precision=choose_precision(settings.precision, device))
+
+
+def with_memory_format(settings: TrainSettings, model: nn.Module, device: torch.device) -> TrainSettings:
+    """The settings with the memory format that "auto" stands for, for this model in the chosen precision."""
+    if settings.channels_last != "auto":
+        return settings
+    is_faster = prefers_channels_last(model, device.type, settings.precision, settings.tf32)
+    return replace(settings, channels_last=is_faster)
 
 
 def describe_choices(given: TrainSettings, chosen: TrainSettings, optimizer: torch.optim.Optimizer, device: str) -> str:

@@ -5,10 +5,10 @@ from torch import nn
 from segbox.models.layers import DepthwiseConv2d
 
 
-def prefers_channels_last(model: nn.Module, device_type: str, precision: str) -> bool:
+def prefers_channels_last(model: nn.Module, device_type: str, precision: str, tf32: bool = False) -> bool:
     """Whether training steps are faster with `torch.channels_last`; `precision` is "fp32", "bf16" or "fp16".
 
-    In half precision, the kernels of GPUs and CPUs want it. In float32 on a CPU, the gradients of convolutions' weights
+    In half precision, and in TF32, the kernels of GPUs and CPUs want it. In float32 on a CPU, the gradients of convolutions' weights
     are slower in it, and depthwise convolutions faster. CPU time of a step, and of a prediction, channels first /
     channels last (AVX2, one thread, 2 images; above 1: channels last is faster):
 
@@ -28,6 +28,7 @@ def prefers_channels_last(model: nn.Module, device_type: str, precision: str) ->
     | LR-ASPP, MobileNetV3 | 256 | 1.24 | 1.30 |
     | SegFormer-B0 | 256 | 1.11 | 1.38 |
     """
-    if precision != "fp32":
+    if precision != "fp32" or (device_type == "cuda" and tf32):
         return True
-    return device_type == "cpu" and any(isinstance(layer, DepthwiseConv2d) for layer in model.backbone.modules())
+    backbone = getattr(model, "backbone", model)
+    return device_type == "cpu" and any(isinstance(layer, DepthwiseConv2d) for layer in backbone.modules())

@@ -29,4 +29,6 @@ def test_half_precision_prefers_it_and_float32_on_a_gpu_does_not():
     assert prefers_channels_last(built, "cpu", "bf16")
     assert prefers_channels_last(built, "cuda", "fp16")
     assert not prefers_channels_last(built, "cuda", "fp32")
+    assert prefers_channels_last(built, "cuda", "fp32", tf32=True)
+    assert not prefers_channels_last(built, "cpu", "fp32", tf32=True)
     assert not prefers_channels_last(model(dict(type="MobileNetV2", variant="test")), "cuda", "fp32")
