@@ -22,7 +22,7 @@ WEIGHTS = {"weights", "weights.sources", "weights.names"}
 INTEROP = {"interop", "interop.mmseg"}
 MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS, *INTEROP}
 DATA = {"data", "data.readers", "data.datasets", "data.transforms"}
-ROOMS = {"report", "serve", "review", "starter"}  # between the library and the commands; none knows another
+ROOMS = {"report", "serve", "review", "starter", "rasters"}  # between the library and the commands; none knows another
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
     "weights.sources": {"weights"},
     "weights.names": set(),
@@ -45,6 +45,7 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "viz": {"evaluation", "convert", *MODELS, *DATA},
     "report": {"viz", "evaluation", *MODELS, *DATA},
     "serve": {"viz", "evaluation", *MODELS, *DATA},
+    "rasters": {"evaluation", *MODELS, *DATA},
     "doctor": {"viz", "convert", *DATA},
     "review": {"doctor", "viz", "evaluation", *MODELS, *DATA},
     "starter": {"doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
@@ -65,6 +66,8 @@ OPTIONAL = {
     "onnx",
     "yaml",
     "yapf",
+    "rasterio",
+    "tifffile",
 }
 
 
