@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 here = Path(__file__).parent
+EXTRAS = {"rasterio": "geo"}  # names of extras that are not those of their packages
 
 
 class WithConfigs(build_py):
@@ -54,7 +55,7 @@ setup(
     entry_points={"console_scripts": ["segbox = segbox.commands:main"]},
     install_requires=requirements("runtime"),
     extras_require={
-        **{re.split(r"[[<>=!]", line)[0]: [line] for line in optional},
+        **{EXTRAS.get(name, name): [line] for line in optional for name in re.split(r"[[<>=!]", line)[:1]},
         "export": [line for line in optional if line.startswith(EXPORT)],
         "all": optional,
         "tests": requirements("tests"),

@@ -23,7 +23,7 @@ INTEROP = {"interop", "interop.mmseg"}
 MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS, *INTEROP}
 DATA = {"data", "data.readers", "data.datasets", "data.transforms", "weights.sources"}  # the folders of caches
 # Between the library and the commands; none knows another.
-ROOMS = {"report", "serve", "review", "starter", "benchmark", "export"}
+ROOMS = {"report", "serve", "review", "starter", "benchmark", "export", "rasters"}
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
     "weights.sources": {"weights"},
     "weights.names": set(),
@@ -47,6 +47,7 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "report": {"viz", "evaluation", *MODELS, *DATA},
     "export": {"viz", "evaluation", *MODELS, *DATA},
     "serve": {"viz", "evaluation", *MODELS, *DATA},
+    "rasters": {"evaluation", *MODELS, *DATA},
     "doctor": {"viz", "convert", *DATA},
     "review": {"doctor", "viz", "evaluation", *MODELS, *DATA},
     "starter": {"doctor", "viz", "engine", "evaluation", "convert", *MODELS, *DATA},
@@ -71,6 +72,8 @@ OPTIONAL = {
     "openvino",
     "yaml",
     "yapf",
+    "rasterio",
+    "tifffile",
 }
 
 

@@ -23,6 +23,7 @@ COMMANDS = {  # name: what it does, for `segbox --help`
     "report": "write the page of a run again: scores, confusions, pictures, curves, what to try next",
     "compare": "compare runs: scores, differences, and whether they are more than chance",
     "predict": "segment images, folders and videos with a trained model",
+    "raster": "segment a GeoTIFF or another raster of any size, strip by strip",
     "serve": "a page and an HTTP interface that segment pictures with trained models",
     "suggest": "choose the pictures to label next: those that a model is unsure of, unlike each other",
     "export": "write a trained model for ONNX Runtime, OpenVINO or torch.export, checked beside PyTorch",
@@ -85,9 +86,8 @@ def start(name: str, arguments: Sequence[str] | None = None, program: str | None
 
 def parsed(parser: argparse.ArgumentParser, name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     """The arguments of a command. Where the first one may be left out, options may stand between the others."""
-    return (parser.parse_intermixed_args if name in ("test", "predict", "suggest", "export") else parser.parse_args)(
-        arguments
-    )
+    is_mixed = name in ("test", "predict", "raster", "suggest", "export")
+    return (parser.parse_intermixed_args if is_mixed else parser.parse_args)(arguments)
 
 
 def module_of(name: str) -> ModuleType:

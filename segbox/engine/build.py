@@ -126,7 +126,7 @@ def build_model(
     evaluator: Evaluator | None,
     device: torch.device,
 ) -> nn.Module:
-    """The model, still on the CPU, with the initial weights of this seed, checked against the images of the data sets."""
+    """The model on the CPU, with the initial weights of this seed, checked against the images of the data sets."""
     set_backends(settings, device)
     torch.manual_seed(seed)
     weights = ClassWeights(partial(class_pixels, dataset, workers))

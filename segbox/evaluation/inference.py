@@ -50,9 +50,7 @@ def build_inference(
     if divisor > 1:
         predict = padded(predict, divisor, getattr(model, "mean", None))
     if mode == "slide":
-        height, width = pair(window)
-        step = pair(stride) if stride is not None else (max(1, height * 2 // 3), max(1, width * 2 // 3))
-        predict = slide(predict, (height, width), step, windows_per_batch)
+        predict = slide(predict, *window_and_stride(window, stride), windows_per_batch)
     return predict if tuple(scales) == (1.0,) else multi_scale(predict, scales, base_size)
 
 
@@ -182,6 +180,13 @@ def starts(length: int, window: int, stride: int) -> list[int]:
     """The starts of windows that cover `length`; the last window is moved back to end at `length`."""
     count = max(0, -(-(length - window) // stride)) + 1
     return [min(i * stride, length - window) for i in range(count)]
+
+
+def window_and_stride(
+    window: tuple[int, int] | int, stride: tuple[int, int] | int | None
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    height, width = pair(window)
+    return (height, width), pair(stride) if stride is not None else (max(1, height * 2 // 3), max(1, width * 2 // 3))
 
 
 def pair(size: Sequence[int] | int) -> tuple[int, int]:

@@ -8,9 +8,9 @@ from segbox.models.layers import DepthwiseConv2d
 def prefers_channels_last(model: nn.Module, device_type: str, precision: str, tf32: bool = False) -> bool:
     """Whether training steps are faster with `torch.channels_last`; `precision` is "fp32", "bf16" or "fp16".
 
-    In half precision, and in TF32, the kernels of GPUs and CPUs want it. In float32 on a CPU, the gradients of convolutions' weights
-    are slower in it, and depthwise convolutions faster. CPU time of a step, and of a prediction, channels first /
-    channels last (AVX2, one thread, 2 images; above 1: channels last is faster):
+    In half precision, and in TF32, the kernels of GPUs and CPUs want it. In float32 on a CPU, the gradients of
+    convolutions' weights are slower in it, and depthwise convolutions faster. CPU time of a step, and of a prediction,
+    channels first / channels last (AVX2, one thread, 2 images; above 1: channels last is faster):
 
     | model | size | step | prediction |
     |---|---|---|---|

@@ -9,6 +9,7 @@ from tests.mutants.of_interop import OF_INTEROP
 from tests.mutants.of_layers import OF_LAYERS
 from tests.mutants.of_losses import OF_LOSSES
 from tests.mutants.of_models import OF_MODELS
+from tests.mutants.of_rasters import OF_RASTERS
 from tests.mutants.of_report import OF_REPORT
 from tests.mutants.of_review import OF_REVIEW
 from tests.mutants.of_scale import OF_SCALE
@@ -23,6 +24,7 @@ MUTANTS: list[Mutant] = [
     *OF_DATA,
     *OF_INTEROP,
     *OF_EXPORT,
+    *OF_RASTERS,
     *OF_REPORT,
     *OF_REVIEW,
     *OF_SCALE,

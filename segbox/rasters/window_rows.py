@@ -1,0 +1,108 @@
+"""Slide inference over a raster that does not fit into memory.
+
+The windows, their order and their average are those of `segbox.evaluation.inference.slide`. Only the rows of windows
+that reach into the asked rows are in memory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from segbox import IGNORE_INDEX
+from segbox.data.sample import as_tensor
+from segbox.evaluation.inference import InferenceFunction, starts
+from segbox.evaluation.score_map import Window, WindowMap
+from segbox.rasters.source import Raster
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """A model and how its windows lie. `mean` replaces nodata; it is in the units of the raster."""
+
+    predict: InferenceFunction
+    window: tuple[int, int]
+    stride: tuple[int, int]
+    windows_per_batch: int
+    mean: np.ndarray
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class WindowRow:
+    y: int
+    valid: np.ndarray  # h x width: not nodata
+    windows: list[Window]  # x is that of the panel
+
+
+class WindowRows:
+    """The class ids of some columns of a raster. Rows are asked for from top to bottom."""
+
+    def __init__(self, sliding: Sliding, raster: Raster, columns: slice) -> None:
+        self.sliding, self.raster, self.columns = sliding, raster, columns
+        self.h, self.w = min(sliding.window[0], raster.height), min(sliding.window[1], raster.width)
+        self.ys = starts(raster.height, self.h, sliding.stride[0])
+        every = starts(raster.width, self.w, sliding.stride[1])
+        self.xs = [x for x in every if x < columns.stop and x + self.w > columns.start]
+        self.left, self.width = self.xs[0], self.xs[-1] + self.w - self.xs[0]
+        self.kept: list[WindowRow] = []
+        self.computed = 0  # windows
+
+    def classes(self, rows: slice) -> np.ndarray:
+        """Bytes, 255 for nodata."""
+        step = self.sliding.stride[0]  # of more rows, more windows would be in memory
+        bands = [slice(top, min(top + step, rows.stop)) for top in range(rows.start, rows.stop, step)]
+        return np.concatenate([self._band(band) for band in bands])
+
+    def _band(self, rows: slice) -> np.ndarray:
+        self.kept = [row for row in self.kept if row.y + self.h > rows.start]
+        last = self.kept[-1].y if self.kept else -1
+        for y in self.ys:
+            if last < y < rows.stop and y + self.h > rows.start:
+                self.kept.append(self._row(y))
+        size = rows.stop - rows.start, self.width
+        valid = np.zeros(size, bool)
+        for row in self.kept:
+            top, bottom = max(rows.start, row.y), min(rows.stop, row.y + self.h)
+            valid[top - rows.start : bottom - rows.start] = row.valid[top - row.y : bottom - row.y]
+        result = np.full(size, IGNORE_INDEX, np.uint8)
+        windows = [
+            Window(row.y - rows.start, own.x, own.h, own.w, own.scores) for row in self.kept for own in row.windows
+        ]
+        if windows:
+            classes = WindowMap(windows, *size).classes(size)[0].cpu().numpy()
+            result[valid] = classes[valid]
+        return result[:, self.columns.start - self.left : self.columns.stop - self.left]
+
+    def _row(self, y: int) -> WindowRow:
+        """Batches do not go beyond a row of windows: it is the same whichever process computes it."""
+        image, valid = without_nodata(
+            self.raster.read(slice(y, y + self.h), slice(self.left, self.left + self.width)), self.sliding.mean
+        )
+        places = [x - self.left for x in self.xs]
+        places = [x for x in places if valid[:, x : x + self.w].any()]
+        windows = []
+        for i in range(0, len(places), self.sliding.windows_per_batch):
+            some = places[i : i + self.sliding.windows_per_batch]
+            batch = torch.stack([as_tensor(image[:, x : x + self.w]) for x in some]).to(self.sliding.device)
+            scores = self.sliding.predict(batch)
+            windows += [Window(y, x, self.h, self.w, scores.of(slice(k, k + 1))) for k, x in enumerate(some)]
+        self.computed += len(windows)
+        return WindowRow(y, valid, windows)
+
+
+def without_nodata(image: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The image with the mean where there is no data, and H W: where there are data.
+
+    A byte that equals nodata may be a dark pixel: bytes are nodata if all bands say so. Of other types, one band is
+    enough.
+    """
+    masked = np.ma.getmaskarray(image)
+    values = np.ma.getdata(image)
+    missing = masked.all(axis=2) if values.dtype == np.uint8 else masked.any(axis=2)
+    if values.dtype.kind == "f":
+        missing = missing | ~np.isfinite(values).all(axis=2)
+    if missing.any():
+        values = values.copy()
+        values[missing] = mean.astype(values.dtype)
+    return values, ~missing

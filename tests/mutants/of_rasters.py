@@ -1,0 +1,30 @@
+"""Mutants of the class maps of rasters."""
+
+from tests.mutants.mutant import in_file
+
+ROWS = "tests/rasters/test_window_rows.py"
+
+OF_RASTERS = [
+    *in_file("rasters/window_rows.py", ROWS, [
+        ("raster: a row of windows too few", "last < y < rows.stop and", "last < y < rows.stop - 5 and"),
+        ("raster: rows of windows are never forgotten", "if row.y + self.h > rows.start]", "if True]"),
+        ("raster: windows without data are computed", "if valid[:, x : x + self.w].any()]", "if True]"),
+        ("raster: one nodata band of bytes is enough", "masked.all(axis=2) if values", "masked.any(axis=2) if values"),
+        ("raster: NaN is data", "missing | ~np.isfinite(values).all(axis=2)", "missing"),
+        ("raster: nodata goes into the model", "values[missing] = mean.astype(values.dtype)", "pass"),
+        ("raster: panels begin at their first window", "self.columns.start - self.left : self.columns.stop - self.left",
+         ": self.columns.stop - self.columns.start"),
+    ]),
+    *in_file("rasters/cells.py", ROWS, [
+        ("raster: shares overlap", "cells[(number - 1) * len(cells) // count", "cells[max(0, number - 2) * len(cells)"
+         " // count"),
+        ("raster: panels without a budget", "budget * stride[1] //", "9 * budget * stride[1] //"),
+    ]),
+    *in_file("rasters/parts.py", "tests/rasters/test_parts.py", [
+        ("raster: strips of other options", "if begun.get(name) != self.options[name]]", "if False]"),
+    ]),
+    *in_file("rasters/source.py", "tests/rasters/test_files.py", [
+        ("raster: bands are counted from 0", "        return int(word)\n", "        return int(word) + 1\n"),
+        ("raster: a name of two bands", "lower.count(word.lower()) == 1", "lower.count(word.lower()) >= 1"),
+    ]),
+]  # fmt: skip
