@@ -60,7 +60,7 @@ OF_SHARED = [
     ]),
     *in_file("models/memory_format.py", "tests/models/test_memory_format.py", [
         ("memory format: by the device alone", " and any(isinstance(layer", " or any(isinstance(layer"),
-        ("memory format: half precision as float32", 'if precision != "fp32":', 'if precision == "none":'),
+        ("memory format: half precision as float32", 'if precision != "fp32" or', 'if precision == "none" or'),
     ]),
     *in_file("models/layers/dilation.py", "tests/models/layers/test_dilation.py", [
         ("dilation: at once", "plan.append((1, dilation))\n            dilation *= stride",
