@@ -117,7 +117,8 @@ OF_ENGINE = [
         ("devices: benchmark in evaluations", "    torch.backends.cudnn.benchmark = False\n", ""),
         ("devices: benchmark where deterministic", "settings.cudnn_benchmark and not settings.deterministic",
          "settings.cudnn_benchmark"),
-        ("devices: channels last without tensor cores", 'or precision != "fp32" or settings.tf32', "or True"),
+        ("devices: channels last without tensor cores", "settings.precision, settings.tf32)",
+         "settings.precision, True)"),
     ]),
     *in_file("engine/checkpoint.py", "tests/engine/test_checkpoint.py", [
         ("checkpoints: not forced to the disk", "os.fsync(file.fileno())", "pass"),

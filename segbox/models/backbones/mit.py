@@ -76,13 +76,16 @@ class MixTransformer(nn.Module):
         maps = []
         x = images
         for stage in self.stages:
-            x = stage(x)
+            x = stage(x).permute(0, 3, 1, 2)  # a map in channels last, without a copy
             maps.append(x)
         return tuple(maps)
 
 
 class Stage(nn.Module):
-    """From a map to a coarser one: patch embedding, transformer blocks, a norm."""
+    """From a map to a coarser one, B H W C: patch embedding, transformer blocks, a norm.
+
+    Its output is no view of another tensor: a sharded model needs that of the modules that it shards.
+    """
 
     def __init__(self, embed: nn.Module, blocks: list[nn.Module], width: int) -> None:
         super().__init__()
@@ -94,7 +97,7 @@ class Stage(nn.Module):
         x, size = self.embed(x)
         for block in self.blocks:
             x = block(x, size)
-        return to_map(self.norm(x), size)
+        return self.norm(x.unflatten(1, size))
 
 
 class OverlapPatchEmbed(nn.Module):

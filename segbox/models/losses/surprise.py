@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from segbox.models.layers.full_precision import full_precision
+from segbox.models.layers.uncompiled import uncompiled
 
 from .banded import banded_map, banded_sum, precision
 from .spans import FLOATS, WIDEST, columns_of, is_enlarged, shifted, spans_of, spread_of, unshifted_gradient
@@ -17,7 +18,7 @@ Score = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 TINY = torch.finfo(torch.float32).tiny  # only rows that fill up a span have less
 
 
-@torch.compiler.disable
+@uncompiled
 def sum_of_losses(score: Score, logits: Tensor, labels: Tensor, weights: Tensor, align_corners: bool = False) -> Tensor:
     """The sum over all pixels. Pixels of weight 0 are left out, whatever their label is."""
     if not has_spans(logits, labels):
@@ -29,7 +30,7 @@ def sum_of_losses(score: Score, logits: Tensor, labels: Tensor, weights: Tensor,
     return surprised(score, logits, labels, weights, align_corners).sum()
 
 
-@torch.compiler.disable
+@uncompiled
 @torch.no_grad()
 def map_of_losses(score: Score, logits: Tensor, labels: Tensor, weights: Tensor, align_corners: bool = False) -> Tensor:
     """The loss of each pixel, B H W, without gradient."""
