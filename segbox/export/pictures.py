@@ -11,7 +11,7 @@ from segbox.data.readers.files import read_image
 from segbox.errors import DataError
 from segbox.evaluation.predictor import Predictor
 from segbox.export.plan import Plan, Size
-from segbox.viz.predictions import images_in
+from segbox.viz.sources import images_in
 
 CHECKED, CALIBRATED = 3, 100  # pictures
 LARGEST = 512  # pixels of a side, for the ranges
