@@ -21,7 +21,7 @@ def random_weights(model: torch.nn.Module, seed: int = 0) -> dict[str, torch.Ten
     for name, value in weights.items():
         if value.is_floating_point() and name not in ("mean", "std"):
             value.add_(0.2 * torch.rand(value.shape, generator=generator) - 0.1)
-        if "classify" in name:
+        if "classify" in name and value.is_floating_point():
             value.add_(torch.randn(value.shape, generator=generator))
     return weights
 

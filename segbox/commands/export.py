@@ -47,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     precision.add_argument(
         "--int8", type=Path, metavar="FOLDER", help="compute in 8 bits; ranges from the pictures of this folder (.onnx)"
     )
-    parser.add_argument("--images", type=Path, metavar="FOLDER", help="pictures for the check (default: generated)")
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="pictures for the check (default: of --int8, else generated)"
+    )
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
 
@@ -69,10 +71,11 @@ def run(args: argparse.Namespace) -> None:
     claim_files(args.out)
     predictor = open_predictor(args.checkpoint, config, args.cfg_options, "cpu")
     plan = plan_export(predictor, args.output, args.size and tuple(args.size), precision)
-    pictures = pictures_in(predictor, args.images) if args.images else generated_pictures(plan)
+    shown = args.images or args.int8  # ranges of 8 bits say nothing about generated pictures
+    pictures = pictures_in(predictor, shown) if shown else generated_pictures(plan)
     calibration = calibration_of(predictor, plan, args.int8) if args.int8 else []
     found = export_model(plan, args.out, pictures, calibration)
-    print(told(args.out, found, bool(args.images)))
+    print(told(args.out, found, bool(shown)))
 
 
 def told(out: Path, found: Sequence["Comparison"], has_pictures: bool) -> str:

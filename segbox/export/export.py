@@ -11,7 +11,7 @@ from segbox.export import run_segbox
 from segbox.export.check import Comparison, compare, verdict
 from segbox.export.opened import open_exported, runs
 from segbox.export.plan import Plan
-from segbox.export.write import export_program, write_format
+from segbox.export.write import export_program, refuse_too_large, write_format
 from segbox.outputs import claim, existing, new_file, write_bytes, write_errors_named
 
 RUNNER = Path(run_segbox.__file__)
@@ -32,6 +32,7 @@ def export_model(
     plan: Plan, out: Path, pictures: Sequence[np.ndarray], calibration: Sequence[np.ndarray] = ()
 ) -> list[Comparison]:
     """Write the file, and beside it what runs it; UserError, and no file, if its classes are not those of PyTorch."""
+    refuse_too_large(plan, out)
     program = export_program(plan)
     with write_errors_named(out):
         out.parent.mkdir(parents=True, exist_ok=True)

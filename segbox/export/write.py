@@ -26,6 +26,7 @@ NEEDED = {  # suffix: packages that write the file and run it
 }
 KEY = "segbox"  # of the metadata in every format
 OPSET = 20
+LARGEST_ONNX = 1536 * 2**20  # bytes; of larger models, PyTorch writes the weights into a second file
 
 
 def check_format(out: Path, precision: str) -> None:
@@ -39,6 +40,15 @@ def check_format(out: Path, precision: str) -> None:
         raise UserError(f'{out.suffix} files need {", ".join(missing)}: pip install "segbox[export]"')
     if not hasattr(torch.compiler, "is_exporting"):
         raise UserError(f"segbox export needs PyTorch 2.7 or newer; this is {torch.__version__}")
+
+
+def refuse_too_large(plan: Plan, out: Path) -> None:
+    size = sum(tensor.nbytes for tensor in plan.graph.state_dict().values())
+    if out.suffix == ".onnx" and size > LARGEST_ONNX:
+        raise UserError(
+            f"{out}: the weights are {size / 2**30:.1f} GB, one .onnx file holds {LARGEST_ONNX / 2**30:g} GB; take"
+            " --half, or write .xml (OpenVINO) or .pt2 (torch.export)"
+        )
 
 
 def export_program(plan: Plan) -> torch.export.ExportedProgram:

@@ -19,7 +19,7 @@ from segbox.export.opened import open_exported
 from segbox.export.pictures import calibration_of, generated_pictures
 from segbox.export.plan import plan_export
 from segbox.export.run_segbox import Exported
-from segbox.export.write import check_format
+from segbox.export.write import check_format, refuse_too_large
 from tests.export.test_check import right, wrong_at
 from tests.export.test_graph import predictor_of
 from tests.faulty_data import smooth_image, write_image
@@ -47,7 +47,8 @@ needs_torch = pytest.mark.skipif(not hasattr(torch.compiler, "is_exporting"), re
 @pytest.mark.parametrize(
     ("text", "suffix", "runtime"),
     [
-        (PSP, ".onnx", "onnxruntime"),
+        ("test = dict(divisor=16)\n", ".onnx", "onnxruntime"),
+        pytest.param(PSP, ".onnx", "onnxruntime", marks=pytest.mark.slow),
         pytest.param(SLIDE, ".onnx", "onnxruntime", marks=pytest.mark.slow),
         pytest.param(PSP, ".xml", "openvino", marks=pytest.mark.slow),
     ],
@@ -57,7 +58,7 @@ def test_the_command_and_the_runner(tmp_path, monkeypatch, capsys, text, suffix,
         pytest.importorskip(name)
     monkeypatch.chdir(tmp_path)
     write_checkpoint(tmp_path, text=text)
-    for name, size in (("a", (101, 150)), ("b", (50, 64))):
+    for name, size in (("a", (101, 150)), ("b", (90, 130))):
         write_image(tmp_path / f"in/{name}.png", smooth_image(*size))
     main(["export", "best.pt", f"out/model{suffix}"])
     told = capsys.readouterr().out
@@ -106,18 +107,35 @@ def test_half_precision_of_one_size(tmp_path):
 
 @needs_torch
 @pytest.mark.slow
-def test_eight_bits(tmp_path):
+def test_eight_bits(tmp_path, monkeypatch, capsys):
     for name in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(name)
-    for i in range(3):
-        write_image(tmp_path / f"in/{i}.png", smooth_image(90, 120 + i))
+    monkeypatch.chdir(tmp_path)
     predictor = predictor_of(tmp_path)
-    plan = plan_export(predictor, "probabilities", None, "int8")
-    calibration = calibration_of(predictor, plan, tmp_path / "in")
-    assert [images.shape for images in calibration] == [(1, 3, 90, 120 + i) for i in range(3)]
-    found = export_model(plan, tmp_path / "int8.onnx", generated_pictures(plan), calibration)
-    assert max(one.largest for one in found) > 1e-4 and max(one.different for one in found) < 5
-    assert open_exported(tmp_path / "int8.onnx").metadata["precision"] == "int8"
+    for i, picture in enumerate(generated_pictures(plan_export(predictor, None, None, "fp32"))):
+        write_image(tmp_path / f"in/{i}.png", picture.astype(np.uint8))
+    main(["export", "best.pt", "int8.onnx", "--output", "probabilities", "--int8", "in"])
+    told = capsys.readouterr().out
+    assert "Written: int8.onnx" in told and " 100 % of the pixels" not in told
+    model = open_exported(tmp_path / "int8.onnx")
+    assert model.metadata["precision"] == "int8" and model.metadata["classes"] == list(predictor.classes)
+    assert (tmp_path / "int8.onnx").stat().st_size < 2 * sum(p.numel() for p in predictor.model.parameters())
+
+
+def test_the_ranges_of_8_bits_come_from_images_of_their_size(tmp_path):
+    for i in range(3):
+        write_image(tmp_path / f"in/{i}.png", smooth_image(90, 600 + i))
+    predictor = predictor_of(tmp_path)
+    plan = plan_export(predictor, None, None, "int8")
+    assert [images.shape for images in calibration_of(predictor, plan, tmp_path / "in")] == [(1, 3, 90, 512)] * 3
+
+
+def test_one_file_holds_all_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr("segbox.export.write.LARGEST_ONNX", 1000)
+    plan = plan_export(predictor_of(tmp_path), None, None, "fp32")
+    with pytest.raises(UserError, match=r"model.onnx: the weights are .* GB, one .onnx file holds .* take --half, or"):
+        export_model(plan, tmp_path / "model.onnx", [])
+    refuse_too_large(plan, tmp_path / "model.xml")
 
 
 @pytest.mark.parametrize("is_right", [True, False])
