@@ -57,19 +57,20 @@ class Source:
 
 @torch.no_grad()
 def class_map(sources: Sequence[Source], size: Sequence[int]) -> Tensor:
-    """H W, bytes, of sources that cover it; where they overlap, by the sum of their probabilities."""
-    result = torch.empty(*size, dtype=torch.uint8)
+    """H W, bytes; where sources overlap, by the sum of their probabilities. They may reach beyond the map; pixels of no
+    source are of class 0, as if all were equally probable."""
+    result = torch.zeros(*size, dtype=torch.uint8)
     most = max(FEWEST_PIXELS, FLOATS // sources[0].logits.shape[1]) // COLUMNS
-    for rows in cut((y for own in sources for y in (own.y, own.y + own.size[0])), most):
-        for columns in cut((x for own in sources for x in (own.x, own.x + own.size[1])), COLUMNS):
-            own = [source for source in sources if source.covers(rows, columns)]
-            result[rows, columns] = classes_of_block(own, rows, columns)
+    for rows in cut((y for own in sources for y in (own.y, own.y + own.size[0])), size[0], most):
+        for columns in cut((x for own in sources for x in (own.x, own.x + own.size[1])), size[1], COLUMNS):
+            if own := [source for source in sources if source.covers(rows, columns)]:
+                result[rows, columns] = classes_of_block(own, rows, columns)
     return result
 
 
-def cut(edges: Iterable[int], most: int) -> list[slice]:
-    """Slices between neighbouring edges, of `most` at most."""
-    ends = sorted(set(edges))
+def cut(edges: Iterable[int], length: int, most: int) -> list[slice]:
+    """Slices between neighbouring edges from 0 to `length`, of `most` at most."""
+    ends = sorted({min(max(edge, 0), length) for edge in edges})
     pairs = ((low, high) for a, b in zip(ends, ends[1:]) for low in range(a, b, most) for high in [min(low + most, b)])
     return [slice(low, high) for low, high in pairs]
 

@@ -114,3 +114,13 @@ def test_a_block_of_one_class_is_not_computed(monkeypatch):
     assert seen.pop(0) == [0, 1, 2, 3, 4]  # at the scale of the logits
     assert seen == [[1, 3]] * len(seen) and 0 < len(seen) <= 5
     assert (found[..., :316] == 3).all() and (found[..., 324:] == 1).all()
+
+
+def test_windows_may_reach_beyond_the_map_and_leave_gaps():
+    """As in a band of a raster."""
+    corners, size = [(-40, 0), (-40, 33), (24, 33)], (40, 90)
+    windows = [Window(y, x, 64, 50, LogitMap(regions(7, (9, 7), i)[:1])) for i, (y, x) in enumerate(corners)]
+    band = WindowMap(windows, *size)
+    found, slowly = band.classes(size), ScoreMap.classes(band, size)
+    assert all(own.is_quick() for own in windows) and (found == slowly).float().mean() > 0.999
+    assert (found[0, 24:, :33] == 0).all()

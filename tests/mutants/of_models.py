@@ -202,7 +202,7 @@ OF_BACKBONES = [
         ("MiT: the tanh form of GELU", "F.gelu(to_tokens(x))", 'F.gelu(to_tokens(x), approximate="tanh")'),
         ("MiT: no attention", "x = x + self.drop_path(self.attention(", "x = x + 0 * self.drop_path(self.attention("),
         ("MiT: keys and values change places", "key, value = pairs", "value, key = pairs"),
-        ("MiT: maps without their norm", "return to_map(self.norm(x), size)", "return to_map(x, size)"),
+        ("MiT: maps without their norm", "return self.norm(x.unflatten(1, size))", "return x.unflatten(1, size)"),
         ("MiT: patches do not overlap evenly", "stride, kernel // 2)", "stride, kernel // 2 - 1)"),
     ], "MixTransformer or left_out"),
     *part("backbones", "xception", [
