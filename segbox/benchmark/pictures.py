@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from segbox.benchmark.measure import Measured
 from segbox.benchmark.result import seconds_text, time_of
 
-WIDTH, LEFT = 760, 20
+WIDTH, LEFT = 860, 20
 BAR, ROW = 26, 92  # the height of a bar, and of a bar with its title and legend
 PANEL_WIDTH, PANEL_HEIGHT = 360, 190
 COLOURS = ("#4c8bd6", "#e0913a", "#35a27f", "#b85ac0", "#8a8f99")
