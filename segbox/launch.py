@@ -54,6 +54,15 @@ class Share:
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
 
+    @classmethod
+    def of(cls, text: str) -> "Share":
+        """Of I/N. ValueError for anything else."""
+        number, _, count = text.partition("/")
+        is_given = all(part.isascii() and part.isdigit() and len(part) < 10 for part in (number, count))
+        if not is_given or not 1 <= int(number) <= int(count):
+            raise ValueError(f"{text!r} is no share: 1/8 to 8/8, for example")
+        return cls(int(number), int(count))
+
 
 def share() -> tuple[Share, str]:
     """The share of this process, 1/1 if it is alone, and the variables that say so. Each task of a Slurm array may be

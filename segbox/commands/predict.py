@@ -143,13 +143,10 @@ def at_least_1(text: str) -> int:
 
 
 def shard(text: str) -> Share | str:
-    number, _, count = text.partition("/")
-    if text == WHOLE:
-        return text
-    is_given = all(part.isascii() and part.isdigit() and len(part) < 10 for part in (number, count))
-    if is_given and 1 <= int(number) <= int(count):
-        return Share(int(number), int(count))
-    raise argparse.ArgumentTypeError(f"{text!r} is no share of the images: 1/8 to 8/8, for example, or {WHOLE}")
+    try:
+        return text if text == WHOLE else Share.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or {WHOLE}") from None
 
 
 def run(args: argparse.Namespace) -> None:

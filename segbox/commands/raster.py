@@ -21,6 +21,7 @@ from pathlib import Path
 
 from segbox.config import load_config
 from segbox.errors import UserError
+from segbox.launch import Share
 from segbox.outputs import claim
 
 
@@ -42,12 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
 
 
-def share(text: str) -> tuple[int, int]:
-    number, _, count = text.partition("/")
-    is_given = all(part.isascii() and part.isdigit() and len(part) < 10 for part in (number, count))
-    if is_given and 1 <= int(number) <= int(count):
-        return int(number), int(count)
-    raise argparse.ArgumentTypeError(f"{text!r} is no share: 1/8 to 8/8, for example")
+def share(text: str) -> Share:
+    try:
+        return Share.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(args: argparse.Namespace) -> None:
@@ -86,7 +86,6 @@ def run(args: argparse.Namespace) -> None:
     finally:
         bar.clear()
     if kind is None:
-        number, count = args.shard
-        print(f"Share {number} of {count} is done. When all are, the same command without --shard writes {target}")
+        print(f"Share {args.shard} is done. When all are, the same command without --shard writes {target}")
     else:
         print(f"{target}: {kind}; 255 is nodata")

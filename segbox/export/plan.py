@@ -1,11 +1,8 @@
 """What is exported: the graph of a trained model, and all that its users must know of it."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from segbox import __version__
 from segbox.errors import ConfigError, UserError
@@ -13,6 +10,7 @@ from segbox.evaluation.inference import pair
 from segbox.evaluation.open_model import DEFAULT_TEST
 from segbox.evaluation.predictor import Predictor
 from segbox.export.graph import Graph, Output
+from segbox.weights.digest import digest_of_weights
 
 Size = tuple[int, int]
 
@@ -86,14 +84,5 @@ def described(predictor: Predictor) -> dict[str, Any]:
         "threshold": 0.5 if model.head_builders[0].is_binary else None,  # of the probability of class 1
         "licence": saved.licence,
         "checkpoint": saved.source,
-        "weights_sha256": hash_of(model),
+        "weights_sha256": digest_of_weights(model),
     }
-
-
-def hash_of(model: torch.nn.Module) -> str:
-    """SHA-256 of names and tensors: the same for a checkpoint and for what was published of it."""
-    content = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        content.update(name.encode())
-        content.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return content.hexdigest()

@@ -1,0 +1,1 @@
+"""`segbox raster`: class maps of rasters of any size, strip by strip."""

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
 from segbox.errors import UserError, short
 from segbox.outputs import atomic_file, write_errors_named
@@ -66,11 +64,3 @@ class Parts:
 
     def delete(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def digest_of_weights(model: nn.Module) -> str:
-    known = hashlib.blake2b(digest_size=8)
-    for name, value in model.state_dict().items():
-        known.update(name.encode())
-        known.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return known.hexdigest()

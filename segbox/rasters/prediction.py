@@ -11,15 +11,16 @@ from segbox.errors import ConfigError
 from segbox.evaluation.inference import build_inference, window_and_stride
 from segbox.evaluation.out_of_memory import scoring_explained
 from segbox.evaluation.predictor import Predictor
+from segbox.launch import Share
 from segbox.outputs import new_file
 from segbox.rasters.cells import STRIP, Cell, cells_of, panel_width, pieces, share_of
-from segbox.rasters.parts import Parts, digest_of_weights
+from segbox.rasters.parts import Parts
 from segbox.rasters.source import Raster
 from segbox.rasters.window_rows import Sliding, WindowRows
 from segbox.registry import call
+from segbox.weights.digest import digest_of_weights
 
 SIDE = 512  # pixels: the windows of a config that names none
-Share = tuple[int, int]  # the number, from 1, and how many there are
 
 
 def class_cells(predictor: Predictor, raster: Raster) -> Iterator[tuple[Cell, np.ndarray]]:
@@ -40,7 +41,7 @@ def predict_raster(
     cells = cells_of(raster.height, raster.width, panel)
     parts = Parts(target, options_of(predictor, raster, sliding, panel))
     parts.begin()
-    own = cells if share is None else share_of(cells, *share)
+    own = cells if share is None else share_of(cells, share.number, share.count)
     missing = parts.missing(own)
     before = len(own) - len(missing)
     show(before, len(own))

@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import torch
-
 from segbox.errors import UserError
 from segbox.evaluation.predictor import Predictor
 from segbox.launch import Share
 from segbox.outputs import write_errors_named
+from segbox.weights.digest import digest_of_weights
 
 JOINED = "manifest.jsonl"
 SAME = {"list": "the list of images", "model": "the model", "options": "the options"}
@@ -47,17 +46,6 @@ def header_of(shown: Sequence[str], predictor: Predictor, kinds: Sequence[str], 
 
 def digest_of_list(shown: Sequence[str]) -> str:
     return digest(f"{name}\0".encode(errors="surrogateescape") for name in shown)
-
-
-def digest_of_weights(model: torch.nn.Module) -> str:
-    """Of all weights with their names and shapes, however the model is stored."""
-
-    def parts() -> Iterator[bytes | memoryview]:
-        for name, tensor in model.state_dict().items():
-            yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
-            yield tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
-
-    return digest(parts())
 
 
 def digest(parts: Iterable[bytes | memoryview]) -> str:

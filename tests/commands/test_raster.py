@@ -43,7 +43,7 @@ def test_shares_a_kill_and_one_process_write_the_same_bytes(folder, monkeypatch,
     for number in (3, 1, 2):
         assert call("best.pt", "scene.tif", "--out", "shares.tif", "--shard", f"{number}/3") == 0
         assert not (folder / "shares.tif").exists()
-    assert "Share 2 of 3 is done" in capsys.readouterr().out
+    assert "Share 2/3 is done" in capsys.readouterr().out
     assert call("best.pt", "scene.tif", "--out", "shares.tif", "--shard", "1/2", "--bands", "3,2,1") == 2
     assert "begun with other options: bands" in capsys.readouterr().err
     reads = []

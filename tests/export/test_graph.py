@@ -6,7 +6,8 @@ import torch
 
 from segbox.errors import UserError
 from segbox.evaluation.predictor import Predictor
-from segbox.export.plan import hash_of, plan_export
+from segbox.export.plan import plan_export
+from segbox.weights.digest import digest_of_weights
 from tests.faulty_data import smooth_image
 from tests.trained import CLASSES, write_checkpoint
 
@@ -57,7 +58,7 @@ def test_what_is_told_about_the_model(tmp_path):
     assert told["classes"] == list(CLASSES) and told["palette"][2] == [20, 40, 60]
     assert (told["output"], told["window"], told["stride"], told["size"]) == ("probabilities", (64, 96), (42, 64), None)
     assert told["input"] == "uint8" and told["channels"] == len(told["mean"]) == 3 and told["threshold"] is None
-    assert told["weights_sha256"] == hash_of(predictor.model) != hash_of(torch.nn.Conv2d(1, 1, 1))
+    assert told["weights_sha256"] == digest_of_weights(predictor.model) != digest_of_weights(torch.nn.Conv2d(1, 1, 1))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ OF_SCALE = [
     *in_file("viz/manifest.py", SHARDS, [
         ("manifest: half a line stays", "os.truncate(path, complete_bytes(path))", "pass"),
         ("manifest: of any list", 'SAME = {"list": "the list of images", ', 'SAME = {'),
-        ("manifest: of any weights", "yield tensor.detach()", "yield name.encode() or tensor.detach()"),
+    ]),
+    *in_file("weights/digest.py", "tests/weights/test_digest.py", [
+        ("digest: of any weights", "known.update(value.detach()", "known.update(0 * value.detach()"),
     ]),
     *in_file("launch.py", "tests/test_launch_environment.py", [
         ("share: arrays begin at 0", "divmod(task - first, step or 1)", "divmod(task, step or 1)"),
