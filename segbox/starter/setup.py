@@ -16,7 +16,7 @@ ENLARGED = 1.5  # the scale of images whose classes are a few pixels thin
 
 @dataclass(frozen=True)
 class Setup:
-    """`scale` is that of the images in training and at prediction; `amp` and `channels_last` as in section `train`."""
+    """`scale` is that of the images in training and at prediction. `amp` is a mixed precision, None fp32."""
 
     recipe: Recipe
     crop: Size
