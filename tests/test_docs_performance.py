@@ -7,7 +7,7 @@ import re
 import pytest
 
 from segbox.benchmark.measure import Measured, Timed
-from segbox.benchmark.pictures import curves_of, growth_picture, parts_picture, shares
+from segbox.benchmark.pictures import LEFT, WIDTH, curves_of, growth_picture, parts_picture, shares
 from segbox.commands import bench, command_parser
 from tests.runs import ROOT
 
@@ -52,7 +52,8 @@ def test_parts_are_differences_and_never_negative():
     assert shares(case) == [("forward", 2.0), ("losses", 3.0), ("all", 0.0)]
     picture = parts_picture([case])
     assert "one step: 5 s" in picture and "forward 40 %" in picture and "losses 60 %" in picture
-    assert re.findall(r'width="([\d.]+)" height="26"', picture) == ["288.0", "432.0", "0.0"]
+    wide = WIDTH - 2 * LEFT
+    assert re.findall(r'width="([\d.]+)" height="26"', picture) == [f"{wide * part:.1f}" for part in (0.4, 0.6, 0)]
     assert "prefers-color-scheme: dark" in picture
 
 
