@@ -1,4 +1,7 @@
-"""Every backbone with every head: what is registered is tested."""
+"""Every backbone with every head: what is registered is tested.
+
+All backbones are tried with a few heads, and all heads with a few backbones; the other pairs are slow tests.
+"""
 
 import pytest
 import torch
@@ -6,9 +9,16 @@ import torch
 from segbox.registry import BACKBONES, HEADS
 from tests.tiny import random_batch, tiny_model
 
+FEW_BACKBONES = ("ResNet", "MixTransformer", "Timm")  # maps from stride 2 on, from stride 4 on, with odd sizes
+FEW_HEADS = ("FCNHead", "DeepLabV3PlusHead", "UNetHead", "UPerHead")  # the last map, two maps, all, all but the finest
 
-@pytest.mark.parametrize("head", list(HEADS))
-@pytest.mark.parametrize("backbone", list(BACKBONES))
+
+def pair(backbone: str, head: str):
+    is_quick = backbone in FEW_BACKBONES or head in FEW_HEADS
+    return pytest.param(backbone, head, marks=[] if is_quick else [pytest.mark.slow])
+
+
+@pytest.mark.parametrize(("backbone", "head"), [pair(backbone, head) for head in HEADS for backbone in BACKBONES])
 def test_every_combination_trains(backbone, head):
     torch.manual_seed(0)
     model = tiny_model(backbone, head)
