@@ -41,6 +41,8 @@ class Timm(nn.Module):
     parameters that no map depends on.
     """
 
+    layer_pattern = r"network\.(?:model\.)?(?:blocks|stages?|layers?)[._]?(\d+)\."
+
     def __init__(
         self,
         name: str | None = None,
