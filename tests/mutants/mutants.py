@@ -5,6 +5,7 @@ from tests.mutants.of_benchmark import OF_BENCHMARK
 from tests.mutants.of_data import OF_DATA
 from tests.mutants.of_engine import OF_ENGINE
 from tests.mutants.of_export import OF_EXPORT
+from tests.mutants.of_foundation import OF_FOUNDATION
 from tests.mutants.of_interop import OF_INTEROP
 from tests.mutants.of_layers import OF_LAYERS
 from tests.mutants.of_losses import OF_LOSSES
@@ -21,6 +22,7 @@ MUTANTS: list[Mutant] = [
     *OF_LAYERS,
     *OF_LOSSES,
     *OF_ENGINE,
+    *OF_FOUNDATION,
     *OF_DATA,
     *OF_INTEROP,
     *OF_EXPORT,
