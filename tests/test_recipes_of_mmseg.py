@@ -29,6 +29,8 @@ PARAMETERS = {
     "fcn_r50_ade20k": 49_598_604,
     "fpn_r101_ade20k": 47_506_934,
     "fpn_r50_ade20k": 28_514_806,
+    "gcnet_r101_ade20k": 68_723_213,
+    "gcnet_r50_ade20k": 49_731_085,
     "lraspp_mobilenet_v3_large_cityscapes": 3_284_547,
     "ocrnet_hr18_ade20k": 12_182_740,
     "ocrnet_hr18s_ade20k": 6_481_200,

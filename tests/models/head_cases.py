@@ -20,6 +20,7 @@ from segbox.models.heads.head import DecodeHead
 from segbox.registry import HEADS
 from tests.models import naive_context_heads as context
 from tests.models import naive_heads as naive
+from tests.models import naive_nonlocal_heads as nonlocal_
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
 from tests.models.naive_layers import Weights
 from tests.tiny import SMALL
@@ -126,6 +127,11 @@ CASES: dict[str, Case] = {
     "FPNHead doublings": Case(
         of("FPNHead", channels=8, norm="BN", always_double=True), COARSE, False,
         lambda w, maps: naive.semantic_fpn(w, maps, "BN", always_double=True), "mmsegmentation",
+    ),
+    "GCHead": Case(
+        of("GCHead", channels=16), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.global_context), "mmsegmentation, to 1e-5 in 32 bits",
+        ("convs.context.transform.3.weight",), ("convs.context.attend.bias",), SINGLE,
     ),
     "GCNHead": Case(of("GCNHead", kernel=5), COARSE, False, naive.gcn, "paper"),
     "LRASPPDecoderHead": Case(

@@ -1,0 +1,30 @@
+"""Heads with a block of context between two convolutions, as GCNet's; ANN's and ISANet's."""
+
+from segbox.errors import ConfigError
+from segbox.interop.mmseg.part import Arguments, Maps, Part, converts, renamed
+
+CONVS = {"convs.0.": "convs.reduce.", "convs.1.": "convs.refine.", "conv_cat.": "convs.fuse.", "conv_seg.": "classify."}
+GC_NAMES = CONVS | {
+    "gc_block.conv_mask.": "convs.context.attend.",
+    "gc_block.channel_add_conv.": "convs.context.transform.",
+}
+
+
+@converts("GCHead")
+def convert_gc(args: Arguments, maps: Maps) -> Part:
+    channels, ratio = args.take("channels"), args.take("ratio", 1 / 4)
+    if not 0 < ratio <= 1 or channels // round(1 / ratio) != int(channels * ratio):
+        raise ConfigError(f"{args.path}.ratio: segbox has 1/2, 1/3, 1/4 and so on of the channels, not {ratio}")
+    args.expect("pooling_type", "att")
+    args.expect("fusion_types", ("channel_add",))
+    config = {"type": "GCHead", "channels": channels, "reduction": round(1 / ratio)}
+    return between_convs(args, maps, config, GC_NAMES)
+
+
+def between_convs(args: Arguments, maps: Maps, config: dict[str, object], names: dict[str, str]) -> Part:
+    """What heads on three 3x3 convolutions have in common."""
+    maps.expect_last(args)
+    args.expect("concat_input", True)
+    args.expect("kernel_size", 3)
+    args.expect("dilation", 1)
+    return Part({**config, "dropout": args.take("dropout_ratio", 0.1)}, lambda weights: renamed(weights, names))

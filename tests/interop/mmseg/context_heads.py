@@ -1,0 +1,12 @@
+"""Models of mmsegmentation with a head that gathers context, on a small ResNet: see cases.py."""
+
+from tests.interop.mmseg.resnets import SIZE, head, model, resnet
+
+
+def on_last(kind, **more):
+    return model(resnet(stride=8), head(kind, 512, 16, 3, **more))
+
+
+MODELS = {
+    "gc_r18": (on_last("GCHead", ratio=1 / 4.0, pooling_type="att", fusion_types=("channel_add",)), SIZE),
+}  # fmt: skip
