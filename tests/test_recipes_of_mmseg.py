@@ -32,6 +32,8 @@ PARAMETERS = {
     "gcnet_r101_ade20k": 68_723_213,
     "gcnet_r50_ade20k": 49_731_085,
     "lraspp_mobilenet_v3_large_cityscapes": 3_284_547,
+    "nonlocal_r101_ade20k": 69_116_812,
+    "nonlocal_r50_ade20k": 50_124_684,
     "ocrnet_hr18_ade20k": 12_182_740,
     "ocrnet_hr18s_ade20k": 6_481_200,
     "ocrnet_hr48_ade20k": 70_533_100,

@@ -16,6 +16,7 @@ SMALL: dict[str, dict[str, object]] = {
     "FPNHead": {"channels": 32},
     "GCHead": {"channels": 16},
     "LinkNetHead": {"channels": 8},
+    "NonLocalHead": {"channels": 16},
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
     "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "SMPLinkNetHead": {"channels": 8},

@@ -141,6 +141,21 @@ CASES: dict[str, Case] = {
     "LRASPPHead": Case(of("LRASPPHead", channels=8), frozenset({8, 32}), True, naive.lraspp, "paper; torchvision"),
     "LinearHead": Case(of("LinearHead"), frozenset({32}), False, naive.linear, "its formula"),
     "LinkNetHead": Case(of("LinkNetHead", channels=8), ALL, False, naive.linknet, "paper"),
+    "NonLocalHead": Case(
+        of("NonLocalHead", channels=16), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.non_local), "mmsegmentation, to 1e-5 in 32 bits",
+        ("convs.context.project.norm.weight",), ("convs.context.key.bias",),
+    ),
+    "NonLocalHead dot_product": Case(
+        of("NonLocalHead", channels=16, mode="dot_product"), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, partial(nonlocal_.non_local, mode="dot_product")),
+        "mmsegmentation, to 1e-5 in 32 bits", ("convs.context.project.norm.weight",),
+    ),
+    "NonLocalHead unscaled": Case(
+        of("NonLocalHead", channels=16, reduction=4, use_scale=False), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, partial(nonlocal_.non_local, use_scale=False)), "paper",
+        ("convs.context.project.norm.weight",), ("convs.context.key.bias",),
+    ),
     "OCNetHead": Case(
         of("OCNetHead", channels=16), frozenset({32}), True, context.ocnet, "paper",
         ("context.attention.project.weight",),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from tests.models.naive_layers import Weights, conv, conv_norm_relu
+from tests.models.naive_layers import Weights, attention, conv, conv_norm, conv_norm_relu
 
 Maps = tuple[Tensor, ...]
 Block = Callable[[Weights, Tensor], Tensor]
@@ -29,3 +29,13 @@ def global_context(w: Weights, x: Tensor) -> Tensor:
     mean, variance = context.mean(1, keepdim=True), context.var(1, correction=0, keepdim=True)
     context = (context - mean) / (variance + 1e-5).sqrt() * w["transform.1.weight"] + w["transform.1.bias"]
     return x + conv(w, "transform.3", context.clamp(min=0))
+
+
+def non_local(w: Weights, x: Tensor, mode: str = "embedded_gaussian", use_scale: bool = True) -> Tensor:
+    query, key, value = (conv(w, name, x) for name in ("query", "key", "value"))
+    if mode == "dot_product":
+        weights = torch.einsum("bchw,bckl->bhwkl", query, key).flatten(3) / key[0, 0].numel()
+        gathered = torch.einsum("bhwn,bdn->bdhw", weights, value.flatten(2))
+    else:
+        gathered = attention(query, key, value, key.shape[1] ** -0.5 if use_scale else 1.0)
+    return x + conv_norm(w, "project", gathered)

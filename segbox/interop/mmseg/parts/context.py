@@ -8,6 +8,12 @@ GC_NAMES = CONVS | {
     "gc_block.conv_mask.": "convs.context.attend.",
     "gc_block.channel_add_conv.": "convs.context.transform.",
 }
+NL_NAMES = CONVS | {
+    "nl_block.theta.conv.": "convs.context.query.",
+    "nl_block.phi.conv.": "convs.context.key.",
+    "nl_block.g.conv.": "convs.context.value.",
+    "nl_block.conv_out.": "convs.context.project.",
+}
 
 
 @converts("GCHead")
@@ -19,6 +25,21 @@ def convert_gc(args: Arguments, maps: Maps) -> Part:
     args.expect("fusion_types", ("channel_add",))
     config = {"type": "GCHead", "channels": channels, "reduction": round(1 / ratio)}
     return between_convs(args, maps, config, GC_NAMES)
+
+
+@converts("NLHead")
+def convert_nl(args: Arguments, maps: Maps) -> Part:
+    args.expect("mode", "embedded_gaussian", "dot_product")
+    config = {"type": "NonLocalHead", **non_local(args), "mode": args.take("mode", "embedded_gaussian")}
+    return between_convs(args, maps, config, NL_NAMES)
+
+
+def non_local(args: Arguments) -> dict[str, object]:
+    return {
+        "channels": args.take("channels"),
+        "reduction": args.take("reduction", 2),
+        "use_scale": args.take("use_scale", True),
+    }
 
 
 def between_convs(args: Arguments, maps: Maps, config: dict[str, object], names: dict[str, str]) -> Part:
