@@ -20,6 +20,8 @@ PARAMETERS = {
     "deeplabv3_r50_ade20k": 68_213_900,
     "deeplabv3plus_r101_ade20k": 62_682_876,
     "deeplabv3plus_r50_ade20k": 43_690_748,
+    "dnlnet_r101_cityscapes": 69_016_455,
+    "dnlnet_r50_ade20k": 50_125_197,
     "encnet_r101_cityscapes": 54_884_089,
     "encnet_r50_cityscapes": 35_891_961,
     "fcn_hr18_ade20k": 9_676_350,

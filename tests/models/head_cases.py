@@ -77,6 +77,12 @@ CASES: dict[str, Case] = {
         of("DANetHead", channels=16), frozenset({32}), True, context.danet, "paper; mmsegmentation",
         ("position.1.gamma", "channel.1.gamma"), ("position.1.key.bias",), SINGLE,
     ),
+    "DNLHead": Case(
+        of("DNLHead", channels=16), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.disentangled), "mmsegmentation, to 1e-5 in 32 bits",
+        ("convs.context.project.norm.weight",), tuple(f"convs.context.{n}.bias" for n in ("query", "key", "attend")),
+        SINGLE,
+    ),
     "DeepLabV3Head": Case(
         of("DeepLabV3Head", channels=8), frozenset({32}), True, context.deeplab_v3, "paper; torchvision",
     ),

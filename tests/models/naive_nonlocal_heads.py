@@ -39,3 +39,10 @@ def non_local(w: Weights, x: Tensor, mode: str = "embedded_gaussian", use_scale:
     else:
         gathered = attention(query, key, value, key.shape[1] ** -0.5 if use_scale else 1.0)
     return x + conv_norm(w, "project", gathered)
+
+
+def disentangled(w: Weights, x: Tensor, temperature: float = 0.05) -> Tensor:
+    query, key, value = (conv(w, name, x) for name in ("query", "key", "value"))
+    query, key = (y - y.flatten(2).mean(2)[..., None, None] for y in (query, key))
+    pairs = attention(query, key, value, key.shape[1] ** -0.5 / temperature)
+    return x + conv_norm(w, "project", pairs + weighted_mean(conv(w, "attend", x), value))

@@ -8,6 +8,7 @@ def on_last(kind, **more):
 
 
 MODELS = {
+    "dnl_r18": (on_last("DNLHead", reduction=2, use_scale=True, mode="embedded_gaussian"), SIZE),
     "gc_r18": (on_last("GCHead", ratio=1 / 4.0, pooling_type="att", fusion_types=("channel_add",)), SIZE),
     "nl_r18": (on_last("NLHead", reduction=2, use_scale=True, mode="embedded_gaussian"), SIZE),
     "nl_r18_dot_product": (on_last("NLHead", reduction=4, mode="dot_product"), SIZE),

@@ -14,6 +14,8 @@ NL_NAMES = CONVS | {
     "nl_block.g.conv.": "convs.context.value.",
     "nl_block.conv_out.": "convs.context.project.",
 }
+DNL_NAMES = {name.replace("nl_block.", "dnl_block."): own for name, own in NL_NAMES.items()}
+DNL_NAMES |= {"dnl_block.conv_mask.": "convs.context.attend."}
 
 
 @converts("GCHead")
@@ -32,6 +34,13 @@ def convert_nl(args: Arguments, maps: Maps) -> Part:
     args.expect("mode", "embedded_gaussian", "dot_product")
     config = {"type": "NonLocalHead", **non_local(args), "mode": args.take("mode", "embedded_gaussian")}
     return between_convs(args, maps, config, NL_NAMES)
+
+
+@converts("DNLHead")
+def convert_dnl(args: Arguments, maps: Maps) -> Part:
+    args.expect("mode", "embedded_gaussian")
+    config = {"type": "DNLHead", **non_local(args), "temperature": args.take("temperature", 0.05)}
+    return between_convs(args, maps, config, DNL_NAMES)
 
 
 def non_local(args: Arguments) -> dict[str, object]:
