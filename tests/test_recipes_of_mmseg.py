@@ -33,6 +33,8 @@ PARAMETERS = {
     "fpn_r50_ade20k": 28_514_806,
     "gcnet_r101_ade20k": 68_723_213,
     "gcnet_r50_ade20k": 49_731_085,
+    "isanet_r101_cityscapes": 56_699_526,
+    "isanet_r50_ade20k": 37_808_268,
     "lraspp_mobilenet_v3_large_cityscapes": 3_284_547,
     "nonlocal_r101_ade20k": 69_116_812,
     "nonlocal_r50_ade20k": 50_124_684,

@@ -16,6 +16,7 @@ SMALL: dict[str, dict[str, object]] = {
     "FCN8sHead": {"channels": 32},
     "FPNHead": {"channels": 32},
     "GCHead": {"channels": 16},
+    "ISAHead": {"channels": 16, "key_channels": 8},
     "LinkNetHead": {"channels": 8},
     "NonLocalHead": {"channels": 16},
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},

@@ -140,6 +140,10 @@ CASES: dict[str, Case] = {
         ("convs.context.transform.3.weight",), ("convs.context.attend.bias",), SINGLE,
     ),
     "GCNHead": Case(of("GCNHead", kernel=5), COARSE, False, naive.gcn, "paper"),
+    "ISAHead": Case(
+        of("ISAHead", channels=16, key_channels=8, window=(2, 3)), frozenset({32}), True, nonlocal_.isa,
+        "mmsegmentation, to 1e-5 in 32 bits",
+    ),
     "LRASPPDecoderHead": Case(
         of("LRASPPDecoderHead", channels=8, skip_channels=(3, 5)), frozenset({2, 4, 32}), True, naive.lraspp_decoder,
         "mmsegmentation, to 1e-6 in 32 bits",

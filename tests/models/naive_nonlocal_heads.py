@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tests.models.naive_layers import Weights, attention, conv, conv_norm, conv_norm_relu
@@ -46,3 +47,23 @@ def disentangled(w: Weights, x: Tensor, temperature: float = 0.05) -> Tensor:
     query, key = (y - y.flatten(2).mean(2)[..., None, None] for y in (query, key))
     pairs = attention(query, key, value, key.shape[1] ** -0.5 / temperature)
     return x + conv_norm(w, "project", pairs + weighted_mean(conv(w, "attend", x), value))
+
+
+def isa(w: Weights, maps: Maps, window: tuple[int, int] = (2, 3)) -> Tensor:
+    x = conv_norm_relu(w, "reduce", maps[-1], padding=1)
+    (height, width), (h, w_) = x.shape[-2:], window
+    top, left = -height % h // 2, -width % w_ // 2
+    y = F.pad(x, (left, -width % w_ - left, top, -height % h - top))
+    for i in range(h):
+        for j in range(w_):
+            y[:, :, i::h, j::w_] = all_pairs(w.below("distant"), y[:, :, i::h, j::w_])
+    for i in range(0, y.shape[2], h):
+        for j in range(0, y.shape[3], w_):
+            y[:, :, i : i + h, j : j + w_] = all_pairs(w.below("near"), y[:, :, i : i + h, j : j + w_])
+    y = y[:, :, top : top + height, left : left + width]
+    return conv(w, "classify", conv_norm_relu(w, "fuse", torch.cat([y, x], dim=1)))
+
+
+def all_pairs(w: Weights, x: Tensor) -> Tensor:
+    query, key = (conv_norm_relu(w, f"{name}.1", conv_norm_relu(w, f"{name}.0", x)) for name in ("query", "key"))
+    return conv_norm_relu(w, "mix", attention(query, key, conv(w, "value", x), key.shape[1] ** -0.5))

@@ -16,6 +16,11 @@ NL_NAMES = CONVS | {
 }
 DNL_NAMES = {name.replace("nl_block.", "dnl_block."): own for name, own in NL_NAMES.items()}
 DNL_NAMES |= {"dnl_block.conv_mask.": "convs.context.attend."}
+ISA_NAMES = {"in_conv.": "reduce.", "out_conv.": "fuse.", "conv_seg.": "classify."} | {
+    f"{theirs}_relation.{name}_project.": f"{ours}.{own}."
+    for theirs, ours in (("global", "distant"), ("local", "near"))
+    for name, own in (("query", "query"), ("key", "key"), ("value", "value"), ("output", "mix"))
+}
 
 
 @converts("GCHead")
@@ -58,3 +63,16 @@ def between_convs(args: Arguments, maps: Maps, config: dict[str, object], names:
     args.expect("kernel_size", 3)
     args.expect("dilation", 1)
     return Part({**config, "dropout": args.take("dropout_ratio", 0.1)}, lambda weights: renamed(weights, names))
+
+
+@converts("ISAHead")
+def convert_isa(args: Arguments, maps: Maps) -> Part:
+    maps.expect_last(args)
+    config = {
+        "type": "ISAHead",
+        "channels": args.take("channels"),
+        "key_channels": args.take("isa_channels"),
+        "window": tuple(args.take("down_factor", (8, 8))),
+        "dropout": args.take("dropout_ratio", 0.1),
+    }
+    return Part(config, lambda weights: renamed(weights, ISA_NAMES))
