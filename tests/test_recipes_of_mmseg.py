@@ -11,6 +11,8 @@ CLASSES = {"ade20k": 150, "cityscapes": 19, "chase_db1": 2}
 # The first recipe of each model: the parameters of what mmsegmentation 1.2.2 builds from the config of the
 # published checkpoint. That of fpn_r101_ade20k names ResNet-50 by mistake; this is the number with its ResNet-101.
 PARAMETERS = {
+    "ann_r101_ade20k": 65_321_612,
+    "ann_r50_ade20k": 46_329_484,
     "bisenet_r18_cityscapes": 13_425_721,
     "ccnet_r101_ade20k": 68_919_053,
     "ccnet_r50_ade20k": 49_926_925,

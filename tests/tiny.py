@@ -8,6 +8,7 @@ from segbox.models.segmentors import build_segmentor
 
 # The heads whose paper is wide whatever the backbone gives. The rest follow their backbone.
 SMALL: dict[str, dict[str, object]] = {
+    "ANNHead": {"channels": 16, "key_channels": 8},
     "DNLHead": {"channels": 16},
     "DeepLabV3Head": {"channels": 16},
     "DeepLabV3PlusHead": {"channels": 16, "low_channels": 8},

@@ -60,6 +60,10 @@ def of(name: str, **options: object) -> dict[str, object]:
 
 
 CASES: dict[str, Case] = {
+    "ANNHead": Case(
+        of("ANNHead", channels=16, key_channels=8), frozenset({16, 32}), True, nonlocal_.ann,
+        "mmsegmentation, to 1e-5 in 32 bits", ("attend_low.project.weight", "attend.project.weight"),
+    ),
     "BiSeNetHead": Case(
         of("BiSeNetHead", channels=8, context_loss_weight=0.5), frozenset({IMAGE, 16, 32}), True,
         context.bisenet, "paper",

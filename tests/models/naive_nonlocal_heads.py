@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tests.models.naive_context_heads import cells
 from tests.models.naive_layers import Weights, attention, conv, conv_norm, conv_norm_relu
 
 Maps = tuple[Tensor, ...]
@@ -67,3 +68,22 @@ def isa(w: Weights, maps: Maps, window: tuple[int, int] = (2, 3)) -> Tensor:
 def all_pairs(w: Weights, x: Tensor) -> Tensor:
     query, key = (conv_norm_relu(w, f"{name}.1", conv_norm_relu(w, f"{name}.0", x)) for name in ("query", "key"))
     return conv_norm_relu(w, "mix", attention(query, key, conv(w, "value", x), key.shape[1] ** -0.5))
+
+
+def ann(w: Weights, maps: Maps) -> Tensor:
+    low, high = maps[-2:]
+    x = pooled(w, "attend_low", conv_norm_relu(w, "query", high), conv_norm_relu(w, "key", low), low)
+    x = conv_norm(w, "fuse", torch.cat([x, high], dim=1))
+    x = conv_norm_relu(w, "reduce", x, padding=1)
+    embedded = conv_norm_relu(w, "embed", x)
+    x = torch.cat([pooled(w, "attend", embedded, embedded, x), x], dim=1)
+    return conv(w, "classify", conv_norm_relu(w, "mix", x))
+
+
+def pooled(w: Weights, name: str, query: Tensor, key: Tensor, x: Tensor) -> Tensor:
+    """Attention to the cells of four grids, of keys and of values."""
+    w = w.below(name)
+    values = conv(w, "value", x)
+    key, values = (torch.cat([cells(y, n).flatten(2) for n in (1, 3, 6, 8)], dim=2) for y in (key, values))
+    gathered = attention(query, key[..., None], values[..., None], scale=key.shape[1] ** -0.5)
+    return conv(w, "project", gathered)

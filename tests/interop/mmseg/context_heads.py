@@ -10,6 +10,9 @@ def on_last(kind, **more):
 
 
 MODELS = {
+    "ann_r18": (
+        model(resnet(stride=8), head("ANNHead", [256, 512], 16, [2, 3], project_channels=8, query_scales=(1,))), SIZE
+    ),
     "dnl_r18": (on_last("DNLHead", reduction=2, use_scale=True, mode="embedded_gaussian"), SIZE),
     "gc_r18": (on_last("GCHead", ratio=1 / 4.0, pooling_type="att", fusion_types=("channel_add",)), SIZE),
     "isa_r18_corners": (on_last("ISAHead", **WINDOW, align_corners=True), SIZE),

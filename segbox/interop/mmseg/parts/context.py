@@ -1,7 +1,7 @@
 """Heads with a block of context between two convolutions, as GCNet's; ANN's and ISANet's."""
 
 from segbox.errors import ConfigError
-from segbox.interop.mmseg.part import Arguments, Maps, Part, converts, renamed
+from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, renamed
 
 CONVS = {"convs.0.": "convs.reduce.", "convs.1.": "convs.refine.", "conv_cat.": "convs.fuse.", "conv_seg.": "classify."}
 GC_NAMES = CONVS | {
@@ -21,6 +21,20 @@ ISA_NAMES = {"in_conv.": "reduce.", "out_conv.": "fuse.", "conv_seg.": "classify
     for theirs, ours in (("global", "distant"), ("local", "near"))
     for name, own in (("query", "query"), ("key", "key"), ("value", "value"), ("output", "mix"))
 }
+ANN_NAMES = {
+    "fusion.stages.0.query_project.": "query.",
+    "fusion.stages.0.key_project.": "key.",
+    "fusion.stages.0.value_project.": "attend_low.value.",
+    "fusion.stages.0.out_project.": "attend_low.project.",
+    "fusion.bottleneck.": "fuse.",
+    "bottleneck.": "reduce.",
+    "context.stages.0.query_project.": "embed.",
+    "context.stages.0.value_project.": "attend.value.",
+    "context.stages.0.out_project.": "attend.project.",
+    "context.bottleneck.": "mix.",
+    "conv_seg.": "classify.",
+}
+SHARED = "context.stages.0.key_project."  # the same module as query_project
 
 
 @converts("GCHead")
@@ -76,3 +90,24 @@ def convert_isa(args: Arguments, maps: Maps) -> Part:
         "dropout": args.take("dropout_ratio", 0.1),
     }
     return Part(config, lambda weights: renamed(weights, ISA_NAMES))
+
+
+@converts("ANNHead")
+def convert_ann(args: Arguments, maps: Maps) -> Part:
+    indices = args.take("in_index", -1)
+    args.expect("input_transform", None)  # the head sets it
+    if [maps.levels.get(i) for i in indices] != [-2, -1]:
+        raise ConfigError(f"{args.path}.in_index: segbox's head reads the last two maps, not {tuple(indices)}")
+    args.expect("query_scales", (1,))
+    config = {
+        "type": "ANNHead",
+        "channels": args.take("channels"),
+        "key_channels": args.take("project_channels"),
+        "pool_scales": tuple(args.take("key_pool_scales", (1, 3, 6, 8))),
+        "dropout": args.take("dropout_ratio", 0.1),
+    }
+    return Part(config, rename_ann)
+
+
+def rename_ann(weights: Weights) -> Weights:
+    return renamed({name: value for name, value in weights.items() if not name.startswith(SHARED)}, ANN_NAMES)
