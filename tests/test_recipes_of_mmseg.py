@@ -24,6 +24,8 @@ PARAMETERS = {
     "deeplabv3plus_r50_ade20k": 43_690_748,
     "dnlnet_r101_cityscapes": 69_016_455,
     "dnlnet_r50_ade20k": 50_125_197,
+    "emanet_r101_cityscapes": 61_342_086,
+    "emanet_r50_cityscapes": 42_349_958,
     "encnet_r101_cityscapes": 54_884_089,
     "encnet_r50_cityscapes": 35_891_961,
     "fcn_hr18_ade20k": 9_676_350,

@@ -12,6 +12,7 @@ SMALL: dict[str, dict[str, object]] = {
     "DNLHead": {"channels": 16},
     "DeepLabV3Head": {"channels": 16},
     "DeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
+    "EMAHead": {"channels": 16, "attention_channels": 16, "num_bases": 8},
     "FCN16sHead": {"channels": 32},
     "FCN32sHead": {"channels": 32},
     "FCN8sHead": {"channels": 32},

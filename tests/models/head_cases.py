@@ -105,6 +105,10 @@ CASES: dict[str, Case] = {
         of("DeepLabV3PlusHead", channels=8, low_channels=6, separable=True, mix_kernel=3), frozenset({4, 32}), True,
         context.deeplab_v3_plus, "mmsegmentation",
     ),
+    "EMAHead": Case(
+        of("EMAHead", channels=8, attention_channels=12, num_bases=4), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.mixture), "mmsegmentation, to 1e-5 in 32 bits",
+    ),
     "EncNetHead": Case(
         of("EncNetHead", channels=16, num_codewords=4), frozenset({32}), True,
         lambda w, maps: context.encnet(w, maps)[0], "paper, all residuals held; mmsegmentation", tolerance=SINGLE,

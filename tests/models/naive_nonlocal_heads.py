@@ -50,6 +50,21 @@ def disentangled(w: Weights, x: Tensor, temperature: float = 0.05) -> Tensor:
     return x + conv_norm(w, "project", pairs + weighted_mean(conv(w, "attend", x), value))
 
 
+def mixture(w: Weights, x: Tensor, iterations: int = 3) -> Tensor:
+    mixed = torch.stack([of_one(w["bases"][0].T, pixels, iterations) for pixels in conv(w, "embed", x)])
+    return (x + conv_norm(w, "project", mixed.clamp(min=0))).clamp(min=0)
+
+
+def of_one(bases: Tensor, pixels: Tensor, iterations: int) -> Tensor:
+    """K C, C H W -> C H W, pixel by pixel and basis by basis."""
+    rows = pixels.flatten(1).T
+    for _ in range(iterations):
+        shares = torch.stack([torch.softmax(torch.stack([row @ basis for basis in bases]), dim=0) for row in rows])
+        means = [sum(s * row for s, row in zip(column, rows)) / column.sum() for column in shares.T]
+        bases = torch.stack([mean / mean.square().sum().sqrt() for mean in means])
+    return (shares @ bases).T.view_as(pixels)
+
+
 def isa(w: Weights, maps: Maps, window: tuple[int, int] = (2, 3)) -> Tensor:
     x = conv_norm_relu(w, "reduce", maps[-1], padding=1)
     (height, width), (h, w_) = x.shape[-2:], window

@@ -16,6 +16,13 @@ NL_NAMES = CONVS | {
 }
 DNL_NAMES = {name.replace("nl_block.", "dnl_block."): own for name, own in NL_NAMES.items()}
 DNL_NAMES |= {"dnl_block.conv_mask.": "convs.context.attend."}
+EMA_NAMES = CONVS | {
+    "ema_in_conv.": "convs.reduce.",
+    "ema_mid_conv.conv.": "convs.context.embed.",
+    "ema_module.bases": "convs.context.bases",
+    "ema_out_conv.": "convs.context.project.",
+    "bottleneck.": "convs.refine.",
+}
 ISA_NAMES = {"in_conv.": "reduce.", "out_conv.": "fuse.", "conv_seg.": "classify."} | {
     f"{theirs}_relation.{name}_project.": f"{ours}.{own}."
     for theirs, ours in (("global", "distant"), ("local", "near"))
@@ -68,6 +75,19 @@ def non_local(args: Arguments) -> dict[str, object]:
         "reduction": args.take("reduction", 2),
         "use_scale": args.take("use_scale", True),
     }
+
+
+@converts("EMAHead")
+def convert_ema(args: Arguments, maps: Maps) -> Part:
+    config = {
+        "type": "EMAHead",
+        "channels": args.take("channels"),
+        "attention_channels": args.take("ema_channels"),
+        "num_bases": args.take("num_bases"),
+        "iterations": args.take("num_stages"),
+        "momentum": args.take("momentum", 0.1),
+    }
+    return between_convs(args, maps, config, EMA_NAMES)
 
 
 def between_convs(args: Arguments, maps: Maps, config: dict[str, object], names: dict[str, str]) -> Part:
