@@ -44,7 +44,8 @@ OF_CONTEXT_HEADS = [
     *head("ema", [
         ("EMA: one iteration", "range(self.iterations)", "range(1)"),
         ("EMA: bases of any length", "self.bases.to(pixels.dtype)", "2 * self.bases.to(pixels.dtype)"),
-        ("EMA: sums over pixels", "F.normalize(shares, p=1.0, dim=1)", "F.normalize(shares, p=2.0, dim=1)"),
+        ("EMA: bases share out the pixels", "torch.softmax(pixels.mT @ bases, dim=-1)",
+         "torch.softmax(pixels.mT @ bases, dim=1)"),
         ("EMA: no ReLU behind the mixture", "self.project(torch.relu(mixtures))", "self.project(mixtures)"),
     ], "EMAHead"),
     *in_file("models/heads/ema.py", TRAINING, [

@@ -72,7 +72,8 @@ class MixtureAttention(nn.Module):
             bases = self.bases.to(pixels.dtype)
             for _ in range(self.iterations):
                 shares = torch.softmax(pixels.mT @ bases, dim=-1)  # B N K: how much of each basis a pixel has
-                bases = F.normalize(pixels @ F.normalize(shares, p=1.0, dim=1), dim=1)  # B C K
+                means = pixels @ F.normalize(shares, p=1.0, dim=1)  # B C K; sums of small shares would be lost in eps
+                bases = F.normalize(means, dim=1)
             mixtures = bases @ shares.mT
         return mixtures.to(x.dtype).unflatten(2, x.shape[-2:]), bases
 
