@@ -11,6 +11,8 @@ CLASSES = {"ade20k": 150, "cityscapes": 19, "chase_db1": 2}
 # The first recipe of each model: the parameters of what mmsegmentation 1.2.2 builds from the config of the
 # published checkpoint. That of fpn_r101_ade20k names ResNet-50 by mistake; this is the number with its ResNet-101.
 PARAMETERS = {
+    "ann_r101_ade20k": 65_321_612,
+    "ann_r50_ade20k": 46_329_484,
     "bisenet_r18_cityscapes": 13_425_721,
     "ccnet_r101_ade20k": 68_919_053,
     "ccnet_r50_ade20k": 49_926_925,
@@ -20,6 +22,10 @@ PARAMETERS = {
     "deeplabv3_r50_ade20k": 68_213_900,
     "deeplabv3plus_r101_ade20k": 62_682_876,
     "deeplabv3plus_r50_ade20k": 43_690_748,
+    "dnlnet_r101_cityscapes": 69_016_455,
+    "dnlnet_r50_ade20k": 50_125_197,
+    "emanet_r101_cityscapes": 61_342_086,
+    "emanet_r50_cityscapes": 42_349_958,
     "encnet_r101_cityscapes": 54_884_089,
     "encnet_r50_cityscapes": 35_891_961,
     "fcn_hr18_ade20k": 9_676_350,
@@ -29,7 +35,13 @@ PARAMETERS = {
     "fcn_r50_ade20k": 49_598_604,
     "fpn_r101_ade20k": 47_506_934,
     "fpn_r50_ade20k": 28_514_806,
+    "gcnet_r101_ade20k": 68_723_213,
+    "gcnet_r50_ade20k": 49_731_085,
+    "isanet_r101_cityscapes": 56_699_526,
+    "isanet_r50_ade20k": 37_808_268,
     "lraspp_mobilenet_v3_large_cityscapes": 3_284_547,
+    "nonlocal_r101_ade20k": 69_116_812,
+    "nonlocal_r50_ade20k": 50_124_684,
     "ocrnet_hr18_ade20k": 12_182_740,
     "ocrnet_hr18s_ade20k": 6_481_200,
     "ocrnet_hr48_ade20k": 70_533_100,

@@ -8,13 +8,19 @@ from segbox.models.segmentors import build_segmentor
 
 # The heads whose paper is wide whatever the backbone gives. The rest follow their backbone.
 SMALL: dict[str, dict[str, object]] = {
+    "ANNHead": {"channels": 16, "key_channels": 8},
+    "DNLHead": {"channels": 16},
     "DeepLabV3Head": {"channels": 16},
     "DeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
+    "EMAHead": {"channels": 16, "attention_channels": 16, "num_bases": 8},
     "FCN16sHead": {"channels": 32},
     "FCN32sHead": {"channels": 32},
     "FCN8sHead": {"channels": 32},
     "FPNHead": {"channels": 32},
+    "GCHead": {"channels": 16},
+    "ISAHead": {"channels": 16, "key_channels": 8},
     "LinkNetHead": {"channels": 8},
+    "NonLocalHead": {"channels": 16},
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
     "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "SMPLinkNetHead": {"channels": 8},

@@ -20,6 +20,7 @@ from segbox.models.heads.head import DecodeHead
 from segbox.registry import HEADS
 from tests.models import naive_context_heads as context
 from tests.models import naive_heads as naive
+from tests.models import naive_nonlocal_heads as nonlocal_
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
 from tests.models.naive_layers import Weights
 from tests.tiny import SMALL
@@ -59,6 +60,10 @@ def of(name: str, **options: object) -> dict[str, object]:
 
 
 CASES: dict[str, Case] = {
+    "ANNHead": Case(
+        of("ANNHead", channels=16, key_channels=8), frozenset({16, 32}), True, nonlocal_.ann,
+        "mmsegmentation, to 1e-5 in 32 bits", ("attend_low.project.weight", "attend.project.weight"),
+    ),
     "BiSeNetHead": Case(
         of("BiSeNetHead", channels=8, context_loss_weight=0.5), frozenset({IMAGE, 16, 32}), True,
         context.bisenet, "paper",
@@ -75,6 +80,12 @@ CASES: dict[str, Case] = {
     "DANetHead": Case(
         of("DANetHead", channels=16), frozenset({32}), True, context.danet, "paper; mmsegmentation",
         ("position.1.gamma", "channel.1.gamma"), ("position.1.key.bias",), SINGLE,
+    ),
+    "DNLHead": Case(
+        of("DNLHead", channels=16), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.disentangled), "mmsegmentation, to 1e-5 in 32 bits",
+        ("convs.context.project.norm.weight",), tuple(f"convs.context.{n}.bias" for n in ("query", "key", "attend")),
+        SINGLE,
     ),
     "DeepLabV3Head": Case(
         of("DeepLabV3Head", channels=8), frozenset({32}), True, context.deeplab_v3, "paper; torchvision",
@@ -93,6 +104,10 @@ CASES: dict[str, Case] = {
     "DeepLabV3PlusHead mixed by 3x3": Case(
         of("DeepLabV3PlusHead", channels=8, low_channels=6, separable=True, mix_kernel=3), frozenset({4, 32}), True,
         context.deeplab_v3_plus, "mmsegmentation",
+    ),
+    "EMAHead": Case(
+        of("EMAHead", channels=8, attention_channels=12, num_bases=4), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.mixture), "mmsegmentation, to 1e-5 in 32 bits",
     ),
     "EncNetHead": Case(
         of("EncNetHead", channels=16, num_codewords=4), frozenset({32}), True,
@@ -127,7 +142,16 @@ CASES: dict[str, Case] = {
         of("FPNHead", channels=8, norm="BN", always_double=True), COARSE, False,
         lambda w, maps: naive.semantic_fpn(w, maps, "BN", always_double=True), "mmsegmentation",
     ),
+    "GCHead": Case(
+        of("GCHead", channels=16), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.global_context), "mmsegmentation, to 1e-5 in 32 bits",
+        ("convs.context.transform.3.weight",), ("convs.context.attend.bias",), SINGLE,
+    ),
     "GCNHead": Case(of("GCNHead", kernel=5), COARSE, False, naive.gcn, "paper"),
+    "ISAHead": Case(
+        of("ISAHead", channels=16, key_channels=8, window=(2, 3)), frozenset({32}), True, nonlocal_.isa,
+        "mmsegmentation, to 1e-5 in 32 bits",
+    ),
     "LRASPPDecoderHead": Case(
         of("LRASPPDecoderHead", channels=8, skip_channels=(3, 5)), frozenset({2, 4, 32}), True, naive.lraspp_decoder,
         "mmsegmentation, to 1e-6 in 32 bits",
@@ -135,6 +159,21 @@ CASES: dict[str, Case] = {
     "LRASPPHead": Case(of("LRASPPHead", channels=8), frozenset({8, 32}), True, naive.lraspp, "paper; torchvision"),
     "LinearHead": Case(of("LinearHead"), frozenset({32}), False, naive.linear, "its formula"),
     "LinkNetHead": Case(of("LinkNetHead", channels=8), ALL, False, naive.linknet, "paper"),
+    "NonLocalHead": Case(
+        of("NonLocalHead", channels=16), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.non_local), "mmsegmentation, to 1e-5 in 32 bits",
+        ("convs.context.project.norm.weight",), ("convs.context.key.bias",),
+    ),
+    "NonLocalHead dot_product": Case(
+        of("NonLocalHead", channels=16, mode="dot_product"), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, partial(nonlocal_.non_local, mode="dot_product")),
+        "mmsegmentation, to 1e-5 in 32 bits", ("convs.context.project.norm.weight",),
+    ),
+    "NonLocalHead unscaled": Case(
+        of("NonLocalHead", channels=16, reduction=4, use_scale=False), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, partial(nonlocal_.non_local, use_scale=False)), "paper",
+        ("convs.context.project.norm.weight",), ("convs.context.key.bias",),
+    ),
     "OCNetHead": Case(
         of("OCNetHead", channels=16), frozenset({32}), True, context.ocnet, "paper",
         ("context.attention.project.weight",),

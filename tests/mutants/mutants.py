@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 from tests.mutants.of_benchmark import OF_BENCHMARK
+from tests.mutants.of_context_heads import OF_CONTEXT_HEADS
 from tests.mutants.of_data import OF_DATA
 from tests.mutants.of_engine import OF_ENGINE
 from tests.mutants.of_export import OF_EXPORT
@@ -19,6 +20,7 @@ from tests.mutants.of_starter import OF_STARTER
 
 MUTANTS: list[Mutant] = [
     *OF_MODELS,
+    *OF_CONTEXT_HEADS,
     *OF_LAYERS,
     *OF_LOSSES,
     *OF_ENGINE,
