@@ -11,6 +11,8 @@ CLASSES = {"ade20k": 150, "cityscapes": 19, "chase_db1": 2}
 # The first recipe of each model: the parameters of what mmsegmentation 1.2.2 builds from the config of the
 # published checkpoint. That of fpn_r101_ade20k names ResNet-50 by mistake; this is the number with its ResNet-101.
 PARAMETERS = {
+    "apcnet_r101_cityscapes": 75_349_688,
+    "apcnet_r50_ade20k": 56_458_430,
     "bisenet_r18_cityscapes": 13_425_721,
     "ccnet_r101_ade20k": 68_919_053,
     "ccnet_r50_ade20k": 49_926_925,
@@ -20,6 +22,8 @@ PARAMETERS = {
     "deeplabv3_r50_ade20k": 68_213_900,
     "deeplabv3plus_r101_ade20k": 62_682_876,
     "deeplabv3plus_r50_ade20k": 43_690_748,
+    "dmnet_r101_cityscapes": 72_168_070,
+    "dmnet_r50_ade20k": 53_276_812,
     "encnet_r101_cityscapes": 54_884_089,
     "encnet_r50_cityscapes": 35_891_961,
     "fcn_hr18_ade20k": 9_676_350,
@@ -34,6 +38,9 @@ PARAMETERS = {
     "ocrnet_hr18s_ade20k": 6_481_200,
     "ocrnet_hr48_ade20k": 70_533_100,
     "ocrnet_r101_cityscapes": 55_516_294,
+    "psanet_r101_cityscapes": 78_130_822,
+    "psanet_r50_ade20k": 54_065_292,
+    "psanet_r50_cityscapes": 59_138_694,
     "pspnet_r101_ade20k": 68_068_492,
     "pspnet_r18_cityscapes": 12_790_086,
     "pspnet_r50_ade20k_160k": 49_076_364,

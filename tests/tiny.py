@@ -8,6 +8,8 @@ from segbox.models.segmentors import build_segmentor
 
 # The heads whose paper is wide whatever the backbone gives. The rest follow their backbone.
 SMALL: dict[str, dict[str, object]] = {
+    "APCHead": {"channels": 16},
+    "DMHead": {"channels": 16},
     "DeepLabV3Head": {"channels": 16},
     "DeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "FCN16sHead": {"channels": 32},
@@ -15,6 +17,7 @@ SMALL: dict[str, dict[str, object]] = {
     "FCN8sHead": {"channels": 32},
     "FPNHead": {"channels": 32},
     "LinkNetHead": {"channels": 8},
+    "PSAHead": {"channels": 16, "mask_size": (7, 7)},
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
     "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "SMPLinkNetHead": {"channels": 8},

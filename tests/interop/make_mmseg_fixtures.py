@@ -2,7 +2,7 @@
 
 Run it where mmsegmentation 1.2.2 is installed, in the root of the repository; segbox need not be:
 
-    PYTHONPATH=. python tests/interop/make_mmseg_fixtures.py [NAME ...]
+    PYTHONPATH=. python -P tests/interop/make_mmseg_fixtures.py [NAME ...]
 
 For each model of tests/interop/mmseg/cases.py: the names and shapes of its tensors, and some of its logits.
 """
@@ -17,6 +17,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
+from tests.interop import mmseg_operators
 from tests.interop.mmseg.cases import MODELS as CASES
 from tests.models.fixed import fill, normal
 
@@ -44,6 +45,7 @@ def logits_of(model, images):
 
 def main(names):
     init_default_scope("mmseg")
+    mmseg_operators.install()
     for name in names or CASES:
         config, size = CASES[name]
         model = fill(MODELS.build(ConfigDict(without_sync(config))))

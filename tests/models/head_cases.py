@@ -20,6 +20,7 @@ from segbox.models.heads.head import DecodeHead
 from segbox.registry import HEADS
 from tests.models import naive_context_heads as context
 from tests.models import naive_heads as naive
+from tests.models import naive_made_heads as made
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
 from tests.models.naive_layers import Weights
 from tests.tiny import SMALL
@@ -59,6 +60,7 @@ def of(name: str, **options: object) -> dict[str, object]:
 
 
 CASES: dict[str, Case] = {
+    "APCHead": Case(of("APCHead", channels=8), frozenset({32}), True, made.apcnet, "mmsegmentation"),
     "BiSeNetHead": Case(
         of("BiSeNetHead", channels=8, context_loss_weight=0.5), frozenset({IMAGE, 16, 32}), True,
         context.bisenet, "paper",
@@ -93,6 +95,11 @@ CASES: dict[str, Case] = {
     "DeepLabV3PlusHead mixed by 3x3": Case(
         of("DeepLabV3PlusHead", channels=8, low_channels=6, separable=True, mix_kernel=3), frozenset({4, 32}), True,
         context.deeplab_v3_plus, "mmsegmentation",
+    ),
+    "DMHead": Case(of("DMHead", channels=8), frozenset({32}), True, made.dmnet, "mmsegmentation"),
+    "DMHead even": Case(
+        of("DMHead", channels=8, filter_sizes=(2, 4)), frozenset({32}), True,
+        lambda w, maps: made.dmnet(w, maps, (2, 4)), "mmsegmentation",
     ),
     "EncNetHead": Case(
         of("EncNetHead", channels=16, num_codewords=4), frozenset({32}), True,
@@ -151,6 +158,14 @@ CASES: dict[str, Case] = {
         of("OCRHead", channels=16, key_channels=8, coarse_level=-1, coarse_kernel=1, coarse_channels=12),
         frozenset({32}), True, partial(context.ocr, level=-1, padding=0), "mmsegmentation, to 1e-5 in 32 bits",
         tolerance=SINGLE,
+    ),
+    "PSAHead": Case(
+        of("PSAHead", channels=8, mask_size=(5, 7)), frozenset({32}), True,
+        lambda w, maps: made.psanet(w, maps, (5, 7)), "mmsegmentation",
+    ),
+    "PSAHead collects": Case(
+        of("PSAHead", channels=8, mask_size=(2, 3), directions=("collect",)), frozenset({32}), True,
+        lambda w, maps: made.psanet(w, maps, (2, 3), ("collect",)), "mmsegmentation",
     ),
     "PSPHead": Case(of("PSPHead", channels=8), frozenset({32}), True, context.psp, "paper; mmsegmentation"),
     "PSPHead wide": Case(
