@@ -18,6 +18,7 @@ SMALL: dict[str, dict[str, object]] = {
     "FPNHead": {"channels": 32},
     "LinkNetHead": {"channels": 8},
     "PSAHead": {"channels": 16, "mask_size": (7, 7)},
+    "PointRendHead": {"channels": 16, "point_channels": 16, "train_points": 64},
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
     "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "SMPLinkNetHead": {"channels": 8},

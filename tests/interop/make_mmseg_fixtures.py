@@ -39,7 +39,9 @@ def logits_of(model, images):
     heads = model.decode_head if isinstance(model.decode_head, torch.nn.ModuleList) else [model.decode_head]
     logits = ()
     for head in heads:  # each head of a cascade gets the logits of the one before
-        logits = (head.forward(maps, *logits),)
+        is_refining = type(head).__name__ == "PointHead"
+        new = mmseg_operators.refined(head, maps, *logits, model.test_cfg) if is_refining else head(maps, *logits)
+        logits = (new,)
     return logits[0][0] if isinstance(logits[0], tuple) else logits[0]  # some heads give more beside them
 
 

@@ -7,7 +7,8 @@ import sys
 from itertools import product
 from types import SimpleNamespace
 
-import mmcv.ops  # noqa: F401
+from mmcv.ops import point_sample
+from mmseg.models.decode_heads import point_head
 
 COLLECT = 0
 
@@ -25,5 +26,12 @@ def psa_mask(mask, output, psa_type, h_feature, w_feature, h_mask, w_mask, half_
                 output[:, y * w_feature + x, row, column] = value
 
 
+def refined(head, maps, coarse, test_cfg):
+    """The logits of a PointHead, before they are resized to the image."""
+    head.predict_by_feat = lambda logits, metas: logits
+    return head.predict(maps, coarse, None, test_cfg)
+
+
 def install():
+    point_head.point_sample = lambda x, points, **options: point_sample(x, points.to(x.dtype), **options)
     sys.modules["mmcv.ops.psa_mask"].ext_module = SimpleNamespace(psamask_forward=psa_mask)

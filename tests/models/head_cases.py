@@ -23,6 +23,7 @@ from tests.models import naive_heads as naive
 from tests.models import naive_made_heads as made
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
 from tests.models.naive_layers import Weights
+from tests.models.naive_pointrend import SEED, pointrend
 from tests.tiny import SMALL
 
 Maps = tuple[Tensor, ...]
@@ -171,6 +172,11 @@ CASES: dict[str, Case] = {
     "PSPHead wide": Case(
         of("PSPHead", channels=8, pool_channels=7), frozenset({32}), True, context.psp, "mmsegmentation",
     ),
+    "PointRendHead": Case(
+        of("PointRendHead", channels=8, point_channels=12, always_double=True, subdivision_points=20, train_points=10,
+           oversampling=2, uncertain_share=0.5),
+        COARSE, False, partial(pointrend, subdivided=20, trained=10), "paper; mmsegmentation",
+    ),
     "PlainUNetHead": Case(of("PlainUNetHead"), ALL, False, naive.plain_unet, "paper"),
     "PlainUNetHead transposed": Case(
         of("PlainUNetHead", transposed=True, norm=True, bias=True), ALL, False, naive.plain_unet, "paper",
@@ -233,4 +239,5 @@ def outputs(head: DecodeHead, maps: Maps) -> dict[str, Tensor]:
     """The logits under "", and the losses by their names: those of logits are projections of them."""
     height, width = maps[0].shape[-2:]
     labels = (normal("labels", (len(maps[0]), height, width)).abs() * 3).long().clamp(max=CLASSES - 1)
+    torch.manual_seed(SEED)
     return {"": head(maps), **head.loss(maps, labels, projected)}

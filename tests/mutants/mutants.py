@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 from tests.mutants.of_benchmark import OF_BENCHMARK
+from tests.mutants.of_cascades import OF_CASCADES
 from tests.mutants.of_data import OF_DATA
 from tests.mutants.of_engine import OF_ENGINE
 from tests.mutants.of_export import OF_EXPORT
@@ -20,6 +21,7 @@ from tests.mutants.of_starter import OF_STARTER
 MUTANTS: list[Mutant] = [
     *OF_MODELS,
     *OF_MADE_HEADS,
+    *OF_CASCADES,
     *OF_LAYERS,
     *OF_LOSSES,
     *OF_ENGINE,

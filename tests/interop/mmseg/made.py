@@ -7,7 +7,7 @@ ALIGNED = {"align_corners": True}
 
 def psa(kind, mask_size, **more):
     own = {"psa_type": kind, "compact": False, "shrink_factor": 2, "normalization_factor": 1.0, "psa_softmax": True}
-    return head("PSAHead", 512, 8, 3, mask_size=mask_size, **own, **more)
+    return head("PSAHead", 512, 8, 3, mask_size=mask_size, **{**own, **more})
 
 
 # Maps of 7 x 9 have halves of 4 x 5, whose offsets reach from -3 to 3 and -4 to 4; maps of 4 x 5, of 2 x 2.
