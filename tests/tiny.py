@@ -10,6 +10,8 @@ from segbox.models.segmentors import build_segmentor
 SMALL: dict[str, dict[str, object]] = {
     "ANNHead": {"channels": 16, "key_channels": 8},
     "DNLHead": {"channels": 16},
+    "APCHead": {"channels": 16},
+    "DMHead": {"channels": 16},
     "DeepLabV3Head": {"channels": 16},
     "DeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "EMAHead": {"channels": 16, "attention_channels": 16, "num_bases": 8},
@@ -21,6 +23,8 @@ SMALL: dict[str, dict[str, object]] = {
     "ISAHead": {"channels": 16, "key_channels": 8},
     "LinkNetHead": {"channels": 8},
     "NonLocalHead": {"channels": 16},
+    "PSAHead": {"channels": 16, "mask_size": (7, 7)},
+    "PointRendHead": {"channels": 16, "point_channels": 16, "train_points": 64},
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
     "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "SMPLinkNetHead": {"channels": 8},

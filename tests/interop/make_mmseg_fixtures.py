@@ -2,7 +2,7 @@
 
 Run it where mmsegmentation 1.2.2 is installed, in the root of the repository; segbox need not be:
 
-    PYTHONPATH=. python tests/interop/make_mmseg_fixtures.py [NAME ...]
+    PYTHONPATH=. python -P tests/interop/make_mmseg_fixtures.py [NAME ...]
 
 For each model of tests/interop/mmseg/cases.py: the names and shapes of its tensors, and some of its logits.
 """
@@ -17,6 +17,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
+from tests.interop import mmseg_operators
 from tests.interop.mmseg.cases import MODELS as CASES
 from tests.models.fixed import fill, normal
 
@@ -38,12 +39,15 @@ def logits_of(model, images):
     heads = model.decode_head if isinstance(model.decode_head, torch.nn.ModuleList) else [model.decode_head]
     logits = ()
     for head in heads:  # each head of a cascade gets the logits of the one before
-        logits = (head.forward(maps, *logits),)
+        is_refining = type(head).__name__ == "PointHead"
+        new = mmseg_operators.refined(head, maps, *logits, model.test_cfg) if is_refining else head(maps, *logits)
+        logits = (new,)
     return logits[0][0] if isinstance(logits[0], tuple) else logits[0]  # some heads give more beside them
 
 
 def main(names):
     init_default_scope("mmseg")
+    mmseg_operators.install()
     for name in names or CASES:
         config, size = CASES[name]
         model = fill(MODELS.build(ConfigDict(without_sync(config))))

@@ -10,6 +10,7 @@ from segbox.registry import BACKBONES
 from tests.models import naive_backbones as naive
 from tests.models import naive_hrnet as hrnet
 from tests.models.fixed import HEIGHT, WIDTH, normal
+from tests.models.naive_icnet import icnet
 from tests.models.naive_layers import Weights
 
 
@@ -31,6 +32,7 @@ CASES: dict[str, Case] = {
     "HRNet branches": Case(
         of("HRNet", concat=False, by_factor=True), hrnet.hrnet_branches, "paper; mmsegmentation, to 1e-6 in 32 bits",
     ),
+    "ICNet": Case(of("ICNet"), icnet, "mmsegmentation"),
     "MixTransformer": Case(
         of("MixTransformer"), naive.mix_transformer, "paper; timm's PVTv2 (test_mit.py); transformers, with these eps",
     ),

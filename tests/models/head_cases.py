@@ -20,9 +20,11 @@ from segbox.models.heads.head import DecodeHead
 from segbox.registry import HEADS
 from tests.models import naive_context_heads as context
 from tests.models import naive_heads as naive
+from tests.models import naive_made_heads as made
 from tests.models import naive_nonlocal_heads as nonlocal_
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
 from tests.models.naive_layers import Weights
+from tests.models.naive_pointrend import SEED, pointrend
 from tests.tiny import SMALL
 
 Maps = tuple[Tensor, ...]
@@ -64,6 +66,7 @@ CASES: dict[str, Case] = {
         of("ANNHead", channels=16, key_channels=8), frozenset({16, 32}), True, nonlocal_.ann,
         "mmsegmentation, to 1e-5 in 32 bits", ("attend_low.project.weight", "attend.project.weight"),
     ),
+    "APCHead": Case(of("APCHead", channels=8), frozenset({32}), True, made.apcnet, "mmsegmentation"),
     "BiSeNetHead": Case(
         of("BiSeNetHead", channels=8, context_loss_weight=0.5), frozenset({IMAGE, 16, 32}), True,
         context.bisenet, "paper",
@@ -108,6 +111,11 @@ CASES: dict[str, Case] = {
     "EMAHead": Case(
         of("EMAHead", channels=8, attention_channels=12, num_bases=4), frozenset({32}), True,
         lambda w, maps: nonlocal_.around(w, maps, nonlocal_.mixture), "mmsegmentation, to 1e-5 in 32 bits",
+    ),
+    "DMHead": Case(of("DMHead", channels=8), frozenset({32}), True, made.dmnet, "mmsegmentation"),
+    "DMHead even": Case(
+        of("DMHead", channels=8, filter_sizes=(2, 4)), frozenset({32}), True,
+        lambda w, maps: made.dmnet(w, maps, (2, 4)), "mmsegmentation",
     ),
     "EncNetHead": Case(
         of("EncNetHead", channels=16, num_codewords=4), frozenset({32}), True,
@@ -191,9 +199,22 @@ CASES: dict[str, Case] = {
         frozenset({32}), True, partial(context.ocr, level=-1, padding=0), "mmsegmentation, to 1e-5 in 32 bits",
         tolerance=SINGLE,
     ),
+    "PSAHead": Case(
+        of("PSAHead", channels=8, mask_size=(5, 7)), frozenset({32}), True,
+        lambda w, maps: made.psanet(w, maps, (5, 7)), "mmsegmentation",
+    ),
+    "PSAHead collects": Case(
+        of("PSAHead", channels=8, mask_size=(2, 3), directions=("collect",)), frozenset({32}), True,
+        lambda w, maps: made.psanet(w, maps, (2, 3), ("collect",)), "mmsegmentation",
+    ),
     "PSPHead": Case(of("PSPHead", channels=8), frozenset({32}), True, context.psp, "paper; mmsegmentation"),
     "PSPHead wide": Case(
         of("PSPHead", channels=8, pool_channels=7), frozenset({32}), True, context.psp, "mmsegmentation",
+    ),
+    "PointRendHead": Case(
+        of("PointRendHead", channels=8, point_channels=12, always_double=True, subdivision_points=20, train_points=10,
+           oversampling=2, uncertain_share=0.5),
+        COARSE, False, partial(pointrend, subdivided=20, trained=10), "paper; mmsegmentation",
     ),
     "PlainUNetHead": Case(of("PlainUNetHead"), ALL, False, naive.plain_unet, "paper"),
     "PlainUNetHead transposed": Case(
@@ -257,4 +278,5 @@ def outputs(head: DecodeHead, maps: Maps) -> dict[str, Tensor]:
     """The logits under "", and the losses by their names: those of logits are projections of them."""
     height, width = maps[0].shape[-2:]
     labels = (normal("labels", (len(maps[0]), height, width)).abs() * 3).long().clamp(max=CLASSES - 1)
+    torch.manual_seed(SEED)
     return {"": head(maps), **head.loss(maps, labels, projected)}

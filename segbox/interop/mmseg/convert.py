@@ -82,7 +82,9 @@ def refuse_other_segmentors(model: Mapping[str, Any]) -> None:
 def rearranged(model: Mapping[str, Any], state: Mapping[str, Tensor]) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     """A model whose parts are divided in another way than ours, divided as ours."""
     converters()
-    rearrangement = REARRANGEMENTS.get(bare(mapping(model["backbone"], "model.backbone")["type"]))
+    head = arguments_of(model["decode_head"], "model.decode_head")[-1].values
+    kinds = (mapping(model["backbone"], "model.backbone")["type"], head.get("type"))
+    rearrangement = next((found for kind in kinds if (found := REARRANGEMENTS.get(bare(kind)))), None)
     if rearrangement is None:
         return model, dict(state)
     model, places = rearrangement(model)

@@ -131,11 +131,11 @@ CONVERTERS: dict[str, Converter] = {}  # by mmsegmentation's type: "ResNetV1c", 
 
 # The model's dict, to one whose parts are divided as ours are, with the new beginnings of its tensors' names.
 Rearrangement = Callable[[Mapping[str, Any]], tuple[dict[str, Any], dict[str, str]]]
-REARRANGEMENTS: dict[str, Rearrangement] = {}  # by the type of the backbone
+REARRANGEMENTS: dict[str, Rearrangement] = {}  # by the type of the backbone, or of the last decode head
 
 
 def rearranges(*types: str) -> Callable[[Rearrangement], Rearrangement]:
-    """Register the rearrangement of models with backbones of these types."""
+    """Register the rearrangement of models with backbones, or last decode heads, of these types."""
 
     def register(rearrangement: Rearrangement) -> Rearrangement:
         for name in types:

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
-from segbox.models.layers.grid_means import grid_means
+from segbox.models.layers.pyramid_pooling import PyramidPooling
 from segbox.registry import HEADS
 
 from .head import DecodeHead, checked_level
@@ -39,20 +39,3 @@ class PSPHead(DecodeHead):
         x = features[self.level]
         x = self.fuse(*self.pyramid(x), size=x.shape[-2:], align_corners=self.align_corners)
         return self.classify(self.dropout(x))
-
-
-class PyramidPooling(nn.Module):
-    """The map, and its averages over coarse grids, for a convolution that resizes them to the map."""
-
-    def __init__(self, in_channels: int, channels: int, pool_scales: tuple[int, ...]) -> None:
-        super().__init__()
-        self.pool_scales = pool_scales
-        # In weight files the convolution of a level is number 1, after its pooling.
-        self.levels = nn.ModuleList(
-            nn.Sequential(nn.Identity(), ConvNormAct(in_channels, channels)) for _ in pool_scales
-        )
-        self.out_channels = in_channels + channels * len(pool_scales)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        means = grid_means(x, self.pool_scales)
-        return [x, *(level(mean) for level, mean in zip(self.levels, means))]

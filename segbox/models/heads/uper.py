@@ -4,10 +4,10 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
+from segbox.models.layers.pyramid_pooling import PyramidPooling
 from segbox.registry import HEADS
 
 from .head import DecodeHead, coarse_levels
-from .psp import PyramidPooling
 
 
 @HEADS.register
