@@ -14,6 +14,7 @@ SMALL: dict[str, dict[str, object]] = {
     "FCN32sHead": {"channels": 32},
     "FCN8sHead": {"channels": 32},
     "FPNHead": {"channels": 32},
+    "LightHamHead": {"channels": 32, "ham_channels": 32},
     "LinkNetHead": {"channels": 8},
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
     "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},

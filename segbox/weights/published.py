@@ -27,6 +27,8 @@ TIMM = (
     *("resnet50d.a1_in1k", "resnet50d.a2_in1k", "resnet50d.a3_in1k"),
     *("resnet50s.gluon_in1k", "resnet101s.gluon_in1k", "resnet152s.gluon_in1k"),
     *("seresnet50.a1_in1k", "seresnet50.a2_in1k", "seresnet50.a3_in1k", "seresnet50.ra2_in1k"),
+    *("resnest14d.gluon_in1k", "resnest26d.gluon_in1k", "resnest50d.in1k", "resnest101e.in1k"),
+    *("resnest200e.in1k", "resnest269e.in1k"),
     *("mobilenetv2_100.ra_in1k", "mobilenetv2_140.ra_in1k", "mobilenetv2_050.lamb_in1k"),
     *(f"pvt_v2_b{size}.in1k" for size in range(6)),
     *("convnext_tiny.fb_in1k", "vit_small_patch14_dinov2.lvd142m"),

@@ -18,8 +18,11 @@ from torch import Tensor
 
 from segbox.models.heads.head import DecodeHead
 from segbox.registry import HEADS
+from tests.models import naive_branches as branches
 from tests.models import naive_context_heads as context
 from tests.models import naive_heads as naive
+from tests.models import naive_realtime as realtime
+from tests.models import naive_segnext as segnext
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
 from tests.models.naive_layers import Weights
 from tests.tiny import SMALL
@@ -76,6 +79,7 @@ CASES: dict[str, Case] = {
         of("DANetHead", channels=16), frozenset({32}), True, context.danet, "paper; mmsegmentation",
         ("position.1.gamma", "channel.1.gamma"), ("position.1.key.bias",), SINGLE,
     ),
+    "DDRHead": Case(of("DDRHead", channels=8), frozenset({32}), False, branches.ddr_head, "mmsegmentation"),
     "DeepLabV3Head": Case(
         of("DeepLabV3Head", channels=8), frozenset({32}), True, context.deeplab_v3, "paper; torchvision",
     ),
@@ -133,6 +137,10 @@ CASES: dict[str, Case] = {
         "mmsegmentation, to 1e-6 in 32 bits",
     ),
     "LRASPPHead": Case(of("LRASPPHead", channels=8), frozenset({8, 32}), True, naive.lraspp, "paper; torchvision"),
+    "LightHamHead": Case(
+        of("LightHamHead", channels=32, ham_channels=32), frozenset({8, 16, 32}), True, segnext.light_ham,
+        "mmsegmentation",
+    ),
     "LinearHead": Case(of("LinearHead"), frozenset({32}), False, naive.linear, "its formula"),
     "LinkNetHead": Case(of("LinkNetHead", channels=8), ALL, False, naive.linknet, "paper"),
     "OCNetHead": Case(
@@ -152,6 +160,10 @@ CASES: dict[str, Case] = {
         frozenset({32}), True, partial(context.ocr, level=-1, padding=0), "mmsegmentation, to 1e-5 in 32 bits",
         tolerance=SINGLE,
     ),
+    "PIDHead": Case(  # borders are everywhere in these labels: see losses/test_of_heads.py
+        of("PIDHead", channels=8), frozenset({32}), False, branches.pid_head, "mmsegmentation",
+        idle=branches.OF_BORDERS,
+    ),
     "PSPHead": Case(of("PSPHead", channels=8), frozenset({32}), True, context.psp, "paper; mmsegmentation"),
     "PSPHead wide": Case(
         of("PSPHead", channels=8, pool_channels=7), frozenset({32}), True, context.psp, "mmsegmentation",
@@ -163,11 +175,18 @@ CASES: dict[str, Case] = {
     "RefineNetHead": Case(
         of("RefineNetHead", channels=8, deepest_channels=12, num_pools=2), COARSE, False, naive.refinenet, "paper",
     ),
+    "STDCHead": Case(
+        of("STDCHead", channels=8, fused_channels=12, head_channels=8, context_head_channels=8, detail_channels=6),
+        frozenset({8, 16, 32}), True, realtime.stdc_head, "mmsegmentation",
+    ),
     "SegFormerHead": Case(of("SegFormerHead", channels=8), COARSE, False, naive.segformer, "paper; transformers"),
     "SegFormerHead norms": Case(
         of("SegFormerHead", channels=8, project_norm=True), COARSE, False, naive.segformer_norms, "mmsegmentation",
     ),
     "SegNetHead": Case(of("SegNetHead"), ALL, False, naive.segnet, "paper"),  # of the finer maps, places of maxima
+    "SeparableFCNHead": Case(
+        of("SeparableFCNHead", channels=8), frozenset({32}), False, realtime.separable_fcn, "mmsegmentation",
+    ),
     "UNetHead": Case(of("UNetHead"), ALL, False, naive.unet, "paper, residual blocks"),
     "UNetHead se": Case(of("UNetHead", se=True), ALL, True, naive.unet, "paper, residual blocks with SE"),
     "UNetPlusPlusHead": Case(

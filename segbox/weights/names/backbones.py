@@ -24,6 +24,7 @@ class Names:
 # By the backbone's type. A file with our names, or torchvision's, is not changed by any of them.
 PUBLISHERS = {
     "ResNet": (Names(r"conv1\.0\.", resnet.deep_stem), Names(r"layer0\.conv1\.|.*\.se_module\.", resnet.legacy_se)),
+    "ResNeSt": (Names(r"conv1\.0\.", resnet.deep_stem),),
     "MobileNetV1": (
         Names(r"conv_stem\.weight", mobilenet.timm_v1),
         Names(r"(mobilenet_v1\.)?conv_stem\.(convolution|normalization)\.", mobilenet.tensorflow),
