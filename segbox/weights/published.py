@@ -44,6 +44,12 @@ OPENMMLAB = (
     "pretrain/third_party/resnet18_v1c-b5776b93.pth",
     "pretrain/third_party/resnet50_v1c-2cccc1ad.pth",
     "pretrain/third_party/resnet101_v1c-e67eebb6.pth",
+    "mmsegmentation/v0.5/pretrain/stdc/stdc1_20220308-5368626c.pth",
+    "mmsegmentation/v0.5/pretrain/stdc/stdc2_20220308-7dbd9127.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_t_20230227-119e8c9f.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_s_20230227-f33ccdf2.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_b_20230227-3ab7d230.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_l_20230227-cef260d4.pth",
 )
 
 

@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 from tests.mutants.of_benchmark import OF_BENCHMARK
+from tests.mutants.of_cnns import OF_CNNS
 from tests.mutants.of_data import OF_DATA
 from tests.mutants.of_engine import OF_ENGINE
 from tests.mutants.of_export import OF_EXPORT
@@ -18,6 +19,7 @@ from tests.mutants.of_starter import OF_STARTER
 
 MUTANTS: list[Mutant] = [
     *OF_MODELS,
+    *OF_CNNS,
     *OF_LAYERS,
     *OF_LOSSES,
     *OF_ENGINE,

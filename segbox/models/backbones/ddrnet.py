@@ -1,8 +1,5 @@
 """DDRNet (https://arxiv.org/abs/2101.06085). The names of the parameters are mmsegmentation's."""
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -13,12 +10,6 @@ from segbox.registry import BACKBONES
 
 # variant: channels of the stem, channels in the pyramid pooling
 VARIANTS = {"23-slim": (32, 128), "23": (64, 128), "test": (4, 4)}
-OPENMMLAB = "https://download.openmmlab.com/mmsegmentation/v0.5/ddrnet/pretrain"
-# form -> the public ImageNet weights
-IMAGENET = {
-    "23-slim": f"{OPENMMLAB}/ddrnet23s-in1kpre_3rdparty-1ccac5b1.pth",
-    "23": f"{OPENMMLAB}/ddrnet23-in1kpre_3rdparty-9ca29f62.pth",
-}
 
 
 @BACKBONES.register
@@ -29,13 +20,10 @@ class DDRNet(nn.Module):
     branches, corners are never aligned.
     """
 
-    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
-
     def __init__(self, variant: str = "23-slim", in_channels: Count = 3) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no DDRNet {variant!r}; variants: {', '.join(VARIANTS)}")
-        self.form = variant
         c, pooled = VARIANTS[variant]
         self.stem = stem(in_channels, c, 2)
         self.context_branch_layers = nn.ModuleList(

@@ -1,8 +1,5 @@
 """PIDNet (https://arxiv.org/abs/2206.02066). The names of the parameters are mmsegmentation's."""
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -20,13 +17,6 @@ VARIANTS = {
     "test": (4, 4, 2, 2, True),
     "test-l": (4, 4, 2, 2, False),
 }
-OPENMMLAB = "https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/pidnet"
-# form -> the ImageNet weights of its authors
-IMAGENET = {
-    "s": f"{OPENMMLAB}/pidnet-s_imagenet1k_20230306-715e6273.pth",
-    "m": f"{OPENMMLAB}/pidnet-m_imagenet1k_20230306-39893c52.pth",
-    "l": f"{OPENMMLAB}/pidnet-l_imagenet1k_20230306-67889109.pth",
-}
 
 
 @BACKBONES.register
@@ -37,13 +27,10 @@ class PIDNet(nn.Module):
     the borders of PIDHead, and the mixture. Between the branches, corners are never aligned.
     """
 
-    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
-
     def __init__(self, variant: str = "s", in_channels: Count = 3) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no PIDNet {variant!r}; variants: {', '.join(VARIANTS)}")
-        self.form = variant
         c, pooled, few, many, light = VARIANTS[variant]
         self.stem = stem(in_channels, c, few)
         self.i_branch_layers = nn.ModuleList(
