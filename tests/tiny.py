@@ -21,6 +21,7 @@ SMALL: dict[str, dict[str, object]] = {
     "FPNHead": {"channels": 32},
     "GCHead": {"channels": 16},
     "ISAHead": {"channels": 16, "key_channels": 8},
+    "LightHamHead": {"channels": 32, "ham_channels": 32},
     "LinkNetHead": {"channels": 8},
     "NonLocalHead": {"channels": 16},
     "PSAHead": {"channels": 16, "mask_size": (7, 7)},

@@ -28,6 +28,8 @@ TIMM = (
     *("resnet50d.a1_in1k", "resnet50d.a2_in1k", "resnet50d.a3_in1k"),
     *("resnet50s.gluon_in1k", "resnet101s.gluon_in1k", "resnet152s.gluon_in1k"),
     *("seresnet50.a1_in1k", "seresnet50.a2_in1k", "seresnet50.a3_in1k", "seresnet50.ra2_in1k"),
+    *("resnest14d.gluon_in1k", "resnest26d.gluon_in1k", "resnest50d.in1k", "resnest101e.in1k"),
+    *("resnest200e.in1k", "resnest269e.in1k"),
     *("mobilenetv2_100.ra_in1k", "mobilenetv2_140.ra_in1k", "mobilenetv2_050.lamb_in1k"),
     *(f"pvt_v2_b{size}.in1k" for size in range(6)),
     *(f"vit_{size}_patch14_{form}.lvd142m" for size in VIT for form in ("dinov2", "reg4_dinov2")),
@@ -47,6 +49,12 @@ OPENMMLAB = (
     "pretrain/third_party/resnet18_v1c-b5776b93.pth",
     "pretrain/third_party/resnet50_v1c-2cccc1ad.pth",
     "pretrain/third_party/resnet101_v1c-e67eebb6.pth",
+    "mmsegmentation/v0.5/pretrain/stdc/stdc1_20220308-5368626c.pth",
+    "mmsegmentation/v0.5/pretrain/stdc/stdc2_20220308-7dbd9127.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_t_20230227-119e8c9f.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_s_20230227-f33ccdf2.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_b_20230227-3ab7d230.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_l_20230227-cef260d4.pth",
 )
 
 

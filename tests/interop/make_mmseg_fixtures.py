@@ -15,11 +15,13 @@ import numpy as np
 import torch
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
+from mmseg.models.decode_heads.ham_head import NMF2D
 from mmseg.registry import MODELS
 
 from tests.interop import mmseg_operators
 from tests.interop.mmseg.cases import MODELS as CASES
 from tests.models.fixed import fill, normal
+from tests.models.naive_segnext import first_bases
 
 FOLDER = Path(__file__).parent / "mmseg" / "data"
 MOST_LOGITS = 3000
@@ -31,6 +33,11 @@ def without_sync(value):
         kept = {name: without_sync(item) for name, item in value.items()}
         return {**kept, "type": "BN"} if kept.get("type") == "SyncBN" else kept
     return type(value)(map(without_sync, value)) if isinstance(value, list | tuple) else value
+
+
+def fixed_bases(factorization, batch, groups, channels, rank, device=None):
+    """Where SegNeXt's head begins, in place of random numbers."""
+    return first_bases(channels, rank).expand(batch * groups, -1, -1)
 
 
 @torch.no_grad()
@@ -48,6 +55,7 @@ def logits_of(model, images):
 def main(names):
     init_default_scope("mmseg")
     mmseg_operators.install()
+    NMF2D._build_bases = fixed_bases
     for name in names or CASES:
         config, size = CASES[name]
         model = fill(MODELS.build(ConfigDict(without_sync(config))))
@@ -58,7 +66,7 @@ def main(names):
         state = model.state_dict()
         shapes = "\n".join(f"{key} {' '.join(map(str, value.shape))}" for key, value in state.items())
         kept = logits[..., ::step, ::step].astype(np.float32)
-        count = sum(parameter.numel() for parameter in model.parameters())
+        count = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         tensors = np.frombuffer(shapes.encode(), np.uint8)
         np.savez_compressed(FOLDER / f"{name}.npz", tensors=tensors, logits=kept, step=step, parameters=count)
         print(f"{name}: {count:,} parameters, {(FOLDER / f'{name}.npz').stat().st_size:,} bytes")

@@ -8,7 +8,11 @@ from torch import Tensor, nn
 
 from segbox.registry import BACKBONES
 from tests.models import naive_backbones as naive
+from tests.models import naive_branches as branches
 from tests.models import naive_hrnet as hrnet
+from tests.models import naive_realtime as realtime
+from tests.models import naive_resnest as resnest
+from tests.models import naive_segnext as segnext
 from tests.models.fixed import HEIGHT, WIDTH, normal
 from tests.models.naive_icnet import icnet
 from tests.models.naive_layers import Weights
@@ -28,11 +32,23 @@ def of(name: str, variant: str = "test", **options: object) -> dict[str, object]
 
 
 CASES: dict[str, Case] = {
+    "BiSeNetV2": Case(of("BiSeNetV2"), realtime.bisenet_v2, "mmsegmentation"),
+    "BiSeNetV2 maps": Case(
+        of("BiSeNetV2", semantic_maps=True), partial(realtime.bisenet_v2, semantic_maps=True), "mmsegmentation",
+    ),
+    "CGNet": Case(of("CGNet"), realtime.cgnet, "mmsegmentation"),
+    "DDRNet": Case(of("DDRNet"), branches.ddrnet, "mmsegmentation"),
+    "ERFNet": Case(of("ERFNet"), realtime.erfnet, "mmsegmentation"),
+    "FastSCNN": Case(of("FastSCNN"), realtime.fast_scnn, "mmsegmentation"),
+    "FastSCNN maps": Case(
+        of("FastSCNN", inner_maps=True), partial(realtime.fast_scnn, inner_maps=True), "mmsegmentation",
+    ),
     "HRNet": Case(of("HRNet"), hrnet.hrnet, "paper"),
     "HRNet branches": Case(
         of("HRNet", concat=False, by_factor=True), hrnet.hrnet_branches, "paper; mmsegmentation, to 1e-6 in 32 bits",
     ),
     "ICNet": Case(of("ICNet"), icnet, "mmsegmentation"),
+    "MSCAN": Case(of("MSCAN"), segnext.mscan, "mmsegmentation"),
     "MixTransformer": Case(
         of("MixTransformer"), naive.mix_transformer, "paper; timm's PVTv2 (test_mit.py); transformers, with these eps",
     ),
@@ -50,6 +66,13 @@ CASES: dict[str, Case] = {
     "MobileNetV3 same padding": Case(
         of("MobileNetV3", same_padding=True), partial(naive.mobilenet_v3, is_same=True),
         "TensorFlow's padding; mmsegmentation, to 1e-6 in 32 bits",
+    ),
+    "PIDNet": Case(of("PIDNet"), branches.pidnet, "mmsegmentation"),
+    "PIDNet l": Case(of("PIDNet", "test-l"), partial(branches.pidnet, light=False), "mmsegmentation"),
+    "ResNeSt": Case(of("ResNeSt"), resnest.resnest, "paper; timm (test_resnest.py); mmsegmentation"),
+    "ResNeSt dilated": Case(
+        of("ResNeSt", output_stride=8), partial(resnest.resnest, dilations=(1, 1, 2, 4)),
+        "mmsegmentation",
     ),
     "ResNet": Case(of("ResNet"), naive.resnet, "paper; torchvision (test_backbones.py)"),
     "ResNet dilated": Case(
@@ -71,6 +94,7 @@ CASES: dict[str, Case] = {
     ),
     "ResNet D": Case(of("ResNet", stem="D"), partial(naive.resnet, stem="D"), "paper"),
     "ResNet se": Case(of("ResNet", "test-se"), partial(naive.resnet, is_bottleneck=False), "papers"),
+    "STDCNet": Case(of("STDCNet"), realtime.stdc, "mmsegmentation"),
     "UNet": Case(of("UNet"), hrnet.whole_unet, "mmsegmentation, to 1e-6 in 32 bits"),
     "UNet maps": Case(
         of("UNet", maps=3), partial(hrnet.whole_unet, count=3), "mmsegmentation, to 1e-6 in 32 bits",

@@ -18,10 +18,13 @@ from torch import Tensor
 
 from segbox.models.heads.head import DecodeHead
 from segbox.registry import HEADS
+from tests.models import naive_branches as branches
 from tests.models import naive_context_heads as context
 from tests.models import naive_heads as naive
 from tests.models import naive_made_heads as made
 from tests.models import naive_nonlocal_heads as nonlocal_
+from tests.models import naive_realtime as realtime
+from tests.models import naive_segnext as segnext
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
 from tests.models.naive_layers import Weights
 from tests.models.naive_pointrend import SEED, pointrend
@@ -90,6 +93,7 @@ CASES: dict[str, Case] = {
         ("convs.context.project.norm.weight",), tuple(f"convs.context.{n}.bias" for n in ("query", "key", "attend")),
         SINGLE,
     ),
+    "DDRHead": Case(of("DDRHead", channels=8), frozenset({32}), False, branches.ddr_head, "mmsegmentation"),
     "DeepLabV3Head": Case(
         of("DeepLabV3Head", channels=8), frozenset({32}), True, context.deeplab_v3, "paper; torchvision",
     ),
@@ -165,6 +169,10 @@ CASES: dict[str, Case] = {
         "mmsegmentation, to 1e-6 in 32 bits",
     ),
     "LRASPPHead": Case(of("LRASPPHead", channels=8), frozenset({8, 32}), True, naive.lraspp, "paper; torchvision"),
+    "LightHamHead": Case(
+        of("LightHamHead", channels=32, ham_channels=32), frozenset({8, 16, 32}), True, segnext.light_ham,
+        "mmsegmentation",
+    ),
     "LinearHead": Case(of("LinearHead"), frozenset({32}), False, naive.linear, "its formula"),
     "LinkNetHead": Case(of("LinkNetHead", channels=8), ALL, False, naive.linknet, "paper"),
     "NonLocalHead": Case(
@@ -207,6 +215,10 @@ CASES: dict[str, Case] = {
         of("PSAHead", channels=8, mask_size=(2, 3), directions=("collect",)), frozenset({32}), True,
         lambda w, maps: made.psanet(w, maps, (2, 3), ("collect",)), "mmsegmentation",
     ),
+    "PIDHead": Case(  # borders are everywhere in these labels: see losses/test_of_heads.py
+        of("PIDHead", channels=8), frozenset({32}), False, branches.pid_head, "mmsegmentation",
+        idle=branches.OF_BORDERS,
+    ),
     "PSPHead": Case(of("PSPHead", channels=8), frozenset({32}), True, context.psp, "paper; mmsegmentation"),
     "PSPHead wide": Case(
         of("PSPHead", channels=8, pool_channels=7), frozenset({32}), True, context.psp, "mmsegmentation",
@@ -223,11 +235,18 @@ CASES: dict[str, Case] = {
     "RefineNetHead": Case(
         of("RefineNetHead", channels=8, deepest_channels=12, num_pools=2), COARSE, False, naive.refinenet, "paper",
     ),
+    "STDCHead": Case(
+        of("STDCHead", channels=8, fused_channels=12, head_channels=8, context_head_channels=8, detail_channels=6),
+        frozenset({8, 16, 32}), True, realtime.stdc_head, "mmsegmentation",
+    ),
     "SegFormerHead": Case(of("SegFormerHead", channels=8), COARSE, False, naive.segformer, "paper; transformers"),
     "SegFormerHead norms": Case(
         of("SegFormerHead", channels=8, project_norm=True), COARSE, False, naive.segformer_norms, "mmsegmentation",
     ),
     "SegNetHead": Case(of("SegNetHead"), ALL, False, naive.segnet, "paper"),  # of the finer maps, places of maxima
+    "SeparableFCNHead": Case(
+        of("SeparableFCNHead", channels=8), frozenset({32}), False, realtime.separable_fcn, "mmsegmentation",
+    ),
     "UNetHead": Case(of("UNetHead"), ALL, False, naive.unet, "paper, residual blocks"),
     "UNetHead se": Case(of("UNetHead", se=True), ALL, True, naive.unet, "paper, residual blocks with SE"),
     "UNetPlusPlusHead": Case(

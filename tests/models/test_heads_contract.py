@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from segbox import IGNORE_INDEX
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 from tests.tiny import SMALL, random_batch, tiny_model
@@ -92,4 +93,4 @@ def test_takes_any_maps(name, strides):
 
 
 def cross_entropy(logits, labels):
-    return {"ce": F.cross_entropy(resize(logits, labels.shape[-2:]), labels)}
+    return {"ce": F.cross_entropy(resize(logits, labels.shape[-2:]), labels, ignore_index=IGNORE_INDEX)}

@@ -145,7 +145,7 @@ def read_common(args: Arguments) -> None:
         args.take("norm_cfg")
     elif is_head:
         args.rest.setdefault("norm_cfg", None)  # heads without a norm have other layers
-    if args.values.get("act_cfg", {}) == {"type": "ReLU"}:
+    if args.values.get("act_cfg", {}) in ({"type": "ReLU"}, {"type": "ReLU", "inplace": True}):
         args.take("act_cfg")
     if args.values.get("conv_cfg") is None:
         args.take("conv_cfg")

@@ -112,8 +112,8 @@ class Maps:
             args.expect("input_transform", "resize_concat")
         else:
             args.expect("input_transform", None)
-        if index == -1:
-            index = max(known for known in self.levels if isinstance(known, int))
+        if isinstance(index, int) and index < 0:
+            index += 1 + max(known for known in self.levels if isinstance(known, int))
         if index not in self.levels:
             known = ", ".join(map(str, self.levels))
             raise ConfigError(f"{args.path}.in_index: {index!r} has no counterpart among segbox's maps, only {known}")

@@ -12,6 +12,7 @@ from tests.interop.mmseg.cases import MODELS as CASES
 from tests.models.fixed import filling, normal
 
 DATA = Path(__file__).parent / "data"
+MARKS = {"pidnet_l": pytest.mark.slow}  # 36 million parameters
 
 
 def fixture(name):
@@ -37,7 +38,7 @@ def converted(name, state):
     return model.eval()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in CASES])
 @torch.no_grad()
 def test_mmsegmentation_agrees(name):
     found = fixture(name)
