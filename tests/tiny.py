@@ -8,6 +8,7 @@ from segbox.models.segmentors import build_segmentor
 
 # The heads whose paper is wide whatever the backbone gives. The rest follow their backbone.
 SMALL: dict[str, dict[str, object]] = {
+    "DPTHead": {"channels": 16, "level_channels": (8, 8, 16, 16)},
     "DeepLabV3Head": {"channels": 16},
     "DeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "FCN16sHead": {"channels": 32},
@@ -16,6 +17,8 @@ SMALL: dict[str, dict[str, object]] = {
     "FPNHead": {"channels": 32},
     "LinkNetHead": {"channels": 8},
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
+    "SETRMLAHead": {"channels": 8},
+    "SETRUPHead": {"channels": 16},
     "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "SMPLinkNetHead": {"channels": 8},
     "SMPPSPHead": {"channels": 16},

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from segbox.registry import BACKBONES
 from tests.models import naive_backbones as naive
 from tests.models import naive_hrnet as hrnet
+from tests.models import naive_vits as vits
 from tests.models.fixed import HEIGHT, WIDTH, normal
 from tests.models.naive_layers import Weights
 
@@ -77,6 +78,11 @@ CASES: dict[str, Case] = {
     "UNetEncoder plain": Case(of("UNetEncoder", norm=False, bias=True), naive.unet, "paper"),
     "VGG": Case(of("VGG"), naive.vgg, "paper; torchvision (test_backbones.py)"),
     "VGG norm": Case(of("VGG", "test-bn", taps="before_pool"), partial(naive.vgg, taps="before"), "paper; torchvision"),
+    "VisionTransformer": Case(of("VisionTransformer"), vits.vit, "mmsegmentation, to 1e-6 in 32 bits"),
+    "VisionTransformer joined": Case(
+        of("VisionTransformer", class_token="joined", final_norm=True),
+        partial(vits.vit, final_norm=True, joined=True), "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "Xception": Case(of("Xception"), naive.xception, "timm (tests/weights/names)"),
     "Xception depthwise act": Case(
         of("Xception", depthwise_act=True, eps=1e-5), partial(naive.xception, depthwise_act=True, eps=1e-5), "papers",

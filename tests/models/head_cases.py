@@ -20,6 +20,7 @@ from segbox.models.heads.head import DecodeHead
 from segbox.registry import HEADS
 from tests.models import naive_context_heads as context
 from tests.models import naive_heads as naive
+from tests.models import naive_vits as vits
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
 from tests.models.naive_layers import Weights
 from tests.tiny import SMALL
@@ -94,6 +95,10 @@ CASES: dict[str, Case] = {
         of("DeepLabV3PlusHead", channels=8, low_channels=6, separable=True, mix_kernel=3), frozenset({4, 32}), True,
         context.deeplab_v3_plus, "mmsegmentation",
     ),
+    "DPTHead": Case(
+        of("DPTHead", channels=8, level_channels=(3, 4, 5, 6)), COARSE, False, vits.dpt,
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "EncNetHead": Case(
         of("EncNetHead", channels=16, num_codewords=4), frozenset({32}), True,
         lambda w, maps: context.encnet(w, maps)[0], "paper, all residuals held; mmsegmentation", tolerance=SINGLE,
@@ -167,7 +172,22 @@ CASES: dict[str, Case] = {
     "SegFormerHead norms": Case(
         of("SegFormerHead", channels=8, project_norm=True), COARSE, False, naive.segformer_norms, "mmsegmentation",
     ),
+    "SETRMLAHead": Case(
+        of("SETRMLAHead", channels=6), COARSE, False, vits.setr_mla, "mmsegmentation, to 1e-6 in 32 bits",
+    ),
+    "SETRUPHead": Case(
+        of("SETRUPHead", channels=8), frozenset({32}), False, partial(vits.setr_up, num_convs=1, padding=0, scale=4),
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
+    "SETRUPHead progressive": Case(
+        of("SETRUPHead", channels=8, num_convs=4, kernel=3, scale=2), frozenset({32}), False,
+        partial(vits.setr_up, num_convs=4, padding=1, scale=2), "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "SegNetHead": Case(of("SegNetHead"), ALL, False, naive.segnet, "paper"),  # of the finer maps, places of maxima
+    "SegmenterHead": Case(
+        of("SegmenterHead", channels=8, heads=2), frozenset({32}), True, vits.segmenter,
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "UNetHead": Case(of("UNetHead"), ALL, False, naive.unet, "paper, residual blocks"),
     "UNetHead se": Case(of("UNetHead", se=True), ALL, True, naive.unet, "paper, residual blocks with SE"),
     "UNetPlusPlusHead": Case(

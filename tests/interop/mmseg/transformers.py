@@ -1,6 +1,6 @@
 """Models of mmsegmentation on transformers, as its configs describe them: see cases.py."""
 
-from tests.interop.mmseg.resnets import fcn, head, model
+from tests.interop.mmseg.resnets import CLASSES, NORM, fcn, head, model
 
 EVERY = [0, 1, 2, 3]
 SPP = {"pool_scales": (1, 2, 3, 6)}
@@ -26,9 +26,66 @@ def swin(**more):
     }
 
 
+def vit(**more):
+    form = {"embed_dims": 8, "num_layers": 4, "num_heads": 2, "img_size": (64, 64), "out_indices": (0, 1, 2, 3)}
+    return {"type": "VisionTransformer", **form, "norm_cfg": {"type": "LN", "eps": 1e-6}, **more}
+
+
+def setr(num_convs, up_scale, kernel_size, level=3):
+    form = {"num_convs": num_convs, "up_scale": up_scale, "kernel_size": kernel_size, "dropout_ratio": 0}
+    return {**head("SETRUPHead", 8, 12, level), **form}
+
+
+def linear(in_channels, level):
+    """Without a norm, as the auxiliary heads of SETR-MLA."""
+    return {
+        "type": "FCNHead",
+        "in_channels": in_channels,
+        "channels": in_channels,
+        "in_index": level,
+        "num_convs": 0,
+        "kernel_size": 1,
+        "concat_input": False,
+        "dropout_ratio": 0,
+        "num_classes": CLASSES,
+        "align_corners": False,
+    }
+
+
 SWIN_WIDTHS = [8, 16, 32, 64]
+BILINEAR = {"interpolate_mode": "bilinear"}
+MLN = {"type": "MultiLevelNeck", "in_channels": [8] * 4, "out_channels": 8, "scales": [4, 2, 1, 0.5]}
+MLA = {"type": "MLANeck", "in_channels": [8] * 4, "out_channels": 6, "norm_cfg": NORM, "act_cfg": {"type": "ReLU"}}
+MLA_HEAD = {**head("SETRMLAHead", (6,) * 4, 20, (0, 1, 2, 3)), "mla_channels": 5, "dropout_ratio": 0}
+SEGMENTER = {
+    "type": "SegmenterMaskTransformerHead",
+    "in_channels": 8,
+    "channels": 8,
+    "num_classes": CLASSES,
+    "num_layers": 2,
+    "num_heads": 2,
+    "embed_dims": 8,
+    "dropout_ratio": 0.0,
+}
+DPT = head(
+    *("DPTHead", (8,) * 4, 12, (0, 1, 2, 3)),
+    embed_dims=8,
+    post_process_channels=[4, 6, 8, 10],
+    readout_type="project",
+    input_transform="multiple_select",
+)
 
 MODELS = {
+    "vit_mln_uper": (model(vit(final_norm=True), uper([8] * 4), fcn(8, 8, 3), neck=MLN), SIZE),
+    "vit_uper": (model(vit(), uper([8] * 4), fcn(8, 8, 3)), SIZE),
+    "setr_naive": (model(vit(**BILINEAR), setr(1, 4, 1), [setr(2, 4, 1, level) for level in (0, 2)]), SIZE),
+    "setr_pup": (model(vit(**BILINEAR), setr(4, 2, 3)), SIZE),
+    "setr_mla": (
+        model(vit(**BILINEAR, with_cls_token=False), MLA_HEAD, [linear(6, level) for level in (0, 3)], neck=MLA), SIZE,
+    ),
+    "segmenter": (model(vit(final_norm=True, out_indices=-1), SEGMENTER), SIZE),
+    "segmenter_fcn": (model(vit(final_norm=True, out_indices=-1), linear(8, -1)), SIZE),
+    "dpt": (model(vit(output_cls_token=True), DPT), SIZE),
     "swin_uper": (model(swin(), uper(SWIN_WIDTHS), fcn(32, 8, 2)), SIZE),
     "swin_window12": (model(swin(window_size=12), fcn(64, 8, 3)), (97, 130)),
-}
+}  # fmt: skip

@@ -15,6 +15,8 @@ def convert_fcn(args: Arguments, maps: Maps) -> Part:
         "dilation": args.take("dilation", 1),
         "concat_input": args.take("concat_input", True),
     }
+    if config["num_convs"] == 0 and not config["concat_input"]:
+        args.skip("norm_cfg")  # there is nothing to normalize
     return Part(config, rename)
 
 
