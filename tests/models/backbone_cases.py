@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from segbox.registry import BACKBONES
 from tests.models import naive_backbones as naive
 from tests.models import naive_hrnet as hrnet
+from tests.models import naive_pyramids as pyramids
 from tests.models import naive_vits as vits
 from tests.models.fixed import HEIGHT, WIDTH, normal
 from tests.models.naive_layers import Weights
@@ -28,6 +29,13 @@ def of(name: str, variant: str = "test", **options: object) -> dict[str, object]
 
 
 CASES: dict[str, Case] = {
+    "BEiT": Case(
+        of("BEiT", image_size=64), partial(pyramids.beit, side=4), "mmsegmentation at its size, to 1e-6 in 32 bits",
+    ),
+    "BEiT of MAE": Case(
+        of("BEiT", image_size=96, positions=True, key_bias=True), partial(pyramids.beit, side=6, is_mae=True),
+        "mmsegmentation, to 1e-6 in 32 bits, at its own size",
+    ),
     "HRNet": Case(of("HRNet"), hrnet.hrnet, "paper"),
     "HRNet branches": Case(
         of("HRNet", concat=False, by_factor=True), hrnet.hrnet_branches, "paper; mmsegmentation, to 1e-6 in 32 bits",
@@ -50,6 +58,7 @@ CASES: dict[str, Case] = {
         of("MobileNetV3", same_padding=True), partial(naive.mobilenet_v3, is_same=True),
         "TensorFlow's padding; mmsegmentation, to 1e-6 in 32 bits",
     ),
+    "PoolFormer": Case(of("PoolFormer"), pyramids.poolformer, "mmsegmentation, to 1e-6 in 32 bits"),
     "ResNet": Case(of("ResNet"), naive.resnet, "paper; torchvision (test_backbones.py)"),
     "ResNet dilated": Case(
         of("ResNet", output_stride=8), partial(naive.resnet, dilations=(1, 1, 2, 4)),
@@ -70,6 +79,10 @@ CASES: dict[str, Case] = {
     ),
     "ResNet D": Case(of("ResNet", stem="D"), partial(naive.resnet, stem="D"), "paper"),
     "ResNet se": Case(of("ResNet", "test-se"), partial(naive.resnet, is_bottleneck=False), "papers"),
+    "Twins": Case(of("Twins"), pyramids.twins, "mmsegmentation, to 1e-6 in 32 bits"),
+    "Twins SVT": Case(
+        of("Twins", "test-svt"), partial(pyramids.twins, is_svt=True), "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "UNet": Case(of("UNet"), hrnet.whole_unet, "mmsegmentation, to 1e-6 in 32 bits"),
     "UNet maps": Case(
         of("UNet", maps=3), partial(hrnet.whole_unet, count=3), "mmsegmentation, to 1e-6 in 32 bits",

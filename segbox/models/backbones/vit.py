@@ -54,7 +54,7 @@ class VisionTransformer(nn.Module):
             raise ValueError(f"there is no VisionTransformer {variant!r}; variants: {', '.join(VARIANTS)}")
         width, depth, heads = VARIANTS[variant]
         self.out_indices = checked(out_indices, depth)
-        self.patch, self.class_place, self.resize_mode = patch, class_token, resize
+        self.class_place, self.resize_mode = class_token, resize
         self.side = image_size // patch
         self.embed = nn.Conv2d(in_channels, width, patch, patch, bias=False)  # the positions have one
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
@@ -69,10 +69,10 @@ class VisionTransformer(nn.Module):
         nn.init.trunc_normal_(self.positions, std=0.02)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        height, width = images.shape[-2:]
-        x = self.embed(F.pad(images, (0, -width % self.patch, 0, -height % self.patch)))
+        x = embedded(self.embed, images)
         size = x.shape[-2:]
-        x = (x + self.positions_of(size)).flatten(2).transpose(1, 2)  # B N C
+        x = x + resized_positions(self.positions, self.side, size, self.resize_mode)
+        x = x.flatten(2).transpose(1, 2)  # B N C
         is_seen = self.class_place != "out"
         if is_seen:
             first = self.class_token + self.positions[:, :1]
@@ -85,14 +85,22 @@ class VisionTransformer(nn.Module):
                 maps.append(self.map_of(x[:, 1:] if is_seen else x, x[:, :1], size))
         return tuple(maps)
 
-    def positions_of(self, size: Sequence[int]) -> Tensor:
-        grid = self.positions[:, 1:].transpose(1, 2).unflatten(2, (self.side, self.side))  # 1 C side side
-        return F.interpolate(grid, tuple(size), mode=self.resize_mode, align_corners=False)
-
     def map_of(self, tokens: Tensor, class_token: Tensor, size: Sequence[int]) -> Tensor:
         if self.class_place == "joined":
             tokens = torch.cat([tokens, class_token.expand_as(tokens)], dim=2)
         return tokens.transpose(1, 2).unflatten(2, tuple(size)).contiguous()
+
+
+def embedded(embed: nn.Conv2d, images: Tensor) -> Tensor:
+    """The patches of images, which are padded to whole ones."""
+    (height, width), (rows, columns) = images.shape[-2:], embed.stride
+    return embed(F.pad(images, (0, -width % columns, 0, -height % rows)))
+
+
+def resized_positions(positions: Tensor, side: int, size: Sequence[int], mode: str) -> Tensor:
+    """1 C H W, from those of the class token and of the cells of a square, by rows."""
+    grid = positions[:, 1:].transpose(1, 2).unflatten(2, (side, side))
+    return F.interpolate(grid, tuple(size), mode=mode, align_corners=False)
 
 
 def checked(out_indices: Sequence[int] | None, depth: int) -> tuple[int, ...]:
@@ -102,6 +110,6 @@ def checked(out_indices: Sequence[int] | None, depth: int) -> tuple[int, ...]:
     found = tuple(sorted({i % depth for i in out_indices if -depth <= i < depth}))
     if len(found) < len(out_indices) or depth - 1 not in found:
         raise ValueError(
-            f"out_indices {tuple(out_indices)}: expected some of 0..{depth - 1}, each once, and the last block among them"
+            f"out_indices {tuple(out_indices)}: expected some of 0..{depth - 1}, each once, the last among them"
         )
     return found
