@@ -29,12 +29,22 @@ TIMM = (
     *("seresnet50.a1_in1k", "seresnet50.a2_in1k", "seresnet50.a3_in1k", "seresnet50.ra2_in1k"),
     *("mobilenetv2_100.ra_in1k", "mobilenetv2_140.ra_in1k", "mobilenetv2_050.lamb_in1k"),
     *(f"pvt_v2_b{size}.in1k" for size in range(6)),
+    *("twins_pcpvt_small.in1k", "twins_pcpvt_base.in1k", "twins_pcpvt_large.in1k"),
+    *("twins_svt_small.in1k", "twins_svt_base.in1k", "twins_svt_large.in1k"),
+    *(f"poolformer_{size}.sail_in1k" for size in ("s12", "s24", "s36", "m36", "m48")),
+    *("deit_small_patch16_224.fb_in1k", "deit_base_patch16_224.fb_in1k"),
     *("convnext_tiny.fb_in1k", "vit_small_patch14_dinov2.lvd142m"),
 )
-TIMM_BY_MICROSOFT = tuple(f"hrnet_w{width}.ms_in1k" for width in ("18", "18_small_v2", "32", "48"))
+TIMM_BY_MICROSOFT = (
+    *(f"hrnet_w{width}.ms_in1k" for width in ("18", "18_small_v2", "32", "48")),
+    *("swin_tiny_patch4_window7_224.ms_in1k", "swin_small_patch4_window7_224.ms_in1k"),
+    *("swin_base_patch4_window7_224.ms_in22k", "swin_large_patch4_window7_224.ms_in22k"),
+)
 TIMM_WITH_HALF = (
     *("tf_mobilenetv3_large_100.in1k", "tf_mobilenetv3_small_100.in1k"),
     *("resnet18d.ra4_e3600_r224_in1k", "resnet50d.ra4_e3600_r224_in1k", "mobilenetv1_100.ra4_e3600_r224_in1k"),
+    *("vit_base_patch16_224.augreg2_in21k_ft_in1k", "beit_base_patch16_224.in22k_ft_in22k"),
+    *(f"vit_{size}_patch16_384.augreg_in21k_ft_in1k" for size in ("tiny", "small", "base", "large")),
     *("xception41.tf_in1k", "xception65.tf_in1k", "xception65.ra3_in1k"),
 )
 # Files of https://download.openmmlab.com/, for the networks that nobody else has

@@ -58,7 +58,7 @@ CASES: dict[str, Case] = {
         of("MobileNetV3", same_padding=True), partial(naive.mobilenet_v3, is_same=True),
         "TensorFlow's padding; mmsegmentation, to 1e-6 in 32 bits",
     ),
-    "PoolFormer": Case(of("PoolFormer"), pyramids.poolformer, "mmsegmentation, to 1e-6 in 32 bits"),
+    "PoolFormer": Case(of("PoolFormer", map_norm=True), pyramids.poolformer, "mmsegmentation, to 1e-6 in 32 bits"),
     "ResNet": Case(of("ResNet"), naive.resnet, "paper; torchvision (test_backbones.py)"),
     "ResNet dilated": Case(
         of("ResNet", output_stride=8), partial(naive.resnet, dilations=(1, 1, 2, 4)),

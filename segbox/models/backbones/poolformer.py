@@ -1,4 +1,4 @@
-"""PoolFormer (https://arxiv.org/abs/2111.11418), as its authors use it for segmentation: with a norm on each map."""
+"""PoolFormer (https://arxiv.org/abs/2111.11418)."""
 
 import torch
 import torch.nn.functional as F
@@ -25,10 +25,13 @@ MLP_RATIO = 4
 class PoolFormer(nn.Module):
     """Four maps of strides 4, 8, 16, 32. Where a transformer has attention, there is the mean of 3x3 neighbours.
 
-    Images are padded to whole cells of stride 4.
+    Images are padded to whole cells of stride 4. `map_norm` is a norm on each map, as in segmentation: for heads that
+    read all maps.
     """
 
-    def __init__(self, variant: str = "s12", in_channels: Count = 3, drop_path: Fraction = 0.0) -> None:
+    def __init__(
+        self, variant: str = "s12", in_channels: Count = 3, drop_path: Fraction = 0.0, map_norm: bool = False
+    ) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no PoolFormer {variant!r}; variants: {', '.join(VARIANTS)}")
@@ -40,7 +43,7 @@ class PoolFormer(nn.Module):
             nn.Sequential(*(Block(width, scale, next(rates)) for _ in range(depth)))
             for width, depth in zip(widths, depths)
         )
-        self.norms = nn.ModuleList(nn.GroupNorm(1, width) for width in widths)
+        self.norms = nn.ModuleList(nn.GroupNorm(1, c) if map_norm else nn.Identity() for c in widths)
         self.channels = widths
         self.strides = (4, 8, 16, 32)
         for layer in self.modules():

@@ -96,7 +96,7 @@ def convert_poolformer(args: Arguments, maps: Maps) -> Part:
     args.expect("norm_cfg", {"type": "GN", "num_groups": 1})
     args.skip("drop_rate")
     variant = "test" if arch == POOLFORMER_TEST else arch
-    config = {"type": "PoolFormer", "variant": variant, "drop_path": args.take("drop_path_rate", 0.0)}
+    config = {"type": "PoolFormer", "variant": variant, "drop_path": args.take("drop_path_rate", 0.0), "map_norm": True}
     return Part(config, rename_poolformer, levels={i: i - 4 for i in range(4)})
 
 
