@@ -43,6 +43,7 @@ def costs_of(model: EncoderDecoder, size: tuple[int, int]) -> dict[str, Cost]:
     images = torch.empty(1, len(model.mean), *size, device="meta")
     maps, backbone_flops = flops_of(model.backbone, images)
     features, neck_flops = flops_of(model.neck, maps)
+    maps = features if model.auxiliary_maps == "neck" else maps
     seen = (images, *features) if model.decode_head.sees_images else features
     flops = {
         "backbone": backbone_flops,

@@ -28,7 +28,8 @@ class EncoderDecoder(Resizing):
     Logits are log scores if the head predicts masks.
     Images are B C H W, bytes, or floats in the units of `mean` and `std`. The model normalizes them, so mean and std
     are saved with the weights; `mean_std_sources` says where they come from. Auxiliary heads read the backbone's own
-    maps, before the neck. All parts resize as the model does: see `set_align_corners`.
+    maps, before the neck, or with `auxiliary_maps="neck"` those behind it. All parts resize as the model does: see
+    `set_align_corners`.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class EncoderDecoder(Resizing):
         std: Sequence[float],
         head_builders: Sequence[HeadBuilder] = (),
         mean_std_sources: Mapping[str, str] | None = None,
+        auxiliary_maps: str = "backbone",
     ) -> None:
         super().__init__()
         self.mean_std_sources = dict(mean_std_sources or {"mean": STATED, "std": STATED})
+        self.auxiliary_maps = auxiliary_maps
         self.head_builders = tuple(head_builders)  # of the decode head, then of each auxiliary head
         self.frozen: frozenset[str] = frozenset()  # this and the next three: see freezing.py
         self.unused = frozenset(getattr(backbone, "unused", ()))
@@ -80,6 +83,7 @@ class EncoderDecoder(Resizing):
         images = (images - self.mean) / self.std
         maps = self.backbone(images)
         features = self.neck(maps)
+        maps = features if self.auxiliary_maps == "neck" else maps
         return maps, (images, *features) if self.decode_head.sees_images else features
 
     def train(self, mode: bool = True) -> "EncoderDecoder":

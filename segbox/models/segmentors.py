@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from torch import nn
 
@@ -44,6 +44,7 @@ def build_encoder_decoder(
     weights_may_miss: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     align_corners: bool = False,
+    auxiliary_maps: Literal["backbone", "neck"] = "backbone",
 ) -> EncoderDecoder:
     """Build the parts of a config and connect them: heads get the channels and strides of the maps that they read.
 
@@ -54,15 +55,18 @@ def build_encoder_decoder(
     convolutions the same way, instead of each part in its own; with `zero_init_residual`, residual blocks start as the
     identity. `freeze_stages=2` freezes all that the backbone's first two maps depend on, `freeze_backbone` all of it.
     `mean` and `std` default to those of the weights, see `weights/mean_std.py`. `align_corners` is how all parts
-    resize, losses and evaluation too: True is for weights that were trained so.
+    resize, losses and evaluation too: True is for weights that were trained so. `auxiliary_maps` says whose maps the
+    auxiliary heads read.
     """
     if weights_may_miss is not None and weights is None:
         raise ConfigError("model.weights_may_miss: says what `model.weights` may miss, and the config has no weights")
     converted = None if norm == "frozen" else norm
     encoder, connection = build_encoder(backbone, neck, converted, init, zero_init_residual)
     channels = backbone.get("in_channels", 3)
-    decode = (decode_head, "model.decode_head", maps_of(encoder if neck is None else connection))
-    configs = [decode, *((*auxiliary, maps_of(encoder)) for auxiliary in auxiliary_configs(auxiliary_head))]
+    maps, features = maps_of(encoder), maps_of(encoder if neck is None else connection)
+    auxiliary = features if auxiliary_maps == "neck" else maps
+    configs = [(decode_head, "model.decode_head", features)]
+    configs += [(*one, auxiliary) for one in auxiliary_configs(auxiliary_head)]
     start = (converted, init, zero_init_residual)
     builders = each(
         partial(prepare_head, own, path, num_classes, channels, maps, *start) for own, path, maps in configs
@@ -72,7 +76,8 @@ def build_encoder_decoder(
     chosen = choose_mean_std(mean, std, channels, getattr(encoder, "card", None))
     sources = {name: values.source for name, values in chosen.items()}
     mean, std = chosen["mean"].values, chosen["std"].values
-    model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, builders, sources)
+    parts = (encoder, connection, heads[0], heads[1:], criteria)
+    model = EncoderDecoder(*parts, mean, std, builders, sources, auxiliary_maps)
     set_align_corners(model, align_corners)
     if backbone_weights is not None:
         model.load_backbone_parameters(backbone_weights)

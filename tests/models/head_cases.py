@@ -25,6 +25,7 @@ from tests.models import naive_made_heads as made
 from tests.models import naive_nonlocal_heads as nonlocal_
 from tests.models import naive_realtime as realtime
 from tests.models import naive_segnext as segnext
+from tests.models import naive_vits as vits
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
 from tests.models.naive_layers import Weights
 from tests.models.naive_pointrend import SEED, pointrend
@@ -120,6 +121,10 @@ CASES: dict[str, Case] = {
     "DMHead even": Case(
         of("DMHead", channels=8, filter_sizes=(2, 4)), frozenset({32}), True,
         lambda w, maps: made.dmnet(w, maps, (2, 4)), "mmsegmentation",
+    ),
+    "DPTHead": Case(
+        of("DPTHead", channels=8, level_channels=(3, 4, 5, 6)), COARSE, False, vits.dpt,
+        "mmsegmentation, to 1e-6 in 32 bits",
     ),
     "EncNetHead": Case(
         of("EncNetHead", channels=16, num_codewords=4), frozenset({32}), True,
@@ -243,9 +248,24 @@ CASES: dict[str, Case] = {
     "SegFormerHead norms": Case(
         of("SegFormerHead", channels=8, project_norm=True), COARSE, False, naive.segformer_norms, "mmsegmentation",
     ),
+    "SETRMLAHead": Case(
+        of("SETRMLAHead", channels=6), COARSE, False, vits.setr_mla, "mmsegmentation, to 1e-6 in 32 bits",
+    ),
+    "SETRUPHead": Case(
+        of("SETRUPHead", channels=8), frozenset({32}), False, partial(vits.setr_up, num_convs=1, padding=0, scale=4),
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
+    "SETRUPHead progressive": Case(
+        of("SETRUPHead", channels=8, num_convs=4, kernel=3, scale=2), frozenset({32}), False,
+        partial(vits.setr_up, num_convs=4, padding=1, scale=2), "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "SegNetHead": Case(of("SegNetHead"), ALL, False, naive.segnet, "paper"),  # of the finer maps, places of maxima
     "SeparableFCNHead": Case(
         of("SeparableFCNHead", channels=8), frozenset({32}), False, realtime.separable_fcn, "mmsegmentation",
+    ),
+    "SegmenterHead": Case(
+        of("SegmenterHead", channels=8, heads=2), frozenset({32}), True, vits.segmenter,
+        "mmsegmentation, to 1e-6 in 32 bits",
     ),
     "UNetHead": Case(of("UNetHead"), ALL, False, naive.unet, "paper, residual blocks"),
     "UNetHead se": Case(of("UNetHead", se=True), ALL, True, naive.unet, "paper, residual blocks with SE"),

@@ -33,6 +33,8 @@ def converted(name, state):
     found = convert({"model": CASES[name][0]}, state)
     with torch.device("meta"):
         model = build_segmentor(found.model, None)
+    if {name for name, _ in model.named_buffers()} - set(model.state_dict()):  # made with the model
+        model = build_segmentor(found.model, None)
     mean, std = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
     model.load_state_dict({**found.weights, "mean": mean, "std": std}, assign=True)
     return model.eval()
