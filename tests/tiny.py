@@ -14,7 +14,15 @@ SMALL: dict[str, dict[str, object]] = {
     "FCN32sHead": {"channels": 32},
     "FCN8sHead": {"channels": 32},
     "FPNHead": {"channels": 32},
+    "KNetHead": dict(
+        generator={"type": "FCNHead", "channels": 8, "num_convs": 2, "concat_input": True}, num_stages=2, hidden=12,
+        num_heads=2, group_channels=4,
+    ),
     "LinkNetHead": {"channels": 8},
+    "Mask2FormerHead": dict(
+        channels=32, mask_channels=6, num_queries=4, num_layers=2, hidden=12, num_heads=2, pixel_layers=1,
+        pixel_hidden=10, num_points=2,
+    ),
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
     "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "SMPLinkNetHead": {"channels": 8},
@@ -23,7 +31,7 @@ SMALL: dict[str, dict[str, object]] = {
     "SMPUNetPlusPlusHead": {"channels": (16, 8, 8, 4, 4)},
     "UNetPlusPlusHead": {"channels": (4, 8, 8, 16)},
     "UPerHead": {"channels": 16},
-}
+}  # fmt: skip
 
 
 def tiny_model(

@@ -16,6 +16,7 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from tests.interop.mmseg.cases import MODELS as CASES
 from tests.models.fixed import fill, normal
@@ -35,11 +36,20 @@ def without_sync(value):
 @torch.no_grad()
 def logits_of(model, images):
     maps = model.extract_feat(images)
+    if hasattr(model.decode_head, "query_embed"):
+        return masks_of(model.decode_head, maps, images)
     heads = model.decode_head if isinstance(model.decode_head, torch.nn.ModuleList) else [model.decode_head]
     logits = ()
     for head in heads:  # each head of a cascade gets the logits of the one before
         logits = (head.forward(maps, *logits),)
     return logits[0][0] if isinstance(logits[0], tuple) else logits[0]  # some heads give more beside them
+
+
+def masks_of(head, maps, images):
+    """Classes and masks of the last layer of queries, one behind the other."""
+    size = tuple(images.shape[-2:])
+    sample = SegDataSample(metainfo={"img_shape": size, "batch_input_shape": size})
+    return torch.cat([layers[-1].flatten() for layers in head.forward(maps, [sample])]).view(1, 1, 1, -1)
 
 
 def main(names):

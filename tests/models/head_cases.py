@@ -17,10 +17,13 @@ import torch
 from torch import Tensor
 
 from segbox.models.heads.head import DecodeHead
+from segbox.models.heads.mask_head import MaskHead
 from segbox.registry import HEADS
 from tests.models import naive_context_heads as context
 from tests.models import naive_heads as naive
+from tests.models import naive_queries as queries
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
+from tests.models.mask_heads import with_logits_of_pixels
 from tests.models.naive_layers import Weights
 from tests.tiny import SMALL
 
@@ -128,6 +131,9 @@ CASES: dict[str, Case] = {
         lambda w, maps: naive.semantic_fpn(w, maps, "BN", always_double=True), "mmsegmentation",
     ),
     "GCNHead": Case(of("GCNHead", kernel=5), COARSE, False, naive.gcn, "paper"),
+    "KNetHead": Case(
+        of("KNetHead", **SMALL["KNetHead"]), frozenset({32}), True, queries.knet, "mmsegmentation",
+    ),
     "LRASPPDecoderHead": Case(
         of("LRASPPDecoderHead", channels=8, skip_channels=(3, 5)), frozenset({2, 4, 32}), True, naive.lraspp_decoder,
         "mmsegmentation, to 1e-6 in 32 bits",
@@ -135,6 +141,10 @@ CASES: dict[str, Case] = {
     "LRASPPHead": Case(of("LRASPPHead", channels=8), frozenset({8, 32}), True, naive.lraspp, "paper; torchvision"),
     "LinearHead": Case(of("LinearHead"), frozenset({32}), False, naive.linear, "its formula"),
     "LinkNetHead": Case(of("LinkNetHead", channels=8), ALL, False, naive.linknet, "paper"),
+    "Mask2FormerHead": Case(
+        of("Mask2FormerHead", **SMALL["Mask2FormerHead"] | {"num_layers": 4}), COARSE, True, queries.mask2former,
+        "mmsegmentation, to 1e-6; positions in 32 bits there", ("pixel_decoder.blocks.*.attention.weights.weight",),
+    ),
     "OCNetHead": Case(
         of("OCNetHead", channels=16), frozenset({32}), True, context.ocnet, "paper",
         ("context.attention.project.weight",),
@@ -195,7 +205,10 @@ def titles() -> list[str]:
 def build(title: str, **more: object) -> DecodeHead:
     options = CASES[title].options if title in CASES else of(title, **SMALL.get(title, {}))
     strides, channels = shapes(title)
-    return HEADS.build({**options, **more}, in_channels=channels, in_strides=strides, num_classes=CLASSES)
+    head = HEADS.build({**options, **more}, in_channels=channels, in_strides=strides, num_classes=CLASSES)
+    if isinstance(head, MaskHead):
+        head.__class__ = with_logits_of_pixels(type(head))
+    return head
 
 
 def shapes(title: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -9,6 +9,7 @@ from tests.mutants.of_interop import OF_INTEROP
 from tests.mutants.of_layers import OF_LAYERS
 from tests.mutants.of_losses import OF_LOSSES
 from tests.mutants.of_models import OF_MODELS
+from tests.mutants.of_queries import OF_QUERIES
 from tests.mutants.of_rasters import OF_RASTERS
 from tests.mutants.of_report import OF_REPORT
 from tests.mutants.of_review import OF_REVIEW
@@ -18,6 +19,7 @@ from tests.mutants.of_starter import OF_STARTER
 
 MUTANTS: list[Mutant] = [
     *OF_MODELS,
+    *OF_QUERIES,
     *OF_LAYERS,
     *OF_LOSSES,
     *OF_ENGINE,

@@ -22,7 +22,6 @@ OF_HEADS = [
          "grid_means(x, [min(scale, 3) for scale in self.pool_scales])"),
         ("PSP: the mean of the whole map for each cell", "grid_means(x, self.pool_scales)",
          "[x.mean((2, 3), keepdim=True).expand(-1, -1, n, n) for n in self.pool_scales]"),
-        ("PSP: no dropout", "self.classify(self.dropout(x))", "self.classify(x)"),
     ], "PSPHead"),
     *head("uper", [
         ("UPer: no top-down path", "lateral(f) + self.resize(", "lateral(f) + 0 * self.resize("),
