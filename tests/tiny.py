@@ -23,6 +23,7 @@ SMALL: dict[str, dict[str, object]] = {
         channels=32, mask_channels=6, num_queries=4, num_layers=2, hidden=12, num_heads=2, pixel_layers=1,
         pixel_hidden=10, num_points=2,
     ),
+    "MaskFormerHead": dict(channels=32, mask_channels=6, num_queries=4, num_layers=2, hidden=12, num_heads=2),
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
     "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "SMPLinkNetHead": {"channels": 8},

@@ -145,6 +145,14 @@ CASES: dict[str, Case] = {
         of("Mask2FormerHead", **SMALL["Mask2FormerHead"] | {"num_layers": 4}), COARSE, True, queries.mask2former,
         "mmsegmentation, to 1e-6; positions in 32 bits there", ("pixel_decoder.blocks.*.attention.weights.weight",),
     ),
+    "MaskFormerHead": Case(
+        of("MaskFormerHead", **SMALL["MaskFormerHead"]), COARSE, True, queries.maskformer,
+        "mmsegmentation, to 1e-6; positions in 32 bits there",
+        gates=("blocks.0.exchange.attention.value.bias",),
+        idle=("blocks.0.exchange.attention.query.weight", "blocks.0.exchange.attention.key.weight",
+              "blocks.0.exchange.attention.query.bias", "blocks.0.exchange.attention.key.bias",
+              "blocks.0.exchange.attention.value.weight"),  # the first block's queries are zero: equal values
+    ),
     "OCNetHead": Case(
         of("OCNetHead", channels=16), frozenset({32}), True, context.ocnet, "paper",
         ("context.attention.project.weight",),

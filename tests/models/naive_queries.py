@@ -155,6 +155,36 @@ def mask2former(w: Weights, maps: Maps, heads: int = 2) -> dict[str, Tensor]:
     return with_names(layers)
 
 
+def maskformer(w: Weights, maps: Maps, heads: int = 2) -> dict[str, Tensor]:
+    own = w.below("pixel_decoder")
+    x = relu_of_group(own.below("begin", 0), maps[-1])
+    for i in (2, 1, 0):
+        lateral = own.below("lateral", i)
+        side = group_norm(lateral, "1", conv(lateral, "0", maps[1 + i]))
+        x = relu_of_group(own.below("smooth", i, 0), side + nearest(x, side.shape))
+    pixels = conv(own, "embed", x, padding=1)
+    last = conv(w, "project", maps[-1])
+    value = last[0].flatten(1).T
+    key, places = value + waves(*last.shape[-2:], value.shape[1]), w["query_positions"]
+    queries, layers = torch.zeros_like(places), []
+    for i in range(w.count("blocks")):
+        own, placed = w.below("blocks", i), queries + places
+        queries = attention_layer(own.below("exchange"), heads, queries, placed, placed, queries)
+        queries = attention_layer(own.below("look"), heads, queries, queries + places, key, value)
+        queries = mlp_layer(own.below("mlp"), queries)
+        layers.append(predictions(w.below("predict"), queries, pixels))
+    return with_names(layers)
+
+
+def relu_of_group(w: Weights, x: Tensor) -> Tensor:
+    return group_norm(w, "1", conv(w, "0", x, padding=1)).clamp(min=0)
+
+
+def nearest(x: Tensor, size: torch.Size) -> Tensor:
+    rows, columns = (torch.arange(n) * old // n for n, old in zip(size[-2:], x.shape[-2:]))
+    return x[:, :, rows][:, :, :, columns]
+
+
 def knet(w: Weights, maps: Maps, groups: int = 2, heads: int = 2) -> dict[str, Tensor]:
     """Over the FCN head of two convolutions and the map. Of one image, class by class, group of channels by group."""
     own = w.below("generator")

@@ -39,6 +39,13 @@ OF_QUERIES = [
         ("Mask2Former: keys without positions", "value + sine_positions(x, x.shape[1])", "value"),
         ("Mask2Former: the first layer", "self.predict(states[-1], pixels)", "self.predict(states[0], pixels)"),
     ]),
+    *in_file("models/heads/maskformer.py", f"{SEE} -k MaskFormerHead", [
+        ("MaskFormer: bilinear for nearest", 'mode="nearest"', 'mode="bilinear"'),
+        ("MaskFormer: keys without positions", "value + sine_positions(last, last.shape[1])", "value"),
+        ("MaskFormer: the map first", "self.mlp(self.look(x, x + positions, key, value))",
+         "self.mlp(self.exchange(self.look(x, x + positions, key, value), placed, placed, x))"),
+        ("MaskFormer: the first layer", "self.predict(states[-1], pixels)", "self.predict(states[0], pixels)"),
+    ]),
     *in_file("models/heads/knet.py", KNET, [
         ("K-Net: the gates are swapped", "self.found_gate(both) * self.found_norm(found_out)",
          "self.kernel_gate(both) * self.found_norm(found_out)"),

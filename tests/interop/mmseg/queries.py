@@ -61,6 +61,19 @@ def mask2former():
     return model(resnet(kind="ResNet"), {**own, **MASKS})
 
 
+def maskformer():
+    attention = {"embed_dims": CHANNELS, "num_heads": 4, "attn_drop": 0.1, "proj_drop": 0.1, "batch_first": True}
+    layer = {"self_attn_cfg": attention, "cross_attn_cfg": attention, "ffn_cfg": {**FFN, "ffn_drop": 0.1}}
+    pixels = {"type": "mmdet.PixelDecoder", "norm_cfg": {"type": "GN", "num_groups": 32}, "act_cfg": {"type": "ReLU"}}
+    own = {
+        "type": "MaskFormerHead",
+        "in_index": [0, 1, 2, 3],
+        "pixel_decoder": pixels,
+        "transformer_decoder": {"return_intermediate": True, "num_layers": 3, "layer_cfg": layer},
+    }
+    return model(resnet(kind="ResNet"), {**own, **MASKS, "out_channels": CHANNELS})
+
+
 def knet(generator, backbone):
     stage = {
         "type": "KernelUpdateHead",
@@ -99,6 +112,7 @@ def uper():
 
 MODELS = {
     "mask2former_r18": (mask2former(), SIZE),
+    "maskformer_r18": (maskformer(), SIZE),
     "knet_fcn_r18": (knet(fcn_of_two(), resnet(stride=8)), SIZE),
     "knet_uper_r18": (knet(uper(), resnet()), SIZE),
 }

@@ -37,7 +37,9 @@ def convert_mask2former(args: Arguments, maps: Maps) -> Part:
     }
     if config.pop("pixel_heads") != config["num_heads"]:
         raise ConfigError(f"{args.path}.pixel_decoder: in segbox, it has as many attention heads as the decoder")
-    return Part(config, lambda weights: rename(weights, config))
+    if config.pop("dropout"):
+        raise ConfigError(f"{args.path}.transformer_decoder: segbox's Mask2FormerHead has no dropout")
+    return Part(config, lambda weights: rename(weights, config["pixel_layers"], config["num_layers"]))
 
 
 def common(args: Arguments) -> int:
@@ -60,19 +62,20 @@ def expect_four_maps(args: Arguments, maps: Maps) -> None:
 
 
 def decoder(args: Arguments, channels: int) -> dict[str, Any]:
+    """The settings of a transformer decoder of either head."""
     args.expect("return_intermediate", True)
+    args.skip("num_layers")
     layer = args.inner("layer_cfg")
     heads = {attention_of(layer.inner(name), channels) for name in ("self_attn_cfg", "cross_attn_cfg")}
     if len(heads) != 1:
         raise ConfigError(f"{layer.path}: in segbox, both kinds of attention have as many heads and equal dropout")
     ((heads, dropout),) = heads
-    config = {"num_layers": args.take("num_layers"), "num_heads": heads}
-    hidden, drop = mlp_of(layer.inner("ffn_cfg"), channels)
-    if (dropout, drop) != (0.0, 0.0):
-        raise ConfigError(f"{layer.path}: segbox's Mask2FormerHead has no dropout")
+    hidden, rate = mlp_of(layer.inner("ffn_cfg"), channels)
+    if rate != dropout:
+        raise ConfigError(f"{layer.path}: in segbox, attention and linear layers have one rate of dropout")
     layer.refuse_rest()
     args.refuse_rest()
-    return {**config, "hidden": hidden}
+    return {"num_layers": args.take("num_layers"), "num_heads": heads, "hidden": hidden, "dropout": dropout}
 
 
 def pixel_decoder(args: Arguments, channels: int) -> dict[str, Any]:
@@ -102,7 +105,7 @@ def pixel_decoder(args: Arguments, channels: int) -> dict[str, Any]:
     return config
 
 
-def rename(weights: Weights, config: Mapping[str, Any]) -> Weights:
+def rename(weights: Weights, pixel_layers: int, layers: int) -> Weights:
     names = {
         "pixel_decoder.level_encoding.weight": "pixel_decoder.level_embedding",
         "pixel_decoder.mask_feature.": "pixel_decoder.embed.",
@@ -118,11 +121,11 @@ def rename(weights: Weights, config: Mapping[str, Any]) -> Weights:
     for old, new in CONV.items():
         names[f"pixel_decoder.lateral_convs.0.{old}"] = f"pixel_decoder.lateral.{new}"
         names[f"pixel_decoder.output_convs.0.{old}"] = f"pixel_decoder.smooth.{new}"
-    for i in range(config["pixel_layers"]):
+    for i in range(pixel_layers):
         theirs, ours = f"pixel_decoder.encoder.layers.{i}.", f"pixel_decoder.blocks.{i}."
         names |= {f"{theirs}self_attn.{old}": f"{ours}attention.{new}" for old, new in DEFORMABLE.items()}
         names |= {f"{theirs}norms.0.": f"{ours}norm.", **names_of_mlp(theirs, f"{ours}mlp.", "norms.1.")}
-    for i in range(config["num_layers"]):
+    for i in range(layers):
         theirs, ours = f"transformer_decoder.layers.{i}.", f"blocks.{i}."
         names |= names_of_attention(f"{theirs}cross_attn.", f"{ours}look.", f"{theirs}norms.0.")
         names |= names_of_attention(f"{theirs}self_attn.", f"{ours}exchange.", f"{theirs}norms.1.")
