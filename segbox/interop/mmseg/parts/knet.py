@@ -5,8 +5,9 @@ from typing import Any
 
 from segbox.errors import ConfigError
 from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converters, converts, renamed, restates, same
+from segbox.interop.names import divided
 
-from .transformer import bare, names_of_attention, names_of_mlp, split_attention
+from .transformer import bare, names_of_attention, names_of_mlp
 
 GENERATORS = ("FCNHead", "PSPHead", "ASPPHead", "UPerHead")
 RELU = {"type": "ReLU", "inplace": True}
@@ -104,5 +105,5 @@ def rename(weights: Weights, generator: Part, stages: int) -> Weights:
         names |= {f"{theirs}mask_fcs.{j}.": f"{own}refine.{j}." for j in range(2)}
         names[f"{theirs}fc_mask."] = f"{own}refine.3."
     rest = {name: value for name, value in weights.items() if not name.startswith(start)}
-    found = split_attention(renamed(rest, names, inside={}))
+    found = divided(renamed(rest, names, inside={}))
     return found | {ours + name: value for name, value in generator.rename(first).items()}

@@ -5,8 +5,9 @@ from typing import Any
 
 from segbox.errors import ConfigError
 from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, renamed, restates
+from segbox.interop.names import divided
 
-from .transformer import attention_of, bare, mlp_of, names_of_attention, names_of_mlp, sines_of, split_attention
+from .transformer import attention_of, bare, mlp_of, names_of_attention, names_of_mlp, sines_of
 
 STRIDES = (4, 8, 16, 32)
 GROUP_NORM = {"type": "GN", "num_groups": 32}
@@ -130,7 +131,7 @@ def rename(weights: Weights, pixel_layers: int, layers: int) -> Weights:
         names |= names_of_attention(f"{theirs}cross_attn.", f"{ours}look.", f"{theirs}norms.0.")
         names |= names_of_attention(f"{theirs}self_attn.", f"{ours}exchange.", f"{theirs}norms.1.")
         names |= names_of_mlp(theirs, f"{ours}mlp.", "norms.2.")
-    return split_attention(renamed(weights, names, inside={}))
+    return divided(renamed(weights, names, inside={}))
 
 
 DEFORMABLE = {

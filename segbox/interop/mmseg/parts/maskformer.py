@@ -2,9 +2,10 @@
 
 from segbox.errors import ConfigError
 from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, renamed
+from segbox.interop.names import divided
 
 from .mask2former import CONV, GROUP_NORM, RELU, common, decoder, expect_four_maps, names_of_predictor
-from .transformer import bare, names_of_attention, names_of_mlp, split_attention
+from .transformer import bare, names_of_attention, names_of_mlp
 
 LOSS = {
     "type": "MaskLoss",
@@ -58,4 +59,4 @@ def rename(weights: Weights, layers: int) -> Weights:
         names |= names_of_attention(f"{theirs}self_attn.", f"{ours}exchange.", f"{theirs}norms.0.")
         names |= names_of_attention(f"{theirs}cross_attn.", f"{ours}look.", f"{theirs}norms.1.")
         names |= names_of_mlp(theirs, f"{ours}mlp.", "norms.2.")
-    return split_attention(renamed(weights, names, inside={}))
+    return divided(renamed(weights, names, inside={}))

@@ -4,10 +4,8 @@ import math
 from typing import Any
 
 from segbox.errors import ConfigError
-from segbox.interop.mmseg.part import Arguments, Weights
-
-PROJECTIONS = ("query", "key", "value")
-JOINED = ".joined."  # of the name of a tensor that holds the three projections of an attention
+from segbox.interop.mmseg.part import Arguments
+from segbox.interop.names import JOINED
 
 
 def bare(kind: Any) -> str:
@@ -55,7 +53,7 @@ def sines_of(args: Arguments, name: str, channels: int) -> None:
 
 
 def names_of_attention(theirs: str, ours: str, norm: str) -> dict[str, str]:
-    """The names of an attention with its norm: theirs -> ours; see `split_attention`."""
+    """The names of an attention with its norm: theirs -> ours; see `divided`."""
     return {
         f"{theirs}attn.in_proj_": f"{ours}attention{JOINED}",
         f"{theirs}attn.out_proj.": f"{ours}attention.out.",
@@ -69,15 +67,3 @@ def names_of_mlp(theirs: str, ours: str, norm: str) -> dict[str, str]:
         f"{theirs}ffn.layers.1.": f"{ours}project.",
         f"{theirs}{norm}": f"{ours}norm.",
     }
-
-
-def split_attention(weights: Weights) -> Weights:
-    """Three projections in the place of each joined tensor."""
-    found = {}
-    for name, value in weights.items():
-        if JOINED not in name:
-            found[name] = value
-            continue
-        for projection, part in zip(PROJECTIONS, value.chunk(3)):
-            found[name.replace(JOINED, f".{projection}.")] = part
-    return found
