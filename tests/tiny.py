@@ -23,10 +23,19 @@ SMALL: dict[str, dict[str, object]] = {
     "GCHead": {"channels": 16},
     "ISAHead": {"channels": 16, "key_channels": 8},
     "LightHamHead": {"channels": 32, "ham_channels": 32},
-    "LinkNetHead": {"channels": 8},
     "NonLocalHead": {"channels": 16},
     "PSAHead": {"channels": 16, "mask_size": (7, 7)},
     "PointRendHead": {"channels": 16, "point_channels": 16, "train_points": 64},
+    "KNetHead": dict(
+        generator={"type": "FCNHead", "channels": 8, "num_convs": 2, "concat_input": True}, num_stages=2, hidden=12,
+        num_heads=2, group_channels=4,
+    ),
+    "LinkNetHead": {"channels": 8},
+    "Mask2FormerHead": dict(
+        channels=32, mask_channels=6, num_queries=4, num_layers=2, hidden=12, num_heads=2, pixel_layers=1,
+        pixel_hidden=10, num_points=2,
+    ),
+    "MaskFormerHead": dict(channels=32, mask_channels=6, num_queries=4, num_layers=2, hidden=12, num_heads=2),
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
     "SETRMLAHead": {"channels": 8},
     "SETRUPHead": {"channels": 16},
@@ -37,7 +46,7 @@ SMALL: dict[str, dict[str, object]] = {
     "SMPUNetPlusPlusHead": {"channels": (16, 8, 8, 4, 4)},
     "UNetPlusPlusHead": {"channels": (4, 8, 8, 16)},
     "UPerHead": {"channels": 16},
-}
+}  # fmt: skip
 
 
 def tiny_model(

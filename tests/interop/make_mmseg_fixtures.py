@@ -17,6 +17,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.models.decode_heads.ham_head import NMF2D
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from tests.interop import mmseg_operators
 from tests.interop.mmseg.cases import MODELS as CASES
@@ -43,6 +44,8 @@ def fixed_bases(factorization, batch, groups, channels, rank, device=None):
 @torch.no_grad()
 def logits_of(model, images):
     maps = model.extract_feat(images)
+    if hasattr(model.decode_head, "query_embed"):
+        return masks_of(model.decode_head, maps, images)
     heads = model.decode_head if isinstance(model.decode_head, torch.nn.ModuleList) else [model.decode_head]
     logits = ()
     for head in heads:  # each head of a cascade gets the logits of the one before
@@ -50,6 +53,13 @@ def logits_of(model, images):
         new = mmseg_operators.refined(head, maps, *logits, model.test_cfg) if is_refining else head(maps, *logits)
         logits = (new,)
     return logits[0][0] if isinstance(logits[0], tuple) else logits[0]  # some heads give more beside them
+
+
+def masks_of(head, maps, images):
+    """Classes and masks of the last layer of queries, one behind the other."""
+    size = tuple(images.shape[-2:])
+    sample = SegDataSample(metainfo={"img_shape": size, "batch_input_shape": size})
+    return torch.cat([layers[-1].flatten() for layers in head.forward(maps, [sample])]).view(1, 1, 1, -1)
 
 
 def main(names):

@@ -17,16 +17,19 @@ import torch
 from torch import Tensor
 
 from segbox.models.heads.head import DecodeHead
+from segbox.models.heads.mask_head import MaskHead
 from segbox.registry import HEADS
 from tests.models import naive_branches as branches
 from tests.models import naive_context_heads as context
 from tests.models import naive_heads as naive
 from tests.models import naive_made_heads as made
 from tests.models import naive_nonlocal_heads as nonlocal_
+from tests.models import naive_queries as queries
 from tests.models import naive_realtime as realtime
 from tests.models import naive_segnext as segnext
 from tests.models import naive_vits as vits
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
+from tests.models.mask_heads import with_logits_of_pixels
 from tests.models.naive_layers import Weights
 from tests.models.naive_pointrend import SEED, pointrend
 from tests.tiny import SMALL
@@ -169,6 +172,9 @@ CASES: dict[str, Case] = {
         of("ISAHead", channels=16, key_channels=8, window=(2, 3)), frozenset({32}), True, nonlocal_.isa,
         "mmsegmentation, to 1e-5 in 32 bits",
     ),
+    "KNetHead": Case(
+        of("KNetHead", **SMALL["KNetHead"]), frozenset({32}), True, queries.knet, "mmsegmentation",
+    ),
     "LRASPPDecoderHead": Case(
         of("LRASPPDecoderHead", channels=8, skip_channels=(3, 5)), frozenset({2, 4, 32}), True, naive.lraspp_decoder,
         "mmsegmentation, to 1e-6 in 32 bits",
@@ -194,6 +200,18 @@ CASES: dict[str, Case] = {
         of("NonLocalHead", channels=16, reduction=4, use_scale=False), frozenset({32}), True,
         lambda w, maps: nonlocal_.around(w, maps, partial(nonlocal_.non_local, use_scale=False)), "paper",
         ("convs.context.project.norm.weight",), ("convs.context.key.bias",),
+    ),
+    "Mask2FormerHead": Case(
+        of("Mask2FormerHead", **SMALL["Mask2FormerHead"] | {"num_layers": 4}), COARSE, True, queries.mask2former,
+        "mmsegmentation, to 1e-6; positions in 32 bits there", ("pixel_decoder.blocks.*.attention.weights.weight",),
+    ),
+    "MaskFormerHead": Case(
+        of("MaskFormerHead", **SMALL["MaskFormerHead"]), COARSE, True, queries.maskformer,
+        "mmsegmentation, to 1e-6; positions in 32 bits there",
+        gates=("blocks.0.exchange.attention.value.bias",),
+        idle=("blocks.0.exchange.attention.query.weight", "blocks.0.exchange.attention.key.weight",
+              "blocks.0.exchange.attention.query.bias", "blocks.0.exchange.attention.key.bias",
+              "blocks.0.exchange.attention.value.weight"),  # the first block's queries are zero: equal values
     ),
     "OCNetHead": Case(
         of("OCNetHead", channels=16), frozenset({32}), True, context.ocnet, "paper",
@@ -294,7 +312,10 @@ def titles() -> list[str]:
 def build(title: str, **more: object) -> DecodeHead:
     options = CASES[title].options if title in CASES else of(title, **SMALL.get(title, {}))
     strides, channels = shapes(title)
-    return HEADS.build({**options, **more}, in_channels=channels, in_strides=strides, num_classes=CLASSES)
+    head = HEADS.build({**options, **more}, in_channels=channels, in_strides=strides, num_classes=CLASSES)
+    if isinstance(head, MaskHead):
+        head.__class__ = with_logits_of_pixels(type(head))
+    return head
 
 
 def shapes(title: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -7,8 +7,10 @@ import torch
 import torch.nn.functional as F
 
 from segbox import IGNORE_INDEX
+from segbox.models.heads.mask_head import MaskHead
 from segbox.models.layers import resize
 from segbox.registry import HEADS
+from tests.models.mask_heads import with_logits_of_pixels
 from tests.tiny import SMALL, random_batch, tiny_model
 
 # strides of the maps of: dilated nets, a transformer, VGG before its pools, an FPN with one more level, plain ViTs
@@ -84,12 +86,14 @@ def test_takes_any_maps(name, strides):
     strides = (1, *strides) if HEADS[name].sees_images else strides
     channels = tuple(min(32, 4 * stride) for stride in strides)
     head = HEADS.build({"type": name, **SMALL.get(name, {})}, in_channels=channels, in_strides=strides, num_classes=5)
+    is_of_masks = isinstance(head, MaskHead)
+    head.__class__ = with_logits_of_pixels(type(head)) if is_of_masks else type(head)
     features = tuple(torch.rand(2, c, -(-45 // s), -(-67 // s)) for c, s in zip(channels, strides))
     labels = torch.randint(0, 5, (2, 45, 67))
     sum(head.loss(features, labels, cross_entropy).values()).backward()
     assert not [name for name, p in head.named_parameters() if p.requires_grad and p.grad is None]
     with torch.no_grad():
-        assert head.eval()(tuple(x[:1] for x in features)).shape[:2] == (1, 5)
+        assert head.eval()(tuple(x[:1] for x in features)).shape[:2] == (1, 5 + is_of_masks)
 
 
 def cross_entropy(logits, labels):

@@ -15,9 +15,6 @@ def part(folder: str, file: str, rows: list[tuple[str, ...]], title: str) -> lis
 
 
 OF_HEADS = [
-    *head("psp", [
-        ("PSP: no dropout", "self.classify(self.dropout(x))", "self.classify(x)"),
-    ], "PSPHead"),
     *in_file("models/layers/pyramid_pooling.py", f"{HEADS} -k PSPHead", [
         ("PSP: the pyramid is zero", "*(level(mean) for", "*(0 * level(mean) for"),
         ("PSP: the map itself is missing", "return [x, *(level", "return [0 * x, *(level"),

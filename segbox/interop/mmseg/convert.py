@@ -11,7 +11,16 @@ from segbox.interop.imported import Imported
 from segbox.interop.mmseg.binary import is_binary, number_of_classes, with_threshold
 from segbox.interop.mmseg.classes import classes_and_palette, shipped_dataset
 from segbox.interop.mmseg.config_file import refuse_unreadable
-from segbox.interop.mmseg.part import REARRANGEMENTS, Arguments, Maps, Part, converters, is_plain_norm, renamed
+from segbox.interop.mmseg.part import (
+    REARRANGEMENTS,
+    RESTATEMENTS,
+    Arguments,
+    Maps,
+    Part,
+    converters,
+    is_plain_norm,
+    renamed,
+)
 from segbox.interop.mmseg.settings import mean_std, notes_on, same_for_all, test_pipeline, test_section
 
 SEGMENTORS = ("EncoderDecoder", "CascadeEncoderDecoder")
@@ -113,8 +122,15 @@ def parts_of(model: Mapping[str, Any]) -> Iterator[Placed]:
 def arguments_of(heads: Any, path: str) -> list[Arguments]:
     """The arguments of one head, or of a list of heads."""
     if isinstance(heads, list | tuple) and heads:
-        return [Arguments(f"{path}.{i}", mapping(head, f"{path}.{i}")) for i, head in enumerate(heads)]
-    return [Arguments(path, mapping(heads, path))]
+        return [Arguments(f"{path}.{i}", restated(head, f"{path}.{i}")) for i, head in enumerate(heads)]
+    return [Arguments(path, restated(heads, path))]
+
+
+def restated(head: Any, path: str) -> Mapping[str, Any]:
+    """A head's dict, with its classes and channels in the words of other heads."""
+    converters()
+    values = mapping(head, path)
+    return RESTATEMENTS.get(bare(values["type"]), dict)(values)
 
 
 def place(args: Arguments, maps: Maps, theirs: str, ours: str | None = None) -> Placed:

@@ -76,6 +76,13 @@ class Arguments:
         for name in names:
             self.take(name)
 
+    def inner(self, name: str) -> "Arguments":
+        """The arguments of a part inside of this one."""
+        value = self.take(name)
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{self.path}.{name}: expected a dict, got {value!r:.80}")
+        return Arguments(f"{self.path}.{name}", value)
+
     def refuse_rest(self) -> None:
         if self.rest:
             raise ConfigError(f"{self.path}: segbox has no counterpart of {', '.join(self.rest)}")
@@ -141,6 +148,22 @@ def rearranges(*types: str) -> Callable[[Rearrangement], Rearrangement]:
         for name in types:
             REARRANGEMENTS[name] = rearrangement
         return rearrangement
+
+    return register
+
+
+# The dict of a head, to one that says its classes and channels in the words of other heads.
+Restatement = Callable[[Mapping[str, Any]], dict[str, Any]]
+RESTATEMENTS: dict[str, Restatement] = {}  # by the type of the head
+
+
+def restates(*types: str) -> Callable[[Restatement], Restatement]:
+    """Register the restatement of heads of these types."""
+
+    def register(restatement: Restatement) -> Restatement:
+        for name in types:
+            RESTATEMENTS[name] = restatement
+        return restatement
 
     return register
 

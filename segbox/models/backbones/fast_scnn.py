@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.heads.psp import PyramidPooling
 from segbox.models.layers import ConvNormAct, Resizing, initialize
+from segbox.models.layers.pyramid_pooling import PyramidPooling
 from segbox.registry import BACKBONES
 
 # variant: channels of the first three convolutions, of the three stages, and of what is joined; blocks of a stage

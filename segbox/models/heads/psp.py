@@ -7,11 +7,12 @@ from segbox.models.layers import ConvNormAct
 from segbox.models.layers.pyramid_pooling import PyramidPooling
 from segbox.registry import HEADS
 
-from .head import DecodeHead, checked_level
+from .head import checked_level
+from .pixel_head import PixelHead
 
 
 @HEADS.register
-class PSPHead(DecodeHead):
+class PSPHead(PixelHead):
     """A map (the last), concatenated with its averages over grids of 1, 2, 3 and 6 cells; then 3x3 and the classifier.
 
     Averages are projected to `pool_channels`, by default the map's channels divided by the number of grids.
@@ -35,7 +36,6 @@ class PSPHead(DecodeHead):
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)
 
-    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+    def pixels(self, features: tuple[Tensor, ...]) -> Tensor:
         x = features[self.level]
-        x = self.fuse(*self.pyramid(x), size=x.shape[-2:], align_corners=self.align_corners)
-        return self.classify(self.dropout(x))
+        return self.fuse(*self.pyramid(x), size=x.shape[-2:], align_corners=self.align_corners)
