@@ -22,7 +22,7 @@ from segbox.evaluation.inference import build_inference
 from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import HOOKS, call
-from tests.tiny import SMALL, random_batch
+from tests.tiny import BODIES, SMALL, random_batch
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path for path in (ROOT / "configs").glob("*/*.py") if "_base_" not in path.parts)
@@ -34,6 +34,7 @@ def tiny(config):
     model = config.model.to_dict()
     is_convnext = "convnext" in model["backbone"].get("name", "")  # its norms are on its own four maps
     model["backbone"] |= {"name": "test_convnext"} if is_convnext else {"variant": "test"}
+    model["backbone"] = BODIES.get(model["decode_head"]["type"], model["backbone"])
     model["decode_head"] |= SMALL.get(model["decode_head"]["type"], {})
     if (model.get("neck") or {}).get("type") == "JPU":
         model["neck"]["channels"] = 16
@@ -78,7 +79,9 @@ def test_every_config_takes_a_step(path):
     model, optimizer = stepped(config)
     hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.hooks.items() if c is not None}
     max_steps = config.train.max_steps or 1000
-    runner = SimpleNamespace(step=max_steps // 2, max_steps=max_steps, optimizer=optimizer)
+    runner = SimpleNamespace(
+        step=max_steps // 2, max_steps=max_steps, optimizer=optimizer, model=model, averaged_model=None
+    )
     for hook in hooks.values():
         hook.before_step(runner)
     assert sum(isinstance(hook, Schedule) for hook in hooks.values()) == 1

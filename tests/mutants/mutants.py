@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.of_benchmark import OF_BENCHMARK
 from tests.mutants.of_data import OF_DATA
 from tests.mutants.of_engine import OF_ENGINE
+from tests.mutants.of_eomt import OF_EOMT
 from tests.mutants.of_export import OF_EXPORT
 from tests.mutants.of_interop import OF_INTEROP
 from tests.mutants.of_layers import OF_LAYERS
@@ -23,6 +24,7 @@ MUTANTS: list[Mutant] = [
     *OF_ENGINE,
     *OF_DATA,
     *OF_INTEROP,
+    *OF_EOMT,
     *OF_EXPORT,
     *OF_RASTERS,
     *OF_REPORT,
