@@ -1,6 +1,7 @@
 """Builds the optimizer and its parameter groups: learning rates and weight decay per parameter."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,9 +10,10 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor, nn
 
-from segbox.arguments import UNKNOWN, Made
+from segbox.arguments import UNKNOWN, Fraction, Made
 from segbox.engine.sharding import is_dtensor, is_sharded
 from segbox.errors import CheckpointError, ConfigError, did_you_mean, short
+from segbox.models.depth import depths
 from segbox.registry import OPTIMIZERS, call, check_type
 
 OPTIMIZERS.register(torch.optim.SGD)
@@ -20,7 +22,9 @@ OPTIMIZERS.register(torch.optim.AdamW)
 
 
 FUSED = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
-GROUP_SETTINGS = ("head_lr_mult", "decay_norms", "decay_biases", "rules")
+GROUP_SETTINGS = ("head_lr_mult", "layer_decay", "decay_norms", "decay_biases", "decay_embeddings", "rules")
+BACKBONE = "backbone."
+EMBEDDING = re.compile(r"token|pos_embed|position|bias_table")  # in the own names of parameters: cls_token, pos_embed
 
 
 @dataclass
@@ -38,9 +42,12 @@ def build_optimizer(config: Mapping, model: nn.Module) -> torch.optim.Optimizer:
     """The optimizer of a config. Beside the optimizer's own arguments, a config may set:
 
     - head_lr_mult: the learning rate of all parameters outside the backbone, as a multiple of `lr`
-    - decay_norms, decay_biases: False excludes them from weight decay
+    - layer_decay: the rate of layer k of the backbone's L is lr * layer_decay^(L - 1 - k) (segbox/models/depth.py)
+    - decay_norms, decay_biases, decay_embeddings: False excludes them from weight decay; embeddings are learned
+      positions and tokens
     - fused: None is True where PyTorch has fused kernels for these parameters; False leaves the choice to PyTorch
-    - rules: {"pattern of names": dict(lr_mult=..., weight_decay=...)}, `*` matches anything; later rules win
+    - rules: {"pattern of names": dict(lr_mult=..., weight_decay=...)}, `*` matches anything; later rules win.
+      Its lr_mult is a multiple of `lr`, instead of those above
     """
     check_type(config, OptimizerConfig, "optimizer")
     settings = {key: config[key] for key in ("lr", "weight_decay", *GROUP_SETTINGS) if key in config}
@@ -64,28 +71,50 @@ def parameter_groups(
     lr: float,
     weight_decay: float = 0.0,
     head_lr_mult: float = 1.0,
+    layer_decay: Fraction = 1.0,
     decay_norms: bool = True,
     decay_biases: bool = True,
+    decay_embeddings: bool = True,
     rules: Rules | None = None,
 ) -> list[dict[str, Any]]:
     """Groups of parameters with the same rate and decay. `base_lr` is the rate before the schedule."""
     if not 0 <= lr < math.inf:
         raise ValueError(f"lr={lr}: expected a number of 0 or more")
     named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    norms = names_in_norms(model)
+    multiples = lr_multiples(model, head_lr_mult, layer_decay)
+    excluded = names_without_decay(model, not decay_norms, not decay_biases, not decay_embeddings)
     check_rules(rules or {}, named)
-    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    groups: dict[tuple[bool, float, float], dict[str, Any]] = {}
     for name, parameter in named.items():
-        rate = lr if name.startswith("backbone.") else lr * head_lr_mult
-        is_excluded = (name in norms and not decay_norms) or (name.endswith(".bias") and not decay_biases)
-        decay = 0.0 if is_excluded else weight_decay
+        rate, decay = lr * multiples[name], 0.0 if name in excluded else weight_decay
         for pattern, settings in (rules or {}).items():
             if fnmatchcase(name, pattern):
                 rate = lr * settings["lr_mult"] if "lr_mult" in settings else rate
                 decay = settings.get("weight_decay", decay)
-        group = groups.setdefault((rate, decay), {"params": [], "lr": rate, "base_lr": rate, "weight_decay": decay})
-        group["params"].append(parameter)
+        in_backbone = name.startswith(BACKBONE)
+        new = {"params": [], "lr": rate, "base_lr": rate, "weight_decay": decay, "in_backbone": in_backbone}
+        groups.setdefault((in_backbone, rate, decay), new)["params"].append(parameter)
     return list(groups.values())
+
+
+def lr_multiples(model: nn.Module, head_lr_mult: float, layer_decay: float) -> dict[str, float]:
+    """The rate of each parameter, as a multiple of `lr`."""
+    names = [name for name, _ in model.named_parameters()]
+    multiples = {name: 1.0 if name.startswith(BACKBONE) else head_lr_mult for name in names}
+    if layer_decay == 1:
+        return multiples
+    layers = depths(model.backbone)
+    last = max(layers.values())
+    return multiples | {BACKBONE + name: layer_decay ** (last - layer) for name, layer in layers.items()}
+
+
+def names_without_decay(model: nn.Module, norms: bool, biases: bool, embeddings: bool) -> set[str]:
+    found = names_in_norms(model) if norms else set()
+    for name, _ in model.named_parameters():
+        own = name.rpartition(".")[2]
+        if (biases and own == "bias") or (embeddings and EMBEDDING.search(own)):
+            found.add(name)
+    return found
 
 
 def try_optimizer(builder: Callable, arguments: Mapping, path: str, params: None) -> None:

@@ -68,14 +68,17 @@ def _of_optimizer(config: Mapping) -> Iterator[tuple[str, str]]:
     rules = (optimizer.get("rules") or {}).values()
     if optimizer.get("weight_decay") or any(rule.get("weight_decay") for rule in rules):
         return
-    for name in ("decay_norms", "decay_biases"):
+    for name in ("decay_norms", "decay_biases", "decay_embeddings"):
         if optimizer.get(name) is False:
             yield f"optimizer.{name}", "optimizer.weight_decay is 0"
 
 
 def _of_length(hook: Hook, hooks: Mapping[str, Hook], max_steps: int) -> Iterator[str]:
-    if isinstance(hook, Schedule) and 0 < max_steps <= hook.warmup_steps:
-        yield f"warmup_steps={hook.warmup_steps}: the run of {max_steps} steps ends before the rate has reached its lr"
+    if isinstance(hook, Schedule):
+        warm_ups = {name: getattr(hook, name) or 0 for name in ("warmup_steps", "backbone_warmup_steps")}
+        if 0 < max_steps <= sum(warm_ups.values()):
+            told = ", ".join(f"{name}={steps}" for name, steps in warm_ups.items() if steps)
+            yield f"{told}: the run of {max_steps} steps ends before the rate has reached its lr"
     if isinstance(hook, Evaluate) and hook.interval > max_steps:
         yield f"interval={hook.interval} has no effect: the run of {max_steps} steps is evaluated once, at its end"
     if isinstance(hook, Checkpoint) and hook.interval > max_steps:

@@ -44,8 +44,8 @@ def test_head_rate_norms_and_biases():
     }
 
 
-def test_by_default_all_share_a_group():
-    assert len(build_optimizer(SGD, Net()).param_groups) == 1
+def test_by_default_backbone_and_head_have_a_group_each():
+    assert [group["in_backbone"] for group in build_optimizer(SGD, Net()).param_groups] == [True, False]
     assert set(settings(SGD).values()) == {(0.5, 0.25)}
 
 

@@ -62,6 +62,8 @@ def test_defaults_are_not_told():
     [
         ({"type": "PolyLR", "warmup_steps": 10}, 11,
          "warmup_steps=10: the run of 10 steps ends before the rate has reached its lr"),
+        ({"type": "CosineLR", "warmup_steps": 4, "backbone_warmup_steps": 6}, 11,
+         "warmup_steps=4, backbone_warmup_steps=6: the run of 10 steps ends before the rate has reached its lr"),
         ({"type": "Evaluate", "interval": 11}, 11,
          "interval=11 has no effect: the run of 10 steps is evaluated once, at its end"),
         ({"type": "Checkpoint", "interval": 11}, 11,

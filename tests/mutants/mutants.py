@@ -6,6 +6,7 @@ from tests.mutants.of_data import OF_DATA
 from tests.mutants.of_engine import OF_ENGINE
 from tests.mutants.of_eomt import OF_EOMT
 from tests.mutants.of_export import OF_EXPORT
+from tests.mutants.of_foundation import OF_FOUNDATION
 from tests.mutants.of_interop import OF_INTEROP
 from tests.mutants.of_layers import OF_LAYERS
 from tests.mutants.of_losses import OF_LOSSES
@@ -22,6 +23,7 @@ MUTANTS: list[Mutant] = [
     *OF_LAYERS,
     *OF_LOSSES,
     *OF_ENGINE,
+    *OF_FOUNDATION,
     *OF_DATA,
     *OF_INTEROP,
     *OF_EOMT,

@@ -45,6 +45,7 @@ class MixTransformer(nn.Module):
     """
 
     imagenet: ClassVar[Mapping[str, str]] = IMAGENET
+    layer_pattern = r"stages\.(\d+)\."
 
     def __init__(
         self,

@@ -74,6 +74,7 @@ class ResNet(nn.Module):
     """
 
     imagenet: ClassVar[Mapping[str, str]] = IMAGENET
+    layer_pattern = r"layer(\d+)\."
 
     def __init__(
         self,

@@ -31,6 +31,8 @@ class Swin(nn.Module):
     it there is none. The strides are those of the patches, so `output_stride` is 32.
     """
 
+    layer_pattern = r"(?:stages|merges)\.(\d+)\."
+
     def __init__(
         self,
         variant: str = "tiny",

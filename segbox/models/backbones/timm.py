@@ -44,6 +44,8 @@ class Timm(nn.Module):
     `gives_tokens`: the only "map" is then the `Tokens` before the first block.
     """
 
+    layer_pattern = r"network\.(?:model\.)?(?:blocks|stages?|layers?)[._]?(\d+)\."
+
     def __init__(
         self,
         name: str | None = None,
