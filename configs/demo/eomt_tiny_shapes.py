@@ -1,6 +1,8 @@
 """EoMT (https://arxiv.org/abs/2503.19108) with a tiny transformer on generated shapes, from nothing.
 
 tools/train.py configs/demo/eomt_tiny_shapes.py  # two CPU cores
+
+Expected: see docs/results.md.
 """
 
 _base_ = ["../_base_/models/eomt.py", "../_base_/datasets/shapes.py", "../_base_/schedules/adamw_eomt.py"]

@@ -2,7 +2,7 @@
 
     tools/train.py configs/eomt/eomt_b_dinov3_ade20k.py  # 16 images per step, 40000 steps
 
-Published: 54.4 mIoU (https://docs.lightly.ai/train, version 0.11.3). The weights of DINOv3 have a
+Expected: 54.4 mIoU (https://docs.lightly.ai/train, version 0.11.3). The weights of DINOv3 have a
 licence of their own. LingBot-Vision's network is the same, with free weights: name="vit_base_patch16_lingbot.robbyant".
 """
 

@@ -2,7 +2,7 @@
 
     tools/train.py configs/eomt/eomt_l_dinov2_ade20k.py  # 16 images per step, 31 epochs
 
-Published: 58.4 mIoU, single scale (https://github.com/tue-mps/eomt, model_zoo).
+Expected: 58.4 mIoU, single scale (https://github.com/tue-mps/eomt, model_zoo).
 """
 
 _base_ = "eomt_s_dinov2_ade20k.py"

@@ -2,7 +2,7 @@
 
     tools/train.py configs/eomt/eomt_l_dinov2_cityscapes.py  # 16 images per step, 107 epochs
 
-Published: 84.2 mIoU, single scale (https://github.com/tue-mps/eomt, model_zoo).
+Expected: 84.2 mIoU, single scale (https://github.com/tue-mps/eomt, model_zoo).
 """
 
 _base_ = ["../_base_/models/eomt.py", "../_base_/datasets/cityscapes.py", "../_base_/schedules/adamw_eomt.py"]

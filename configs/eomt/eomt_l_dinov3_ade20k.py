@@ -2,7 +2,7 @@
 
     tools/train.py configs/eomt/eomt_l_dinov3_ade20k.py  # 16 images per step, 16 epochs
 
-Published: 59.5 mIoU, single scale (https://github.com/tue-mps/eomt, model_zoo). The rates are
+Expected: 59.5 mIoU, single scale (https://github.com/tue-mps/eomt, model_zoo). The rates are
 those that its code trains with: the factor of 0.1 for the first blocks, which its config names, has no effect there.
 """
 

@@ -2,8 +2,8 @@
 
     tools/train.py configs/eomt/eomt_s_dinov2_ade20k.py  # 16 images per step, 31 epochs
 
-No number is published for this size with DINOv2; with DINOv3: 46.6 mIoU (LightlyTrain 0.11.3), no more than a linear
-head on the frozen network (47.0). EoMT pays from ViT-B on.
+Expected: about 46.6 mIoU, published for DINOv3's ViT-S (LightlyTrain 0.11.3); nobody has published one for DINOv2's. A
+linear head on the frozen network is as good (47.0): EoMT pays from ViT-B on.
 """
 
 _base_ = ["../_base_/models/eomt.py", "../_base_/datasets/ade20k.py", "../_base_/schedules/adamw_eomt.py"]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from segbox.errors import ConfigError
+from segbox.export.write import FREE, for_any_size, traced
 from segbox.models.backbones.timm_tokens import require_plain
 from segbox.models.heads.eomt import EoMTHead
 from segbox.models.segmentors import build_segmentor
@@ -120,6 +121,24 @@ def test_queries_change_nothing_that_does_not_look_at_them(name, arguments):
     model.backbone.gives_tokens = False
     expected = model.backbone((images - model.mean) / model.std)[0]
     torch.testing.assert_close(tokens.after(0, 1, blind).after(1, 3, blind).normed(6)[1], expected)
+
+
+@torch.no_grad()
+def test_it_exports_with_its_backbone_for_any_size():
+    model = random_model().eval()
+    sides = dict.fromkeys((2, 3), torch.export.Dim.DYNAMIC)
+    program = for_any_size(traced(model, torch.zeros(1, 3, *FREE).double(), sides)).module()
+    for size in ((48, 32), (45, 67)):
+        images = 255 * torch.rand(1, 3, *size).double()
+        torch.testing.assert_close(program(images), model(images))
+
+
+def test_masks_outlive_a_new_number_of_classes():
+    model = random_model().requires_grad_(True).float()
+    model.decode_head.mask_probability.fill_(0.5)
+    model.reset_classes(7)
+    assert model.decode_head.mask_probability.tolist() == [0.5, 0.5]
+    assert model.eval()(features_of(model)[0]).shape[1] == 7
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from torch import Tensor, nn
 from segbox.arguments import Count
 from segbox.errors import ConfigError
 from segbox.models.layers.exporting import is_exporting
+from segbox.models.layers.masks import Masks
 from segbox.models.layers.tokens import Tokens
 from segbox.registry import HEADS
 
-from .mask_head import MaskHead, Masks
+from .mask_head import MaskHead
 
 GOLDEN = 0.618034  # the multiples of it spread evenly over 0..1
 
