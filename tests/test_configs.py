@@ -27,13 +27,17 @@ from tests.tiny import BODIES, SMALL, random_batch
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path for path in (ROOT / "configs").glob("*/*.py") if "_base_" not in path.parts)
 SIZE = (25, 37)
+TINY = {"convnext": "test_convnext", "vit_": "test_vit"}  # networks of timm whose form a config depends on
 
 
 def tiny(config):
     """The model's dict with a backbone of seconds, not minutes."""
     model = config.model.to_dict()
-    is_convnext = "convnext" in model["backbone"].get("name", "")  # its norms are on its own four maps
-    model["backbone"] |= {"name": "test_convnext"} if is_convnext else {"variant": "test"}
+    name = model["backbone"].get("name", "")
+    alike = next((alike for part, alike in TINY.items() if name.startswith(part)), None)
+    model["backbone"] |= {"variant": "test"} if alike is None else {"name": alike}
+    if alike == "test_vit" and "out_indices" in model["backbone"]:
+        model["backbone"]["out_indices"] = tuple(range(-len(model["backbone"]["out_indices"]), 0))
     model["backbone"] = BODIES.get(model["decode_head"]["type"], model["backbone"])
     model["decode_head"] |= SMALL.get(model["decode_head"]["type"], {})
     if (model.get("neck") or {}).get("type") == "JPU":

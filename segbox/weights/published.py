@@ -9,12 +9,13 @@ from functools import cache
 
 from segbox.weights.mean_std import Card
 from segbox.weights.sources import torchvision
-from segbox.weights.sources.licences import NVIDIA
+from segbox.weights.sources.licences import DINOV3_LICENCE, NVIDIA
 
 BSD, APACHE, MIT = "BSD-3-Clause", "Apache-2.0", "MIT"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of images from 0 to 1
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 FIRST_VERSION = ".IMAGENET1K_V1"  # may be left out
+VIT = ("small", "base", "large", "giant")
 # Repositories https://huggingface.co/timm/NAME, Apache-2.0 except the copies of torchvision's and Microsoft's
 TIMM = (
     *("resnet18.tv_in1k", "resnet34.tv_in1k", "resnet50.tv_in1k", "resnet101.tv_in1k", "resnet152.tv_in1k"),
@@ -29,8 +30,12 @@ TIMM = (
     *("seresnet50.a1_in1k", "seresnet50.a2_in1k", "seresnet50.a3_in1k", "seresnet50.ra2_in1k"),
     *("mobilenetv2_100.ra_in1k", "mobilenetv2_140.ra_in1k", "mobilenetv2_050.lamb_in1k"),
     *(f"pvt_v2_b{size}.in1k" for size in range(6)),
-    *("convnext_tiny.fb_in1k", "vit_small_patch14_dinov2.lvd142m"),
+    *(f"vit_{size}_patch14_{form}.lvd142m" for size in VIT for form in ("dinov2", "reg4_dinov2")),
+    *("convnext_tiny.fb_in1k", "repvit_m1_1.dist_300e_in1k", "efficientvit_b1.r256_in1k"),
+    "mobilenetv4_conv_medium.e500_r256_in1k",
 )
+DINOV3 = tuple(f"vit_{size}_patch16_dinov3.lvd1689m" for size in VIT[:3])
+LINGBOT = tuple(f"vit_{size}_patch16_lingbot.robbyant" for size in VIT)  # in repositories of somebody else
 TIMM_BY_MICROSOFT = tuple(f"hrnet_w{width}.ms_in1k" for width in ("18", "18_small_v2", "32", "48"))
 TIMM_WITH_HALF = (
     *("tf_mobilenetv3_large_100.in1k", "tf_mobilenetv3_small_100.in1k"),
@@ -82,6 +87,10 @@ def entries() -> Iterator[Published]:
         for name in names:
             licence = BSD if name.endswith((".tv_in1k", ".tv2_in1k")) else MIT if ".ms_" in name else APACHE
             yield Published(f"timm://{name}", on_the_hub(f"timm/{name}", "model.safetensors"), licence, *numbers)
+    for name in DINOV3:
+        yield Published(f"timm://{name}", on_the_hub(f"timm/{name}", "model.safetensors"), DINOV3_LICENCE, *IMAGENET)
+    for name in LINGBOT:
+        yield Published(f"timm://{name}", on_the_hub(f"belfner/{name}", "model.safetensors"), APACHE, *IMAGENET)
     for size in range(6):
         repository = f"nvidia/mit-b{size}"
         yield Published(f"hf://{repository}", on_the_hub(repository, "pytorch_model.bin"), NVIDIA, *IMAGENET)

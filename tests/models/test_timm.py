@@ -32,6 +32,7 @@ def build(name=None, **arguments):
         ("test_convnext", FOUR, {}),
         ("test_efficientnet", (2, 4, 8, 16, 16), {"output_stride": 16}),
         ("mobilenetv3_small_050", FIVE, {}),
+        ("mobilenetv3_small_050", (2, 4, 8, 16, 16), {"output_stride": 16}),
         ("swin_tiny_patch4_window7_224", FOUR, {"model_arguments": {"embed_dim": 12, "depths": (1, 1, 1, 1)}}),
         ("test_vit", (16,), {}),
         ("test_vit", (16, 16), {"out_indices": (1, -1)}),

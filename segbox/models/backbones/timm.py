@@ -138,8 +138,9 @@ def plan_network(
     name: str, arguments: Mapping[str, Any], out_indices: Sequence[int] | None, img_size: tuple[int, int] | None = None
 ) -> Plan:
     arguments = {**arguments, "img_size": img_size} if img_size else arguments
+    whole = {key: value for key, value in arguments.items() if key != "output_stride"}  # some take it for maps only
     with torch.device("meta"):
-        network = create(name, arguments)  # on meta this takes no memory, and it has the network's metadata
+        network = create(name, whole)  # on meta this takes no memory, and it has the network's metadata
     known = inspect.signature(type(network).__init__).parameters
     size = arguments.get("img_size") or network.pretrained_cfg["input_size"][1:]
     size = (size, size) if isinstance(size, int) else tuple(size)

@@ -9,11 +9,14 @@ from .head import DecodeHead
 
 @HEADS.register
 class LinearHead(DecodeHead):
-    """Batch norm and a 1x1 convolution on the last map: measures the features themselves."""
+    """Batch norm and a 1x1 convolution on the last map: measures the features themselves.
 
-    def __init__(self, in_channels: tuple[int, ...], num_classes: int) -> None:
+    Without the `norm` it is the convolution alone, as where the backbone learns, too (https://arxiv.org/abs/2404.12172).
+    """
+
+    def __init__(self, in_channels: tuple[int, ...], num_classes: int, norm: bool = True) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(in_channels[-1])
+        self.norm = nn.BatchNorm2d(in_channels[-1]) if norm else nn.Identity()
         self.classify = nn.Conv2d(in_channels[-1], num_classes, 1)
         nn.init.normal_(self.classify.weight, std=0.01)
         nn.init.zeros_(self.classify.bias)

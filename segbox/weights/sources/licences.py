@@ -6,7 +6,13 @@ from functools import cache
 
 logger = logging.getLogger("segbox")
 NVIDIA = "NVIDIA, non-commercial"
+DINOV3_LICENCE = "dinov3-license"
 OF_REPOSITORIES = {r"nvidia/(mit|segformer)-.*": NVIDIA}  # whose card says only "other"
+CONDITIONS = {  # what is told beside the name of a licence
+    DINOV3_LICENCE: "commercial use is allowed, some uses are forbidden, and whoever passes on the weights, or weights"
+    " made from them, must add this licence: https://ai.meta.com/resources/models-and-libraries/dinov3-license/",
+    "fastvit-license": "terms of Apple's own, which are to be read before commercial use",
+}
 NON_COMMERCIAL = re.compile(r"non-?commercial|\bnc\b|research|apple-(amlr|ascl)", re.IGNORECASE)
 
 
@@ -18,7 +24,8 @@ def tell_licence(word: str, licence: str | None) -> None:
     elif forbids_commercial_use(licence):
         logger.warning(f"{word}: ITS LICENCE FORBIDS COMMERCIAL USE ({licence})")
     else:
-        logger.info(f"{word}: licence {licence}")
+        conditions = CONDITIONS.get(licence)
+        logger.info(f"{word}: licence {licence}" + (f" ({conditions})" if conditions else ""))
 
 
 def forbids_commercial_use(licence: str) -> bool:

@@ -12,6 +12,7 @@ from segbox.weights.sources import hub
 from segbox.weights.sources.hub import NotReachedError, Repository
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+OWNERS = {"robbyant": "belfner"}  # tag of timm -> owner of its repositories, where that is not timm
 README, CONFIG, PREPROCESSOR = "README.md", "config.json", "preprocessor_config.json"
 
 
@@ -24,7 +25,7 @@ def repository_of(scheme: str, name: str) -> tuple[Repository, str]:
             f"timm://{name}: expected timm://NAME.TAG, such as timm://resnet50.a1_in1k; all tags:"
             f' timm.list_pretrained("{name.partition(".")[0]}*"), or https://huggingface.co/timm'
         )
-    return hub.parse(f"timm/{name}")
+    return hub.parse(f"{OWNERS.get(name.rpartition('.')[2], 'timm')}/{name}")
 
 
 def find_file_of(word: str, repository: Repository, file: str, instead: str = "") -> Path:
