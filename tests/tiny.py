@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from segbox import IGNORE_INDEX
 from segbox.models.segmentors import build_segmentor
+from segbox.registry import HEADS
 
 # The heads whose paper is wide whatever the backbone gives. The rest follow their backbone.
 SMALL: dict[str, dict[str, object]] = {
@@ -16,6 +17,7 @@ SMALL: dict[str, dict[str, object]] = {
     "DeepLabV3Head": {"channels": 16},
     "DeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
     "EMAHead": {"channels": 16, "attention_channels": 16, "num_bases": 8},
+    "EoMTHead": {"num_queries": 6},
     "FCN16sHead": {"channels": 32},
     "FCN32sHead": {"channels": 32},
     "FCN8sHead": {"channels": 32},
@@ -48,13 +50,19 @@ SMALL: dict[str, dict[str, object]] = {
     "UPerHead": {"channels": 16},
 }  # fmt: skip
 
+# Heads that run the blocks of their backbone, which is this one, whatever is asked for.
+BODIES = {"EoMTHead": {"type": "Timm", "name": "test_vit", "model_arguments": {"depth": 4}}}
+HEADS_OF_MAPS = [name for name in HEADS if not HEADS[name].reads_tokens]
+
 
 def tiny_model(
     backbone: str | dict[str, object] = "ResNet", head: str = "FCNHead", num_classes: int = 5, **model: object
 ) -> nn.Module:
+    if isinstance(backbone, str):
+        backbone = BODIES.get(head, {"type": backbone, "variant": "test"})
     config = {
         "type": "EncoderDecoder",
-        "backbone": {"type": backbone, "variant": "test"} if isinstance(backbone, str) else backbone,
+        "backbone": backbone,
         "decode_head": {"type": head, **SMALL.get(head, {})},
     }
     return build_segmentor({**config, **model}, num_classes)

@@ -117,7 +117,7 @@ def describe_grid(num_classes: int, size: tuple[int, int]) -> tuple[list[list[st
     from segbox.models.complexity import cost_grid
     from segbox.registry import BACKBONES, HEADS
 
-    heads = {name: {"type": name} for name in HEADS}
+    heads = {name: {"type": name} for name in HEADS if not HEADS[name].reads_tokens}  # the others fit one kind
     rows = {name: ({"type": name, **GRID_ARGUMENTS.get(name, {})}, heads) for name in BACKBONES}
     grid = cost_grid(rows, num_classes, size)
     table = [["M parameters / GFLOPs", *(" ".join([name, *GRID_ARGUMENTS.get(name, {}).values()]) for name in grid)]]

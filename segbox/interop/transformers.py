@@ -10,6 +10,7 @@ from segbox.errors import CheckpointError
 from segbox.interop.folder import Folder, open_folder
 from segbox.interop.imported import Imported, tell_notes
 from segbox.interop.names import joined, rename, tensor
+from segbox.interop.transformers_eomt import eomt, eomt_dinov3
 from segbox.interop.transformers_masks import mask2former, maskformer
 from segbox.interop.transformers_parts import Part, Settings, segformer, upernet
 
@@ -18,6 +19,8 @@ CONVERTERS: dict[str, Callable[[Settings], Part]] = {
     "UperNetForSemanticSegmentation": upernet,
     "Mask2FormerForUniversalSegmentation": mask2former,
     "MaskFormerForInstanceSegmentation": maskformer,
+    "EomtForUniversalSegmentation": eomt,
+    "EomtDinov3ForUniversalSegmentation": eomt_dinov3,
 }
 REFUSED = {
     "DPTForSemanticSegmentation": "its head, which fuses maps of a plain transformer",
@@ -27,7 +30,6 @@ REFUSED = {
     "MobileViTForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
     "MobileViTV2ForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
     "OneFormerForUniversalSegmentation": "its text encoder",
-    "EomtForUniversalSegmentation": "mask classification",
 }
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what the processors of these models have by default
 SCALE = 1 / 255

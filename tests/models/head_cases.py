@@ -32,7 +32,7 @@ from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, pro
 from tests.models.mask_heads import with_logits_of_pixels
 from tests.models.naive_layers import Weights
 from tests.models.naive_pointrend import SEED, pointrend
-from tests.tiny import SMALL
+from tests.tiny import HEADS_OF_MAPS, SMALL
 
 Maps = tuple[Tensor, ...]
 Truth = Callable[[Weights, Maps], Tensor | Mapping[str, Tensor]]
@@ -304,9 +304,9 @@ def deep(outputs: list[Tensor]) -> dict[str, Tensor]:
 
 
 def titles() -> list[str]:
-    """The cases above, and each registered head that has none."""
+    """The cases above, and each registered head that has none and reads maps."""
     named = {case.options["type"] for case in CASES.values()}
-    return [*CASES, *(name for name in HEADS if name not in named)]
+    return [*CASES, *(name for name in HEADS_OF_MAPS if name not in named)]
 
 
 def build(title: str, **more: object) -> DecodeHead:
