@@ -9,8 +9,6 @@ OF_RASTERS = [
         ("raster: a row of windows too few", "last < y < rows.stop and", "last < y < rows.stop - 5 and"),
         ("raster: rows of windows are never forgotten", "if row.y + self.h > rows.start]", "if True]"),
         ("raster: windows without data are computed", "if valid[:, x : x + self.w].any()]", "if True]"),
-        ("raster: NaN is data", "missing | ~np.isfinite(values).all(axis=2)", "missing"),
-        ("raster: nodata goes into the model", "values[missing] = mean.astype(values.dtype)", "pass"),
         ("raster: panels begin at their first window", "self.columns.start - self.left : self.columns.stop - self.left",
          ": self.columns.stop - self.columns.start"),
     ]),
@@ -23,6 +21,8 @@ OF_RASTERS = [
         ("raster: strips of other options", "if begun.get(name) != self.options[name]]", "if False]"),
     ]),
     *in_file("data/rasters/source.py", ROWS, [
+        ("raster: nodata goes into the model", "values[missing] = mean.astype(values.dtype)", "pass"),
+        ("raster: NaN is data", "missing | ~np.isfinite(values).all(axis=2)", "missing"),
         ("raster: one nodata band of bytes is enough", "masked.all(axis=2) if values", "masked.any(axis=2) if values"),
     ]),
     *in_file("data/rasters/source.py", "tests/rasters/test_files.py", [
