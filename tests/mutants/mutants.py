@@ -8,6 +8,7 @@ from tests.mutants.of_export import OF_EXPORT
 from tests.mutants.of_interop import OF_INTEROP
 from tests.mutants.of_layers import OF_LAYERS
 from tests.mutants.of_losses import OF_LOSSES
+from tests.mutants.of_masks import OF_MASKS
 from tests.mutants.of_models import OF_MODELS
 from tests.mutants.of_rasters import OF_RASTERS
 from tests.mutants.of_report import OF_REPORT
@@ -20,6 +21,7 @@ MUTANTS: list[Mutant] = [
     *OF_MODELS,
     *OF_LAYERS,
     *OF_LOSSES,
+    *OF_MASKS,
     *OF_ENGINE,
     *OF_DATA,
     *OF_INTEROP,
