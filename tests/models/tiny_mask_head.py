@@ -24,7 +24,7 @@ class TinyMaskHead(MaskHead):
 
     def layers(self, features: tuple[Tensor, ...]) -> list[Masks]:
         pixels, places = self.pixels(features[-2]), self.places(features[-1]).flatten(2)
-        before = self.queries.weight.expand(len(pixels), -1, -1)
+        before = self.queries.weight.expand(pixels.shape[0], -1, -1)
         after = before + (self.look(before) @ places).softmax(dim=2) @ places.mT
         return [self.predict(queries, pixels) for queries in (before, after)]
 
