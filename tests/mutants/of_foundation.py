@@ -13,7 +13,7 @@ OF_FOUNDATION = [
     ]),
     *in_file("engine/optim.py", "tests/engine/test_layer_decay.py", [
         ("layer decay: one layer too many", "layer_decay ** (last - layer)", "layer_decay ** (last - layer + 1)"),
-        ("optimizer: tokens decay", "(embeddings and EMBEDDING.search(own))", "False"),
+        ("optimizer: tokens decay", "(embeddings and EMBEDDING.search(name))", "False"),
         ("optimizer: all groups count to the backbone", '"in_backbone": in_backbone}', '"in_backbone": True}'),
     ]),
     *in_file("models/depth.py", "tests/engine/test_layer_decay.py", [
