@@ -10,9 +10,12 @@ One multiply-add counts as 2 FLOPs; many papers count it as one.
 import argparse
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segbox.errors import ConfigError
+
+if TYPE_CHECKING:
+    from segbox.models.complexity import Cost
 
 MODELS = {
     "FCN": {"type": "FCN16sHead"},
@@ -33,7 +36,7 @@ SEED_TABLE = {
     "se_resnet50": ({"type": "ResNet", "variant": "se50", "stem": "D"}, SE_MODELS),
     "xception": ({"type": "Xception", "variant": "65"}, MODELS),
 }
-GRID_ARGUMENTS = {"Timm": {"name": "convnext_tiny"}}  # the other backbones have a default network
+GRID_NETWORKS = {"Timm": ("convnext_tiny", "vit_small_patch16_lingbot")}  # the other backbones have a default network
 GRID_SIZE = (512, 512)
 
 
@@ -115,20 +118,34 @@ def describe_seed_table(num_classes: int) -> tuple[list[list[str]], dict[str, An
 
 def describe_grid(num_classes: int, size: tuple[int, int]) -> tuple[list[list[str]], dict[str, Any]]:
     from segbox.models.complexity import cost_grid
-    from segbox.registry import BACKBONES, HEADS
+    from segbox.registry import HEADS
 
     heads = {name: {"type": name} for name in HEADS if not HEADS[name].reads_tokens}  # the others fit one kind
-    rows = {name: ({"type": name, **GRID_ARGUMENTS.get(name, {})}, heads) for name in BACKBONES}
-    grid = cost_grid(rows, num_classes, size)
-    table = [["M parameters / GFLOPs", *(" ".join([name, *GRID_ARGUMENTS.get(name, {}).values()]) for name in grid)]]
-    for head in heads:
-        costs = [grid[name][head] for name in grid]
-        table.append([head, *("-" if c is None else f"{c.parameters / 1e6:.1f} / {c.flops / 1e9:.1f}" for c in costs)])
+    grid = cost_grid({name: (config, heads) for name, config in grid_backbones().items()}, num_classes, size)
+    table = [["M parameters / GFLOPs", *grid], *([head, *(cell(grid[name][head]) for name in grid)] for head in heads)]
     numbers = {
         name: {head: c and {"parameters": c.parameters, "flops": c.flops} for head, c in costs.items()}
         for name, costs in grid.items()
     }
     return table, numbers
+
+
+def grid_backbones() -> dict[str, dict[str, str]]:
+    """The configs of all backbones, by their names in tables."""
+    from segbox.registry import BACKBONES
+
+    networks = {name: [{}] for name in BACKBONES} | {
+        name: [{"name": network} for network in known] for name, known in GRID_NETWORKS.items() if name in BACKBONES
+    }
+    return {
+        " ".join([name, *arguments.values()]): {"type": name, **arguments}
+        for name, given in networks.items()
+        for arguments in given
+    }
+
+
+def cell(cost: "Cost | None") -> str:
+    return "-" if cost is None else f"{cost.parameters / 1e6:.1f} / {cost.flops / 1e9:.1f}"
 
 
 def footnote(args: argparse.Namespace) -> str:

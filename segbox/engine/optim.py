@@ -24,7 +24,7 @@ OPTIMIZERS.register(torch.optim.AdamW)
 FUSED = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 GROUP_SETTINGS = ("head_lr_mult", "layer_decay", "decay_norms", "decay_biases", "decay_embeddings", "rules")
 BACKBONE = "backbone."
-EMBEDDING = re.compile(r"token|pos_embed|position|bias_table")  # in the own names of parameters: cls_token, pos_embed
+EMBEDDING = re.compile(r"(token\w*|pos_embed\w*|positions?\w*|tables?)(\.\d+)?$")  # how names of parameters end
 
 
 @dataclass
@@ -111,8 +111,7 @@ def lr_multiples(model: nn.Module, head_lr_mult: float, layer_decay: float) -> d
 def names_without_decay(model: nn.Module, norms: bool, biases: bool, embeddings: bool) -> set[str]:
     found = names_in_norms(model) if norms else set()
     for name, _ in model.named_parameters():
-        own = name.rpartition(".")[2]
-        if (biases and own == "bias") or (embeddings and EMBEDDING.search(own)):
+        if (biases and name.endswith(".bias")) or (embeddings and EMBEDDING.search(name)):
             found.add(name)
     return found
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from segbox.engine.optim import build_optimizer
+from segbox.engine.optim import EMBEDDING, build_optimizer
 from segbox.errors import ConfigError
 from tests.tiny import tiny_model
 
@@ -75,6 +75,12 @@ def test_embeddings_are_excluded_from_the_decay():
     assert excluded == {"cls_token", "pos_embed"}
     found = settings({"decay_embeddings": False}, "Swin")
     assert {name.rpartition(".")[2] for name, (_, decay) in found.items() if decay == 0} == {"bias_table"}
+
+
+def test_the_names_of_embeddings():
+    yes = "a.cls_token", "reg_token", "pos_embed_win", "class_token", "b.positions", "tables.11", "attn.bias_table"
+    no = "token_mixer.weight", "positions.bias", "norm.weight", "tables.proj.weight", "pos_embed.proj.weight"
+    assert all(map(EMBEDDING.search, yes)) and not any(map(EMBEDDING.search, no))
 
 
 def test_backbones_without_layers_are_refused_by_name():

@@ -95,7 +95,7 @@ OF_ENGINE = [
         ("optimizer: heads have the backbone's rate", "else head_lr_mult for name", "else 1.0 for name"),
         ("optimizer: the base rate is the backbone's", '"base_lr": rate', '"base_lr": lr'),
         ("optimizer: norms decay", "names_in_norms(model) if norms else set()", "set()"),
-        ("optimizer: biases decay", 'biases and own == "bias"', "False"),
+        ("optimizer: biases decay", '(biases and name.endswith(".bias"))', "False"),
         ("optimizer: a rule's rate is the head's times", 'rate = lr * settings["lr_mult"]',
          'rate = rate * settings["lr_mult"]'),
         ("optimizer: a rule's decay is ignored", 'decay = settings.get("weight_decay", decay)', "pass"),

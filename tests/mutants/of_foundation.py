@@ -13,10 +13,22 @@ OF_FOUNDATION = [
     ]),
     *in_file("engine/optim.py", "tests/engine/test_layer_decay.py", [
         ("layer decay: one layer too many", "layer_decay ** (last - layer)", "layer_decay ** (last - layer + 1)"),
-        ("optimizer: tokens decay", "(embeddings and EMBEDDING.search(own))", "False"),
+        ("optimizer: tokens decay", "(embeddings and EMBEDDING.search(name))", "False"),
         ("optimizer: all groups count to the backbone", '"in_backbone": in_backbone}', '"in_backbone": True}'),
     ]),
     *in_file("models/depth.py", "tests/engine/test_layer_decay.py", [
         ("depth: the last norm counts to the first layer", "if name in found else current", "if name in found else 0"),
+    ]),
+    *in_file("weights/sources/licences.py", "tests/weights/sources/test_licences.py", [
+        ("licences: conditions are not told", "CONDITIONS.get(licence)", "None"),
+    ]),
+    *in_file("weights/sources/repositories.py", "tests/weights/sources/test_licences.py", [
+        ("sources: all of timm's words are timm's repositories", "OWNERS.get(", "dict().get("),
+    ]),
+    *in_file("models/heads/linear.py", "tests/models/test_linear.py", [
+        ("linear: always a norm", "if norm else nn.Identity()", "if True else nn.Identity()"),
+    ]),
+    *in_file("models/backbones/timm.py", "tests/models/test_timm.py -k maps_are_as_promised", [
+        ("timm: output_stride for the whole network", 'if key != "output_stride"', "if True"),
     ]),
 ]  # fmt: skip
