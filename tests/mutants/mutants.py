@@ -15,6 +15,7 @@ from tests.mutants.of_review import OF_REVIEW
 from tests.mutants.of_scale import OF_SCALE
 from tests.mutants.of_serve import OF_SERVE
 from tests.mutants.of_starter import OF_STARTER
+from tests.mutants.of_vits import OF_VITS
 
 MUTANTS: list[Mutant] = [
     *OF_MODELS,
@@ -31,4 +32,5 @@ MUTANTS: list[Mutant] = [
     *OF_SERVE,
     *OF_STARTER,
     *OF_BENCHMARK,
+    *OF_VITS,
 ]
