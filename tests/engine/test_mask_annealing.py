@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 import pytest
-import torch
 from torch import nn
 
 from segbox.errors import ConfigError
@@ -81,5 +80,5 @@ def test_what_it_is_not_for():
 def test_it_is_no_state_of_the_run():
     hook, runner = build(), stand_in()
     first = probabilities(hook, runner, 25)
-    torch.nn.init.ones_(runner.model.decode_head.mask_probability)
+    runner.model.decode_head.set_mask_probability([1, 1])
     assert probabilities(build(), runner, 25) == first and hook.state_dict() == {}

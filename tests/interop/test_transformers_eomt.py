@@ -60,7 +60,7 @@ def pair(request, tmp_path_factory):
 def test_predictions_are_those_of_transformers(pair, probability):
     theirs, ours = pair
     theirs.attn_mask_probs.fill_(probability)
-    ours.decode_head.mask_probability.fill_(probability)
+    ours.decode_head.set_mask_probability([probability] * 2)
     torch.manual_seed(1)
     images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     expected = theirs((images - ours.mean) / ours.std)
@@ -76,7 +76,7 @@ def test_the_loss_is_that_of_transformers(pair, monkeypatch):
     for module in (modeling_eomt, modeling_eomt_dinov3):
         monkeypatch.setattr(module, "linear_sum_assignment", solve, raising=False)
     theirs.attn_mask_probs.fill_(1)
-    ours.decode_head.mask_probability.fill_(1)
+    ours.decode_head.set_mask_probability([1, 1])
     images, labels = random_batch(2, 64, 64, 3, ignored_rows=9)
     ids = [torch.arange(3)] * 2
     masks = [torch.stack([own == i for i in range(3)]).double() for own in labels]

@@ -48,7 +48,7 @@ def features_of(model, height=48, width=32):
 @pytest.mark.parametrize("probability", [(0, 0), (1, 1), (0, 1)])
 def test_predictions_are_those_of_the_second_writing(probability):
     model = random_model().train()
-    model.decode_head.mask_probability.copy_(torch.tensor(probability))
+    model.decode_head.set_mask_probability(probability)
     images, features = features_of(model)
     layers = model.decode_head.layers(features)
     assert len(layers) == 3
@@ -84,7 +84,7 @@ def test_only_a_model_in_the_middle_of_its_training_predicts_with_masks():
 
     def predicted(mode, probability):
         model.train(mode)
-        head.mask_probability.fill_(probability)
+        head.set_mask_probability([probability] * 2)
         calls.clear()
         return head(features).masks, len(calls)
 
@@ -93,6 +93,9 @@ def test_only_a_model_in_the_middle_of_its_training_predicts_with_masks():
     unfinished, count = predicted(False, 1)
     assert count == 3 and not torch.equal(finished, unfinished)
     assert torch.equal(unfinished, predicted(True, 1)[0])
+    loaded = random_model().eval()
+    loaded.load_state_dict(model.state_dict())  # of a checkpoint, which predicts as it was scored
+    assert torch.equal(loaded.decode_head(features).masks, unfinished)
 
 
 @pytest.mark.parametrize(
@@ -135,9 +138,9 @@ def test_it_exports_with_its_backbone_for_any_size():
 
 def test_masks_outlive_a_new_number_of_classes():
     model = random_model().requires_grad_(True).float()
-    model.decode_head.mask_probability.fill_(0.5)
+    model.decode_head.set_mask_probability([0, 0.5])
     model.reset_classes(7)
-    assert model.decode_head.mask_probability.tolist() == [0.5, 0.5]
+    assert model.decode_head.masked == (False, True)
     assert model.eval()(features_of(model)[0]).shape[1] == 7
 
 

@@ -7,11 +7,12 @@ EOMT = "tests/models/test_eomt.py"
 OF_EOMT: list[Mutant] = [
     *in_file("models/heads/eomt.py", EOMT, [
         ("EoMT: an open query is masked", ">= probability", "< probability"),
-        ("EoMT: the masks of the first block for all", "self.mask_probability[i - first]", "self.mask_probability[0]"),
+        ("EoMT: the masks of the first block for all", "self.mask_probability[i])", "self.mask_probability[0])"),
         ("EoMT: queries do not see each other", "count - patches.shape[2] :] = patches",
          ": patches.shape[2]] = patches"),
         ("EoMT: masks in the padding", "[..., :height, :width]", ""),
-        ("EoMT: a finished model computes all layers", "is_masked = self.training or (", "is_masked = True or ("),
+        ("EoMT: a finished model computes all layers", "if of_all_blocks or is_masked", "if True"),
+        ("EoMT: a loaded model forgets its masks", "if not self.mask_probability.is_meta:", "if False:"),
         ("EoMT: half the steps to stride 4", "self.patch.bit_length() - 3", "self.patch.bit_length() - 4"),
     ]),
     *in_file("models/layers/tokens.py", EOMT, [

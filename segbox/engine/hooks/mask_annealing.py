@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import torch
-
 from segbox.arguments import Fraction
 from segbox.errors import ConfigError
 from segbox.models.heads.eomt import EoMTHead
@@ -60,9 +58,9 @@ class MaskAnnealing(Hook):
     def set_probability(self, runner: Runner) -> None:
         for model in (runner.model, runner.averaged_model):
             if model is not None:
-                own = model.decode_head.mask_probability
-                progress = runner.step / runner.max_steps
-                own.copy_(torch.tensor([left(progress, *phase) for phase in self.phases or equal_phases(len(own))]))
+                head, progress = model.decode_head, runner.step / runner.max_steps
+                phases = self.phases or equal_phases(head.num_blocks)
+                head.set_mask_probability([left(progress, *phase) for phase in phases])
 
 
 def equal_phases(count: int) -> list[tuple[float, float]]:

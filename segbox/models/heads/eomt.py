@@ -1,11 +1,13 @@
 """EoMT: a plain vision transformer that segments (https://arxiv.org/abs/2503.19108)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count
 from segbox.errors import ConfigError
-from segbox.models.layers.exporting import is_exporting
 from segbox.models.layers.masks import Masks
 from segbox.models.layers.tokens import Tokens
 from segbox.registry import HEADS
@@ -21,7 +23,7 @@ class EoMTHead(MaskHead):
 
     There is no decoder: a query's mask is its product with each patch, made finer. The backbone is a plain vision
     transformer of timm. In training, a query may look only at the patches of the mask that is predicted before the
-    block, with a probability that the hook MaskAnnealing lowers to 0; it is 0 without the hook.
+    block, with a probability that the hook MaskAnnealing lowers to 0. Without the hook it is 0: nothing is masked.
     """
 
     reads_tokens = True
@@ -46,28 +48,39 @@ class EoMTHead(MaskHead):
         )
         self.upscale = nn.Sequential(*(Double(width) for _ in range(doublings)))
         self.register_buffer("mask_probability", torch.zeros(num_blocks))  # of each block
+        self.masked = (False,) * num_blocks  # the blocks whose probability is above 0: known without asking the device
+
+    def set_mask_probability(self, values: Sequence[float]) -> None:
+        """The probability of a mask, for each block that sees the queries."""
+        self.mask_probability.copy_(torch.tensor(values))
+        self.masked = tuple(value > 0 for value in values)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        if not self.mask_probability.is_meta:
+            self.masked = tuple((self.mask_probability > 0).tolist())
 
     def forward(self, features: tuple[Tokens]) -> Masks:
-        is_masked = self.training or (not is_exporting() and bool(self.mask_probability.any()))
-        return self.predictions(features[0], is_masked)[-1]
+        return self.predictions(features[0])[-1]
 
     def layers(self, features: tuple[Tokens]) -> list[Masks]:
-        return self.predictions(features[0], is_masked=True)
+        return self.predictions(features[0], of_all_blocks=True)
 
-    def predictions(self, tokens: Tokens, is_masked: bool) -> list[Masks]:
-        """After the last block; and, if it is needed for masks of attention, before each that sees the queries."""
+    def predictions(self, tokens: Tokens, of_all_blocks: bool = False) -> list[Masks]:
+        """After the last block; and before those that see the queries, if that is needed or they are masked."""
         count = len(tokens.blocks)
         first = count - self.num_blocks
         if first < 0:
             raise ConfigError(f"model.decode_head.num_blocks: {self.num_blocks}, but the backbone has {count} blocks")
         tokens = tokens.after(0, first).with_queries(self.queries)
         found = []
-        for i in range(first, count):
+        for i, is_masked in enumerate(self.masked):
             attention = None
-            if is_masked:
+            if of_all_blocks or is_masked:
                 found.append(self.predict(tokens))
-                attention = self.attention(found[-1].masks, tokens, self.mask_probability[i - first])
-            tokens = tokens.after(i, i + 1, attention)
+            if is_masked:
+                attention = self.attention(found[-1].masks, tokens, self.mask_probability[i])
+            tokens = tokens.after(first + i, first + i + 1, attention)
         return [self.cropped(masks, tokens.size) for masks in (*found, self.predict(tokens))]
 
     def predict(self, tokens: Tokens) -> Masks:
