@@ -165,8 +165,8 @@ CASES: dict[str, Case] = {
         lambda w, maps: made.psanet(w, maps, (5, 7)), "mmsegmentation",
     ),
     "PSAHead collects": Case(
-        of("PSAHead", channels=8, mask_size=(2, 3), directions=("collect",)), frozenset({32}), True,
-        lambda w, maps: made.psanet(w, maps, (2, 3), ("collect",)), "mmsegmentation",
+        of("PSAHead", channels=8, mask_size=(3, 2), directions=("collect",)), frozenset({32}), True,
+        lambda w, maps: made.psanet(w, maps, (3, 2), ("collect",)), "mmsegmentation",
     ),
     "PSPHead": Case(of("PSPHead", channels=8), frozenset({32}), True, context.psp, "paper; mmsegmentation"),
     "PSPHead wide": Case(
