@@ -235,8 +235,8 @@ CASES: dict[str, Case] = {
         lambda w, maps: made.psanet(w, maps, (5, 7)), "mmsegmentation",
     ),
     "PSAHead collects": Case(
-        of("PSAHead", channels=8, mask_size=(2, 3), directions=("collect",)), frozenset({32}), True,
-        lambda w, maps: made.psanet(w, maps, (2, 3), ("collect",)), "mmsegmentation",
+        of("PSAHead", channels=8, mask_size=(3, 2), directions=("collect",)), frozenset({32}), True,
+        lambda w, maps: made.psanet(w, maps, (3, 2), ("collect",)), "mmsegmentation",
     ),
     "PIDHead": Case(  # borders are everywhere in these labels: see losses/test_of_heads.py
         of("PIDHead", channels=8), frozenset({32}), False, branches.pid_head, "mmsegmentation",

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
+from segbox.models.layers.exporting import is_exporting
 from segbox.models.layers.grid_means import grid_means
 from segbox.registry import HEADS
 
@@ -62,5 +63,14 @@ def convolve_each(x: Tensor, filters: Tensor) -> Tensor:
     one more of its rows above a pixel than below."""
     height, width = filters.shape[-2:]
     padded = F.pad(x, (width // 2, (width - 1) // 2, height // 2, (height - 1) // 2))
+    if is_exporting():
+        return convolve_by_taps(padded, filters, x.shape[-2:])
     maps, weights = padded.flatten(0, 1)[None], filters.flatten(0, 1)[:, None]  # 1 BC H W, BC 1 k k
     return F.conv2d(maps, weights, groups=weights.shape[0])[0].unflatten(0, x.shape[:2])
+
+
+def convolve_by_taps(padded: Tensor, filters: Tensor, size: tuple[int, int]) -> Tensor:
+    """The same without a number of groups, which in an exported file would be that of one batch size; slower."""
+    (height, width), (rows, columns) = size, filters.shape[-2:]
+    taps = [(i, j) for i in range(rows) for j in range(columns)]
+    return sum(filters[..., i, j, None, None] * padded[..., i : i + height, j : j + width] for i, j in taps)
