@@ -160,7 +160,7 @@ CASES: dict[str, Case] = {
         frozenset({32}), True, partial(context.ocr, level=-1, padding=0), "mmsegmentation, to 1e-5 in 32 bits",
         tolerance=SINGLE,
     ),
-    "PIDHead": Case(  # borders are everywhere in these labels: see losses/test_of_heads.py
+    "PIDHead": Case(  # borders are everywhere in these labels: see test_losses_of_heads.py
         of("PIDHead", channels=8), frozenset({32}), False, branches.pid_head, "mmsegmentation",
         idle=branches.OF_BORDERS,
     ),

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.models.naive_context_heads import pyramid
+from tests.models.naive_context_heads import cells
 from tests.models.naive_layers import Weights, conv, conv_norm, conv_norm_relu, mean_of, norm, up_to
 
 Maps = tuple[Tensor, ...]
@@ -175,7 +175,9 @@ def fast_scnn(w: Weights, images: Tensor, inner_maps: bool = False) -> list[Tens
         y = conv_norm_relu(inner, "0", x)
         y = conv_norm(inner, "2", conv_norm_relu(inner, "1", y, stride=stride, padding=1, groups=y.shape[1]))
         x = x + y if stride == 1 and x.shape == y.shape else y
-    coarse = conv_norm_relu(own, "out", pyramid(own.below("ppm"), x), padding=1)
+    means = [conv_norm_relu(own, f"ppm.{i}", cells(x, scale)) for i, scale in enumerate((1, 2, 3, 6))]
+    joined = torch.cat([x, *(up_to(mean, x.shape) for mean in means)], dim=1)
+    coarse = conv_norm_relu(own, "out", joined, padding=1)
     own = w.below("feature_fusion")
     y = conv_norm_relu(own, "dwconv", up_to(coarse, fine.shape), padding=1, groups=coarse.shape[1])
     joined = (conv_norm(own, "conv_lower_res", y) + conv_norm(own, "conv_higher_res", fine)).clamp(min=0)

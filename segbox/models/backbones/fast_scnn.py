@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count
-from segbox.models.heads.psp import PyramidPooling
 from segbox.models.layers import ConvNormAct, Resizing, initialize
+from segbox.models.layers.grid_means import grid_means
 from segbox.registry import BACKBONES
 
 # variant: channels of the first three convolutions, of the three stages, and of what is joined; blocks of a stage
@@ -62,12 +62,13 @@ class ContextExtractor(Resizing):
             inner = (InvertedResidual(channels, channels, 1) for _ in range(depth - 1))
             setattr(self, f"bottleneck{i}", nn.Sequential(InvertedResidual(in_channels, channels, stride), *inner))
             in_channels = channels
-        self.ppm = PyramidPooling(in_channels, in_channels // len(GRIDS), GRIDS)
-        self.out = ConvNormAct(self.ppm.out_channels, out_channels, 3)
+        self.ppm = nn.ModuleList(ConvNormAct(in_channels, in_channels // len(GRIDS)) for _ in GRIDS)
+        self.out = ConvNormAct(2 * in_channels, out_channels, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.bottleneck3(self.bottleneck2(self.bottleneck1(x)))
-        return self.out(*self.ppm(x), size=x.shape[-2:], align_corners=self.align_corners)
+        means = [project(mean) for project, mean in zip(self.ppm, grid_means(x, GRIDS), strict=True)]
+        return self.out(x, *means, size=x.shape[-2:], align_corners=self.align_corners)
 
 
 class InvertedResidual(nn.Module):

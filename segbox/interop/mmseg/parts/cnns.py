@@ -106,7 +106,7 @@ def convert_fast_scnn(args: Arguments, maps: Maps) -> Part:
         for kind, place in SEPARABLE.items():
             names[f"learning_to_downsample.dsconv{i}.{kind}"] = f"learning_to_downsample.{i}.{place}"
     for i in range(4):
-        names[f"global_feature_extractor.ppm.{i}."] = f"global_feature_extractor.ppm.levels.{i}."
+        names[f"global_feature_extractor.ppm.{i}.1."] = f"global_feature_extractor.ppm.{i}."
     config = {"type": "FastSCNN", "inner_maps": True}
     return Part(config, lambda weights: renamed(weights, names), levels={0: -3, 1: -1, 2: -2})
 
