@@ -238,7 +238,7 @@ CASES: dict[str, Case] = {
         of("PSAHead", channels=8, mask_size=(3, 2), directions=("collect",)), frozenset({32}), True,
         lambda w, maps: made.psanet(w, maps, (3, 2), ("collect",)), "mmsegmentation",
     ),
-    "PIDHead": Case(  # borders are everywhere in these labels: see losses/test_of_heads.py
+    "PIDHead": Case(  # borders are everywhere in these labels: see test_losses_of_heads.py
         of("PIDHead", channels=8), frozenset({32}), False, branches.pid_head, "mmsegmentation",
         idle=branches.OF_BORDERS,
     ),

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant, in_file
 from tests.mutants.of_models import head, part
 
-OF_HEADS = "tests/models/losses/test_of_heads.py"
+OF_HEADS = "tests/models/test_losses_of_heads.py"
 PARITY = "tests/interop/mmseg/test_parity.py"
 
 
@@ -67,12 +67,12 @@ OF_CNNS = [
     *head("stdc", [
         ("STDC: no gate behind the fusion", "x + self.excite(x)", "x"),
     ], "STDCHead"),
-    *in_file("models/losses/detail.py", OF_HEADS, [
+    *in_file("models/heads/details.py", OF_HEADS, [
         ("STDC: details at one scale", "STRIDES = (1, 2)", "STRIDES = (1,)"),
         ("STDC: both sides of a border", "padding=1) > 0)", "padding=1) != 0)"),
         ("STDC: plain probabilities in the Dice loss", "p.square().sum(1)", "p.sum(1)"),
     ]),
-    *in_file("models/losses/borders.py", OF_HEADS, [
+    *in_file("models/heads/borders.py", OF_HEADS, [
         ("PIDNet: ignored pixels have borders", " & valid[here] & valid[there]", ""),
         ("PIDNet: wide borders to the other side", "before, after = width // 2, (width - 1) // 2",
          "before, after = (width - 1) // 2, width // 2"),

@@ -4,9 +4,9 @@ from torch import Tensor, nn
 
 from segbox import IGNORE_INDEX
 from segbox.arguments import Count, Fraction
-from segbox.models.losses.borders import border_loss, borders
 from segbox.registry import HEADS
 
+from .borders import border_loss, borders
 from .ddr import norm_convolve_norm
 from .head import Criterion, DecodeHead, checked_level
 

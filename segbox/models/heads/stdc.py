@@ -5,10 +5,10 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct, SqueezeExcitation
-from segbox.models.losses.detail import detail_losses
 from segbox.registry import HEADS
 
 from .bisenet import ContextPath
+from .details import detail_losses
 from .head import Criterion, DecodeHead
 
 
@@ -17,7 +17,7 @@ class STDCHead(DecodeHead):
     """BiSeNet's context path over the last two maps, fused with the map before them, which also learns detail.
 
     Each map of the context has its own loss, as in BiSeNet. `detail_loss_weight` is that of the borders between
-    classes, predicted from the finest of the three maps (see losses/detail.py).
+    classes, predicted from the finest of the three maps (see details.py).
     """
 
     def __init__(

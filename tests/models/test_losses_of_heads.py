@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from segbox import IGNORE_INDEX
-from segbox.models.losses.borders import border_loss, borders
-from segbox.models.losses.detail import detail_losses, details
+from segbox.models.heads.borders import border_loss, borders
+from segbox.models.heads.details import detail_losses, details
 from segbox.registry import HEADS
 from tests.models.fixed import fill, never_reached, normal, projected
 
