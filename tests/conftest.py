@@ -45,6 +45,16 @@ def lines_reach_caplog(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("segbox"), "propagate", True)
 
 
+@pytest.fixture
+def mask_head(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a small head that predicts masks, which is registered for one test."""
+    from segbox.registry import HEADS  # not for tests without it: it imports torch
+    from tests.models.tiny_mask_head import TinyMaskHead
+
+    monkeypatch.setattr(HEADS, "_builders", {**{name: HEADS[name] for name in HEADS}, "TinyMaskHead": TinyMaskHead})
+    return "TinyMaskHead"
+
+
 @pytest.fixture(autouse=True, scope="session")
 def only_this_machine() -> Iterator[None]:
     """A test that opens a connection to another machine fails, whatever the code makes of the error."""

@@ -21,7 +21,8 @@ MODEL_PARTS = {f"models.{part}" for part in ("backbones", "necks", "heads", "los
 WEIGHTS = {"weights", "weights.sources", "weights.names"}
 INTEROP = {"interop", "interop.mmseg"}
 MODELS = {"models", "models.layers", *MODEL_PARTS, *WEIGHTS, *INTEROP}
-DATA = {"data", "data.readers", "data.datasets", "data.transforms", "weights.sources"}  # the folders of caches
+DATA_PARTS = {f"data.{part}" for part in ("readers", "rasters", "datasets", "transforms")}
+DATA = {"data", *DATA_PARTS, "weights.sources"}  # the folders of caches
 # Between the library and the commands; none knows another.
 ROOMS = {"report", "serve", "review", "starter", "benchmark", "export", "rasters"}
 MAY_IMPORT = {  # floor: the floors below that it may import; the first floor that fits a module's name is its own
@@ -37,6 +38,7 @@ MAY_IMPORT = {  # floor: the floors below that it may import; the first floor th
     "models.losses": {"models.layers"},
     "models": MODELS,
     "data.readers": {"data"},
+    "data.rasters": {"data", "data.readers"},
     "data.datasets": DATA,
     "data.transforms": DATA,
     "data": DATA,

@@ -22,7 +22,7 @@ from segbox.evaluation.inference import build_inference
 from segbox.evaluation.metric_set import MetricSet
 from segbox.models.segmentors import build_segmentor, without_weights
 from segbox.registry import HOOKS, call
-from tests.tiny import SMALL, random_batch
+from tests.tiny import BODIES, SMALL, random_batch
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path for path in (ROOT / "configs").glob("*/*.py") if "_base_" not in path.parts)
@@ -38,6 +38,7 @@ def tiny(config):
     model["backbone"] |= {"variant": "test"} if alike is None else {"name": alike}
     if alike == "test_vit" and "out_indices" in model["backbone"]:
         model["backbone"]["out_indices"] = tuple(range(-len(model["backbone"]["out_indices"]), 0))
+    model["backbone"] = BODIES.get(model["decode_head"]["type"], model["backbone"])
     model["decode_head"] |= SMALL.get(model["decode_head"]["type"], {})
     if (model.get("neck") or {}).get("type") == "JPU":
         model["neck"]["channels"] = 16
@@ -82,7 +83,9 @@ def test_every_config_takes_a_step(path):
     model, optimizer = stepped(config)
     hooks = {name: HOOKS.build(c, f"hooks.{name}") for name, c in config.hooks.items() if c is not None}
     max_steps = config.train.max_steps or 1000
-    runner = SimpleNamespace(step=max_steps // 2, max_steps=max_steps, optimizer=optimizer)
+    runner = SimpleNamespace(
+        step=max_steps // 2, max_steps=max_steps, optimizer=optimizer, model=model, averaged_model=None
+    )
     for hook in hooks.values():
         hook.before_step(runner)
     assert sum(isinstance(hook, Schedule) for hook in hooks.values()) == 1

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.benchmark.measure import FLOOR, OURS, Case, Side, local
@@ -12,6 +11,7 @@ from segbox.benchmark.models import Shape, images_and_labels, model_of, peer_mod
 from segbox.benchmark.peers import Peer
 from segbox.errors import UserError
 from segbox.evaluation.inference import build_inference
+from segbox.models.class_scores import at_size
 
 Network = Callable[[Tensor], Tensor]  # images -> logits of all classes, at the head's own scale
 
@@ -76,7 +76,7 @@ def own_sides(
 
     @torch.inference_mode()
     def bare_logits() -> Tensor:
-        return F.interpolate(bare.logits(images), shape.size, mode="bilinear", align_corners=bare.align_corners)
+        return at_size(bare.logits(images), shape.size, bare.align_corners)
 
     sides = [runtime_side(name, model_of(section, shape.classes, weights), images, device) for name in runtimes]
     return [*sides, local(FLOOR, lambda: bare_logits().argmax(dim=1), bare_logits, device)]
@@ -95,6 +95,6 @@ def runtime_side(name: str, model: nn.Module, images: Tensor, device: str) -> Si
 
     @torch.inference_mode()
     def logits() -> Tensor:
-        return F.interpolate(network(images), size, mode="bilinear", align_corners=model.align_corners)
+        return at_size(network(images), size, model.align_corners)
 
     return local(OURS if name == "eager" else f"{OURS}, {name}", class_map, logits, device)

@@ -120,7 +120,7 @@ def describe_grid(num_classes: int, size: tuple[int, int]) -> tuple[list[list[st
     from segbox.models.complexity import cost_grid
     from segbox.registry import HEADS
 
-    heads = {name: {"type": name} for name in HEADS}
+    heads = {name: {"type": name} for name in HEADS if not HEADS[name].reads_tokens}  # the others fit one kind
     grid = cost_grid({name: (config, heads) for name, config in grid_backbones().items()}, num_classes, size)
     table = [["M parameters / GFLOPs", *grid], *([head, *(cell(grid[name][head]) for name in grid)] for head in heads)]
     numbers = {

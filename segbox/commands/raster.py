@@ -58,11 +58,11 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"--out {target}: the class map is a GeoTIFF; name it FILE.tif")
 
     from segbox.commands.predict import open_predictor
+    from segbox.data.rasters.source import check_there, open_raster
     from segbox.engine.config_check import check_config
     from segbox.engine.logs import start_logging
     from segbox.progress import ProgressBar
     from segbox.rasters.prediction import predict_raster
-    from segbox.rasters.source import check_there, open_raster
 
     start_logging()
     if config is not None:

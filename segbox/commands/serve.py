@@ -44,6 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="pictures that may wait for a model; more are answered with 503 (default: 8)",
     )
+    parser.add_argument(
+        "--max-wait",
+        type=number(float, 1),
+        default=60,
+        metavar="SECONDS",
+        help="that a picture may wait for a model, before it is answered with 503 (default: 60)",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=number(int, 1),
+        metavar="N",
+        help="of the pictures that wait, those of one size go through the model together, up to N (default: as many as"
+        " are good for the device)",
+    )
     parser.add_argument("--config", help="the config of the models (default: the config that each checkpoint holds)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: the GPU if there is one)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="a.b.0.c=value", help="override the config")
@@ -76,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
     start_logging()
     if config is not None:
         check_config(config)
-    limits = Limits(args.max_megabytes, args.max_pixels, args.queue)
+    limits = Limits(args.max_megabytes, args.max_pixels, args.queue, args.max_wait, args.batch_size)
     names = model_names(args.checkpoints)
     with Server(args.host, args.port, limits) as server:
         for name, checkpoint in zip(names, args.checkpoints):

@@ -168,6 +168,7 @@ def write_report(files: Sequence[Path], config: Any, device: Any) -> None:
 
 def print_scores(args: argparse.Namespace, evaluator: Any, evaluation: Any, files: list) -> None:
     """Print the scores, and where files were written."""
+    from segbox.evaluation.scenes import scene_table
     from segbox.evaluation.score_table import score_table
     from segbox.evaluation.uncertainty import describe_interval
     from segbox.viz.score_files import write_scores
@@ -177,6 +178,8 @@ def print_scores(args: argparse.Namespace, evaluator: Any, evaluation: Any, file
     print(table)
     if "mIoU" in args.eval and (line := describe_interval(evaluation)):
         print(line)
+    if "mIoU" in args.eval and (scenes := scene_table(evaluation)):
+        print(scenes)
     print(f"{evaluation.counts().sum()} pixels of {len(evaluator.dataset)} images, {evaluation.protocol}")
     if args.show_dir:
         print(f"pictures are in {args.show_dir}")

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from segbox.errors import ConfigError
-from segbox.evaluation.score_map import SMALLEST, CroppedMap, LogitMap, ScoreMap, Window, WindowMap
+from segbox.evaluation.score_map import SMALLEST, CroppedMap, LogitMap, ScoreMap, Window, WindowMap, score_map_of
 from segbox.machine import too_large
 from segbox.models.layers import resize
+from segbox.models.layers.masks import Masks
 from segbox.models.losses.pixels import all_classes
 
 InferenceFunction = Callable[[Tensor], ScoreMap]
@@ -58,18 +59,19 @@ def whole_image(model: nn.Module) -> InferenceFunction:
     """The whole image in one forward pass."""
 
     def predict(images: Tensor) -> ScoreMap:
-        return LogitMap(own_logits(model, images), getattr(model, "align_corners", False))
+        return score_map_of(own_logits(model, images), getattr(model, "align_corners", False))
 
     return predict
 
 
-def own_logits(model: nn.Module, images: Tensor) -> Tensor:
-    """Logits of all classes, at the head's own scale if the model has `logits`; one binary channel becomes two."""
+def own_logits(model: nn.Module, images: Tensor) -> Tensor | Masks:
+    """Logits of all classes or masks, at the head's own scale if the model has `logits`; one binary channel becomes
+    two."""
     own = getattr(model, "logits", None)
     if own is not None:
         return own(images)
     logits = model(images)
-    return all_classes(logits, max(2, logits.shape[1]))
+    return logits if isinstance(logits, Masks) else all_classes(logits, max(2, logits.shape[1]))
 
 
 def padded(predict: InferenceFunction, divisor: int, mean: Tensor | None = None) -> InferenceFunction:

@@ -5,8 +5,9 @@ model and the images.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ EVALUATION = "evaluation.json"
 BEST_EVALUATION = "evaluation_best.json"  # that of best.pt, in a work dir
 KEY = "segbox_evaluation"  # of the format number, which marks the files
 FORMAT = 1
+WINDOW = re.compile(r"\[\d+:\d+,\d+:\d+\]\Z")  # at the end of the path of a window of a raster
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,22 @@ class Evaluation:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             raise DataError(f"{path}: is damaged ({why}); {AGAIN}") from error
+
+
+def by_scene(evaluation: Evaluation) -> Evaluation:
+    """With the windows of a scene as one image, since they are not independent of each other. Other images stay."""
+    scenes: dict[str, list[ImageCounts]] = {}
+    for image in evaluation.images:
+        scenes.setdefault(WINDOW.sub("", image.path), []).append(image)
+    return replace(evaluation, images=[joined(path, windows) for path, windows in scenes.items()])
+
+
+def joined(path: str, images: Sequence[ImageCounts]) -> ImageCounts:
+    rows = np.concatenate([image.pairs for image in images])
+    pairs, number = np.unique(rows[:, :2], axis=0, return_inverse=True)
+    pixels = np.zeros(len(pairs), np.int64)
+    np.add.at(pixels, number.ravel(), rows[:, 2])
+    return ImageCounts(path, np.column_stack([pairs, pixels]))
 
 
 AGAIN = "write it again with `segbox test CONFIG CHECKPOINT --out FOLDER`"

@@ -14,11 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from segbox.evaluation.class_maps import Source, class_map
+from segbox.models.class_scores import SMALLEST, log_scores
 from segbox.models.layers.full_precision import full_precision
+from segbox.models.layers.masks import Masks
 from segbox.models.losses.banded import floats_per_band, row_weights, rows_near
 from segbox.models.losses.spans import WIDEST, is_enlarged, spread_of
 
-SMALLEST = torch.finfo(torch.float32).tiny  # log(0) would spread as NaN
 FEWEST_ROWS = 8  # of a band: adjacent bands compute some rows of the map twice
 
 
@@ -129,6 +130,37 @@ class LogitMap(ScoreMap):
 
     def source(self, image: int, y: int, x: int, size: Sequence[int]) -> Source:
         return Source.of(self.logits[image], y, x, size, self.align_corners)
+
+
+class MaskMap(ScoreMap):
+    """The classes of queries, and their masks at the head's own scale: resized, then summed up to scores of classes."""
+
+    def __init__(self, predicted: Masks, align_corners: bool = False) -> None:
+        self.classes_of_queries, masks = predicted
+        self.masks = LogitMap(masks, align_corners)
+        self.align_corners = align_corners
+        self.own_size = self.masks.own_size
+        self.shape = (len(masks), predicted.classes.shape[2] - 1, *self.own_size)
+        self.device = masks.device
+
+    def rows(self, rows: slice) -> Tensor:
+        return self.rows_at(rows, self.own_size)
+
+    def rows_at(self, rows: slice, size: Sequence[int]) -> Tensor:
+        """A few rows at a time: there may be many more queries than classes."""
+        batch, queries = self.masks.shape[:2]
+        most = max(FEWEST_ROWS, floats_per_band(self.device) // (batch * queries * size[1]))
+        parts = [slice(top, min(top + most, rows.stop)) for top in range(rows.start, rows.stop, most)]
+        return torch.cat([log_scores(self.classes_of_queries, self.masks.rows_at(part, size)) for part in parts], dim=1)
+
+    def of(self, images: slice) -> "MaskMap":
+        return MaskMap(Masks(self.classes_of_queries[images], self.masks.logits[images]), self.align_corners)
+
+
+def score_map_of(predicted: Tensor | Masks, align_corners: bool) -> ScoreMap:
+    """The score map of what a head predicts, at its own scale."""
+    kind = MaskMap if isinstance(predicted, Masks) else LogitMap
+    return kind(predicted, align_corners)
 
 
 class CroppedMap(ScoreMap):

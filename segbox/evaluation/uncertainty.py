@@ -3,7 +3,7 @@
 The images of a validation set are a sample of all images that could have been in it. Other sets of as many images are
 made by drawing from these with replacement, and the scores of each are computed from the counts of its images. 95 % of
 the scores lie between the 2.5 and the 97.5 percentile. Images must be independent of each other: neighbouring frames of
-a video are not, and their intervals are too narrow.
+a video are not, and their intervals are too narrow. Windows of one raster are drawn together.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segbox.evaluation.metrics import means_of_classes, ratio
-from segbox.evaluation.records import Evaluation
+from segbox.evaluation.records import Evaluation, by_scene
 
 RESAMPLES = 1000
 PERCENTILES = (2.5, 97.5)
@@ -43,7 +43,7 @@ class Difference(Interval):
 
 def bootstrap(evaluation: Evaluation, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Interval]:
     """mIoU, aAcc and the IoU of each class, by the names of the metric."""
-    tables = stacked(evaluation)
+    tables = stacked(by_scene(evaluation))
     samples = resampled(evaluation, tables, resamples, seed)
     limits = zip(scores_of(evaluation, tables.sum(0)), *percentiles(samples), strict=True)
     return {name: Interval(*map(float, own)) for name, own in zip(names_of(evaluation.classes), limits, strict=True)}
@@ -55,7 +55,7 @@ def paired_bootstrap(a: Evaluation, b: Evaluation, resamples: int = RESAMPLES, s
     Both get the same resamples: what is hard for both in an image does not blur their difference. Means over classes
     are taken as in `a`.
     """
-    of_a, of_b = stacked(a), stacked(b)
+    of_a, of_b = stacked(by_scene(a)), stacked(by_scene(b))
     value = scores_of(a, of_b.sum(0)) - scores_of(a, of_a.sum(0))
     samples = resampled(a, of_b, resamples, seed) - resampled(a, of_a, resamples, seed)
     known = np.isfinite(samples).sum(0)
@@ -112,5 +112,5 @@ def describe_interval(evaluation: Evaluation) -> str:
     own = bootstrap(evaluation)["mIoU"]
     if own.low != own.low:
         return ""
-    images = f"bootstrap over {len(evaluation.images)} images"
+    images = f"bootstrap over {len(by_scene(evaluation).images)} images"
     return f"mIoU {own.value:.1f}, 95 % between {own.low:.1f} and {own.high:.1f} ({images})"

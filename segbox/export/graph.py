@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.evaluation.inference import own_logits
-from segbox.evaluation.score_map import SMALLEST
-from segbox.models.layers import resize
+from segbox.models.class_scores import SMALLEST, at_own_scale, at_size
+from segbox.models.layers.masks import Masks
 
 Output = Literal["classes", "probabilities", "logits"]
 OUTPUTS = get_args(Output)
@@ -43,15 +43,21 @@ class Graph(nn.Module):
         if self.divisor > 1:
             images = F.pad(images - self.fill, (0, -width % self.divisor, 0, -height % self.divisor)) + self.fill
         logits = self.logits(((images - self.mean) / self.std).to(self.dtype))
-        logits = resize(logits, images.shape[-2:], self.network.align_corners)[..., :height, :width]
+        logits = at_size(logits, images.shape[-2:], self.network.align_corners)[..., :height, :width]
         if self.output == "classes":
             return logits.argmax(1).to(torch.uint8)
         return logits if self.output == "logits" else logits.softmax(1)
 
-    def logits(self, images: Tensor) -> Tensor:
+    def logits(self, images: Tensor) -> Tensor | Masks:
         """At the head's own scale."""
-        logits = own_logits(self.network, images).float()
+        predicted = in_full(own_logits(self.network, images))
         if not self.flip:
-            return logits
-        mirrored = own_logits(self.network, images.flip(-1)).float().flip(-1)
-        return ((logits.softmax(1) + mirrored.softmax(1)) / 2).clamp(min=SMALLEST).log()
+            return predicted
+        mirrored = in_full(own_logits(self.network, images.flip(-1)))
+        both = at_own_scale(predicted).softmax(1) + at_own_scale(mirrored).flip(-1).softmax(1)
+        return (both / 2).clamp(min=SMALLEST).log()
+
+
+def in_full(predicted: Tensor | Masks) -> Tensor | Masks:
+    """In float32."""
+    return Masks(*(own.float() for own in predicted)) if isinstance(predicted, Masks) else predicted.float()

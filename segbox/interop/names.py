@@ -12,6 +12,8 @@ from segbox.errors import CheckpointError, printable
 Rules = Mapping[str, str | None]
 NORM = r"(weight|bias|running_mean|running_var|num_batches_tracked)"  # the tensors of a batch norm
 
+JOINED = ".joined."
+
 
 def rename(weights: Mapping[str, Tensor], rules: Rules, source: object) -> dict[str, Tensor]:
     compiled = [(re.compile(pattern), new) for pattern, new in rules.items()]
@@ -37,6 +39,15 @@ def joined(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         name: torch.cat([own[part] for part in sorted(own)]) if "#0" in own else own[""] for name, own in parts.items()
     }
+
+
+def divided(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors with JOINED in their names become three: the projections to queries, keys and values."""
+    found = {}
+    for name, value in weights.items():
+        names = [name.replace(JOINED, f".{own}.") for own in ("query", "key", "value")] if JOINED in name else [name]
+        found |= dict(zip(names, value.chunk(3) if JOINED in name else [value]))
+    return found
 
 
 def tensor(weights: Mapping[str, Tensor], name: str, source: object) -> Tensor:

@@ -10,11 +10,17 @@ from segbox.errors import CheckpointError
 from segbox.interop.folder import Folder, open_folder
 from segbox.interop.imported import Imported, tell_notes
 from segbox.interop.names import joined, rename, tensor
+from segbox.interop.transformers_eomt import eomt, eomt_dinov3
+from segbox.interop.transformers_masks import mask2former, maskformer
 from segbox.interop.transformers_parts import Part, Settings, segformer, upernet
 
 CONVERTERS: dict[str, Callable[[Settings], Part]] = {
     "SegformerForSemanticSegmentation": segformer,
     "UperNetForSemanticSegmentation": upernet,
+    "Mask2FormerForUniversalSegmentation": mask2former,
+    "MaskFormerForInstanceSegmentation": maskformer,
+    "EomtForUniversalSegmentation": eomt,
+    "EomtDinov3ForUniversalSegmentation": eomt_dinov3,
 }
 REFUSED = {
     "DPTForSemanticSegmentation": "its head, which fuses maps of a plain transformer",
@@ -23,10 +29,7 @@ REFUSED = {
     "MobileNetV2ForSemanticSegmentation": "TensorFlow's padding in its backbone, which depends on the image's size",
     "MobileViTForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
     "MobileViTV2ForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
-    "MaskFormerForInstanceSegmentation": "mask classification",
-    "Mask2FormerForUniversalSegmentation": "mask classification",
-    "OneFormerForUniversalSegmentation": "mask classification",
-    "EomtForUniversalSegmentation": "mask classification",
+    "OneFormerForUniversalSegmentation": "its text encoder",
 }
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what the processors of these models have by default
 SCALE = 1 / 255
@@ -53,8 +56,8 @@ def convert_transformers(
         known = ", ".join(CONVERTERS)
         raise CheckpointError(f"{source}: segbox has no counterpart of transformers' {name}; it has {known}")
     part = CONVERTERS[name](Settings(str(source), config))
-    num_classes = len(tensor(weights, "decode_head.classifier.bias", source))
-    mean, std, notes = normalization(preprocessing, source)
+    num_classes = len(tensor(weights, part.classifier, source)) - part.others
+    mean, std, notes = normalization(preprocessing, source, bool(part.pipeline))
     model = dict(type="EncoderDecoder", **part.model, num_classes=max(2, num_classes), mean=mean, std=std)
     if num_classes == 1:  # the log-odds of the second of two
         model["decode_head"]["out_channels"] = 1
@@ -62,9 +65,10 @@ def convert_transformers(
         model=model,
         weights=part.finish(joined(rename(weights, part.rules, source))),
         origin=f"transformers' {name}",
-        test=dict(mode="whole"),
+        test=part.test,
         classes=classes_of(config, num_classes),
         licence=getattr(source, "licence", None),
+        pipeline=part.pipeline,
         notes=(*part.notes, *notes),
     )
 
@@ -78,7 +82,7 @@ def classes_of(config: Mapping[str, Any], num_classes: int) -> tuple[str, ...] |
 
 
 def normalization(
-    preprocessing: Mapping[str, Any] | None, source: object
+    preprocessing: Mapping[str, Any] | None, source: object, resizes: bool = False
 ) -> tuple[tuple[float, ...], tuple[float, ...], tuple[str, ...]]:
     """Mean and std of bytes, and what is to be said about them."""
     notes = []
@@ -89,7 +93,7 @@ def normalization(
         notes.append(
             "Label files hold class + 1, with 0 for what is ignored (reduce_labels); predictions hold the class."
         )
-    if own.get("do_resize", False) and (size := own.get("size")):
+    if own.get("do_resize", False) and not resizes and (size := own.get("size")):
         notes.append(f"transformers resizes images to {described(size)}, segbox takes them as they are")
     scale = own.get("rescale_factor", SCALE) if own.get("do_rescale", True) else 1.0
     mean, std = own.get("image_mean", IMAGENET[0]), own.get("image_std", IMAGENET[1])

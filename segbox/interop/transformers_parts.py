@@ -1,7 +1,7 @@
 """SegFormer and UPerNet of transformers in our terms."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -60,6 +60,10 @@ class Part:
     rules: Rules
     finish: Callable[[Weights], Weights] = dict
     notes: tuple[str, ...] = ()
+    classifier: str = "decode_head.classifier.bias"  # their tensor with a number for each class, ...
+    others: int = 0  # ... and for so many outputs that are no classes
+    test: dict[str, Any] = field(default_factory=lambda: dict(mode="whole"))
+    pipeline: tuple[dict[str, Any], ...] = ()  # transforms of images before the model
 
 
 def segformer(config: Settings) -> Part:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from segbox import IGNORE_INDEX
 from segbox.arguments import UNKNOWN, Made
 from segbox.errors import ConfigError
+from segbox.models.layers.masks import Masks
 from segbox.models.layers.uncompiled import uncompiled
 from segbox.models.losses.pixels import check_labels
 from segbox.registry import LOSSES, call, each
@@ -26,7 +27,7 @@ LossConfig = Annotated[Mapping, Made(LOSSES, {"num_classes": UNKNOWN}, LossSetti
 
 
 class Criterion(nn.Module):
-    """The losses of one head, each multiplied by its weight.
+    """The losses of one head, each multiplied by its weight. A loss gives a number, or several by their names.
 
     `labels_are_checked` is set by a training loop that checks the labels before they are on the device: here, a GPU
     would have to be waited for.
@@ -41,13 +42,14 @@ class Criterion(nn.Module):
         self.num_classes = num_classes
 
     @uncompiled  # losses compute gradients in forward, and read numbers out of tensors
-    def forward(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def forward(self, logits: Tensor | Sequence[Masks], labels: Tensor) -> dict[str, Tensor]:
         if labels.dim() == 3 and not self.labels_are_checked:  # otherwise they are probabilities
             check_labels(labels, self.num_classes, IGNORE_INDEX)
         values = {}
         for i, (loss, weight) in enumerate(zip(self.losses, self.weights)):
-            name = loss.name if loss.name not in values else f"{loss.name}{i}"
-            values[name] = weight * loss(logits, labels)
+            own = loss(logits, labels)
+            for name, value in own.items() if isinstance(own, Mapping) else [(loss.name, own)]:
+                values[name if name not in values else f"{name}{i}"] = weight * value
         return values
 
 

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from segbox.models import freezing, new_classes
+from segbox.models.class_scores import at_size
 from segbox.models.criterion import Criterion
 from segbox.models.head_builder import HeadBuilder
 from segbox.models.heads.head import DecodeHead
 from segbox.models.layers import Resizing
+from segbox.models.layers.masks import Masks
 from segbox.models.losses.pixels import all_classes
 from segbox.models.precise_batch_norm import precise_batch_norm
 from segbox.models.start_from import load_trained
@@ -23,9 +25,11 @@ from segbox.weights.mean_std import STATED
 class EncoderDecoder(Resizing):
     """images -> logits at the images' size; images, labels -> losses by name, whose sum is minimised.
 
+    Logits are log scores if the head predicts masks.
     Images are B C H W, bytes, or floats in the units of `mean` and `std`. The model normalizes them, so mean and std
     are saved with the weights; `mean_std_sources` says where they come from. Auxiliary heads read the backbone's own
-    maps, before the neck. All parts resize as the model does: see `set_align_corners`.
+    maps, before the neck, or with `auxiliary_maps="neck"` those behind it. All parts resize as the model does: see
+    `set_align_corners`.
     """
 
     def __init__(
@@ -39,9 +43,11 @@ class EncoderDecoder(Resizing):
         std: Sequence[float],
         head_builders: Sequence[HeadBuilder] = (),
         mean_std_sources: Mapping[str, str] | None = None,
+        auxiliary_maps: str = "backbone",
     ) -> None:
         super().__init__()
         self.mean_std_sources = dict(mean_std_sources or {"mean": STATED, "std": STATED})
+        self.auxiliary_maps = auxiliary_maps
         self.head_builders = tuple(head_builders)  # of the decode head, then of each auxiliary head
         self.frozen: frozenset[str] = frozenset()  # this and the next three: see freezing.py
         self.unused = frozenset(getattr(backbone, "unused", ()))
@@ -59,22 +65,25 @@ class EncoderDecoder(Resizing):
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor | dict[str, Tensor]:
         maps, features = self.maps_and_features(images)
         if labels is None:
-            return self.resize(self.decode_head(features), images.shape[-2:])
+            return at_size(self.decode_head(features), images.shape[-2:], self.align_corners)
         losses = named("decode", self.decode_head.loss(features, labels, self.criteria[0]))
         for i, (head, criterion) in enumerate(zip(self.auxiliary_heads, self.criteria[1:])):
             name = "aux" if len(self.auxiliary_heads) == 1 else f"aux{i}"
             losses |= named(name, head.loss(maps, labels, criterion))
         return losses
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Logits of every class (of both classes for a binary model of one channel), at the decode head's own scale."""
-        return all_classes(self.decode_head(self.maps_and_features(images)[1]), self.criteria[0].num_classes)
+    def logits(self, images: Tensor) -> Tensor | Masks:
+        """Logits of every class (of both classes for a binary model of one channel), or the masks of a head that
+        predicts masks, at the decode head's own scale."""
+        predicted = self.decode_head(self.maps_and_features(images)[1])
+        return predicted if isinstance(predicted, Masks) else all_classes(predicted, self.criteria[0].num_classes)
 
     def maps_and_features(self, images: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """The inputs of the auxiliary heads, and those of the decode head."""
         images = (images - self.mean) / self.std
         maps = self.backbone(images)
         features = self.neck(maps)
+        maps = features if self.auxiliary_maps == "neck" else maps
         return maps, (images, *features) if self.decode_head.sees_images else features
 
     def train(self, mode: bool = True) -> "EncoderDecoder":

@@ -5,11 +5,13 @@ from dataclasses import dataclass, fields
 from typing import Annotated
 
 import torch
+from torch import nn
 
 from segbox.arguments import UNKNOWN, Made
 from segbox.errors import ConfigError
 from segbox.models.criterion import Criterion, LossConfig, build_criterion
 from segbox.models.heads.head import DecodeHead
+from segbox.models.heads.mask_head import MaskHead
 from segbox.models.layers import initialize
 from segbox.models.norms import convert_norm
 from segbox.registry import HEADS
@@ -19,7 +21,7 @@ from segbox.registry import HEADS
 class HeadSettings:
     """What a head's dict may hold beside the arguments of the head."""
 
-    loss: LossConfig | Sequence[LossConfig] | None = None  # None: cross entropy
+    loss: LossConfig | Sequence[LossConfig] | None = None  # None: cross entropy, or the loss of masks
     out_channels: int | None = None
     num_classes: int | None = None
 
@@ -33,12 +35,14 @@ class HeadBuilder:
     """Builds one head of the config and its losses, again for each new number of classes.
 
     `path` is where the head's dict stands in the config, `maps` the channels and strides of the maps that it reads. An
-    `is_binary` head has one output channel: the log-odds of the second of two classes.
+    `is_binary` head has one output channel: the log-odds of the second of two classes. A head that `makes_masks` is a
+    MaskHead.
     """
 
     config: Mapping
     path: str
     is_binary: bool
+    makes_masks: bool
     losses: Mapping | Sequence[Mapping]
     maps: Mapping
     norm: str | None
@@ -69,7 +73,10 @@ class HeadBuilder:
             return {name: value.shape for name, value in self.build_head(channels).state_dict().items()}
 
     def build_criterion(self, num_classes: int) -> Criterion:
-        return build_criterion(self.losses, f"{self.path}.loss", num_classes)
+        criterion = build_criterion(self.losses, f"{self.path}.loss", num_classes)
+        for loss in criterion.losses:
+            refuse_other_loss(loss, self.makes_masks, self.config["type"], f"{self.path}.loss")
+        return criterion
 
     def rebuild(self, old: DecodeHead, num_classes: int) -> DecodeHead:
         """The head for another number of classes; tensors whose shape does not depend on the number are kept."""
@@ -98,8 +105,28 @@ def prepare_head(
         raise ConfigError(f"{path}.num_classes: the data set has {num_classes} classes; leave this out")
     if own.out_channels not in (None, 1, num_classes):
         raise ConfigError(f"{path}.out_channels: {own.out_channels!r}; it is one for each class, or 1 if there are two")
-    if HEADS.get(config.get("type"), path).sees_images:
+    kind = HEADS.get(config.get("type"), path)
+    makes_masks = issubclass(kind, MaskHead)
+    if makes_masks and own.out_channels is not None:
+        raise ConfigError(f"{path}.out_channels: {config['type']} predicts masks and their classes; leave this out")
+    if kind.sees_images:
         maps = {"in_channels": (image_channels, *maps["in_channels"]), "in_strides": (1, *maps["in_strides"])}
     is_binary = own.out_channels == 1 and num_classes != 1
-    losses = {"type": "CrossEntropyLoss"} if own.loss is None else own.loss
-    return HeadBuilder(config, path, is_binary, losses, maps, norm, init, zero_init_residual)
+    default = {"type": "MaskLoss" if makes_masks else "CrossEntropyLoss"}
+    losses = default if own.loss is None else own.loss
+    return HeadBuilder(config, path, is_binary, makes_masks, losses, maps, norm, init, zero_init_residual)
+
+
+def refuse_other_loss(loss: nn.Module, makes_masks: bool, head: str, path: str) -> None:
+    """A loss of masks takes what heads of masks predict, and every other loss takes logits of pixels."""
+    if getattr(loss, "takes_masks", False) == makes_masks:
+        return
+    name = type(loss).__name__
+    if makes_masks:
+        raise ConfigError(
+            f"{path}: {name} takes logits of pixels, and {head} predicts masks: take MaskLoss, the default"
+        )
+    raise ConfigError(
+        f"{path}: {name} is for heads that predict masks, and {head} gives logits of pixels: take CrossEntropyLoss, the"
+        " default, or another loss of pixels"
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from torch import nn
 
@@ -14,13 +14,13 @@ from segbox.models.encoder_decoder import EncoderDecoder
 from segbox.models.head_builder import MAPS, HeadConfig, prepare_head
 from segbox.models.layers import ResidualBlock, initialize, set_align_corners
 from segbox.models.norms import convert_norm
-from segbox.registry import BACKBONES, NECKS, SEGMENTORS, each
+from segbox.registry import BACKBONES, HEADS, NECKS, SEGMENTORS, each
 from segbox.renamed import renamed
 from segbox.weights.backbone import is_of_a_source
 from segbox.weights.mean_std import PerChannel, choose_mean_std
 
 WEIGHTS = ("weights", "weights_may_miss", "backbone_weights")  # of a model's config
-BackboneConfig = Annotated[Mapping, Made(BACKBONES)]
+BackboneConfig = Annotated[Mapping, Made(BACKBONES, {"gives_tokens": UNKNOWN})]
 NeckConfig = Annotated[Mapping, Made(NECKS, MAPS)]
 
 
@@ -44,6 +44,7 @@ def build_encoder_decoder(
     weights_may_miss: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     align_corners: bool = False,
+    auxiliary_maps: Literal["backbone", "neck"] = "backbone",
 ) -> EncoderDecoder:
     """Build the parts of a config and connect them: heads get the channels and strides of the maps that they read.
 
@@ -54,15 +55,21 @@ def build_encoder_decoder(
     convolutions the same way, instead of each part in its own; with `zero_init_residual`, residual blocks start as the
     identity. `freeze_stages=2` freezes all that the backbone's first two maps depend on, `freeze_backbone` all of it.
     `mean` and `std` default to those of the weights, see `weights/mean_std.py`. `align_corners` is how all parts
-    resize, losses and evaluation too: True is for weights that were trained so.
+    resize, losses and evaluation too: True is for weights that were trained so. `auxiliary_maps` says whose maps the
+    auxiliary heads read.
     """
     if weights_may_miss is not None and weights is None:
         raise ConfigError("model.weights_may_miss: says what `model.weights` may miss, and the config has no weights")
     converted = None if norm == "frozen" else norm
-    encoder, connection = build_encoder(backbone, neck, converted, init, zero_init_residual)
+    reads_tokens = HEADS.builder_of(decode_head, "model.decode_head").reads_tokens
+    if reads_tokens:
+        refuse_maps(decode_head["type"], neck=neck, auxiliary_head=auxiliary_head, freeze_stages=freeze_stages)
+    encoder, connection = build_encoder(backbone, neck, converted, init, zero_init_residual, reads_tokens)
     channels = backbone.get("in_channels", 3)
-    decode = (decode_head, "model.decode_head", maps_of(encoder if neck is None else connection))
-    configs = [decode, *((*auxiliary, maps_of(encoder)) for auxiliary in auxiliary_configs(auxiliary_head))]
+    maps, features = maps_of(encoder), maps_of(encoder if neck is None else connection)
+    auxiliary = features if auxiliary_maps == "neck" else maps
+    configs = [(decode_head, "model.decode_head", features)]
+    configs += [(*one, auxiliary) for one in auxiliary_configs(auxiliary_head)]
     start = (converted, init, zero_init_residual)
     builders = each(
         partial(prepare_head, own, path, num_classes, channels, maps, *start) for own, path, maps in configs
@@ -72,7 +79,8 @@ def build_encoder_decoder(
     chosen = choose_mean_std(mean, std, channels, getattr(encoder, "card", None))
     sources = {name: values.source for name, values in chosen.items()}
     mean, std = chosen["mean"].values, chosen["std"].values
-    model = EncoderDecoder(encoder, connection, heads[0], heads[1:], criteria, mean, std, builders, sources)
+    parts = (encoder, connection, heads[0], heads[1:], criteria)
+    model = EncoderDecoder(*parts, mean, std, builders, sources, auxiliary_maps)
     set_align_corners(model, align_corners)
     if backbone_weights is not None:
         model.load_backbone_parameters(backbone_weights)
@@ -88,10 +96,20 @@ def build_encoder_decoder(
 
 
 def build_encoder(
-    backbone: Mapping, neck: Mapping | None, norm: str | None, init: str | None, zero_init_residual: bool
+    backbone: Mapping,
+    neck: Mapping | None,
+    norm: str | None,
+    init: str | None,
+    zero_init_residual: bool,
+    gives_tokens: bool,
 ) -> tuple[nn.Module, nn.Module]:
     """The backbone and the neck (`nn.Identity` where the config has none)."""
-    encoder = BACKBONES.build(backbone, "model.backbone")
+    encoder = BACKBONES.build(backbone, "model.backbone", gives_tokens=gives_tokens)
+    if gives_tokens and not getattr(encoder, "gives_tokens", False):
+        raise ConfigError(
+            f"model.backbone: the head runs the blocks of a plain vision transformer itself, and {backbone['type']} has"
+            ' none; use type="Timm" with such a network, for example name="vit_base_patch16_dinov3"'
+        )
     initialize_encoder(encoder, backbone, init, zero_init_residual)
     connection: nn.Module = nn.Identity()
     if neck is not None:
@@ -101,6 +119,13 @@ def build_encoder(
     if norm is not None:
         encoder, connection = convert_norm(encoder, norm), convert_norm(connection, norm)
     return encoder, connection
+
+
+def refuse_maps(head: str, **others: Any) -> None:
+    """Refuse the parts of a config that need the maps of a backbone, beside a head that reads its tokens."""
+    for name, value in others.items():
+        if value:
+            raise ConfigError(f"model.{name}: {head} reads tokens, and the backbone then has no maps; leave it out")
 
 
 def maps_of(module: nn.Module) -> dict[str, tuple[int, ...]]:

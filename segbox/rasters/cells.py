@@ -6,7 +6,8 @@ wide as a budget allows, so neither the height nor the width of a raster changes
 
 from typing import NamedTuple
 
-BLOCK = 512  # pixels: the side of the output's tiles
+from segbox.data.rasters.source import BLOCK
+
 STRIP = 2 * BLOCK  # rows of a cell: what a killed process loses at most
 BUDGET = 512 * 2**20  # bytes of window scores
 

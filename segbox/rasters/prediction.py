@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from segbox.data.rasters.source import Raster
 from segbox.data.sample import as_tensor
 from segbox.errors import ConfigError
 from segbox.evaluation.inference import build_inference, window_and_stride
@@ -15,7 +16,6 @@ from segbox.launch import Share
 from segbox.outputs import new_file
 from segbox.rasters.cells import STRIP, Cell, cells_of, panel_width, pieces, share_of
 from segbox.rasters.parts import Parts
-from segbox.rasters.source import Raster
 from segbox.rasters.window_rows import Sliding, WindowRows
 from segbox.registry import call
 from segbox.weights.digest import digest_of_weights

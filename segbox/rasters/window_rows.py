@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from segbox import IGNORE_INDEX
+from segbox.data.rasters.source import Raster, without_nodata
 from segbox.data.sample import as_tensor
 from segbox.evaluation.inference import InferenceFunction, starts
 from segbox.evaluation.score_map import Window, WindowMap
-from segbox.rasters.source import Raster
 
 
 @dataclass(frozen=True)
@@ -89,20 +89,3 @@ class WindowRows:
             windows += [Window(y, x, self.h, self.w, scores.of(slice(k, k + 1))) for k, x in enumerate(some)]
         self.computed += len(windows)
         return WindowRow(y, valid, windows)
-
-
-def without_nodata(image: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The image with the mean where there is no data, and H W: where there are data.
-
-    A byte that equals nodata may be a dark pixel: bytes are nodata if all bands say so. Of other types, one band is
-    enough.
-    """
-    masked = np.ma.getmaskarray(image)
-    values = np.ma.getdata(image)
-    missing = masked.all(axis=2) if values.dtype == np.uint8 else masked.any(axis=2)
-    if values.dtype.kind == "f":
-        missing = missing | ~np.isfinite(values).all(axis=2)
-    if missing.any():
-        values = values.copy()
-        values[missing] = mean.astype(values.dtype)
-    return values, ~missing

@@ -54,6 +54,17 @@ def read_body(source: io.BufferedReader, length: int) -> bytes:
     return body
 
 
+def is_there(connection: socket.socket) -> bool:
+    """Whether a client whose request has been read still waits for the answer."""
+    try:
+        connection.settimeout(0)
+        return bool(connection.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return True
+    except OSError:  # it was cut off, or is closed already
+        return False
+
+
 def drain(connection: socket.socket) -> None:
     """Read for a while what a client still sends after it was refused: if it were cut off, the answer could be lost."""
     until = time.monotonic() + DRAIN_SECONDS

@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from segbox import __version__
 from segbox.errors import DataError, UserError, did_you_mean, short
-from segbox.serve.connection import Incoming, body_length, drain, read_body
+from segbox.serve.connection import Incoming, body_length, drain, is_there, read_body
 from segbox.serve.limits import Refused
 from segbox.serve.metrics import FIRST_ERROR
 from segbox.serve.origin import check_origin
@@ -117,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
     def result(self, worker: "Worker", picture: bytes, name: str) -> Result:
         """What a model makes of a picture. What the picture is to blame for is told to the client, and memory."""
         try:
-            result = worker.run(lambda predictor: segment(predictor, worker.name, picture, name))
+            result = segment(worker, picture, name, partial(is_there, self.connection))
         except DataError as error:
             raise Refused(400, f"the picture: {error}") from None
         except Refused:

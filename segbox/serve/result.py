@@ -13,8 +13,9 @@ import numpy as np
 
 from segbox.data.readers.files import decode_image
 from segbox.evaluation.predictor import Predictor
+from segbox.serve.worker import Worker
 from segbox.viz.areas import AreaTable, pixels_per_class
-from segbox.viz.certainty import as_grey, predicted_maps
+from segbox.viz.certainty import as_grey
 from segbox.viz.overlay import colour_map, encoded, overlay
 from segbox.viz.predictions import overlay_with_legend
 
@@ -32,13 +33,22 @@ class Result:
     seconds: float  # for decoding and the model
 
 
-def segment(predictor: Predictor, model: str, data: bytes, name: str) -> Result:
-    """The result for the content of an image file. DataError if it is damaged, or no image for this model."""
-    start = time.perf_counter()
-    image = decode_image(data, predictor.channels, predictor.bits, predictor.exif)
-    maps = predicted_maps(predictor, image, ["confidence"])
-    seconds = time.perf_counter() - start
-    return Result(image, maps["label"], maps["confidence"], predictor, model, name, seconds)
+def segment(worker: Worker, data: bytes, name: str, is_wanted: Callable[[], bool]) -> Result:
+    """The result for the content of an image file. DataError if it is damaged, or no image for this model.
+
+    `is_wanted` is asked when the model is free.
+    """
+    predictor, image, seconds = worker.predictor, None, 0.0
+
+    def read() -> np.ndarray:
+        nonlocal image, seconds
+        start = time.perf_counter()
+        image = decode_image(data, predictor.channels, predictor.bits, predictor.exif)
+        seconds = time.perf_counter() - start
+        return image
+
+    maps = worker.run(read, is_wanted)
+    return Result(image, maps.label, maps.confidence, predictor, worker.name, name, seconds + maps.seconds)
 
 
 def summary(result: Result) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Server(ThreadingHTTPServer):
 
     def add(self, name: str, predictor: Predictor) -> None:
         """A model; the first one is that of requests that name none."""
-        self.workers[name] = Worker(name, predictor, self.limits.queue)
+        self.workers[name] = Worker(name, predictor, self.limits)
 
     def server_bind(self) -> None:
         """Without a question to a name server, which the base class asks."""

@@ -28,18 +28,30 @@ TIMM = (
     *("resnet50d.a1_in1k", "resnet50d.a2_in1k", "resnet50d.a3_in1k"),
     *("resnet50s.gluon_in1k", "resnet101s.gluon_in1k", "resnet152s.gluon_in1k"),
     *("seresnet50.a1_in1k", "seresnet50.a2_in1k", "seresnet50.a3_in1k", "seresnet50.ra2_in1k"),
+    *("resnest14d.gluon_in1k", "resnest26d.gluon_in1k", "resnest50d.in1k", "resnest101e.in1k"),
+    *("resnest200e.in1k", "resnest269e.in1k"),
     *("mobilenetv2_100.ra_in1k", "mobilenetv2_140.ra_in1k", "mobilenetv2_050.lamb_in1k"),
     *(f"pvt_v2_b{size}.in1k" for size in range(6)),
     *(f"vit_{size}_patch14_{form}.lvd142m" for size in VIT for form in ("dinov2", "reg4_dinov2")),
     *("convnext_tiny.fb_in1k", "repvit_m1_1.dist_300e_in1k", "efficientvit_b1.r256_in1k"),
     "mobilenetv4_conv_medium.e500_r256_in1k",
+    *("twins_pcpvt_small.in1k", "twins_pcpvt_base.in1k", "twins_pcpvt_large.in1k"),
+    *("twins_svt_small.in1k", "twins_svt_base.in1k", "twins_svt_large.in1k"),
+    *(f"poolformer_{size}.sail_in1k" for size in ("s12", "s24", "s36", "m36", "m48")),
+    *("deit_small_patch16_224.fb_in1k", "deit_base_patch16_224.fb_in1k"),
 )
 DINOV3 = tuple(f"vit_{size}_patch16_dinov3.lvd1689m" for size in VIT[:3])
 LINGBOT = tuple(f"vit_{size}_patch16_lingbot.robbyant" for size in VIT)  # in repositories of somebody else
-TIMM_BY_MICROSOFT = tuple(f"hrnet_w{width}.ms_in1k" for width in ("18", "18_small_v2", "32", "48"))
+TIMM_BY_MICROSOFT = (
+    *(f"hrnet_w{width}.ms_in1k" for width in ("18", "18_small_v2", "32", "48")),
+    *("swin_tiny_patch4_window7_224.ms_in1k", "swin_small_patch4_window7_224.ms_in1k"),
+    *("swin_base_patch4_window7_224.ms_in22k", "swin_large_patch4_window7_224.ms_in22k"),
+)
 TIMM_WITH_HALF = (
     *("tf_mobilenetv3_large_100.in1k", "tf_mobilenetv3_small_100.in1k"),
     *("resnet18d.ra4_e3600_r224_in1k", "resnet50d.ra4_e3600_r224_in1k", "mobilenetv1_100.ra4_e3600_r224_in1k"),
+    *("vit_base_patch16_224.augreg2_in21k_ft_in1k", "beit_base_patch16_224.in22k_ft_in22k"),
+    *(f"vit_{size}_patch16_384.augreg_in21k_ft_in1k" for size in ("tiny", "small", "base", "large")),
     *("xception41.tf_in1k", "xception65.tf_in1k", "xception65.ra3_in1k"),
 )
 # Files of https://download.openmmlab.com/, for the networks that nobody else has
@@ -47,6 +59,12 @@ OPENMMLAB = (
     "pretrain/third_party/resnet18_v1c-b5776b93.pth",
     "pretrain/third_party/resnet50_v1c-2cccc1ad.pth",
     "pretrain/third_party/resnet101_v1c-e67eebb6.pth",
+    "mmsegmentation/v0.5/pretrain/stdc/stdc1_20220308-5368626c.pth",
+    "mmsegmentation/v0.5/pretrain/stdc/stdc2_20220308-7dbd9127.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_t_20230227-119e8c9f.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_s_20230227-f33ccdf2.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_b_20230227-3ab7d230.pth",
+    "mmsegmentation/v0.5/pretrain/segnext/mscan_l_20230227-cef260d4.pth",
 )
 
 

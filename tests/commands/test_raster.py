@@ -31,7 +31,7 @@ def call(*arguments):
 
 
 def test_shares_a_kill_and_one_process_write_the_same_bytes(folder, monkeypatch, capsys):
-    from segbox.rasters.geo_raster import GeoRaster
+    from segbox.data.rasters.geo_raster import GeoRaster
 
     image = picture(2100, 40)
     image[:100] = 0

@@ -319,7 +319,7 @@ def scored(config, model, is_stopped=lambda: False):
 def gradients(model, images, labels):
     torch.manual_seed(1)
     sum(model(images, labels).values()).backward()
-    found = {name: sharding.full_tensor(parameter.grad) for name, parameter in model.named_parameters()}
+    found = {name: sharding.full_tensor(p.grad) for name, p in model.named_parameters() if p.requires_grad}
     with torch.no_grad():
         return {**found, "logits": model.eval().logits(images)}
 

@@ -22,7 +22,8 @@ def losses_and_gradients(model, device, dtype=None, layout=torch.contiguous_form
     with torch.autocast(device.type, dtype, dtype is not None):
         losses = model(images.contiguous(memory_format=layout), labels)
     sum(losses.values()).backward()
-    return {k: v.item() for k, v in losses.items()}, {k: p.grad.cpu() for k, p in model.named_parameters()}
+    gradients = {k: p.grad.cpu() for k, p in model.named_parameters() if p.requires_grad}
+    return {k: v.item() for k, v in losses.items()}, gradients
 
 
 def built(backbone, head, **model):

@@ -8,8 +8,15 @@ from torch import Tensor, nn
 
 from segbox.registry import BACKBONES
 from tests.models import naive_backbones as naive
+from tests.models import naive_branches as branches
 from tests.models import naive_hrnet as hrnet
+from tests.models import naive_pyramids as pyramids
+from tests.models import naive_realtime as realtime
+from tests.models import naive_resnest as resnest
+from tests.models import naive_segnext as segnext
+from tests.models import naive_vits as vits
 from tests.models.fixed import HEIGHT, WIDTH, normal
+from tests.models.naive_icnet import icnet
 from tests.models.naive_layers import Weights
 
 
@@ -27,10 +34,30 @@ def of(name: str, variant: str = "test", **options: object) -> dict[str, object]
 
 
 CASES: dict[str, Case] = {
+    "BiSeNetV2": Case(of("BiSeNetV2"), realtime.bisenet_v2, "mmsegmentation"),
+    "BiSeNetV2 maps": Case(
+        of("BiSeNetV2", semantic_maps=True), partial(realtime.bisenet_v2, semantic_maps=True), "mmsegmentation",
+    ),
+    "CGNet": Case(of("CGNet"), realtime.cgnet, "mmsegmentation"),
+    "DDRNet": Case(of("DDRNet"), branches.ddrnet, "mmsegmentation"),
+    "ERFNet": Case(of("ERFNet"), realtime.erfnet, "mmsegmentation"),
+    "FastSCNN": Case(of("FastSCNN"), realtime.fast_scnn, "mmsegmentation"),
+    "FastSCNN maps": Case(
+        of("FastSCNN", inner_maps=True), partial(realtime.fast_scnn, inner_maps=True), "mmsegmentation",
+    ),
+    "BEiT": Case(
+        of("BEiT", image_size=64), partial(pyramids.beit, side=4), "mmsegmentation at its size, to 1e-6 in 32 bits",
+    ),
+    "BEiT of MAE": Case(
+        of("BEiT", image_size=96, positions=True, key_bias=True), partial(pyramids.beit, side=6, is_mae=True),
+        "mmsegmentation, to 1e-6 in 32 bits, at its own size",
+    ),
     "HRNet": Case(of("HRNet"), hrnet.hrnet, "paper"),
     "HRNet branches": Case(
         of("HRNet", concat=False, by_factor=True), hrnet.hrnet_branches, "paper; mmsegmentation, to 1e-6 in 32 bits",
     ),
+    "ICNet": Case(of("ICNet"), icnet, "mmsegmentation"),
+    "MSCAN": Case(of("MSCAN"), segnext.mscan, "mmsegmentation"),
     "MixTransformer": Case(
         of("MixTransformer"), naive.mix_transformer, "paper; timm's PVTv2 (test_mit.py); transformers, with these eps",
     ),
@@ -49,6 +76,14 @@ CASES: dict[str, Case] = {
         of("MobileNetV3", same_padding=True), partial(naive.mobilenet_v3, is_same=True),
         "TensorFlow's padding; mmsegmentation, to 1e-6 in 32 bits",
     ),
+    "PIDNet": Case(of("PIDNet"), branches.pidnet, "mmsegmentation"),
+    "PIDNet l": Case(of("PIDNet", "test-l"), partial(branches.pidnet, light=False), "mmsegmentation"),
+    "ResNeSt": Case(of("ResNeSt"), resnest.resnest, "paper; timm (test_resnest.py); mmsegmentation"),
+    "ResNeSt dilated": Case(
+        of("ResNeSt", output_stride=8), partial(resnest.resnest, dilations=(1, 1, 2, 4)),
+        "mmsegmentation",
+    ),
+    "PoolFormer": Case(of("PoolFormer", map_norm=True), pyramids.poolformer, "mmsegmentation, to 1e-6 in 32 bits"),
     "ResNet": Case(of("ResNet"), naive.resnet, "paper; torchvision (test_backbones.py)"),
     "ResNet dilated": Case(
         of("ResNet", output_stride=8), partial(naive.resnet, dilations=(1, 1, 2, 4)),
@@ -69,6 +104,11 @@ CASES: dict[str, Case] = {
     ),
     "ResNet D": Case(of("ResNet", stem="D"), partial(naive.resnet, stem="D"), "paper"),
     "ResNet se": Case(of("ResNet", "test-se"), partial(naive.resnet, is_bottleneck=False), "papers"),
+    "STDCNet": Case(of("STDCNet"), realtime.stdc, "mmsegmentation"),
+    "Twins": Case(of("Twins"), pyramids.twins, "mmsegmentation, to 1e-6 in 32 bits"),
+    "Twins SVT": Case(
+        of("Twins", "test-svt"), partial(pyramids.twins, is_svt=True), "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "UNet": Case(of("UNet"), hrnet.whole_unet, "mmsegmentation, to 1e-6 in 32 bits"),
     "UNet maps": Case(
         of("UNet", maps=3), partial(hrnet.whole_unet, count=3), "mmsegmentation, to 1e-6 in 32 bits",
@@ -77,6 +117,11 @@ CASES: dict[str, Case] = {
     "UNetEncoder plain": Case(of("UNetEncoder", norm=False, bias=True), naive.unet, "paper"),
     "VGG": Case(of("VGG"), naive.vgg, "paper; torchvision (test_backbones.py)"),
     "VGG norm": Case(of("VGG", "test-bn", taps="before_pool"), partial(naive.vgg, taps="before"), "paper; torchvision"),
+    "VisionTransformer": Case(of("VisionTransformer"), vits.vit, "mmsegmentation, to 1e-6 in 32 bits"),
+    "VisionTransformer joined": Case(
+        of("VisionTransformer", class_token="joined", final_norm=True),
+        partial(vits.vit, final_norm=True, joined=True), "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "Xception": Case(of("Xception"), naive.xception, "timm (tests/weights/names)"),
     "Xception depthwise act": Case(
         of("Xception", depthwise_act=True, eps=1e-5), partial(naive.xception, depthwise_act=True, eps=1e-5), "papers",

@@ -89,6 +89,6 @@ def open_gates(module: nn.Module, pattern: str) -> None:
 
 
 def without_gradient(module: nn.Module, loss: Tensor) -> set[str]:
-    names, parameters = zip(*module.named_parameters())
+    names, parameters = zip(*((name, p) for name, p in module.named_parameters() if p.requires_grad))
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     return {name for name, g in zip(names, gradients, strict=True) if g is None or not g.any()}

@@ -17,12 +17,22 @@ import torch
 from torch import Tensor
 
 from segbox.models.heads.head import DecodeHead
+from segbox.models.heads.mask_head import MaskHead
 from segbox.registry import HEADS
+from tests.models import naive_branches as branches
 from tests.models import naive_context_heads as context
 from tests.models import naive_heads as naive
+from tests.models import naive_made_heads as made
+from tests.models import naive_nonlocal_heads as nonlocal_
+from tests.models import naive_queries as queries
+from tests.models import naive_realtime as realtime
+from tests.models import naive_segnext as segnext
+from tests.models import naive_vits as vits
 from tests.models.fixed import CHANNELS, CLASSES, STRIDES, features, normal, projected
+from tests.models.mask_heads import with_logits_of_pixels
 from tests.models.naive_layers import Weights
-from tests.tiny import SMALL
+from tests.models.naive_pointrend import SEED, pointrend
+from tests.tiny import HEADS_OF_MAPS, SMALL
 
 Maps = tuple[Tensor, ...]
 Truth = Callable[[Weights, Maps], Tensor | Mapping[str, Tensor]]
@@ -59,6 +69,11 @@ def of(name: str, **options: object) -> dict[str, object]:
 
 
 CASES: dict[str, Case] = {
+    "ANNHead": Case(
+        of("ANNHead", channels=16, key_channels=8), frozenset({16, 32}), True, nonlocal_.ann,
+        "mmsegmentation, to 1e-5 in 32 bits", ("attend_low.project.weight", "attend.project.weight"),
+    ),
+    "APCHead": Case(of("APCHead", channels=8), frozenset({32}), True, made.apcnet, "mmsegmentation"),
     "BiSeNetHead": Case(
         of("BiSeNetHead", channels=8, context_loss_weight=0.5), frozenset({IMAGE, 16, 32}), True,
         context.bisenet, "paper",
@@ -76,6 +91,13 @@ CASES: dict[str, Case] = {
         of("DANetHead", channels=16), frozenset({32}), True, context.danet, "paper; mmsegmentation",
         ("position.1.gamma", "channel.1.gamma"), ("position.1.key.bias",), SINGLE,
     ),
+    "DNLHead": Case(
+        of("DNLHead", channels=16), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.disentangled), "mmsegmentation, to 1e-5 in 32 bits",
+        ("convs.context.project.norm.weight",), tuple(f"convs.context.{n}.bias" for n in ("query", "key", "attend")),
+        SINGLE,
+    ),
+    "DDRHead": Case(of("DDRHead", channels=8), frozenset({32}), False, branches.ddr_head, "mmsegmentation"),
     "DeepLabV3Head": Case(
         of("DeepLabV3Head", channels=8), frozenset({32}), True, context.deeplab_v3, "paper; torchvision",
     ),
@@ -93,6 +115,19 @@ CASES: dict[str, Case] = {
     "DeepLabV3PlusHead mixed by 3x3": Case(
         of("DeepLabV3PlusHead", channels=8, low_channels=6, separable=True, mix_kernel=3), frozenset({4, 32}), True,
         context.deeplab_v3_plus, "mmsegmentation",
+    ),
+    "EMAHead": Case(
+        of("EMAHead", channels=8, attention_channels=12, num_bases=4), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.mixture), "mmsegmentation, to 1e-5 in 32 bits",
+    ),
+    "DMHead": Case(of("DMHead", channels=8), frozenset({32}), True, made.dmnet, "mmsegmentation"),
+    "DMHead even": Case(
+        of("DMHead", channels=8, filter_sizes=(2, 4)), frozenset({32}), True,
+        lambda w, maps: made.dmnet(w, maps, (2, 4)), "mmsegmentation",
+    ),
+    "DPTHead": Case(
+        of("DPTHead", channels=8, level_channels=(3, 4, 5, 6)), COARSE, False, vits.dpt,
+        "mmsegmentation, to 1e-6 in 32 bits",
     ),
     "EncNetHead": Case(
         of("EncNetHead", channels=16, num_codewords=4), frozenset({32}), True,
@@ -127,14 +162,57 @@ CASES: dict[str, Case] = {
         of("FPNHead", channels=8, norm="BN", always_double=True), COARSE, False,
         lambda w, maps: naive.semantic_fpn(w, maps, "BN", always_double=True), "mmsegmentation",
     ),
+    "GCHead": Case(
+        of("GCHead", channels=16), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.global_context), "mmsegmentation, to 1e-5 in 32 bits",
+        ("convs.context.transform.3.weight",), ("convs.context.attend.bias",), SINGLE,
+    ),
     "GCNHead": Case(of("GCNHead", kernel=5), COARSE, False, naive.gcn, "paper"),
+    "ISAHead": Case(
+        of("ISAHead", channels=16, key_channels=8, window=(2, 3)), frozenset({32}), True, nonlocal_.isa,
+        "mmsegmentation, to 1e-5 in 32 bits",
+    ),
+    "KNetHead": Case(
+        of("KNetHead", **SMALL["KNetHead"]), frozenset({32}), True, queries.knet, "mmsegmentation",
+    ),
     "LRASPPDecoderHead": Case(
         of("LRASPPDecoderHead", channels=8, skip_channels=(3, 5)), frozenset({2, 4, 32}), True, naive.lraspp_decoder,
         "mmsegmentation, to 1e-6 in 32 bits",
     ),
     "LRASPPHead": Case(of("LRASPPHead", channels=8), frozenset({8, 32}), True, naive.lraspp, "paper; torchvision"),
+    "LightHamHead": Case(
+        of("LightHamHead", channels=32, ham_channels=32), frozenset({8, 16, 32}), True, segnext.light_ham,
+        "mmsegmentation",
+    ),
     "LinearHead": Case(of("LinearHead"), frozenset({32}), False, naive.linear, "its formula"),
     "LinkNetHead": Case(of("LinkNetHead", channels=8), ALL, False, naive.linknet, "paper"),
+    "NonLocalHead": Case(
+        of("NonLocalHead", channels=16), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, nonlocal_.non_local), "mmsegmentation, to 1e-5 in 32 bits",
+        ("convs.context.project.norm.weight",), ("convs.context.key.bias",),
+    ),
+    "NonLocalHead dot_product": Case(
+        of("NonLocalHead", channels=16, mode="dot_product"), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, partial(nonlocal_.non_local, mode="dot_product")),
+        "mmsegmentation, to 1e-5 in 32 bits", ("convs.context.project.norm.weight",),
+    ),
+    "NonLocalHead unscaled": Case(
+        of("NonLocalHead", channels=16, reduction=4, use_scale=False), frozenset({32}), True,
+        lambda w, maps: nonlocal_.around(w, maps, partial(nonlocal_.non_local, use_scale=False)), "paper",
+        ("convs.context.project.norm.weight",), ("convs.context.key.bias",),
+    ),
+    "Mask2FormerHead": Case(
+        of("Mask2FormerHead", **SMALL["Mask2FormerHead"] | {"num_layers": 4}), COARSE, True, queries.mask2former,
+        "mmsegmentation, to 1e-6; positions in 32 bits there", ("pixel_decoder.blocks.*.attention.weights.weight",),
+    ),
+    "MaskFormerHead": Case(
+        of("MaskFormerHead", **SMALL["MaskFormerHead"]), COARSE, True, queries.maskformer,
+        "mmsegmentation, to 1e-6; positions in 32 bits there",
+        gates=("blocks.0.exchange.attention.value.bias",),
+        idle=("blocks.0.exchange.attention.query.weight", "blocks.0.exchange.attention.key.weight",
+              "blocks.0.exchange.attention.query.bias", "blocks.0.exchange.attention.key.bias",
+              "blocks.0.exchange.attention.value.weight"),  # the first block's queries are zero: equal values
+    ),
     "OCNetHead": Case(
         of("OCNetHead", channels=16), frozenset({32}), True, context.ocnet, "paper",
         ("context.attention.project.weight",),
@@ -152,9 +230,26 @@ CASES: dict[str, Case] = {
         frozenset({32}), True, partial(context.ocr, level=-1, padding=0), "mmsegmentation, to 1e-5 in 32 bits",
         tolerance=SINGLE,
     ),
+    "PSAHead": Case(
+        of("PSAHead", channels=8, mask_size=(5, 7)), frozenset({32}), True,
+        lambda w, maps: made.psanet(w, maps, (5, 7)), "mmsegmentation",
+    ),
+    "PSAHead collects": Case(
+        of("PSAHead", channels=8, mask_size=(2, 3), directions=("collect",)), frozenset({32}), True,
+        lambda w, maps: made.psanet(w, maps, (2, 3), ("collect",)), "mmsegmentation",
+    ),
+    "PIDHead": Case(  # borders are everywhere in these labels: see losses/test_of_heads.py
+        of("PIDHead", channels=8), frozenset({32}), False, branches.pid_head, "mmsegmentation",
+        idle=branches.OF_BORDERS,
+    ),
     "PSPHead": Case(of("PSPHead", channels=8), frozenset({32}), True, context.psp, "paper; mmsegmentation"),
     "PSPHead wide": Case(
         of("PSPHead", channels=8, pool_channels=7), frozenset({32}), True, context.psp, "mmsegmentation",
+    ),
+    "PointRendHead": Case(
+        of("PointRendHead", channels=8, point_channels=12, always_double=True, subdivision_points=20, train_points=10,
+           oversampling=2, uncertain_share=0.5),
+        COARSE, False, partial(pointrend, subdivided=20, trained=10), "paper; mmsegmentation",
     ),
     "PlainUNetHead": Case(of("PlainUNetHead"), ALL, False, naive.plain_unet, "paper"),
     "PlainUNetHead transposed": Case(
@@ -163,11 +258,33 @@ CASES: dict[str, Case] = {
     "RefineNetHead": Case(
         of("RefineNetHead", channels=8, deepest_channels=12, num_pools=2), COARSE, False, naive.refinenet, "paper",
     ),
+    "STDCHead": Case(
+        of("STDCHead", channels=8, fused_channels=12, head_channels=8, context_head_channels=8, detail_channels=6),
+        frozenset({8, 16, 32}), True, realtime.stdc_head, "mmsegmentation",
+    ),
     "SegFormerHead": Case(of("SegFormerHead", channels=8), COARSE, False, naive.segformer, "paper; transformers"),
     "SegFormerHead norms": Case(
         of("SegFormerHead", channels=8, project_norm=True), COARSE, False, naive.segformer_norms, "mmsegmentation",
     ),
+    "SETRMLAHead": Case(
+        of("SETRMLAHead", channels=6), COARSE, False, vits.setr_mla, "mmsegmentation, to 1e-6 in 32 bits",
+    ),
+    "SETRUPHead": Case(
+        of("SETRUPHead", channels=8), frozenset({32}), False, partial(vits.setr_up, num_convs=1, padding=0, scale=4),
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
+    "SETRUPHead progressive": Case(
+        of("SETRUPHead", channels=8, num_convs=4, kernel=3, scale=2), frozenset({32}), False,
+        partial(vits.setr_up, num_convs=4, padding=1, scale=2), "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "SegNetHead": Case(of("SegNetHead"), ALL, False, naive.segnet, "paper"),  # of the finer maps, places of maxima
+    "SeparableFCNHead": Case(
+        of("SeparableFCNHead", channels=8), frozenset({32}), False, realtime.separable_fcn, "mmsegmentation",
+    ),
+    "SegmenterHead": Case(
+        of("SegmenterHead", channels=8, heads=2), frozenset({32}), True, vits.segmenter,
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "UNetHead": Case(of("UNetHead"), ALL, False, naive.unet, "paper, residual blocks"),
     "UNetHead se": Case(of("UNetHead", se=True), ALL, True, naive.unet, "paper, residual blocks with SE"),
     "UNetPlusPlusHead": Case(
@@ -187,15 +304,18 @@ def deep(outputs: list[Tensor]) -> dict[str, Tensor]:
 
 
 def titles() -> list[str]:
-    """The cases above, and each registered head that has none."""
+    """The cases above, and each registered head that has none and reads maps."""
     named = {case.options["type"] for case in CASES.values()}
-    return [*CASES, *(name for name in HEADS if name not in named)]
+    return [*CASES, *(name for name in HEADS_OF_MAPS if name not in named)]
 
 
 def build(title: str, **more: object) -> DecodeHead:
     options = CASES[title].options if title in CASES else of(title, **SMALL.get(title, {}))
     strides, channels = shapes(title)
-    return HEADS.build({**options, **more}, in_channels=channels, in_strides=strides, num_classes=CLASSES)
+    head = HEADS.build({**options, **more}, in_channels=channels, in_strides=strides, num_classes=CLASSES)
+    if isinstance(head, MaskHead):
+        head.__class__ = with_logits_of_pixels(type(head))
+    return head
 
 
 def shapes(title: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -218,4 +338,5 @@ def outputs(head: DecodeHead, maps: Maps) -> dict[str, Tensor]:
     """The logits under "", and the losses by their names: those of logits are projections of them."""
     height, width = maps[0].shape[-2:]
     labels = (normal("labels", (len(maps[0]), height, width)).abs() * 3).long().clamp(max=CLASSES - 1)
+    torch.manual_seed(SEED)
     return {"": head(maps), **head.loss(maps, labels, projected)}

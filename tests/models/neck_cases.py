@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbox.registry import NECKS
+from tests.models import naive_vits as vits
 from tests.models.fixed import CHANNELS, STRIDES, features
 from tests.models.naive_layers import Weights, conv, conv_norm, conv_norm_relu, norm, up_to
 
@@ -67,8 +69,16 @@ def vit_pyramid(w: Weights, maps: Maps) -> list[Tensor]:
 CASES: dict[str, Case] = {
     "FPN": Case({"type": "FPN", "channels": 5}, ((1, 2, 3, 4), (2, 3, 4), (3, 4), (4,)), fpn, "paper; mmsegmentation"),
     "JPU": Case({"type": "JPU", "channels": 5}, ((0,), (1,), (2,), (2, 3, 4)), jpu, "paper"),
+    "MLANeck": Case(
+        {"type": "MLANeck", "channels": 5}, ((0, 1, 2, 3, 4), (1, 2, 3, 4), (2, 3, 4), (3, 4), (4,)), vits.mla_neck,
+        "mmsegmentation, to 1e-6 in 32 bits",
+    ),
+    "MultiLevelNeck": Case(
+        {"type": "MultiLevelNeck", "channels": 5, "strides": (8, 16, 32, 64)}, ((4,),) * 4,
+        partial(vits.multi_level, factors=(4, 2, 1, 0.5)), "mmsegmentation, to 1e-6 in 32 bits",
+    ),
     "ViTPyramid": Case({"type": "ViTPyramid", "channels": 5}, ((4,),) * 4, vit_pyramid, "paper"),
-}
+}  # fmt: skip
 
 
 def titles() -> list[str]:

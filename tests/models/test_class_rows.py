@@ -5,9 +5,8 @@ import torch
 
 from segbox.models.class_rows import class_dimensions, heads_of, match_classes, move_rows, plain_name
 from segbox.models.start_from import load_trained
-from segbox.registry import HEADS
 from segbox.weights.loading import load_weights
-from tests.tiny import random_batch, tiny_model
+from tests.tiny import HEADS_OF_MAPS, random_batch, tiny_model
 
 AUX = {"type": "FCNHead", "level": -2}
 CLASSES = ("road", "Traffic Light", "sky", "car", "person")
@@ -32,7 +31,7 @@ def test_names():
     assert not match_classes(("a", "b"), ("a",)).is_identity() and not match_classes(("a",), ("a", "b")).is_identity()
 
 
-@pytest.mark.parametrize("head", list(HEADS))
+@pytest.mark.parametrize("head", HEADS_OF_MAPS)
 def test_in_another_order_every_head_gives_the_same_scores_in_that_order(head):
     """Also where more than the classifier depends on the classes: all of it is moved along every such dimension."""
     torch.manual_seed(0)

@@ -10,6 +10,7 @@ from tests.models import goldens
 from tests.models.fixed import fill, never_reached, normal
 from tests.models.head_cases import CASES, SINGLE, TIGHT, build, dropouts, inputs, outputs, shapes, titles
 from tests.models.naive_layers import Weights
+from tests.models.naive_pointrend import SEED
 
 
 @cache
@@ -115,8 +116,10 @@ def test_a_second_implementation_agrees(title):
         return {"kept": logits.sum()}
 
     heard = []
+    torch.manual_seed(SEED)
     head.loss(maps, torch.zeros(1, 4, 4, dtype=torch.long), keep)
-    names = [name for name in by_name if name] if title.startswith("UNetPlusPlus") else list(by_name)
+    without_own_loss = title.startswith(("UNetPlusPlus", "PointRend"))
+    names = [name for name in by_name if name or not without_own_loss]
     found |= dict(zip(names, heard, strict=True))
     for name, expected in by_name.items():
         scale = expected.abs().max().item()
@@ -133,4 +136,4 @@ def test_the_numbers_are_golden(title):
 
 def test_tolerances_are_tight_unless_a_part_is_in_32_bits():
     assert {case.tolerance for case in CASES.values()} == {TIGHT, SINGLE}
-    assert sum(case.tolerance == SINGLE for case in CASES.values()) == 6
+    assert sum(case.tolerance == SINGLE for case in CASES.values()) == 8

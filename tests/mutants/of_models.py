@@ -15,15 +15,14 @@ def part(folder: str, file: str, rows: list[tuple[str, ...]], title: str) -> lis
 
 
 OF_HEADS = [
-    *head("psp", [
+    *in_file("models/layers/pyramid_pooling.py", f"{HEADS} -k PSPHead", [
         ("PSP: the pyramid is zero", "*(level(mean) for", "*(0 * level(mean) for"),
         ("PSP: the map itself is missing", "return [x, *(level", "return [0 * x, *(level"),
         ("PSP: the last scale is not pooled", "grid_means(x, self.pool_scales)",
          "grid_means(x, [min(scale, 3) for scale in self.pool_scales])"),
         ("PSP: the mean of the whole map for each cell", "grid_means(x, self.pool_scales)",
          "[x.mean((2, 3), keepdim=True).expand(-1, -1, n, n) for n in self.pool_scales]"),
-        ("PSP: no dropout", "self.classify(self.dropout(x))", "self.classify(x)"),
-    ], "PSPHead"),
+    ]),
     *head("uper", [
         ("UPer: no top-down path", "lateral(f) + self.resize(", "lateral(f) + 0 * self.resize("),
         ("UPer: no laterals", "lateral(f) + self.resize(", "0 * lateral(f) + self.resize("),

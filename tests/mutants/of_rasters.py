@@ -9,9 +9,6 @@ OF_RASTERS = [
         ("raster: a row of windows too few", "last < y < rows.stop and", "last < y < rows.stop - 5 and"),
         ("raster: rows of windows are never forgotten", "if row.y + self.h > rows.start]", "if True]"),
         ("raster: windows without data are computed", "if valid[:, x : x + self.w].any()]", "if True]"),
-        ("raster: one nodata band of bytes is enough", "masked.all(axis=2) if values", "masked.any(axis=2) if values"),
-        ("raster: NaN is data", "missing | ~np.isfinite(values).all(axis=2)", "missing"),
-        ("raster: nodata goes into the model", "values[missing] = mean.astype(values.dtype)", "pass"),
         ("raster: panels begin at their first window", "self.columns.start - self.left : self.columns.stop - self.left",
          ": self.columns.stop - self.columns.start"),
     ]),
@@ -23,8 +20,28 @@ OF_RASTERS = [
     *in_file("rasters/parts.py", "tests/rasters/test_parts.py", [
         ("raster: strips of other options", "if begun.get(name) != self.options[name]]", "if False]"),
     ]),
-    *in_file("rasters/source.py", "tests/rasters/test_files.py", [
+    *in_file("data/rasters/source.py", ROWS, [
+        ("raster: nodata goes into the model", "values[missing] = mean.astype(values.dtype)", "pass"),
+        ("raster: NaN is data", "missing | ~np.isfinite(values).all(axis=2)", "missing"),
+        ("raster: one nodata band of bytes is enough", "masked.all(axis=2) if values", "masked.any(axis=2) if values"),
+    ]),
+    *in_file("data/rasters/source.py", "tests/rasters/test_files.py", [
         ("raster: bands are counted from 0", "        return int(word)\n", "        return int(word) + 1\n"),
         ("raster: a name of two bands", "lower.count(word.lower()) == 1", "lower.count(word.lower()) >= 1"),
+    ]),
+    *in_file("data/datasets/raster.py", "tests/data/datasets/test_raster.py", [
+        ("windows: the rest of the scene is left out", "length - window + stride)", "length - window + 1)"),
+        ("windows: pixels without data count", "np.where(valid, as_classes", "np.where(True, as_classes"),
+    ]),
+    *in_file("data/rasters/labels.py", "tests/data/datasets/test_raster.py", [
+        ("polygons: at the place of the first window", "Affine.translation(columns.start, rows.start)",
+         "Affine.translation(0, 0)"),
+        ("polygons: in the coordinates of the scene", "transform_geom(crs, raster.file.crs, geometries)", "geometries"),
+        ("polygons: all windows", "or bool(self._inside(rows, columns).any())", "or True"),
+        ("labels: anywhere", "max(distances) > 0.5", "False"),
+    ]),
+    *in_file("evaluation/records.py", "tests/evaluation/test_scenes.py", [
+        ("scenes: one window for all", "np.add.at(pixels, number.ravel(), rows[:, 2])",
+         "pixels[number.ravel()] = rows[:, 2]"),
     ]),
 ]  # fmt: skip

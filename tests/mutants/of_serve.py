@@ -25,8 +25,16 @@ OF_SERVE = [
         ("origin: any site", "if origin is not None and", "if False and"),
     ]),
     *in_file("serve/worker.py", SERVER, [
-        ("queue: one too many", "if self.unfinished > self.places:", "if self.unfinished > self.places + 1:"),
+        ("queue: one too many", "if self.unfinished > self.limits.queue:",
+         "if self.unfinished > self.limits.queue + 1:"),
         ("queue: places are not given back", "self.unfinished -= 1", "self.unfinished -= 0"),
+        ("batch: pictures of any size", "if other.is_like(first)]", "]"),
+        ("batch: each gets the first one's maps", "for label, confidence in pairs]",
+         "for label, confidence in pairs[:1] * len(pairs)]"),
+        ("batch: a failure is everybody's", "if len(batch) == 1:\n                return [error]",
+         "return [error] * len(batch)"),
+        ("queue: those of clients that have gone", "if not self.is_wanted():", "if False:"),
+        ("queue: waits for ever", "wait([picture.maps], self.limits.wait)", "wait([picture.maps])"),
     ]),
     *in_file("serve/server.py", SERVER, [
         ("server: a client's place is not given back", "        finally:\n            self.places.release()",

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from segbox.data.rasters import source
+from segbox.data.rasters.source import check_there, chosen_bands, open_raster
 from segbox.errors import DataError, UserError
-from segbox.rasters import source
-from segbox.rasters.source import check_there, chosen_bands, open_raster
 from tests.rasters.made import picture
 
 NAMES = ["red", "green", "blue", "nir", "nir", ""]
@@ -25,7 +25,7 @@ def geotiff(path, image, **options):
 
 def plain_reader(path):
     pytest.importorskip("tifffile")
-    from segbox.rasters.plain_tiff import PlainTiff
+    from segbox.data.rasters.plain_tiff import PlainTiff
 
     return PlainTiff(path)
 

@@ -15,7 +15,10 @@ from segbox.serve.server import Server
 
 
 class Model:
-    """As a Predictor: dark pixels are road, bright ones sky. It waits for `may_run`, and raises `error`, if set."""
+    """As a Predictor: dark pixels are road, bright ones sky. It waits for `may_run`, and raises `error`, if set.
+
+    `most` is the size of its batches, `batches` what they were; with `is_small`, it fails with more than one picture.
+    """
 
     channels, bits, exif = 3, 8, True
     classes = ("road", "<b>sky</b>", "tree")
@@ -26,15 +29,22 @@ class Model:
         self.may_run.set()
         self.error: Exception | None = None
         self.running = self.most_running = self.runs = 0
+        self.most, self.batches, self.is_small = 1, [], False
+
+    def images_per_batch(self, image: np.ndarray) -> int:
+        return self.most
 
     def certainty(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         self.running += 1
         self.runs += 1
+        self.batches.append(len(image) if image.ndim == 4 else 1)
         self.most_running = max(self.most_running, self.running)
         assert self.may_run.wait(30)
         self.running -= 1
         if self.error is not None:
             raise self.error
+        if self.is_small and image.ndim == 4:
+            raise MemoryError
         label = (image[..., 0] > 127).astype(np.uint8)
         confidence = np.where(label, 1.0, 0.5).astype(np.float32)
         return label, confidence, 1 - confidence

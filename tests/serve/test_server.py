@@ -262,6 +262,62 @@ def test_without_a_queue_one_after_the_other_is_answered(model):
         assert [client.predict(PICTURE).status for _ in range(20)] == [200] * 20
 
 
+def finished(threads):
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize(("is_small", "batches"), [(False, [1, 3, 1, 2]), (True, [1, 3, 1, 1, 1, 1, 2, 1, 1])])
+def test_pictures_of_one_size_that_wait_share_a_run(model, is_small, batches):
+    """Up to three here; each client gets its own picture's mask, also when a batch is too much for the model."""
+    model.most, model.is_small = 3, is_small
+    image, wide, inverse = half_bright(), half_bright(6, 14), 255 - half_bright()
+    images = [image, image, wide, inverse, image, inverse, image]
+    running = []
+    with serving(model) as client:
+        model.may_run.clear()
+        worker = client.server.workers["a"]
+        for number, one in enumerate(images):
+            running.append(together(1, lambda one=one: client.predict(as_png(one), "output=mask")))
+            until(lambda waiting=number: len(worker._pictures) == waiting and model.running)
+        model.may_run.set()
+        for (threads, found), one in zip(running, images, strict=True):
+            finished(threads)
+            assert found[0].status == 200 and (found[0].picture == (one[..., 0] > 127)).all()
+    assert model.batches == batches
+
+
+def test_a_picture_waits_no_longer_than_it_may(model):
+    with serving(model, wait=0.3) as client:
+        model.may_run.clear()
+        threads, found = together(1, lambda: client.predict(PICTURE))
+        until(lambda: model.running)
+        late = client.predict(PICTURE)
+        assert late.status == 503 and late.headers["Retry-After"] == "5"
+        assert late.json["error"] == "the picture has waited 0.3 seconds for a; try again in 5 seconds"
+        model.may_run.set()
+        finished(threads)
+        assert found[0].status == 200, "the one that the model works on is not given up"
+        assert model.runs == 1
+
+
+def test_the_picture_of_a_client_that_has_gone_is_not_computed(model):
+    with serving(model) as client:
+        model.may_run.clear()
+        threads, _ = together(1, lambda: client.predict(PICTURE))
+        until(lambda: model.running)
+        head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(PICTURE)
+        with socket.create_connection((client.host, client.port)) as gone:
+            gone.sendall(head + PICTURE)
+            until(lambda: client.server.workers["a"].waiting)
+        model.may_run.set()
+        finished(threads)
+        until(lambda: not client.server.workers["a"].unfinished)
+        assert model.runs == 1
+        line = 'segbox_errors_total{path="/predict",status="499"} 1'
+        until(lambda: line in client.get("/metrics").content.decode())
+
+
 def test_a_model_that_fails_is_answered_with_a_line_and_works_again(client, model, capsys):
     model.error = RuntimeError("secret\nof the house")
     reply = client.predict(PICTURE)

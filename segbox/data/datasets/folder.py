@@ -17,6 +17,7 @@ from segbox.data.datasets.pairs import (
     find_missing,
     first_few,
     known_name,
+    label_table,
     list_files,
     load_pair,
     load_pair_late,
@@ -98,7 +99,7 @@ class FolderDataset(SegDataset):
         self.classes = _read_classes(self.root, classes)
         count = len(self.classes)
         self.palette = default_palette(count) if palette is None else checked_palette(palette, count)
-        self.label_table = _label_table(label_map or {}, len(self.classes))
+        self.label_table = label_table(label_map or {}, len(self.classes))
         suffixes = IMAGE_SUFFIXES if image_suffix is None else (image_suffix,)
         image_kind, label_kind = (suffixes, image_prefix), ((label_suffix,), label_prefix)
         self.pairs, self.missing = distributed.once_per_machine(
@@ -218,13 +219,3 @@ def _read_classes(root: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
             raise DataError(f"no class names: give classes=[...], or write them to {path}, one per line in order of id")
         return checked_classes(read_lines(path), path)
     return checked_classes(classes)
-
-
-def _label_table(label_map: Mapping[int, int], num_classes: int) -> np.ndarray:
-    table = np.arange(256, dtype=np.uint8)
-    for old, new in label_map.items():
-        if not 0 <= old <= 255 or not (0 <= new < num_classes or new == IGNORE_INDEX):
-            allowed = f"a class, 0 to {num_classes - 1}, or {IGNORE_INDEX}"
-            raise ValueError(f"label_map={{{old!r}: {new!r}}}: maps an id from 0 to 255 to {allowed}")
-        table[old] = new
-    return table

@@ -10,6 +10,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from segbox import IGNORE_INDEX
 from segbox.data import places
 from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.names import FilePairs
@@ -109,6 +110,17 @@ def _image_kind(channels: int, bits: int, exif: bool) -> str:
 
 def _read_label(path: str | Path, exif: bool, cache: DecodedCache | None) -> np.ndarray:
     return kept(cache, path, f"label {exif}", lambda: read_label(path, exif))
+
+
+def label_table(label_map: Mapping[int, int], num_classes: int) -> np.ndarray:
+    """What each id of a file becomes."""
+    table = np.arange(256, dtype=np.uint8)
+    for old, new in label_map.items():
+        if not 0 <= old <= 255 or not (0 <= new < num_classes or new == IGNORE_INDEX):
+            allowed = f"a class, 0 to {num_classes - 1}, or {IGNORE_INDEX}"
+            raise ValueError(f"label_map={{{old!r}: {new!r}}}: maps an id from 0 to 255 to {allowed}")
+        table[old] = new
+    return table
 
 
 def as_classes(ids: np.ndarray, label_table: np.ndarray) -> np.ndarray:

@@ -11,7 +11,16 @@ from segbox.interop.imported import Imported
 from segbox.interop.mmseg.binary import is_binary, number_of_classes, with_threshold
 from segbox.interop.mmseg.classes import classes_and_palette, shipped_dataset
 from segbox.interop.mmseg.config_file import refuse_unreadable
-from segbox.interop.mmseg.part import REARRANGEMENTS, Arguments, Maps, Part, converters, is_plain_norm, renamed
+from segbox.interop.mmseg.part import (
+    REARRANGEMENTS,
+    RESTATEMENTS,
+    Arguments,
+    Maps,
+    Part,
+    converters,
+    is_plain_norm,
+    renamed,
+)
 from segbox.interop.mmseg.settings import mean_std, notes_on, same_for_all, test_pipeline, test_section
 
 SEGMENTORS = ("EncoderDecoder", "CascadeEncoderDecoder")
@@ -82,7 +91,9 @@ def refuse_other_segmentors(model: Mapping[str, Any]) -> None:
 def rearranged(model: Mapping[str, Any], state: Mapping[str, Tensor]) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     """A model whose parts are divided in another way than ours, divided as ours."""
     converters()
-    rearrangement = REARRANGEMENTS.get(bare(mapping(model["backbone"], "model.backbone")["type"]))
+    head = arguments_of(model["decode_head"], "model.decode_head")[-1].values
+    kinds = (mapping(model["backbone"], "model.backbone")["type"], head.get("type"))
+    rearrangement = next((found for kind in kinds if (found := REARRANGEMENTS.get(bare(kind)))), None)
     if rearrangement is None:
         return model, dict(state)
     model, places = rearrangement(model)
@@ -111,8 +122,15 @@ def parts_of(model: Mapping[str, Any]) -> Iterator[Placed]:
 def arguments_of(heads: Any, path: str) -> list[Arguments]:
     """The arguments of one head, or of a list of heads."""
     if isinstance(heads, list | tuple) and heads:
-        return [Arguments(f"{path}.{i}", mapping(head, f"{path}.{i}")) for i, head in enumerate(heads)]
-    return [Arguments(path, mapping(heads, path))]
+        return [Arguments(f"{path}.{i}", restated(head, f"{path}.{i}")) for i, head in enumerate(heads)]
+    return [Arguments(path, restated(heads, path))]
+
+
+def restated(head: Any, path: str) -> Mapping[str, Any]:
+    """A head's dict, with its classes and channels in the words of other heads."""
+    converters()
+    values = mapping(head, path)
+    return RESTATEMENTS.get(bare(values["type"]), dict)(values)
 
 
 def place(args: Arguments, maps: Maps, theirs: str, ours: str | None = None) -> Placed:
@@ -143,7 +161,7 @@ def read_common(args: Arguments) -> None:
         args.take("norm_cfg")
     elif is_head:
         args.rest.setdefault("norm_cfg", None)  # heads without a norm have other layers
-    if args.values.get("act_cfg", {}) == {"type": "ReLU"}:
+    if args.values.get("act_cfg", {}) in ({"type": "ReLU"}, {"type": "ReLU", "inplace": True}):
         args.take("act_cfg")
     if args.values.get("conv_cfg") is None:
         args.take("conv_cfg")

@@ -76,6 +76,13 @@ class Arguments:
         for name in names:
             self.take(name)
 
+    def inner(self, name: str) -> "Arguments":
+        """The arguments of a part inside of this one."""
+        value = self.take(name)
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{self.path}.{name}: expected a dict, got {value!r:.80}")
+        return Arguments(f"{self.path}.{name}", value)
+
     def refuse_rest(self) -> None:
         if self.rest:
             raise ConfigError(f"{self.path}: segbox has no counterpart of {', '.join(self.rest)}")
@@ -112,8 +119,8 @@ class Maps:
             args.expect("input_transform", "resize_concat")
         else:
             args.expect("input_transform", None)
-        if index == -1:
-            index = max(known for known in self.levels if isinstance(known, int))
+        if isinstance(index, int) and index < 0:
+            index += 1 + max(known for known in self.levels if isinstance(known, int))
         if index not in self.levels:
             known = ", ".join(map(str, self.levels))
             raise ConfigError(f"{args.path}.in_index: {index!r} has no counterpart among segbox's maps, only {known}")
@@ -131,16 +138,32 @@ CONVERTERS: dict[str, Converter] = {}  # by mmsegmentation's type: "ResNetV1c", 
 
 # The model's dict, to one whose parts are divided as ours are, with the new beginnings of its tensors' names.
 Rearrangement = Callable[[Mapping[str, Any]], tuple[dict[str, Any], dict[str, str]]]
-REARRANGEMENTS: dict[str, Rearrangement] = {}  # by the type of the backbone
+REARRANGEMENTS: dict[str, Rearrangement] = {}  # by the type of the backbone, or of the last decode head
 
 
 def rearranges(*types: str) -> Callable[[Rearrangement], Rearrangement]:
-    """Register the rearrangement of models with backbones of these types."""
+    """Register the rearrangement of models with backbones, or last decode heads, of these types."""
 
     def register(rearrangement: Rearrangement) -> Rearrangement:
         for name in types:
             REARRANGEMENTS[name] = rearrangement
         return rearrangement
+
+    return register
+
+
+# The dict of a head, to one that says its classes and channels in the words of other heads.
+Restatement = Callable[[Mapping[str, Any]], dict[str, Any]]
+RESTATEMENTS: dict[str, Restatement] = {}  # by the type of the head
+
+
+def restates(*types: str) -> Callable[[Restatement], Restatement]:
+    """Register the restatement of heads of these types."""
+
+    def register(restatement: Restatement) -> Restatement:
+        for name in types:
+            RESTATEMENTS[name] = restatement
+        return restatement
 
     return register
 

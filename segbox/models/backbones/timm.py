@@ -19,6 +19,8 @@ from segbox.registry import BACKBONES
 from segbox.weights.mean_std import Card
 from segbox.weights.sources.find import find_weights
 
+from .timm_tokens import embed, require_plain
+
 logger = logging.getLogger("segbox")
 TEST = "test_resnet"
 # Arguments that let a network accept images of any size; the first one that the network has is used.
@@ -38,7 +40,8 @@ class Timm(nn.Module):
 
     `card` has the mean and std that the weights were trained with; a model uses them if its config has none. With
     pretrained weights, another mean or std is an error unless `check_card` is False. `unused` are the names of the
-    parameters that no map depends on.
+    parameters that no map depends on. For a head that runs the blocks of a plain ViT itself, the program sets
+    `gives_tokens`: the only "map" is then the `Tokens` before the first block.
     """
 
     layer_pattern = r"network\.(?:model\.)?(?:blocks|stages?|layers?)[._]?(\d+)\."
@@ -54,6 +57,7 @@ class Timm(nn.Module):
         model_arguments: Mapping[str, Any] | None = None,
         check_card: bool = True,
         map_norm: float | None = None,
+        gives_tokens: bool = False,
     ) -> None:
         super().__init__()
         self.name = wanted_name(name, variant)
@@ -67,6 +71,9 @@ class Timm(nn.Module):
         self.size_rule = find_size_rule(plan.trial, in_channels, plan.patch, plan.own_size)
         self.channels, self.unused = channels_and_unused(plan, in_channels, self.size_rule)
         self.network = plan.build(pretrained)
+        self.gives_tokens = gives_tokens
+        if gives_tokens:
+            require_plain(getattr(self.network, "model", self.network), self.name)
         self.map_norms = nn.ModuleList(nn.LayerNorm(c, map_norm) for c in self.channels if map_norm is not None)
         self.card = card_of(self.name, plan.pretrained_cfg, pretrained and check_card)
         if output_stride != 32 and max(self.strides) != output_stride:
@@ -83,6 +90,8 @@ class Timm(nn.Module):
         (height, width), (rows, columns) = images.shape[-2:], self.size_rule.multiple
         self.check_size(height, width)
         padded = F.pad(images, (0, -width % columns, 0, -height % rows))
+        if self.gives_tokens:
+            return (embed(self.network.model, padded, (height, width)),)
         maps = channels_first(self.network, self.network(padded))
         if self.map_norms:
             maps = [norm(x.movedim(1, -1)).movedim(-1, 1).contiguous() for norm, x in zip(self.map_norms, maps)]

@@ -9,11 +9,12 @@ from segbox.models.layers import ConvNormAct
 from segbox.models.layers.aspp import ASPP, atrous_rates, cells
 from segbox.registry import HEADS
 
-from .head import DecodeHead, checked_level
+from .head import checked_level
+from .pixel_head import PixelHead
 
 
 @HEADS.register
-class DeepLabV3Head(DecodeHead):
+class DeepLabV3Head(PixelHead):
     """Atrous spatial pyramid pooling on a map (the last). Default `rates`: 6, 12, 18 at stride 16, twice that at 8.
 
     The pyramid's branches are mixed by a 1x1 convolution, and a 3x3 refines the result. mmsegmentation has one 3x3 for
@@ -46,5 +47,5 @@ class DeepLabV3Head(DecodeHead):
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)
 
-    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        return self.classify(self.dropout(self.fuse(self.pyramid(features[self.level]))))
+    def pixels(self, features: tuple[Tensor, ...]) -> Tensor:
+        return self.fuse(self.pyramid(features[self.level]))

@@ -7,11 +7,12 @@ from segbox.arguments import Count, Depth, Fraction
 from segbox.models.layers import ConvNormAct
 from segbox.registry import HEADS
 
-from .head import DecodeHead, checked_level
+from .head import checked_level
+from .pixel_head import PixelHead
 
 
 @HEADS.register
-class FCNHead(DecodeHead):
+class FCNHead(PixelHead):
     """3x3 convolutions and a classifier on one map. Default `channels`: a quarter of the map's, as in the papers.
 
     `concat_input`, mmsegmentation's default, concatenates the map and mixes both by one more convolution.
@@ -41,8 +42,6 @@ class FCNHead(DecodeHead):
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(width if concat_input else widths[-1], num_classes, 1)
 
-    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+    def pixels(self, features: tuple[Tensor, ...]) -> Tensor:
         x = self.convs(features[self.level])
-        if self.fuse is not None:
-            x = self.fuse(torch.cat([features[self.level], x], dim=1))
-        return self.classify(self.dropout(x))
+        return x if self.fuse is None else self.fuse(torch.cat([features[self.level], x], dim=1))

@@ -15,6 +15,7 @@ class DecodeHead(Resizing, ABC):
     `in_channels`, `in_strides` (of all maps, finest first) and `num_classes` that its signature names."""
 
     sees_images = False  # True: features begin with the normalized images, as a map of stride 1
+    reads_tokens = False  # True: the only feature is the Tokens of a plain vision transformer, before its first block
 
     @abstractmethod
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:

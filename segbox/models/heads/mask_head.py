@@ -1,18 +1,12 @@
 """The contract of mask classification (https://arxiv.org/abs/2107.06278): queries that each give a class and a mask."""
 
 from abc import abstractmethod
-from typing import NamedTuple
 
 from torch import Tensor
 
+from segbox.models.layers.masks import Masks
+
 from .head import DecodeHead
-
-
-class Masks(NamedTuple):
-    """What the queries of one layer predict."""
-
-    classes: Tensor  # B Q K+1, logits; the last class is "no object"
-    masks: Tensor  # B Q h w, logits at the head's own scale
 
 
 class MaskHead(DecodeHead):

@@ -4,14 +4,15 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
-from segbox.models.layers.grid_means import grid_means
+from segbox.models.layers.pyramid_pooling import PyramidPooling
 from segbox.registry import HEADS
 
-from .head import DecodeHead, checked_level
+from .head import checked_level
+from .pixel_head import PixelHead
 
 
 @HEADS.register
-class PSPHead(DecodeHead):
+class PSPHead(PixelHead):
     """A map (the last), concatenated with its averages over grids of 1, 2, 3 and 6 cells; then 3x3 and the classifier.
 
     Averages are projected to `pool_channels`, by default the map's channels divided by the number of grids.
@@ -35,24 +36,6 @@ class PSPHead(DecodeHead):
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)
 
-    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+    def pixels(self, features: tuple[Tensor, ...]) -> Tensor:
         x = features[self.level]
-        x = self.fuse(*self.pyramid(x), size=x.shape[-2:], align_corners=self.align_corners)
-        return self.classify(self.dropout(x))
-
-
-class PyramidPooling(nn.Module):
-    """The map, and its averages over coarse grids, for a convolution that resizes them to the map."""
-
-    def __init__(self, in_channels: int, channels: int, pool_scales: tuple[int, ...]) -> None:
-        super().__init__()
-        self.pool_scales = pool_scales
-        # In weight files the convolution of a level is number 1, after its pooling.
-        self.levels = nn.ModuleList(
-            nn.Sequential(nn.Identity(), ConvNormAct(in_channels, channels)) for _ in pool_scales
-        )
-        self.out_channels = in_channels + channels * len(pool_scales)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        means = grid_means(x, self.pool_scales)
-        return [x, *(level(mean) for level, mean in zip(self.levels, means))]
+        return self.fuse(*self.pyramid(x), size=x.shape[-2:], align_corners=self.align_corners)

@@ -4,14 +4,15 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers import ConvNormAct
+from segbox.models.layers.pyramid_pooling import PyramidPooling
 from segbox.registry import HEADS
 
-from .head import DecodeHead, coarse_levels
-from .psp import PyramidPooling
+from .head import coarse_levels
+from .pixel_head import PixelHead
 
 
 @HEADS.register
-class UPerHead(DecodeHead):
+class UPerHead(PixelHead):
     """Pyramid pooling on the last map, a feature pyramid from it to finer maps, and all levels fused at the finest.
 
     The levels are the maps of stride 4 and coarser.
@@ -36,7 +37,7 @@ class UPerHead(DecodeHead):
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(channels, num_classes, 1)
 
-    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+    def pixels(self, features: tuple[Tensor, ...]) -> Tensor:
         *finer, last = features[-len(self.lateral) - 1 :]
         pyramid, join = self.pool
         x = join(*pyramid(last), size=last.shape[-2:], align_corners=self.align_corners)
@@ -45,4 +46,4 @@ class UPerHead(DecodeHead):
             x = lateral(f) + self.resize(x, f.shape[-2:])
             levels.insert(0, smooth(x))
         size = levels[0].shape[-2:]
-        return self.classify(self.dropout(self.fuse(*levels, size=size, align_corners=self.align_corners)))
+        return self.fuse(*levels, size=size, align_corners=self.align_corners)

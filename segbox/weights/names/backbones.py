@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from segbox.errors import CheckpointError
-from segbox.weights.names import mix_transformer, mobilenet, resnet, timm_network, xception
+from segbox.weights.names import (
+    conv_module,
+    mix_transformer,
+    mobilenet,
+    resnet,
+    timm_network,
+    transformers,
+    xception,
+)
 from segbox.weights.names.rename import Weights
 
 CLASSIFIER = re.compile(r"(fc|classifier|last_linear|heads?)\.")  # of an ImageNet network: never loaded
@@ -24,6 +32,8 @@ class Names:
 # By the backbone's type. A file with our names, or torchvision's, is not changed by any of them.
 PUBLISHERS = {
     "ResNet": (Names(r"conv1\.0\.", resnet.deep_stem), Names(r"layer0\.conv1\.|.*\.se_module\.", resnet.legacy_se)),
+    "ResNeSt": (Names(r"conv1\.0\.", resnet.deep_stem),),
+    "STDCNet": (Names(r"stages\.\d\..*\.?bn\.", conv_module.mmsegmentation),),
     "MobileNetV1": (
         Names(r"conv_stem\.weight", mobilenet.timm_v1),
         Names(r"(mobilenet_v1\.)?conv_stem\.(convolution|normalization)\.", mobilenet.tensorflow),
@@ -43,6 +53,11 @@ PUBLISHERS = {
         Names(r"patch_embed\d\.", mix_transformer.nvidia),
         Names(r"layers\.\d\.0\.projection\.", mix_transformer.mmsegmentation),
     ),
+    "Swin": (Names(r"patch_embed\.proj\.", transformers.swin),),
+    "VisionTransformer": (Names(r"patch_embed\.proj\.", transformers.vit),),
+    "BEiT": (Names(r"patch_embed\.proj\.", transformers.beit),),
+    "Twins": (Names(r"patch_embeds\.", transformers.twins),),
+    "PoolFormer": (Names(r"stem\.conv\.", transformers.poolformer),),
     "Timm": (Names("", timm_network.of_timm),),
 }
 

@@ -17,6 +17,8 @@ from segbox.interop.mmseg.read import read_mmseg
 from segbox.interop.mmseg.zoo import entries, find_entry, locate
 from segbox.models.segmentors import build_segmentor
 
+# Weights of STDC's loss: parameters in mmsegmentation, though they never change.
+CONSTANTS = {"stdc": 3}
 PSP = "pspnet_r50-d8_4xb2-40k_cityscapes-512x1024"
 FILE = "pspnet_r50-d8_512x1024_40k_cityscapes_20200605_003338-2966598c"
 
@@ -68,8 +70,8 @@ def test_a_model_that_cannot_be_built_is_refused_before_the_download():
 
 def test_no_part_that_the_table_misses_is_there():
     missing = {found[1] for entry in entries().values() if (found := re.search(r"type: (\S+) has", entry.needs))}
-    assert len(missing) > 20 and not missing & set(converters()), "run tests/interop/mmseg/make_zoo.py needs"
-    assert sum(not entry.needs for entry in entries().values()) == 377  # as docs/interop.md says
+    assert len(missing) > 1 and not missing & set(converters()), "run tests/interop/mmseg/make_zoo.py needs"
+    assert sum(not entry.needs for entry in entries().values()) == 622  # as docs/interop.md says
 
 
 @pytest.mark.slow
@@ -100,8 +102,8 @@ def test_models_have_as_many_parameters_as_in_mmsegmentation():
         if key not in counts:
             with torch.device("meta"):
                 counts[key] = sum(value.numel() for value in build_segmentor(model, None).parameters())
-        if counts[key] != entry.parameters:
+        if counts[key] + CONSTANTS.get(entry.name[:4], 0) != entry.parameters:
             wrong[entry.name] = f"{counts[key]:,} instead of {entry.parameters:,}"
     print(f"{len(opened) - len(wrong)} of {len(entries())} published models have equal parameter counts")
     assert not wrong
-    assert len(opened) >= 377
+    assert len(opened) >= 622

@@ -28,8 +28,9 @@ OPTIONS = {  # besides each loss as it comes
     ],
     "BoundaryLoss": [dict(classes="all"), dict(classes=[0, 1])],
 }
-BINARY = [dict(type=name, **options) for name in LOSSES for options in [{}, *OPTIONS.get(name, ())]]
-MULTI = [dict(type=name) for name in LOSSES if name != "BCEWithLogitsLoss"]
+OF_PIXELS = [name for name in LOSSES if not getattr(LOSSES[name], "takes_masks", False)]
+BINARY = [dict(type=name, **options) for name in OF_PIXELS for options in [{}, *OPTIONS.get(name, ())]]
+MULTI = [dict(type=name) for name in OF_PIXELS if name != "BCEWithLogitsLoss"]
 CASES = [(config, 2) for config in BINARY] + [(config, 5) for config in MULTI]
 
 

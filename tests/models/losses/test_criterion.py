@@ -80,3 +80,33 @@ def test_a_binary_model_keeps_its_channel_when_classes_are_reset():
     assert torch.equal(model.decode_head.convs[0].conv.weight, before)
     with pytest.raises(ConfigError, match="1 is for data sets of two classes, and there are 3"):
         model.reset_classes(3)
+
+
+def test_a_head_of_masks_has_the_loss_of_masks(mask_head):
+    model = tiny_model(head=mask_head, auxiliary_head=[dict(type="FCNHead", level=-2), dict(type=mask_head)])
+    images, labels = random_batch(2, 33, 47, num_classes=5)
+    values = model(images, labels)
+    names = ("class", "mask", "dice", "earlier")
+    assert list(values) == [*(f"decode.{name}" for name in names), "aux0.ce", *(f"aux1.{name}" for name in names)]
+    double = tiny_model(decode_head=dict(type=mask_head, loss=dict(type="MaskLoss", loss_weight=2.0, num_points=50)))
+    double.load_state_dict(model.state_dict(), strict=False)
+    torch.manual_seed(0)
+    two = double(images, labels)
+    double.criteria[0].weights = (1.0,)
+    torch.manual_seed(0)
+    torch.testing.assert_close(two, {name: 2 * value for name, value in double(images, labels).items()})
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (dict(loss=dict(type="OHEMCrossEntropyLoss")), "OHEMCrossEntropyLoss takes logits of pixels, and TinyMaskHead"),
+        (dict(loss=[dict(type="MaskLoss"), dict(type="DiceLoss")]), "DiceLoss takes logits of pixels"),
+        (dict(loss=dict(type="MaskLoss", class_weight="enet")), "class_weight"),
+        (dict(out_channels=1), "out_channels: TinyMaskHead predicts masks and their classes; leave this out"),
+        (dict(type="FCNHead", loss=dict(type="MaskLoss")), "MaskLoss is for heads that predict masks, and FCNHead"),
+    ],
+)
+def test_losses_of_the_other_kind_of_head_are_refused(mask_head, own, message):
+    with pytest.raises(ConfigError, match=message):
+        tiny_model(num_classes=2, decode_head=dict(type=mask_head) | own)

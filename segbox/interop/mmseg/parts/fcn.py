@@ -15,6 +15,8 @@ def convert_fcn(args: Arguments, maps: Maps) -> Part:
         "dilation": args.take("dilation", 1),
         "concat_input": args.take("concat_input", True),
     }
+    if not config["num_convs"] and not config["concat_input"]:
+        args.skip("norm_cfg", "act_cfg")  # of no layer
     return Part(config, rename)
 
 

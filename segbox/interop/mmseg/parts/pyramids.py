@@ -1,7 +1,7 @@
 """UPerNet's head; the FPN neck and the head of semantic FPN."""
 
 from segbox.errors import ConfigError
-from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, renamed
+from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, dropout, renamed
 
 UPER_NAMES = {
     "psp_modules.": "pool.0.levels.",
@@ -61,19 +61,19 @@ def convert_fpn_head(args: Arguments, maps: Maps) -> Part:
         "channels": args.take("channels"),
         "norm": "BN",
         "always_double": True,
-        "dropout": args.take("dropout_ratio", 0.1),
+        "dropout": dropout(args),
     }
-    return Part(config, rename_fpn_head)
+    return Part(config, lambda weights: renamed(weights, fpn_head_names()))
 
 
-def rename_fpn_head(weights: Weights) -> Weights:
+def fpn_head_names() -> dict[str, str]:
     """Every second step of a level there is a doubling of size."""
     names = {"conv_seg.": "classify."}
     for level in range(4):
         for step in range(4):
             for theirs, ours in (("conv", "0"), ("bn", "1")):
                 names[f"scale_heads.{level}.{2 * step}.{theirs}."] = f"climbs.{level}.steps.{step}.{ours}."
-    return renamed(weights, names)
+    return names
 
 
 def expect_all_levels(args: Arguments, maps: Maps) -> None:

@@ -64,14 +64,20 @@ def expect_segformers(args: Arguments, name: str, value: tuple[int, ...]) -> Non
 
 def rename_mit(weights: Weights) -> Weights:
     names = {f"layers.{i}.{theirs}": f"stages.{i}.{ours}" for i in range(4) for theirs, ours in OF_STAGE.items()}
+    found = split_query(renamed(weights, names, OF_BLOCK))
+    return {name: value.flatten(1) if name.endswith(LINEAR) else value for name, value in found.items()}
+
+
+def split_query(weights: Weights) -> Weights:
+    """Query, key and value, which are one matrix in mmsegmentation (".attention.in."), as a query and a pair."""
     found: Weights = {}
-    for name, value in renamed(weights, names, OF_BLOCK).items():
+    for name, value in weights.items():
         if ".attention.in." in name:
-            first = value.shape[0] // 3  # query, key and value are one matrix
+            first = value.shape[0] // 3
             found[name.replace(".in.", ".query.")] = value[:first]
             found[name.replace(".in.", ".key_value.")] = value[first:]
         else:
-            found[name] = value.flatten(1) if name.endswith(LINEAR) else value
+            found[name] = value
     return found
 
 

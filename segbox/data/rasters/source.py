@@ -1,4 +1,4 @@
-"""What a raster is to segbox, and which reader opens a file."""
+"""What a raster is to segbox, which reader opens a file, and which of its bands are read."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ import numpy as np
 
 from segbox.data.readers.format import KINDS
 from segbox.errors import DataError, UserError, did_you_mean
+
+BLOCK = 512  # pixels: the side of the tiles of class maps
 
 
 class Raster(Protocol):
@@ -25,19 +27,20 @@ class Raster(Protocol):
     def read(self, rows: slice, columns: slice) -> np.ndarray: ...
 
 
-def open_raster(path: Path, bands: str | None, channels: int, bits: int):
-    """The raster of a file: by rasterio if it is installed, else a plain TIFF by tifffile."""
+def open_raster(path: Path, bands: str | None, channels: int, bits: int, option: str = "--bands"):
+    """The raster of a file: by rasterio if it is installed, else a plain TIFF by tifffile. `option` is how the user
+    says which bands, for messages."""
     if importlib.util.find_spec("rasterio"):
-        from segbox.rasters.geo_raster import GeoRaster as Reader
+        from segbox.data.rasters.geo_raster import GeoRaster as Reader
     elif importlib.util.find_spec("tifffile"):
-        from segbox.rasters.plain_tiff import PlainTiff as Reader
+        from segbox.data.rasters.plain_tiff import PlainTiff as Reader
     else:
         raise UserError(
             'rasters are read by rasterio: pip install "segbox[geo]"; plain TIFF files by tifffile, too: pip install'
             ' "segbox[tifffile]"'
         )
     raster = Reader(path)
-    raster.choose(chosen_bands(path, raster.names, bands, channels))
+    raster.choose(chosen_bands(path, raster.names, bands, channels, option))
     check_depth(path, raster.dtype, bits)
     return raster
 
@@ -47,7 +50,9 @@ def check_there(path: Path) -> None:
         raise DataError(f"{path}: {'is a folder; name one raster' if path.is_dir() else 'there is no such file'}")
 
 
-def chosen_bands(path: Path, names: Sequence[str], bands: str | None, channels: int) -> tuple[int, ...]:
+def chosen_bands(
+    path: Path, names: Sequence[str], bands: str | None, channels: int, option: str = "--bands"
+) -> tuple[int, ...]:
     """The numbers of the bands, from 1. `names` holds those of the file; an unnamed band has an empty one."""
     listed = ", ".join(f"{i} ({name})" if name else str(i) for i, name in enumerate(names, 1))
     if bands is None:
@@ -55,12 +60,12 @@ def chosen_bands(path: Path, names: Sequence[str], bands: str | None, channels: 
         if colours != channels:
             raise DataError(
                 f"{path}: has the bands {listed}; the model takes {channels} channel(s). Choose them by number or by"
-                f" name, in the model's order: --bands {','.join(map(str, range(1, channels + 1)))}"
+                f" name, in the model's order: {option} {','.join(map(str, range(1, channels + 1)))}"
             )
         return tuple(range(1, channels + 1))
     chosen = tuple(band_number(path, word.strip(), names, listed) for word in bands.split(","))
     if len(chosen) != channels:
-        raise UserError(f"--bands {bands}: {len(chosen)} band(s); the model takes {channels} channel(s)")
+        raise UserError(f"{option} {bands}: {len(chosen)} band(s); the model takes {channels} channel(s)")
     return chosen
 
 
@@ -84,3 +89,20 @@ def check_depth(path: Path, dtype: str, bits: int) -> None:
         f" ({' or '.join(KINDS[bits])}), in whose units its mean and std are. Convert the raster as the training images"
         f" were: gdal_translate -ot {target} {path.name} converted.tif"
     )
+
+
+def without_nodata(image: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The image with the mean where there is no data, and H W: where there are data.
+
+    A byte that equals nodata may be a dark pixel: bytes are nodata if all bands say so. Of other types, one band is
+    enough.
+    """
+    masked = np.ma.getmaskarray(image)
+    values = np.ma.getdata(image)
+    missing = masked.all(axis=2) if values.dtype == np.uint8 else masked.any(axis=2)
+    if values.dtype.kind == "f":
+        missing = missing | ~np.isfinite(values).all(axis=2)
+    if missing.any():
+        values = values.copy()
+        values[missing] = mean.astype(values.dtype)
+    return values, ~missing

@@ -9,8 +9,8 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.palette import Colour
+from segbox.data.rasters.source import BLOCK
 from segbox.errors import DataError, UserError
-from segbox.rasters.cells import BLOCK
 
 CACHE = 64  # MB of decoded blocks; GDAL would take 5 % of the memory
 SETTINGS = {"GDAL_CACHEMAX": CACHE, "GDAL_PAM_ENABLED": "NO"}  # no .aux.xml files

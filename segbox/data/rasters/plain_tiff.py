@@ -8,9 +8,9 @@ import numpy as np
 
 from segbox import IGNORE_INDEX
 from segbox.data.palette import Colour
+from segbox.data.rasters.source import BLOCK
 from segbox.errors import DataError
 from segbox.outputs import write_errors_named
-from segbox.rasters.cells import BLOCK
 
 PLACE = (33550, 33922, 34264, 34735, 34736, 34737)  # of GeoTIFF: scale, tie points, transform, the keys of the CRS
 GEO_KEYS, NODATA = 34735, 42113  # the latter is GDAL's

@@ -1,0 +1,16 @@
+"""DMNet (https://openaccess.thecvf.com/content_ICCV_2019/html/He_Dynamic_Multi-Scale_Filters_for_Semantic_Segmentation_ICCV_2019_paper.html)
+on ResNet-50 at stride 8 with an auxiliary loss, as MMSegmentation has it."""
+
+model = dict(
+    type="EncoderDecoder",
+    backbone=dict(type="ResNet", variant="50", stem="C", output_stride=8, in_channels=3),
+    neck=None,
+    decode_head=dict(
+        type="DMHead",
+        channels=512,
+        filter_sizes=(1, 3, 5, 7),
+        dropout=0.1,
+        loss=dict(type="CrossEntropyLoss"),
+    ),
+    auxiliary_head=dict(type="FCNHead", level=-2, loss=dict(type="CrossEntropyLoss", loss_weight=0.4)),
+)

@@ -1,0 +1,1 @@
+"""Rasters that are larger than memory: their windows, and class maps beside them."""
