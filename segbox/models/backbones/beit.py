@@ -24,6 +24,8 @@ class BEiT(nn.Module):
     branches begin. `positions` adds learned positions to the tokens, and `key_bias` a bias to the keys, as MAE has.
     """
 
+    layer_pattern = r"(?:blocks|tables)\.(\d+)\b"
+
     def __init__(
         self,
         variant: str = "base",

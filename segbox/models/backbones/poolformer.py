@@ -29,6 +29,8 @@ class PoolFormer(nn.Module):
     read all maps.
     """
 
+    layer_pattern = r"(?:embeds|stages)\.(\d+)\."
+
     def __init__(
         self, variant: str = "s12", in_channels: Count = 3, drop_path: Fraction = 0.0, map_norm: bool = False
     ) -> None:

@@ -39,6 +39,8 @@ class Twins(nn.Module):
     windows, and a norm follows each stage. A depthwise convolution behind the first block of a stage tells positions.
     """
 
+    layer_pattern = r"stages\.(\d+)\."
+
     def __init__(self, variant: str = "svt-small", in_channels: Count = 3, drop_path: Fraction = 0.2) -> None:
         super().__init__()
         if variant not in VARIANTS:

@@ -36,6 +36,8 @@ class VisionTransformer(nn.Module):
     `final_norm` is a norm behind the last block.
     """
 
+    layer_pattern = r"blocks\.(\d+)\."
+
     def __init__(
         self,
         variant: str = "base",
