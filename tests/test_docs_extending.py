@@ -53,7 +53,7 @@ def write_data(folder: Path) -> None:
 
 def test_every_block_is_a_file():
     names = [FILE.match(block)[1] for block in python_blocks(PAGE)]
-    assert names[0] == "my_config.py" and len(set(names)) == len(names) == 8
+    assert names[0] == "my_config.py" and len(set(names)) == len(names) == 9
     imports = re.findall(r'"(my_project\.\w+)"', python_blocks(PAGE)[0])
     assert sorted(f"{name.replace('.', '/')}.py" for name in imports) == sorted(names[1:])
 
@@ -93,6 +93,14 @@ def test_the_loss_is_that_of_a_naive_loop(project):
     expected = sum(-own.log() + 2 * (1 - own) for own in p) / len(p)
     assert torch.allclose(PolyLoss(3, epsilon=2.0)(logits, labels), expected)
     assert PolyLoss(3)(logits, torch.full_like(labels, 255)) == 0
+
+
+def test_a_head_of_masks_trains(project, capsys):
+    name, args = parsed("""segbox train my_config.py --cfg-options model.decode_head='{"type": "FixedMasksHead"}'""")
+    args.cfg_options += SHORT
+    assert run(name, args) == 0, capsys.readouterr().err
+    rows = [json.loads(line) for line in (project / "work_dirs/my_config/log.jsonl").read_text().splitlines()]
+    assert {"decode.class", "decode.mask", "decode.dice"} < set(rows[0])
 
 
 def test_the_worst_class(project):

@@ -20,6 +20,11 @@ class Match:
     def is_identity(self) -> bool:
         return len(self.theirs) == len(self.ours) == len(self.pairs) and all(a == b for a, b in self.pairs)
 
+    def with_no_object(self) -> "Match":
+        """With one class more on both sides, the last one."""
+        last = (len(self.theirs), len(self.ours))
+        return Match((*self.theirs, "no object"), (*self.ours, "no object"), (*self.pairs, last))
+
     def __str__(self) -> str:
         new = [name for i, name in enumerate(self.ours) if i not in {own for _, own in self.pairs}]
         left = [name for i, name in enumerate(self.theirs) if i not in {their for their, _ in self.pairs}]
@@ -48,19 +53,21 @@ def move_rows(model: nn.Module, weights: Mapping[str, Tensor], match: Match) -> 
 
     In every tensor of the heads, the entries along a dimension of classes move; classes that the file does not have
     keep the model's own values. So do tensors of another dependence on the classes, and binary heads of one channel:
-    its sign says which class is the second. Tensors of heads of another form stay as they are.
+    its sign says which class is the second. Tensors of heads of another form stay as they are. "No object", the last
+    class of a head that predicts masks, has the same name everywhere.
     """
     own = model.state_dict()
     changed = {}
     for prefix, builder in heads_of(model).items():
+        classes = match.with_no_object() if builder.makes_masks else match
         for name, dimensions in class_dimensions(builder, len(match.ours)).items():
             value, mine = weights.get(prefix + name), own[prefix + name]
             if value is None or not is_plain(value):
                 continue
             if builder.is_binary or dimensions is None:
                 changed[prefix + name] = mine.detach().clone() if value.shape == mine.shape else value
-            elif list(value.shape) == [len(match.theirs) if i in dimensions else n for i, n in enumerate(mine.shape)]:
-                changed[prefix + name] = rows_by_name(value, mine, dimensions, match)
+            elif list(value.shape) == [len(classes.theirs) if i in dimensions else n for i, n in enumerate(mine.shape)]:
+                changed[prefix + name] = rows_by_name(value, mine, dimensions, classes)
     return {**weights, **changed}, list(changed)
 
 
@@ -72,20 +79,21 @@ def heads_of(model: nn.Module) -> dict[str, HeadBuilder]:
 
 
 def class_dimensions(builder: HeadBuilder, num_classes: int) -> dict[str, tuple[int, ...] | None]:
-    """Of the tensors of a head whose shape depends on the number of classes, the dimensions with one entry per class;
-    None if another dimension depends on it, too."""
+    """Of the tensors of a head whose shape depends on the number of classes, the dimensions with one entry per class
+    (and one for "no object"); None if another dimension depends on it, too."""
     channels = builder.channels(num_classes)
     shapes, larger = builder.shapes(channels), builder.shapes(channels + 1)
+    entries = channels + builder.makes_masks
     return {
-        name: dimensions_of(shape, larger.get(name, torch.Size()), channels)
+        name: dimensions_of(shape, larger.get(name, torch.Size()), entries)
         for name, shape in shapes.items()
         if shape != larger.get(name)
     }
 
 
-def dimensions_of(shape: torch.Size, larger: torch.Size, channels: int) -> tuple[int, ...] | None:
+def dimensions_of(shape: torch.Size, larger: torch.Size, entries: int) -> tuple[int, ...] | None:
     grown = tuple(i for i, (n, m) in enumerate(zip(shape, larger)) if n != m)
-    is_clean = len(shape) == len(larger) and all(shape[i] == channels and larger[i] == channels + 1 for i in grown)
+    is_clean = len(shape) == len(larger) and all(shape[i] == entries and larger[i] == entries + 1 for i in grown)
     return grown if is_clean else None
 
 

@@ -3,7 +3,7 @@
 One multiply-add is two operations. Convolutions, matrix products and attention are counted, by PyTorch's counter.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,12 +59,13 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def flops_of(call: Callable, *arguments: Any) -> tuple[Any, int]:
-    """The result of the call, and its number of operations."""
+def flops_of(module: nn.Module, *arguments: Any) -> tuple[Any, int]:
+    """The result of the module, and its number of operations."""
     from torch.utils.flop_counter import FlopCounterMode  # imports triton
 
+    weights = {name: value.detach() for name, value in module.named_parameters()}  # the counter trips over their views
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        result = call(*arguments)
+        result = torch.func.functional_call(module, weights, arguments)
     return result, counter.get_total_flops()
 
 

@@ -15,7 +15,7 @@ class TinyMaskHead(MaskHead):
         self.pixels = nn.Conv2d(in_channels[-2], channels, 1)
         self.places = nn.Conv2d(in_channels[-1], channels, 1)
         self.queries = nn.Embedding(num_queries, channels)
-        self.attention = nn.MultiheadAttention(channels, 2, batch_first=True)
+        self.look = nn.Linear(channels, channels)
         self.classify = nn.Linear(channels, num_classes + 1)
         self.mask = nn.Linear(channels, channels)
 
@@ -23,9 +23,9 @@ class TinyMaskHead(MaskHead):
         return self.layers(features)[-1]
 
     def layers(self, features: tuple[Tensor, ...]) -> list[Masks]:
-        pixels, places = self.pixels(features[-2]), self.places(features[-1]).flatten(2).mT
-        before = self.queries.weight.expand(len(pixels), -1, -1)
-        after = before + self.attention(before, places, places, need_weights=False)[0]
+        pixels, places = self.pixels(features[-2]), self.places(features[-1]).flatten(2)
+        before = self.queries.weight.expand(pixels.shape[0], -1, -1)
+        after = before + (self.look(before) @ places).softmax(dim=2) @ places.mT
         return [self.predict(queries, pixels) for queries in (before, after)]
 
     def predict(self, queries: Tensor, pixels: Tensor) -> Masks:

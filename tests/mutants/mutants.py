@@ -10,6 +10,7 @@ from tests.mutants.of_foundation import OF_FOUNDATION
 from tests.mutants.of_interop import OF_INTEROP
 from tests.mutants.of_layers import OF_LAYERS
 from tests.mutants.of_losses import OF_LOSSES
+from tests.mutants.of_masks import OF_MASKS
 from tests.mutants.of_models import OF_MODELS
 from tests.mutants.of_rasters import OF_RASTERS
 from tests.mutants.of_report import OF_REPORT
@@ -22,6 +23,7 @@ MUTANTS: list[Mutant] = [
     *OF_MODELS,
     *OF_LAYERS,
     *OF_LOSSES,
+    *OF_MASKS,
     *OF_ENGINE,
     *OF_FOUNDATION,
     *OF_DATA,

@@ -13,7 +13,7 @@ OF_EXPORT: list[Mutant] = [
         [
             ("export: padded with black", "images - self.fill, (0, -width", "images, (0, -width"),
             ("export: not cut back after padding", "[..., :height, :width]", ""),
-            ("export: the mirrored scores are not mirrored back", ".float().flip(-1)", ".float()"),
+            ("export: the mirrored scores are not mirrored back", "(mirrored).flip(-1)", "(mirrored)"),
             ("export: normalised twice", "self.network.mean.zero_()", "pass"),
             (
                 "export: normalised in half precision",

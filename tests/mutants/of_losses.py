@@ -156,7 +156,7 @@ OF_LOSSES = [
         ("RGB weights: not scaled", " * (3 / channels)", ""),
     ]),
     *in_file("models/criterion.py", f"tests/models/losses/test_criterion.py {API} -k 'weights or reset'", [
-        ("criterion: no loss weights", "weight * loss(logits, labels)", "loss(logits, labels)"),
-        ("criterion: losses of one name replace each other", 'f"{loss.name}{i}"', "loss.name"),
+        ("criterion: no loss weights", "weight * value", "value"),
+        ("criterion: losses of one name replace each other", 'f"{name}{i}"', "name"),
     ]),
 ]  # fmt: skip
