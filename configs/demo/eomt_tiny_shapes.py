@@ -2,7 +2,8 @@
 
 tools/train.py configs/demo/eomt_tiny_shapes.py  # two CPU cores
 
-Expected: see docs/results.md.
+Expected: 47.7 mIoU after 134 steps, a minute of one core (train.max_steps=134; our own measurement, one seed). The whole
+run was not measured.
 """
 
 _base_ = ["../_base_/models/eomt.py", "../_base_/datasets/shapes.py", "../_base_/schedules/adamw_eomt.py"]
