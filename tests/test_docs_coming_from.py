@@ -94,7 +94,7 @@ def test_init_finds_the_folders_of_mmsegmentation(roads, capsys):
 
 def test_each_setting_of_the_table_is_one(roads):
     overrides = settings_in(section(MMSEG, "Key by key").split("| Part of")[0])
-    assert len(overrides) == 45
+    assert len(overrides) == 49
     for override in overrides:
         load_config(roads, [override])
     written(Path("data/roads/train.txt"), "train/0\n")
