@@ -61,7 +61,7 @@ class BEiT(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         x = embedded(self.embed, images)
         size = x.shape[-2:]
-        tokens = torch.cat([self.class_token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)], dim=1)  # B N C
+        tokens = torch.cat([self.class_token.expand(x.shape[0], -1, -1), x.flatten(2).transpose(1, 2)], dim=1)  # B N C
         if self.positions is not None:
             grid = resized_positions(self.positions, self.side, size, "bicubic").flatten(2).transpose(1, 2)
             tokens = tokens + torch.cat([self.positions[:, :1], grid], dim=1)
