@@ -63,7 +63,7 @@ class BEiT(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         x = embedded(self.embed, images)
         size = x.shape[-2:]
-        tokens = torch.cat([self.class_token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)], dim=1)  # B N C
+        tokens = torch.cat([self.class_token.expand(x.shape[0], -1, -1), x.flatten(2).transpose(1, 2)], dim=1)  # B N C
         if self.positions is not None:
             grid = resized_positions(self.positions, self.side, size, "bicubic").flatten(2).transpose(1, 2)
             tokens = tokens + torch.cat([self.positions[:, :1], grid], dim=1)
@@ -87,7 +87,7 @@ def offsets(height: int, width: int, side: int, device: torch.device) -> Tensor:
 def bias_of(table: Tensor, places: Tensor) -> Tensor:
     """The biases of all pairs of tokens, the class token first: heads 1+N 1+N."""
     to_others, to_class, to_itself = table[-CLASS_ROWS:, None, None]  # each 1 1 heads
-    count = len(places)
+    count = places.shape[0]
     above = torch.cat([to_itself, to_others.expand(-1, count, -1)], dim=1)
     below = torch.cat([to_class.expand(count, -1, -1), table[places]], dim=1)
     return torch.cat([above, below]).permute(2, 0, 1)

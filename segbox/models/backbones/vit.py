@@ -78,7 +78,7 @@ class VisionTransformer(nn.Module):
         is_seen = self.class_place != "out"
         if is_seen:
             first = self.class_token + self.positions[:, :1]
-            x = torch.cat([first.expand(len(x), -1, -1), x], dim=1)
+            x = torch.cat([first.expand(x.shape[0], -1, -1), x], dim=1)
         maps = []
         for i, block in enumerate(self.blocks):
             x = block(x)

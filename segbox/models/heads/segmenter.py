@@ -48,7 +48,7 @@ class SegmenterHead(DecodeHead):
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         size, count = features[-1].shape[-2:], self.classes.shape[1]
         cells = self.project(features[-1].flatten(2).transpose(1, 2))  # B N C
-        x = torch.cat([cells, self.classes.expand(len(cells), -1, -1)], dim=1)
+        x = torch.cat([cells, self.classes.expand(cells.shape[0], -1, -1)], dim=1)
         for block in self.blocks:
             x = block(x)
         x = self.norm(x)
