@@ -2,7 +2,7 @@
 
 model = dict(
     type="EncoderDecoder",
-    backbone=dict(type="BiSeNetV2", semantic_maps=True, in_channels=3),
+    backbone=dict(type="BiSeNetV2", variant="1.0", semantic_maps=True, in_channels=3),
     neck=None,
     decode_head=dict(type="FCNHead", level=2, channels=1024, loss=dict(type="CrossEntropyLoss")),
     auxiliary_head=[

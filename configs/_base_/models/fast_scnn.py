@@ -2,7 +2,7 @@
 
 model = dict(
     type="EncoderDecoder",
-    backbone=dict(type="FastSCNN", inner_maps=True, in_channels=3),
+    backbone=dict(type="FastSCNN", variant="1.0", inner_maps=True, in_channels=3),
     neck=None,
     decode_head=dict(type="SeparableFCNHead", level=1, channels=128, loss=dict(type="CrossEntropyLoss")),
     auxiliary_head=[
