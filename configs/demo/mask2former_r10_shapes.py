@@ -2,7 +2,7 @@
 
     tools/train.py configs/demo/mask2former_r10_shapes.py  # two CPU cores
 
-Expected: see docs/results.md.
+Expected: no published number was found for this setting. docs/results.md has a short run of it.
 """
 
 _base_ = ["../_base_/models/mask2former.py", "../_base_/datasets/shapes.py", "../_base_/schedules/adamw_poly.py"]
