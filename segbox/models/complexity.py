@@ -14,7 +14,7 @@ from segbox.errors import UserError
 from segbox.models.encoder_decoder import EncoderDecoder
 from segbox.models.head_builder import prepare_head
 from segbox.models.segmentors import build_segmentor, without_weights
-from segbox.registry import BACKBONES
+from segbox.registry import BACKBONES, HEADS
 
 PARTS = ("backbone", "neck", "decode_head", "auxiliary_heads")
 
@@ -78,33 +78,51 @@ def cost_grid(
     Each backbone has its own heads; it is built and counted once. Without `size`, only parameters are counted. A
     backbone whose optional package is not installed is left out.
     """
+    images = None if size is None else torch.empty(1, 3, *size, device="meta")
     grid = {}
     for name, (backbone_config, heads) in rows.items():
-        try:
-            with torch.device("meta"):
-                backbone = BACKBONES.build(backbone_config).eval()
-        except UserError:
-            continue
-        images = None if size is None else torch.empty(1, 3, *size, device="meta")
-        maps, flops = (None, None) if images is None else flops_of(backbone, images)
-        own = Cost(count_parameters(backbone), flops)
-        seen = {"in_channels": backbone.channels, "in_strides": backbone.strides}
-        grid[name] = {}
-        for head_name, config in heads.items():
-            head_cost = cost_of_head(config, num_classes, seen, images, maps)
-            grid[name][head_name] = None if head_cost is None else own + head_cost
+        reads_tokens = {head: HEADS.builder_of(config, "head").reads_tokens for head, config in heads.items()}
+        bodies = {reads: body_of(backbone_config, images, reads) for reads in {False, *reads_tokens.values()}}
+        if bodies[False] is not None:
+            grid[name] = {
+                head: cost_of_pair(bodies[reads_tokens[head]], config, num_classes, images)
+                for head, config in heads.items()
+            }
     return grid
 
 
-def cost_of_head(
-    config: Mapping, num_classes: int, seen: Mapping, images: torch.Tensor | None, maps: Any
-) -> Cost | None:
+@dataclass(frozen=True)
+class Body:
+    """A backbone as its heads see it."""
+
+    seen: Mapping[str, tuple[int, ...]]  # what heads are offered
+    cost: Cost
+    features: Any  # None without images
+
+
+def body_of(config: Mapping, images: torch.Tensor | None, gives_tokens: bool) -> Body | None:
+    """The backbone, for heads that read its maps or its tokens; None if it cannot be built so."""
     try:
         with torch.device("meta"):
-            head = prepare_head(config, "head", num_classes, 3, seen).build(num_classes).eval()
+            backbone = BACKBONES.build(config, gives_tokens=gives_tokens).eval()
+    except UserError:
+        return None
+    if gives_tokens and not getattr(backbone, "gives_tokens", False):
+        return None
+    features, flops = (None, None) if images is None else flops_of(backbone, images)
+    seen = {"in_channels": backbone.channels, "in_strides": backbone.strides}
+    return Body(seen, Cost(count_parameters(backbone), flops), features)
+
+
+def cost_of_pair(body: Body | None, config: Mapping, num_classes: int, images: torch.Tensor | None) -> Cost | None:
+    if body is None:
+        return None
+    try:
+        with torch.device("meta"):
+            head = prepare_head(config, "head", num_classes, 3, body.seen).build(num_classes).eval()
     except UserError:
         return None
     if images is None:
-        return Cost(count_parameters(head))
-    features = (images, *maps) if head.sees_images else maps
-    return Cost(count_parameters(head), flops_of(head, features)[1])
+        return body.cost + Cost(count_parameters(head))
+    features = (images, *body.features) if head.sees_images else body.features
+    return body.cost + Cost(count_parameters(head), flops_of(head, features)[1])

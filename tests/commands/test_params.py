@@ -116,6 +116,15 @@ def test_what_does_not_fit_is_none():
     assert list(grid) == ["a"] and grid["a"]["bad"] is None and grid["a"]["good"].flops is None
 
 
+def test_heads_that_read_tokens_are_counted_on_plain_transformers_alone():
+    pytest.importorskip("timm")
+    heads = {"tokens": {"type": "EoMTHead"}, "maps": {"type": "LinearHead"}}
+    bodies = {"plain": {"type": "Timm", "name": "test_vit"}, "other": {"type": "ResNet", "variant": "test"}}
+    grid = cost_grid({name: (body, heads) for name, body in bodies.items()}, 3, (64, 64))
+    assert grid["other"]["tokens"] is None and grid["other"]["maps"].flops > 0
+    assert grid["plain"]["tokens"].flops > grid["plain"]["maps"].flops > 0
+
+
 def run(*words):
     return subprocess.run([sys.executable, TOOL, *words], capture_output=True, text=True)
 
