@@ -58,7 +58,7 @@ class KNetHead(DecodeHead):
         pixels = self.generator.pixels(features)
         classify = self.generator.classify
         logits = [classify(self.generator.dropout(pixels))]
-        kernels = classify.weight.flatten(1).expand(len(pixels), -1, -1)
+        kernels = classify.weight.flatten(1).expand(pixels.shape[0], -1, -1)
         for stage in self.stages:
             kernels, last = stage(kernels, logits[-1], pixels)
             logits.append(last)

@@ -66,7 +66,7 @@ class Mask2FormerHead(MaskHead):
         values = [x.flatten(2).mT + level for x, level in zip(maps, self.level_embedding)]
         keys = [value + sine_positions(x, x.shape[1]) for value, x in zip(values, maps)]
         small = [self.resize(pixels, x.shape[-2:]) for x in maps]
-        states = [self.queries.expand(len(pixels), -1, -1)]
+        states = [self.queries.expand(pixels.shape[0], -1, -1)]
         for i, block in enumerate(self.blocks):
             level = i % len(maps)
             mask = self.pixels_of(states[-1], small[level])
