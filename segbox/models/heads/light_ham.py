@@ -85,7 +85,7 @@ class Factorization(nn.Module):
     def first_bases(self, pixels: Tensor) -> Tensor:
         if self.training:
             return torch.rand(*pixels.shape[:2], self.rank, device=pixels.device, dtype=pixels.dtype)
-        return self.start.to(pixels).expand(pixels.shape[0], -1, -1)
+        return self.start.to(pixels)[None]
 
 
 def improved(factor: Tensor, product: Tensor, other: Tensor) -> Tensor:
