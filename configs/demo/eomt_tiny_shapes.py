@@ -1,9 +1,9 @@
 """EoMT (https://arxiv.org/abs/2503.19108) with a tiny transformer on generated shapes, from nothing.
 
-tools/train.py configs/demo/eomt_tiny_shapes.py  # two CPU cores
+    tools/train.py configs/demo/eomt_tiny_shapes.py  # two CPU cores
 
-Expected: 47.7 mIoU after 134 steps, a minute of one core (train.max_steps=134; our own measurement, one seed). The whole
-run was not measured.
+Expected: 47.7 mIoU after 134 steps, a minute of one core (train.max_steps=134; our own measurement, one seed). Nobody
+has measured the whole run.
 """
 
 _base_ = ["../_base_/models/eomt.py", "../_base_/datasets/shapes.py", "../_base_/schedules/adamw_eomt.py"]
