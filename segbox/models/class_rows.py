@@ -51,7 +51,8 @@ def plain_name(name: str) -> str:
 def move_rows(model: nn.Module, weights: Mapping[str, Tensor], match: Match) -> tuple[dict[str, Tensor], list[str]]:
     """The weights with the rows of the model's classes, and the names of the tensors that were changed.
 
-    In every tensor of the heads, the entries along a dimension of classes move; classes that the file does not have
+    In every tensor of the heads, the entries along a dimension of classes move, or those at the end of a dimension that
+    other channels begin (PointRend's points know their coarse logits); classes that the file does not have
     keep the model's own values. So do tensors of another dependence on the classes, and binary heads of one channel:
     its sign says which class is the second. Tensors of heads of another form stay as they are. "No object", the last
     class of a head that predicts masks, has the same name everywhere.
@@ -66,7 +67,7 @@ def move_rows(model: nn.Module, weights: Mapping[str, Tensor], match: Match) -> 
                 continue
             if builder.is_binary or dimensions is None:
                 changed[prefix + name] = mine.detach().clone() if value.shape == mine.shape else value
-            elif list(value.shape) == [len(classes.theirs) if i in dimensions else n for i, n in enumerate(mine.shape)]:
+            elif list(value.shape) == shape_of_theirs(mine, dimensions, classes):
                 changed[prefix + name] = rows_by_name(value, mine, dimensions, classes)
     return {**weights, **changed}, list(changed)
 
@@ -79,8 +80,8 @@ def heads_of(model: nn.Module) -> dict[str, HeadBuilder]:
 
 
 def class_dimensions(builder: HeadBuilder, num_classes: int) -> dict[str, tuple[int, ...] | None]:
-    """Of the tensors of a head whose shape depends on the number of classes, the dimensions with one entry per class
-    (and one for "no object"); None if another dimension depends on it, too."""
+    """Of the tensors of a head whose shape depends on the number of classes, the dimensions that are, or end in, one
+    entry per class (and one for "no object"); None if another dimension depends on it, too."""
     channels = builder.channels(num_classes)
     shapes, larger = builder.shapes(channels), builder.shapes(channels + 1)
     entries = channels + builder.makes_masks
@@ -93,18 +94,30 @@ def class_dimensions(builder: HeadBuilder, num_classes: int) -> dict[str, tuple[
 
 def dimensions_of(shape: torch.Size, larger: torch.Size, entries: int) -> tuple[int, ...] | None:
     grown = tuple(i for i, (n, m) in enumerate(zip(shape, larger)) if n != m)
-    is_clean = len(shape) == len(larger) and all(shape[i] == entries and larger[i] == entries + 1 for i in grown)
+    is_clean = len(shape) == len(larger) and all(shape[i] >= entries and larger[i] == shape[i] + 1 for i in grown)
     return grown if is_clean else None
+
+
+def shape_of_theirs(own: Tensor, dimensions: tuple[int, ...], match: Match) -> list[int]:
+    more = len(match.theirs) - len(match.ours)
+    return [n + more if i in dimensions else n for i, n in enumerate(own.shape)]
 
 
 def rows_by_name(value: Tensor, own: Tensor, dimensions: tuple[int, ...], match: Match) -> Tensor:
     """The model's tensor with the file's entries of the classes of the same name."""
-    pairs = torch.tensor(match.pairs, dtype=torch.long, device=value.device).view(-1, 2)
     result = own.detach().clone().to(value.device)
     front = tuple(range(len(dimensions)))
-    theirs, ours = (torch.meshgrid(*[ids] * len(dimensions), indexing="ij") for ids in pairs.T)
+    pairs = [pairs_of(own.shape[i] - len(match.ours), match, value.device) for i in dimensions]
+    theirs, ours = (torch.meshgrid(*ids, indexing="ij") for ids in zip(*pairs))
     result.movedim(dimensions, front)[ours] = value.movedim(dimensions, front)[theirs].to(own.dtype)
     return result
+
+
+def pairs_of(others: int, match: Match, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Theirs and ours along a dimension of `others` entries, which stay, and the classes."""
+    stay = torch.arange(others, device=device)
+    theirs, ours = torch.tensor(match.pairs, dtype=torch.long, device=device).view(-1, 2).T
+    return torch.cat([stay, others + theirs]), torch.cat([stay, others + ours])
 
 
 def is_plain(value: Tensor) -> bool:
