@@ -136,7 +136,9 @@ def check_begin(config: dict, backbone: torch.nn.Module) -> None:
     if config.backbone.type == "Timm":
         is_shrunk = "embed_dim" in config.backbone.get("model_arguments", {})  # nobody publishes weights of these
         assert is_shrunk or (config.backbone.pretrained and published(f"timm://{config.backbone.name}"))
-    elif config.backbone.type in ("UNet", "UNetEncoder") or config.backbone.variant == "10-half":
+    elif config.backbone.type in ("VisionTransformer", "BEiT"):  # several trainings are published for each variant
+        assert published(config.backbone_weights)
+    elif getattr(backbone, "form", "") not in getattr(backbone, "imagenet", {}):
         assert config.get("backbone_weights") is None  # nobody publishes weights of these
     else:
         assert config.backbone_weights == word_for(backbone, "imagenet") and published(config.backbone_weights)

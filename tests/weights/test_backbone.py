@@ -206,6 +206,9 @@ def test_the_words_of_a_backbone_are_published(name):
         ({"type": "MobileNetV3", "variant": "small"}, "torchvision://mobilenet_v3_small"),
         ({"type": "Xception"}, "timm://xception65.tf_in1k"),
         ({"type": "MixTransformer", "variant": "b3"}, "hf://nvidia/mit-b3"),
+        ({"type": "Swin", "variant": "base"}, "timm://swin_base_patch4_window7_224.ms_in22k"),
+        ({"type": "Twins", "variant": "pcpvt-large"}, "timm://twins_pcpvt_large.in1k"),
+        ({"type": "PoolFormer", "variant": "m36"}, "timm://poolformer_m36.sail_in1k"),
     ],
 )
 def test_imagenet_means(backbone, word):

@@ -1,5 +1,8 @@
 """PoolFormer (https://arxiv.org/abs/2111.11418)."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,6 +22,8 @@ VARIANTS = {
 }
 STEM = 4  # its stride
 MLP_RATIO = 4
+# form -> the ImageNet weights of its authors
+IMAGENET = {name: f"timm://poolformer_{name}.sail_in1k" for name in VARIANTS if name != "test"}
 
 
 @BACKBONES.register
@@ -29,6 +34,7 @@ class PoolFormer(nn.Module):
     read all maps.
     """
 
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
     layer_pattern = r"(?:embeds|stages)\.(\d+)\."
 
     def __init__(
@@ -37,6 +43,7 @@ class PoolFormer(nn.Module):
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no PoolFormer {variant!r}; variants: {', '.join(VARIANTS)}")
+        self.form = variant
         widths, depths, scale = VARIANTS[variant]
         rates = iter(drop_rates(drop_path, sum(depths)))
         self.embeds = nn.ModuleList([nn.Conv2d(in_channels, widths[0], 7, STEM, 2)])

@@ -3,6 +3,9 @@
 timm's shifts a map before it pads it to whole windows, so it computes something else where the windows do not fit.
 """
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,6 +23,13 @@ VARIANTS = {
     "test": (8, (1, 2, 1, 2), 1),
 }
 PATCH = 4
+# form -> the ImageNet weights of its authors, with windows of 7
+IMAGENET = {
+    "tiny": "timm://swin_tiny_patch4_window7_224.ms_in1k",
+    "small": "timm://swin_small_patch4_window7_224.ms_in1k",
+    "base": "timm://swin_base_patch4_window7_224.ms_in22k",
+    "large": "timm://swin_large_patch4_window7_224.ms_in22k",
+}
 MLP_RATIO = 4
 
 
@@ -31,6 +41,7 @@ class Swin(nn.Module):
     it there is none. The strides are those of the patches, so `output_stride` is 32.
     """
 
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
     layer_pattern = r"(?:stages|merges)\.(\d+)\."
 
     def __init__(
@@ -47,6 +58,7 @@ class Swin(nn.Module):
             raise ValueError(f"there is no Swin {variant!r}; variants: {', '.join(VARIANTS)}")
         if output_stride != 32:
             raise ValueError(f"output_stride {output_stride!r}: a Swin has no other than 32")
+        self.form = variant if window == 7 else f"{variant} with window={window}"
         width, depths, heads = VARIANTS[variant]
         rates = iter(drop_rates(drop_path, sum(depths)))
         self.channels = tuple(width * 2**i for i in range(len(depths)))

@@ -3,6 +3,9 @@
 timm's lets the tokens of a window attend to its padding, and has no norms behind the stages.
 """
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -29,6 +32,8 @@ PATCHES = (4, 2, 2, 2)
 REDUCTIONS = (8, 4, 2, 1)  # of keys and values
 MLP_RATIOS = {"pcpvt": (8, 8, 4, 4), "svt": (4, 4, 4, 4)}
 WINDOW = 7
+# form -> the ImageNet weights of its authors
+IMAGENET = {name: f"timm://twins_{name.replace('-', '_')}.in1k" for name in VARIANTS if "test" not in name}
 
 
 @BACKBONES.register
@@ -39,12 +44,14 @@ class Twins(nn.Module):
     windows, and a norm follows each stage. A depthwise convolution behind the first block of a stage tells positions.
     """
 
+    imagenet: ClassVar[Mapping[str, str]] = IMAGENET
     layer_pattern = r"stages\.(\d+)\."
 
     def __init__(self, variant: str = "svt-small", in_channels: Count = 3, drop_path: Fraction = 0.2) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no Twins {variant!r}; variants: {', '.join(VARIANTS)}")
+        self.form = variant
         widths, depths, heads = VARIANTS[variant]
         is_svt = "svt" in variant
         ratios = MLP_RATIOS["svt" if is_svt else "pcpvt"]
