@@ -20,7 +20,7 @@ EVALUATION = "evaluation.json"
 BEST_EVALUATION = "evaluation_best.json"  # that of best.pt, in a work dir
 KEY = "segbox_evaluation"  # of the format number, which marks the files
 FORMAT = 1
-WINDOW = re.compile(r"\[\d+:\d+,\d+:\d+\]\Z")  # at the end of the path of a window of a raster
+WINDOW = re.compile(r"@\d+-\d+,\d+-\d+(?=(\.[^./\\]*)?\Z)")  # in the path of a window of a raster
 
 
 @dataclass(frozen=True, eq=False)

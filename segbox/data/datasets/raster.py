@@ -35,8 +35,8 @@ class RasterDataset(SegDataset):
     a class (its name or its id); pixels outside of all polygons are ignored, or have the class `outside`. `bands` are
     numbers (from 1) or names, in the order of the model's channels. Windows lie side by side, those at the right and
     lower edges are smaller; a `stride` that is smaller than `window` lets them overlap, for training. Windows without a
-    polygon are left out if what is outside is ignored. Pixels without data are ignored. Their paths are those of the
-    scenes with the rows and columns.
+    polygon are left out if what is outside is ignored. Pixels without data are ignored. In their
+    paths the names of the scenes are followed by rows and columns: north@0-1024,2048-3072.tif.
     """
 
     def __init__(
@@ -111,8 +111,8 @@ class RasterDataset(SegDataset):
         fill = np.broadcast_to(np.asarray(self.fill, float), self.channels)
         image, valid = without_nodata(values, fill)
         label = np.where(valid, as_classes(labels.read(rows, columns), self.label_table), IGNORE_INDEX).astype(np.uint8)
-        place = f"[{rows.start}:{rows.stop},{columns.start}:{columns.stop}]"
-        paths = [f"{path}{place}" for path in self.scenes[scene]]
+        place = f"@{rows.start}-{rows.stop},{columns.start}-{columns.stop}"
+        paths = [str(path.with_name(f"{path.stem}{place}{path.suffix}")) for path in self.scenes[scene]]
         return {"image": image, "label": label, "path": paths[0], "label_path": paths[1], "size": label.shape}
 
 
