@@ -112,5 +112,10 @@ def describe_interval(evaluation: Evaluation) -> str:
     own = bootstrap(evaluation)["mIoU"]
     if own.low != own.low:
         return ""
-    images = f"bootstrap over {len(by_scene(evaluation).images)} images"
-    return f"mIoU {own.value:.1f}, 95 % between {own.low:.1f} and {own.high:.1f} ({images})"
+    return f"mIoU {own.value:.1f}, 95 % between {own.low:.1f} and {own.high:.1f} (bootstrap over {drawn(evaluation)})"
+
+
+def drawn(evaluation: Evaluation) -> str:
+    """What the bootstrap draws: "100 images", or "2 scenes" of windows."""
+    images, scenes = len(evaluation.images), len(by_scene(evaluation).images)
+    return f"{images:,} images" if scenes == images else f"{scenes:,} scene{'s' if scenes > 1 else ''}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segbox.evaluation.records import Evaluation
+from segbox.evaluation.uncertainty import drawn
 from segbox.report.advice import Advice, Facts, advice, shared_by_check
 from segbox.report.boundaries import BANDS, Boundaries
 from segbox.report.chart import Line, line_chart
@@ -58,18 +59,19 @@ def headline(run: Run, found: Findings) -> str:
     if evaluation is None:
         return '<div class="verdict"><span class="soft">No evaluation yet: this run has no scores.</span></div>'
     scores = evaluation.scores
-    interval = between(found.intervals.get("mIoU"), len(evaluation.images))
+    interval = between(found.intervals.get("mIoU"), evaluation)
     others = " · ".join(f"{name} {score_text(scores[name])}" for name in MEANS[1:] if name in scores)
     lines = [f'<div class="verdict"><b>{score_text(scores["mIoU"])}</b><span><b style="font-size:18px">mIoU</b>']
     lines.append(f' <span class="soft">{interval}</span><br><span class="soft">{others}</span></span></div>')
     return "".join([*lines, f'<p class="soft">{checkpoint_text(run)}</p>'])
 
 
-def between(interval: Interval | None, images: int) -> str:
+def between(interval: Interval | None, evaluation: Evaluation) -> str:
     if interval is None:
+        images = len(evaluation.images)
         return f"on {images:,} image{'s' if images != 1 else ''}"
     low, high = interval
-    return f"95 % between {low:.1f} and {high:.1f} (bootstrap over {images:,} images)"
+    return f"95 % between {low:.1f} and {high:.1f} (bootstrap over {drawn(evaluation)})"
 
 
 def checkpoint_text(run: Run) -> str:

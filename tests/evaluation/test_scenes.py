@@ -29,7 +29,7 @@ def test_windows_are_added_up():
 
 
 def test_windows_of_one_scene_are_drawn_together():
-    assert bootstrap(WINDOWS) == bootstrap(SCENES) and "over 2 images" in describe_interval(WINDOWS)
+    assert bootstrap(WINDOWS) == bootstrap(SCENES) and "over 2 scenes)" in describe_interval(WINDOWS)
     assert describe_interval(evaluation(("a@0-4,0-4.tif", [[8, 2], [0, 6]]), ("a@0-4,4-8.tif", [[1, 0], [0, 1]]))) == ""
     assert paired_bootstrap(WINDOWS, WINDOWS)["mIoU"].value == 0
 
