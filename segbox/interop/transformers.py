@@ -23,9 +23,9 @@ CONVERTERS: dict[str, Callable[[Settings], Part]] = {
     "EomtDinov3ForUniversalSegmentation": eomt_dinov3,
 }
 REFUSED = {
-    "DPTForSemanticSegmentation": "its head, which fuses maps of a plain transformer",
-    "BeitForSemanticSegmentation": "its backbone of one image size with biases for relative positions",
-    "Data2VecVisionForSemanticSegmentation": "its backbone of one image size with biases for relative positions",
+    "DPTForSemanticSegmentation": "nobody has written its converter; DPTHead is there",
+    "BeitForSemanticSegmentation": "nobody has written its converter; the backbone BEiT is there",
+    "Data2VecVisionForSemanticSegmentation": "nobody has written its converter; the backbone BEiT is near",
     "MobileNetV2ForSemanticSegmentation": "TensorFlow's padding in its backbone, which depends on the image's size",
     "MobileViTForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
     "MobileViTV2ForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
