@@ -23,9 +23,9 @@ CONVERTERS: dict[str, Callable[[Settings], Part]] = {
     "EomtDinov3ForUniversalSegmentation": eomt_dinov3,
 }
 REFUSED = {
-    "DPTForSemanticSegmentation": "nobody has written its converter; DPTHead is there",
-    "BeitForSemanticSegmentation": "nobody has written its converter; the backbone BEiT is there",
-    "Data2VecVisionForSemanticSegmentation": "nobody has written its converter; the backbone BEiT is near",
+    "DPTForSemanticSegmentation": "a table of its tensors' names; the head is there as DPTHead",
+    "BeitForSemanticSegmentation": "a table of its tensors' names; the backbone is there as BEiT",
+    "Data2VecVisionForSemanticSegmentation": "a table of its tensors' names; the backbone BEiT is near",
     "MobileNetV2ForSemanticSegmentation": "TensorFlow's padding in its backbone, which depends on the image's size",
     "MobileViTForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
     "MobileViTV2ForSemanticSegmentation": "its backbone, which resizes maps to whole patches",

@@ -157,7 +157,7 @@ SWIN = dict(model_type="swin", out_features=STAGES)
     [
         (
             dict(architectures=["DPTForSemanticSegmentation"]),
-            "no counterpart of transformers' DPTForSemanticSegmentation (its he",
+            "no counterpart of transformers' DPTForSemanticSegmentation (a table",
         ),
         (
             dict(architectures=["BertModel"]),
