@@ -159,4 +159,12 @@ OF_LOSSES = [
         ("criterion: no loss weights", "weight * value", "value"),
         ("criterion: losses of one name replace each other", 'f"{name}{i}"', "name"),
     ]),
+    *in_file("models/losses/hausdorff.py", "tests/models/losses -k 'Hausdorff or hausdorff'", [
+        ("Hausdorff: the labels' border alone", "for map_ in (labelled, guessed))", "for map_ in (labelled,))"),
+        ("Hausdorff: ignored pixels have borders", "inside & valid, ~inside & valid", "inside, ~inside"),
+        ("Hausdorff: the most probable class", "probability > SURE", "probability > 0"),
+    ]),
+    *in_file("models/losses/huber.py", "tests/models/losses -k 'Huber or huber'", [
+        ("Huber: squares everywhere", "delta=self.delta)", "delta=9.0)"),
+    ]),
 ]  # fmt: skip

@@ -27,6 +27,8 @@ OPTIONS = {  # besides each loss as it comes
         dict(form="hinge", stride=2, per_image=True),
     ],
     "BoundaryLoss": [dict(classes="all"), dict(classes=[0, 1])],
+    "HausdorffLoss": [dict(classes="all", alpha=1.0), dict(classes=[0, 1])],
+    "HuberLoss": [dict(delta=0.1)],
 }
 OF_PIXELS = [name for name in LOSSES if not getattr(LOSSES[name], "takes_masks", False)]
 BINARY = [dict(type=name, **options) for name in OF_PIXELS for options in [{}, *OPTIONS.get(name, ())]]

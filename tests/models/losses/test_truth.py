@@ -309,3 +309,33 @@ def test_boundary(num_classes, absent, classes):
                     far = 1 - distance(at, outside) if y == c else distance(at, inside)
                     total += far * softmax(z[:, at[0], at[1]].tolist())[c]
     check("BoundaryLoss", logits, labels, total / (count * len(chosen)) if chosen else 0.0, classes=classes)
+
+
+@pytest.mark.parametrize(("num_classes", "absent", "alpha"), [(4, None, 2.0), (4, 3, 1.0), (2, None, 2.0), (2, 1, 2.0)])
+def test_hausdorff(num_classes, absent, alpha):
+    logits, labels = make(num_classes, absent)
+    everywhere = {y for _, y in pixels(logits, labels)}
+    chosen = [c for c in range(1 if num_classes == 2 else 0, num_classes) if c in everywhere]
+    total, count = 0.0, 0
+    for z, own in zip(logits, labels.tolist()):
+        truth = {(i, j): y for i, row in enumerate(own) for j, y in enumerate(row) if y != IGNORE_INDEX}
+        p = {at: softmax(z[:, at[0], at[1]].tolist()) for at in truth}
+        count += len(truth)
+        for c in chosen:
+            far = dict.fromkeys(truth, 0.0)
+            for is_in in ({at: y == c for at, y in truth.items()}, {at: p[at][c] > 0.5 for at in truth}):
+                inside, outside = [at for at in truth if is_in[at]], [at for at in truth if not is_in[at]]
+                if inside and outside:
+                    for at in truth:
+                        far[at] += distance(at, outside if is_in[at] else inside) ** alpha
+            total += sum((p[at][c] - (truth[at] == c)) ** 2 * far[at] for at in truth)
+    check("HausdorffLoss", logits, labels, total / (count * len(chosen)) if chosen else 0.0, alpha=alpha)
+
+
+@pytest.mark.parametrize("delta", [0.2, 1.0])
+def test_huber(delta):
+    logits, labels = make(4)
+    some = pixels(logits, labels)
+    errors = [abs(p - (c == y)) for z, y in some for c, p in enumerate(softmax(z))]
+    expected = sum(e * e / 2 if e <= delta else delta * (e - delta / 2) for e in errors) / len(some)
+    check("HuberLoss", logits, labels, expected, delta=delta)
