@@ -61,7 +61,7 @@ class MaskFormerHead(MaskHead):
         last = self.project(features[-1])
         value = last.flatten(2).mT
         key = value + sine_positions(last, last.shape[1])
-        queries = torch.zeros_like(self.query_positions).expand(len(last), -1, -1)
+        queries = torch.zeros_like(self.query_positions).expand(last.shape[0], -1, -1)
         states = []
         for block in self.blocks:
             queries = block(queries, self.query_positions, key, value)
