@@ -12,8 +12,6 @@ from segbox.data.transforms.transform import Transform
 from segbox.errors import DataError
 from segbox.registry import TRANSFORMS
 
-LEVELS = np.arange(256)
-
 
 @TRANSFORMS.register
 class PhotoMetricDistortion(Transform):
@@ -103,8 +101,9 @@ class GaussianBlur(Transform):
 def _distort_bytes(
     image: np.ndarray, shift: float, before: float, turn: int, saturation: float, after: float
 ) -> np.ndarray:
-    image = _map_levels(image, _bytes(_bytes(LEVELS + shift) * before))
-    return _map_levels(_map_hue(image, turn, saturation), _bytes(LEVELS * after))
+    """Without tables of levels: OpenCV takes several times as long for them as for arithmetic."""
+    image = _scaled(_shifted(image, round(shift)), before)
+    return _scaled(_turned(image, turn, saturation), after)
 
 
 def _distort_levels(
@@ -126,19 +125,31 @@ def _turn_hue(levels: np.ndarray, turn: int, saturation: float) -> np.ndarray:
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 
-def _bytes(levels: np.ndarray) -> np.ndarray:
-    return np.rint(levels).clip(0, 255).astype(np.uint8)
-
-
-def _map_levels(image: np.ndarray, table: np.ndarray) -> np.ndarray:
-    if (table == LEVELS).all():
+def _shifted(image: np.ndarray, levels: int) -> np.ndarray:
+    if levels == 0:
         return image
-    return cv2.LUT(image.reshape(len(image), -1), table).reshape(image.shape)  # of any number of channels
+    change = cv2.add if levels > 0 else cv2.subtract  # a number below 0 takes OpenCV six times as long
+    return change(_plane(image), abs(levels)).reshape(image.shape)
 
 
-def _map_hue(image: np.ndarray, turn: int, saturation: float) -> np.ndarray:
+def _scaled(image: np.ndarray, gain: float) -> np.ndarray:
+    if gain == 1:
+        return image
+    return cv2.convertScaleAbs(_plane(image), alpha=gain).reshape(image.shape)
+
+
+def _plane(image: np.ndarray) -> np.ndarray:
+    """All channels in one, because OpenCV takes up to four."""
+    return image.reshape(len(image), -1)
+
+
+def _turned(image: np.ndarray, turn: int, saturation: float) -> np.ndarray:
     if turn == 0 and saturation == 1:
         return image
-    table = np.stack([(LEVELS + turn) % 180, _bytes(LEVELS * saturation), LEVELS], axis=-1)
-    hsv = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), table.astype(np.uint8)[None])
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    hue, strength, value = cv2.split(hsv)
+    if turn:
+        back = np.uint8(-turn % 180)
+        hue = hue - back + (hue < back) * np.uint8(180)  # modulo 256, and so modulo 180
+    cv2.merge((hue, _scaled(strength, saturation), value), dst=hsv)
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, dst=hsv)
