@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -58,7 +59,9 @@ def collate(samples: Sequence[Sample]) -> Batch:
                 f"images of one batch differ in depth: {first['image'].dtype} ({first['path']}) and"
                 f" {other['image'].dtype} ({other['path']}); give both data sets the same bits"
             )
-    images = np.stack([_channels_first(sample["image"]) for sample in samples])
+    images = np.empty((len(samples), *_channels_first_shape(first["image"])), _kept_dtype(first["image"]))
+    for planes, sample in zip(images, samples, strict=True):
+        _write_planes(sample["image"], planes)
     labels = np.stack([sample["label"] for sample in samples])
     paths = [sample["path"] for sample in samples]
     return {"images": torch.from_numpy(images), "labels": torch.from_numpy(labels), "paths": paths}
@@ -83,12 +86,26 @@ def _size(sample: Sample) -> str:
 
 
 def as_tensor(image: np.ndarray) -> Tensor:
-    return torch.from_numpy(_channels_first(image))
+    planes = np.empty(_channels_first_shape(image), _kept_dtype(image))
+    _write_planes(image, planes)
+    return torch.from_numpy(planes)
 
 
-def _channels_first(image: np.ndarray) -> np.ndarray:
-    """C H W. Deep images become float32, which holds all values of 16 bits; PyTorch has few operations for uint16."""
-    return np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.uint8 if _is_of_bytes(image) else np.float32)
+def _channels_first_shape(image: np.ndarray) -> tuple[int, int, int]:
+    return image.shape[2], *image.shape[:2]
+
+
+def _kept_dtype(image: np.ndarray) -> type:
+    """Deep images become float32, which holds all values of 16 bits; PyTorch has few operations for uint16."""
+    return np.uint8 if _is_of_bytes(image) else np.float32
+
+
+def _write_planes(image: np.ndarray, planes: np.ndarray) -> None:
+    """H W C into C H W."""
+    if _is_of_bytes(image) and image.shape[2] == 3:
+        cv2.split(image, list(planes))  # in half the time of copying a transposed view
+    else:
+        planes[...] = image.transpose(2, 0, 1)
 
 
 def _is_of_bytes(image: np.ndarray) -> bool:
