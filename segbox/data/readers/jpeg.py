@@ -1,6 +1,5 @@
 """JPEG. OpenCV decodes it, and fills what is missing of a cut file with grey: the end is looked for here, before."""
 
-import re
 import struct
 from collections.abc import Iterator
 
@@ -11,7 +10,6 @@ START, END = b"\xff\xd8", b"\xff\xd9"
 EXIF, START_OF_SCAN, PADDING = 0xE1, 0xDA, 0xFF
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 WITHOUT_CONTENT = {0x01, *range(0xD0, 0xDA)}  # no length follows them: decoders go on in other places than `segments`
-NEXT_MARKER = re.compile(b"\xff[^\x00\xff]")  # within the pixels 0xFF is followed by 0
 BASELINE = (0xC0, 0xC1)
 LARGEST_BLOCK = 32  # rows that are coded together, at most
 
@@ -62,12 +60,14 @@ class Jpeg(Format):
         if frame is None or START_OF_SCAN not in found:
             return None
         height, kept = self.claimed_size(data).height, rows + LARGEST_BLOCK
-        end = NEXT_MARKER.search(data, found[START_OF_SCAN][1])
-        if end is None or end.group() != END:  # restarts, several scans
+        start = found[START_OF_SCAN][1]
+        end = data.find(END, start)
+        # Within the pixels 0xFF is followed by 0; other markers are restarts, or begin more scans.
+        if end < 0 or data.count(b"\xff", start, end) != data.count(b"\xff\x00", start, end):
             return None
         if kept > height - LARGEST_BLOCK:
             return data
-        return b"".join([data[: frame + 1], struct.pack(">H", kept), data[frame + 3 : end.start()]])
+        return b"".join([data[: frame + 1], struct.pack(">H", kept), data[frame + 3 : end]])
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -11,6 +11,8 @@ from segbox.errors import DataError
 SET_LOG_LEVEL = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4, OpenCV 5
 AS_STORED = cv2.IMREAD_IGNORE_ORIENTATION
 BYTE_FLAGS = {1: cv2.IMREAD_GRAYSCALE | AS_STORED, 3: cv2.IMREAD_COLOR | AS_STORED}  # by number of channels
+RGB_FLAG = getattr(cv2, "IMREAD_COLOR_RGB", None)  # from OpenCV 4.11 on; ...
+RGB_STARTS = (b"\xff\xd8", b"\x89PNG")  # ... it is right for JPEG and PNG, and not for every format
 RGB_ORDER = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 
 
@@ -35,6 +37,8 @@ def decode(data: bytes, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
 
 def decode_bytes(data: bytes, channels: int) -> np.ndarray:
     """H W C of 1 or 3 channels in RGB order, whatever the file holds; 16 bits lose the lower eight."""
+    if channels == 3 and RGB_FLAG is not None and data[:4].startswith(RGB_STARTS):
+        return decode(data, RGB_FLAG | AS_STORED)
     image = channels_last(decode(data, BYTE_FLAGS[channels]))
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image) if channels == 3 else image
 
