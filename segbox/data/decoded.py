@@ -5,6 +5,8 @@ pages that it shows. Its name is a hash of path, size and time of the original, 
 """
 
 import atexit
+import json
+import mmap
 import os
 import shutil
 import tempfile
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import cv2
 import numpy as np
@@ -32,7 +34,8 @@ SHARED_MEMORY = Path("/dev/shm")
 GRAIN = 2**14  # bytes that a byte of the ledger stands for
 OLD = 3600  # seconds after which a file that is being written was left by a killed process
 PREFIX = "segbox-decoded-"
-DECODERS = f"{__version__} {cv2.__version__}"  # other versions may decode to other pixels
+HEADER = 128  # bytes before the pixels
+DECODERS = f"{__version__} {cv2.__version__} {HEADER}"  # other versions may decode to other pixels
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class DecodedCache:
             for folder in (partial.parent, entry.parent):
                 folder.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
-                np.save(file, array)
+                _write(array, file)
                 file.flush()
                 os.fsync(file.fileno())  # or a power cut could leave a whole name with half of the pixels
             with self._ledger.open("ab") as ledger:
@@ -122,9 +125,18 @@ def kept(cache: DecodedCache | None, path: str | Path, kind: str, read: Callable
 def _load(entry: Path) -> np.ndarray | None:
     """None where there is no entry, or a damaged one. Who changes the array changes a copy of its own."""
     try:
-        return np.load(entry, mmap_mode="c").view(np.ndarray)
-    except (OSError, ValueError, EOFError):
+        with entry.open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        dtype, *shape = json.loads(content[:HEADER])
+        return np.frombuffer(content, dtype, offset=HEADER).reshape(shape)
+    except (OSError, ValueError, TypeError):
         return None
+
+
+def _write(array: np.ndarray, file: BinaryIO) -> None:
+    """Type and shape, then the pixels. (Reading the header of a .npy file takes as long as a crop.)"""
+    file.write(json.dumps([array.dtype.str, *array.shape]).encode().ljust(HEADER))
+    file.write(np.ascontiguousarray(array))
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------

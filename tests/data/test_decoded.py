@@ -134,12 +134,12 @@ def test_a_full_cache_says_so_once_and_reads_on(root, tmp_path):
 def test_a_full_disk_is_no_crash(root, tmp_path, monkeypatch):
     cached = dataset_of(root, cache_in(tmp_path))
 
-    def full(file, array):
+    def full(array, file):
         file.write(bytes(array.nbytes // 2))
         raise OSError(errno.ENOSPC, "No space left on device")
 
     plain = samples(dataset_of(root))
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(decoded, "_write", full)
     with pytest.warns(UserWarning, match="No space left on device") as said:
         assert_equal(samples(cached), plain)
     assert len(said) == 1
