@@ -2,11 +2,13 @@
 of the hub or a folder of `save_pretrained`, with the names of old and new versions."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from segbox.errors import CheckpointError
+from segbox.interop.eomt import convert_eomt, is_eomt
 from segbox.interop.folder import Folder, open_folder
 from segbox.interop.imported import Imported, tell_notes
 from segbox.interop.names import joined, rename, tensor
@@ -38,7 +40,12 @@ SCALE = 1 / 255
 def read_transformers(word: str) -> Imported:
     """A repository ("hf://nvidia/segformer-b0-finetuned-ade-512-512") or a folder."""
     folder = open_folder(word)
-    imported = convert_transformers(folder.config, folder.weights(), folder, folder.preprocessing)
+    weights = folder.weights()
+    if is_eomt(weights):  # its authors' file beside a config of transformers
+        found = convert_eomt(weights, folder, folder.licence)
+        imported = replace(found, classes=classes_of(folder.config, found.model["num_classes"]))
+    else:
+        imported = convert_transformers(folder.config, weights, folder, folder.preprocessing)
     return tell_notes(imported, str(word))
 
 
