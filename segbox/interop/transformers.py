@@ -15,6 +15,7 @@ from segbox.interop.names import joined, rename, tensor
 from segbox.interop.transformers_eomt import eomt, eomt_dinov3
 from segbox.interop.transformers_masks import mask2former, maskformer
 from segbox.interop.transformers_parts import Part, Settings, segformer, upernet
+from segbox.interop.transformers_vit import beit, dpt
 
 CONVERTERS: dict[str, Callable[[Settings], Part]] = {
     "SegformerForSemanticSegmentation": segformer,
@@ -23,10 +24,10 @@ CONVERTERS: dict[str, Callable[[Settings], Part]] = {
     "MaskFormerForInstanceSegmentation": maskformer,
     "EomtForUniversalSegmentation": eomt,
     "EomtDinov3ForUniversalSegmentation": eomt_dinov3,
+    "DPTForSemanticSegmentation": dpt,
+    "BeitForSemanticSegmentation": beit,
 }
 REFUSED = {
-    "DPTForSemanticSegmentation": "a table of its tensors' names; the head is there as DPTHead",
-    "BeitForSemanticSegmentation": "a table of its tensors' names; the backbone is there as BEiT",
     "Data2VecVisionForSemanticSegmentation": "a table of its tensors' names; the backbone BEiT is near",
     "MobileNetV2ForSemanticSegmentation": "TensorFlow's padding in its backbone, which depends on the image's size",
     "MobileViTForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
