@@ -50,6 +50,15 @@ def divided(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+def without_patch_bias(weights: Mapping[str, Tensor], prefix: str = "backbone.") -> dict[str, Tensor]:
+    """Our plain ViT has no bias of its patches: it is added to their positions."""
+    found, name = dict(weights), f"{prefix}positions"
+    if (bias := found.pop(f"{prefix}embed.bias", None)) is not None:
+        positions = found[name]
+        found[name] = torch.cat([positions[:, :1], positions[:, 1:] + bias], dim=1)
+    return found
+
+
 def tensor(weights: Mapping[str, Tensor], name: str, source: object) -> Tensor:
     """The tensor of that name, which must be there."""
     if name not in weights:

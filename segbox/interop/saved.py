@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from segbox.errors import CheckpointError, short
+from segbox.interop.eomt import convert_eomt, is_eomt
 from segbox.interop.imported import Imported
 from segbox.interop.mmseg import zoo
 from segbox.interop.mmseg.read import read_mmseg
@@ -118,6 +119,8 @@ def read_file(found: WeightFile) -> Saved:
     if is_of_mmseg(content):
         return of_import(read_mmseg(str(found.path)), found.word)
     weights = weights_in(content, found.word)
+    if is_eomt(weights):
+        return of_import(convert_eomt(weights, found.word, found.licence), found.word)
     own = content if "model" in content or "state_dict" in content else {}
     return Saved(
         found.word,

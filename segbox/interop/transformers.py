@@ -2,17 +2,20 @@
 of the hub or a folder of `save_pretrained`, with the names of old and new versions."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from segbox.errors import CheckpointError
+from segbox.interop.eomt import convert_eomt, is_eomt
 from segbox.interop.folder import Folder, open_folder
 from segbox.interop.imported import Imported, tell_notes
 from segbox.interop.names import joined, rename, tensor
 from segbox.interop.transformers_eomt import eomt, eomt_dinov3
 from segbox.interop.transformers_masks import mask2former, maskformer
 from segbox.interop.transformers_parts import Part, Settings, segformer, upernet
+from segbox.interop.transformers_vit import beit, dpt
 
 CONVERTERS: dict[str, Callable[[Settings], Part]] = {
     "SegformerForSemanticSegmentation": segformer,
@@ -21,10 +24,10 @@ CONVERTERS: dict[str, Callable[[Settings], Part]] = {
     "MaskFormerForInstanceSegmentation": maskformer,
     "EomtForUniversalSegmentation": eomt,
     "EomtDinov3ForUniversalSegmentation": eomt_dinov3,
+    "DPTForSemanticSegmentation": dpt,
+    "BeitForSemanticSegmentation": beit,
 }
 REFUSED = {
-    "DPTForSemanticSegmentation": "a table of its tensors' names; the head is there as DPTHead",
-    "BeitForSemanticSegmentation": "a table of its tensors' names; the backbone is there as BEiT",
     "Data2VecVisionForSemanticSegmentation": "a table of its tensors' names; the backbone BEiT is near",
     "MobileNetV2ForSemanticSegmentation": "TensorFlow's padding in its backbone, which depends on the image's size",
     "MobileViTForSemanticSegmentation": "its backbone, which resizes maps to whole patches",
@@ -38,7 +41,12 @@ SCALE = 1 / 255
 def read_transformers(word: str) -> Imported:
     """A repository ("hf://nvidia/segformer-b0-finetuned-ade-512-512") or a folder."""
     folder = open_folder(word)
-    imported = convert_transformers(folder.config, folder.weights(), folder, folder.preprocessing)
+    weights = folder.weights()
+    if is_eomt(weights):  # its authors' file beside a config of transformers
+        found = convert_eomt(weights, folder, folder.licence)
+        imported = replace(found, classes=classes_of(folder.config, found.model["num_classes"]))
+    else:
+        imported = convert_transformers(folder.config, weights, folder, folder.preprocessing)
     return tell_notes(imported, str(word))
 
 

@@ -144,12 +144,17 @@ def upernet(config: Settings) -> Part:
     head = dict(type="UPerHead", channels=config.get("hidden_size", 512))
     head["pool_scales"] = config.get("pool_scales", (1, 2, 3, 6))
     model = dict(backbone=backbone, decode_head=head)
-    if config.get("use_auxiliary_head", True):
-        config.expect(auxiliary_concat_input=False)  # auxiliary_in_channels, of older files, is what the map has
-        loss = dict(type="CrossEntropyLoss", loss_weight=config.get("auxiliary_loss_weight", 0.4))
-        channels, depth = config.get("auxiliary_channels", 256), config.get("auxiliary_num_convs", 1)
-        model["auxiliary_head"] = dict(type="FCNHead", level=2, channels=channels, num_convs=depth, loss=loss)
-    return Part(model, {**rules, **UPER_HEAD}, notes=(note,))
+    return Part(model | auxiliary(config), {**rules, **UPER_HEAD}, notes=(note,))
+
+
+def auxiliary(config: Settings) -> dict[str, Any]:
+    """The section of an auxiliary head on the third map, if there is one."""
+    if not config.get("use_auxiliary_head", True):
+        return {}
+    config.expect(auxiliary_concat_input=False)  # auxiliary_in_channels, of older files, is what the map has
+    loss = dict(type="CrossEntropyLoss", loss_weight=config.get("auxiliary_loss_weight", 0.4))
+    channels, depth = config.get("auxiliary_channels", 256), config.get("auxiliary_num_convs", 1)
+    return dict(auxiliary_head=dict(type="FCNHead", level=2, channels=channels, num_convs=depth, loss=loss))
 
 
 def check_stages(config: Settings) -> None:
@@ -158,20 +163,22 @@ def check_stages(config: Settings) -> None:
         raise CheckpointError(f"{config.source}: UPerNet on the maps {names or indices} has no counterpart in segbox")
 
 
-UPER_HEAD = {
-    r"decode_head\.psp_modules\.(\d+)\.1\.conv\.weight": r"decode_head.pool.0.levels.\1.1.conv.weight",
-    rf"decode_head\.psp_modules\.(\d+)\.1\.batch_norm\.{NORM}": r"decode_head.pool.0.levels.\1.1.norm.\2",
-    r"decode_head\.bottleneck\.conv\.weight": "decode_head.pool.1.conv.weight",
-    rf"decode_head\.bottleneck\.batch_norm\.{NORM}": r"decode_head.pool.1.norm.\1",
-    r"decode_head\.lateral_convs\.(\d)\.conv\.weight": r"decode_head.lateral.\1.conv.weight",
-    rf"decode_head\.lateral_convs\.(\d)\.batch_norm\.{NORM}": r"decode_head.lateral.\1.norm.\2",
-    r"decode_head\.fpn_convs\.(\d)\.conv\.weight": r"decode_head.smooth.\1.conv.weight",
-    rf"decode_head\.fpn_convs\.(\d)\.batch_norm\.{NORM}": r"decode_head.smooth.\1.norm.\2",
-    r"decode_head\.fpn_bottleneck\.conv\.weight": "decode_head.fuse.conv.weight",
-    rf"decode_head\.fpn_bottleneck\.batch_norm\.{NORM}": r"decode_head.fuse.norm.\1",
+CONV, BATCH_NORM = r"(?:conv|convolution)", rf"(?:batch_norm|bn|normalization)\.{NORM}"
+POOL = r"decode_head\.psp_modules\.(?:blocks\.)?(\d+)\.(?:1|conv)"
+UPER_HEAD = {  # BEiT's has other names for the same parts
+    rf"{POOL}\.{CONV}\.weight": r"decode_head.pool.0.levels.\1.1.conv.weight",
+    rf"{POOL}\.{BATCH_NORM}": r"decode_head.pool.0.levels.\1.1.norm.\2",
+    rf"decode_head\.(?:psp_)?bottleneck\.{CONV}\.weight": "decode_head.pool.1.conv.weight",
+    rf"decode_head\.(?:psp_)?bottleneck\.{BATCH_NORM}": r"decode_head.pool.1.norm.\1",
+    rf"decode_head\.lateral_convs\.(\d)\.{CONV}\.weight": r"decode_head.lateral.\1.conv.weight",
+    rf"decode_head\.lateral_convs\.(\d)\.{BATCH_NORM}": r"decode_head.lateral.\1.norm.\2",
+    rf"decode_head\.fpn_convs\.(\d)\.{CONV}\.weight": r"decode_head.smooth.\1.conv.weight",
+    rf"decode_head\.fpn_convs\.(\d)\.{BATCH_NORM}": r"decode_head.smooth.\1.norm.\2",
+    rf"decode_head\.fpn_bottleneck\.{CONV}\.weight": "decode_head.fuse.conv.weight",
+    rf"decode_head\.fpn_bottleneck\.{BATCH_NORM}": r"decode_head.fuse.norm.\1",
     rf"decode_head\.classifier{LAST}": r"decode_head.classify.\1",
-    r"auxiliary_head\.convs\.(\d+)\.conv\.weight": r"auxiliary_heads.0.convs.\1.conv.weight",
-    rf"auxiliary_head\.convs\.(\d+)\.batch_norm\.{NORM}": r"auxiliary_heads.0.convs.\1.norm.\2",
+    rf"auxiliary_head\.convs\.(\d+)\.{CONV}\.weight": r"auxiliary_heads.0.convs.\1.conv.weight",
+    rf"auxiliary_head\.convs\.(\d+)\.{BATCH_NORM}": r"auxiliary_heads.0.convs.\1.norm.\2",
     rf"auxiliary_head\.classifier{LAST}": r"auxiliary_heads.0.classify.\1",
 }
 

@@ -156,8 +156,8 @@ SWIN = dict(model_type="swin", out_features=STAGES)
     ("changes", "message"),
     [
         (
-            dict(architectures=["DPTForSemanticSegmentation"]),
-            "no counterpart of transformers' DPTForSemanticSegmentation (a table",
+            dict(architectures=["OneFormerForUniversalSegmentation"]),
+            "no counterpart of transformers' OneFormerForUniversalSegmentation (its text",
         ),
         (
             dict(architectures=["BertModel"]),

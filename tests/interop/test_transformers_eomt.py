@@ -39,7 +39,15 @@ def dinov3(**more):
     return EomtDinov3ForUniversalSegmentation(EomtDinov3Config(**SHAPE, **own))
 
 
-@pytest.fixture(scope="module", params=[dinov2, dinov3])
+def dinov2_giant():
+    return dinov2(use_swiglu_ffn=True)
+
+
+def dinov3_gated():
+    return dinov3(use_gated_mlp=True, hidden_act="silu", intermediate_size=61, query_bias=False, value_bias=False)
+
+
+@pytest.fixture(scope="module", params=[dinov2, dinov3, dinov2_giant, dinov3_gated])
 def pair(request, tmp_path_factory):
     """Theirs, and ours from its folder, in 64 bits."""
     with pytest.MonkeyPatch.context() as patch:
@@ -99,9 +107,9 @@ def same_random(*size, device=None):
 @pytest.mark.parametrize(
     ("build", "changes", "message"),
     [
-        (dinov2, dict(use_swiglu_ffn=True), "use_swiglu_ffn=True has no counterpart"),
         (dinov2, dict(num_upscale_blocks=3), "num_upscale_blocks=3 has no counterpart"),
-        (dinov3, dict(use_gated_mlp=True), "use_gated_mlp=True has no counterpart"),
+        (dinov3, dict(use_gated_mlp=True), "hidden_act='gelu' has no counterpart in segbox; it has 'silu'"),
+        (dinov3, dict(value_bias=False), "value_bias=False has no counterpart in segbox; it has True"),
         (dinov3, dict(key_bias=True), "key_bias=True has no counterpart"),
         (dinov3, dict(layer_norm_eps=1e-3), "layer_norm_eps=0.001 has no counterpart"),
         (dinov3, dict(rope_parameters=dict(rope_theta=9.0)), "rope_parameters={'rope_theta': 9.0} have no"),

@@ -22,6 +22,7 @@ class BEiT(nn.Module):
     Each block has a learned bias of the attention for each offset of two tokens in an image of `image_size`. Images of
     any size are accepted: larger offsets get the bias of the largest one. `scale` is where the factors of the residual
     branches begin. `positions` adds learned positions to the tokens, and `key_bias` a bias to the keys, as MAE has.
+    `depth` is another number of blocks than the variant's.
     """
 
     layer_pattern = r"(?:blocks|tables)\.(\d+)\b"
@@ -38,11 +39,13 @@ class BEiT(nn.Module):
         scale: float = 0.1,
         eps: float = 1e-6,
         drop_path: Fraction = 0.1,
+        depth: Count | None = None,
     ) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(f"there is no BEiT {variant!r}; variants: {', '.join(VARIANTS)}")
-        width, depth, heads = VARIANTS[variant]
+        width, blocks, heads = VARIANTS[variant]
+        depth = depth or blocks
         self.out_indices = checked(out_indices, depth)
         self.side = image_size // patch
         self.embed = nn.Conv2d(in_channels, width, patch, patch)

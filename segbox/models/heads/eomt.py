@@ -1,7 +1,7 @@
 """EoMT: a plain vision transformer that segments (https://arxiv.org/abs/2503.19108)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from segbox.registry import HEADS
 
 from .mask_head import MaskHead
 
+ACTS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "silu": nn.SiLU}
 GOLDEN = 0.618034  # the multiples of it spread evenly over 0..1
 
 
@@ -24,6 +25,7 @@ class EoMTHead(MaskHead):
     There is no decoder: a query's mask is its product with each patch, made finer. The backbone is a plain vision
     transformer of timm. In training, a query may look only at the patches of the mask that is predicted before the
     block, with a probability that the hook MaskAnnealing lowers to 0. Without the hook it is 0: nothing is masked.
+    `act` is the paper's GELU; transformers has SiLU here where the backbone's MLPs have it.
     """
 
     reads_tokens = True
@@ -35,6 +37,7 @@ class EoMTHead(MaskHead):
         num_classes: int,
         num_queries: Count = 100,
         num_blocks: Count = 3,
+        act: Literal["gelu", "silu"] = "gelu",
     ) -> None:
         super().__init__()
         width, self.patch = in_channels[-1], in_strides[-1]
@@ -44,9 +47,9 @@ class EoMTHead(MaskHead):
         self.queries = nn.Parameter(torch.randn(num_queries, width))
         self.classify = nn.Linear(width, num_classes + 1)
         self.mask = nn.Sequential(
-            nn.Linear(width, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
+            nn.Linear(width, width), ACTS[act](), nn.Linear(width, width), ACTS[act](), nn.Linear(width, width)
         )
-        self.upscale = nn.Sequential(*(Double(width) for _ in range(doublings)))
+        self.upscale = nn.Sequential(*(Double(width, ACTS[act]()) for _ in range(doublings)))
         self.register_buffer("mask_probability", torch.zeros(num_blocks))  # of each block
         self.masked = (False,) * num_blocks  # the blocks whose probability is above 0: known without asking the device
 
@@ -112,12 +115,13 @@ class EoMTHead(MaskHead):
 class Double(nn.Module):
     """B C h w -> B C 2h 2w."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, act: nn.Module) -> None:
         super().__init__()
+        self.act = act
         self.up = nn.ConvTranspose2d(width, width, 2, 2)
         self.mix = nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False)
         self.norm = nn.LayerNorm(width, eps=1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.mix(nn.functional.gelu(self.up(x)))
+        x = self.mix(self.act(self.up(x)))
         return self.norm(x.movedim(1, -1)).movedim(-1, 1)

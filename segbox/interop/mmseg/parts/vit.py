@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import torch
-
 from segbox.errors import ConfigError
 from segbox.interop.mmseg.part import Arguments, Maps, Part, Weights, converts, dropout, renamed, same
+from segbox.interop.names import without_patch_bias
 
 from .pyramids import EVERY_LEVEL, expect_all_levels
 
@@ -114,11 +113,7 @@ def eps_of(args: Arguments) -> float:
 
 def rename_vit(weights: Weights) -> Weights:
     """The first versions of mmsegmentation had a bias of the patches: here it is a part of the positions."""
-    found = renamed(weights, NAMES, OF_BLOCK)
-    if (bias := found.pop("embed.bias", None)) is not None:
-        positions = found["positions"]
-        found["positions"] = torch.cat([positions[:, :1], positions[:, 1:] + bias], dim=1)
-    return found
+    return without_patch_bias(renamed(weights, NAMES, OF_BLOCK), prefix="")
 
 
 @converts("MultiLevelNeck")
