@@ -45,13 +45,15 @@ and beside other libraries, and how to measure it on your machine:
 
     segbox bench train my_config.py                               # a step, beside the bare loop
     segbox bench eval --peer mmseg=/path/to/its/environment       # beside mmsegmentation
+    segbox bench infer --runtimes eager onnxruntime openvino      # PyTorch beside exported files
 
-Every side gets the same inputs and the same weights, and its numbers are compared first: where they differ, the side
-is not timed. Then the sides run in turns, so that a busy machine slows all of them alike: read the ratios rather than
-the seconds. *Bare* is the same work without a toolbox: the network, `F.interpolate`, `F.cross_entropy` and
+Every side gets the same inputs and the same weights, and its numbers are compared first: where they differ, the side is
+not timed. Then the sides run in turns, so that a busy machine slows all of them alike: read the ratios rather than the
+seconds. *Bare* is the same work without a toolbox: the network, `F.interpolate`, `F.cross_entropy` and
 `optimizer.step()`; for scores, full-size probabilities and `np.bincount`; for samples, the decoding of the files alone.
 The model of `train` and `infer` is PSPNet-R18-D8, unless the table names another. Models of peers drop nothing, and
-mmsegmentation's loss is told to leave ignored pixels out of its mean, as segbox does.
+mmsegmentation's loss is told to leave ignored pixels out of its mean, as segbox does. Of an exported file, the logits
+are compared and the class maps timed; its runtime has as many threads as the others.
 """
 LAST = """## Write this page again
 

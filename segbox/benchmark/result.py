@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,23 @@ def as_result(
     return {
         "subject": subject,
         "setting": dict(setting),
-        "machine": machine(peers),
+        "machine": machine(peers, setting.get("runtimes", ())),
         "cases": [case.as_dict() for case in cases],
     }
 
 
-def machine(peers: Sequence[Peer]) -> dict[str, Any]:
+def machine(peers: Sequence[Peer], runtimes: Sequence[str] = ()) -> dict[str, Any]:
     """The processor and the versions, without names of people or hosts."""
     import cv2
     import numpy as np
     import torch
 
     from segbox import __version__
+    from segbox.benchmark.inference import FILES
     from segbox.machine import cores
 
     own = {"segbox": __version__, "torch": torch.__version__, "numpy": np.__version__, "OpenCV": cv2.__version__}
+    own |= {name: import_module(name).__version__ for name in runtimes if name in FILES}
     return {
         "cpu": processor(),
         "cores": cores(),

@@ -2,7 +2,7 @@
 
 segbox bench train                     # a step of PSPNet-R18-D8, 150 classes, beside the bare loop
 segbox bench train my_config.py --size 512 512 --batch 4
-segbox bench infer --runtimes eager channels_last compile
+segbox bench infer --runtimes eager compile onnxruntime openvino
 segbox bench loss --peer mmseg=/path/to/environment      # beside mmsegmentation, which another Python runs
 segbox bench data, eval, slide, metric, depthwise        # a sample, an evaluated image, windows, counts, a layer
 segbox bench startup, memory, growth, parts              # processes, peaks, curves, where the time goes
@@ -53,7 +53,8 @@ def add_subject(subject: argparse.ArgumentParser, defaults: dict[str, Any]) -> N
         if name in defaults:
             subject.add_argument(f"--{name}", type=count, default=defaults[name], help=f"{text} ({defaults[name]})")
     if "runtimes" in defaults:
-        subject.add_argument("--runtimes", nargs="+", default=defaults["runtimes"], help="(eager channels_last)")
+        text = "some of eager, channels_last, compile, onnxruntime, openvino (eager channels_last)"
+        subject.add_argument("--runtimes", nargs="+", default=defaults["runtimes"], metavar="NAME", help=text)
     add_common(subject, defaults.get("runs", 5))
 
 
@@ -153,10 +154,9 @@ def train(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
 
 
 def infer(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
-    from segbox.benchmark.inference import RUNTIMES, infer_cases
+    from segbox.benchmark.inference import check_runtimes, infer_cases
 
-    if wrong := next((name for name in args.runtimes if name not in RUNTIMES), None):
-        raise ConfigError(f"--runtimes {wrong}: expected some of {', '.join(RUNTIMES)}")
+    check_runtimes(args.runtimes, args.device)
     config, shape, models = model_arguments(args)
     return infer_cases(peers, config, shape, models, args.runtimes, args.device)
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
+
 from segbox import __version__
 from segbox.errors import ConfigError, UserError
 from segbox.evaluation.inference import pair
@@ -43,6 +45,13 @@ def plan_export(predictor: Predictor, output: Output | None, size: Size | None, 
     known = dict(output=output, size=size, window=window, stride=stride_of(test, window), precision=precision)
     given = {name: test[name] for name in ("divisor", "flip")}
     return Plan(graph, size, {**described(predictor), **known, **given})
+
+
+def plain_plan(model: nn.Module, output: Output) -> Plan:
+    """Of a model that no checkpoint describes: one pass over bytes of any size, in float32."""
+    known = {"input": "uint8", "channels": model.mean.numel(), "precision": "fp32"}
+    levels = {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}
+    return Plan(Graph(model, output, 1, False, False, True), None, {**known, **levels})
 
 
 def refuse_other_steps(predictor: Predictor, test: Mapping[str, Any]) -> None:

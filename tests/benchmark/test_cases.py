@@ -8,6 +8,8 @@ from segbox.benchmark import depthwise, evaluation, inference, losses, parts, sa
 from segbox.benchmark.measure import Case, local, measure, measure_case
 from segbox.benchmark.models import Shape, imported_model, model_of, without_dropout
 from segbox.benchmark.peer import shared
+from segbox.export.plan import plain_plan
+from tests.export.test_formats import needs_torch
 
 SECTION = dict(
     type="EncoderDecoder",
@@ -77,6 +79,40 @@ def test_another_runtime_is_a_line(monkeypatch):
     monkeypatch.setitem(inference.RUNTIMES, "wrong", wrong)
     [case] = inference.infer_cases([], CONFIG, SHAPE, {}, ["eager", "wrong"])
     assert [side.note != "" for side in measure_case(case, 1, False).sides] == [False, True, False]
+
+
+def by_torch(model, output, suffix):
+    """What an exported file computes, by PyTorch."""
+    graph = plain_plan(model, output).graph
+    return lambda images: graph(torch.from_numpy(images)).numpy()
+
+
+def test_exported_files_are_compared_and_timed_like_the_others(monkeypatch):
+    monkeypatch.setattr(inference, "written", by_torch)
+    [case] = inference.infer_cases([], CONFIG, SHAPE, {}, ["eager", "onnxruntime", "openvino"])
+    assert agreed(case) == ["segbox", "segbox, onnxruntime", "segbox, openvino", "bare"]
+    assert case.sides[1].peak_mb() is None
+
+
+def test_a_file_whose_classes_are_not_those_of_its_logits_is_not_timed(monkeypatch):
+    def wrong(model, output, suffix):
+        run = by_torch(model, output, suffix)
+        return run if output == "logits" else lambda images: (run(images) + 1) % 5
+
+    monkeypatch.setattr(inference, "written", wrong)
+    [case] = inference.infer_cases([], CONFIG, SHAPE, {}, ["eager", "onnxruntime"])
+    file = measure_case(case, 1, False).sides[1]
+    assert file.note == "100 % of its classes are not those of its logits" and file.cpu is None
+
+
+@needs_torch
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_real_runtimes(runtime):
+    for name in ("onnx", "onnxscript", runtime):
+        pytest.importorskip(name)
+    [case] = inference.infer_cases([], CONFIG, SHAPE, {}, ["eager", runtime])
+    assert agreed(case) == ["segbox", f"segbox, {runtime}", "bare"]
 
 
 def test_samples():

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from segbox.benchmark.inference import check_runtimes
 from segbox.commands import bench
+from segbox.errors import ConfigError
 from tests.runs import run_tool, write_config
 
 TINY = ["loss", "--classes", "2", "5", "--size", "20", "17", "--runs", "2"]
@@ -51,12 +53,17 @@ def test_the_model_of_a_config(monkeypatch, capsys, tmp_path):
         (["loss", "--device", "cuda", "--peer", "smp=/x"], "--device cuda: peers are compared on the CPU only"),
         (["loss", "--peer", "mmseg=/nowhere"], "there is no Python in /nowhere"),
         (["train", "nowhere.py"], "there is no config file nowhere.py"),
-        (["infer", "--runtimes", "fast"], "--runtimes fast: expected some of eager, channels_last, compile"),
+        (["infer", "--runtimes", "fast"], "expected some of eager, channels_last, compile, onnxruntime, openvino"),
+        (
+            ["infer", "--runtimes", "eager", "openvino"],
+            ".xml files need onnx, onnxscript, openvino",
+        ),
         (["infer", "--peer-model", "smp"], "--peer-model smp: expected NAME=MODEL"),
     ],
 )
 def test_bad_input_ends_with_status_2(arguments, message, monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("segbox.export.write.find_spec", lambda name: None)
     assert run_tool(monkeypatch, "benchmark.py", *arguments) == 2
     assert message in capsys.readouterr().err
 
@@ -65,6 +72,12 @@ def test_a_gpu_that_is_not_there(monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert run_tool(monkeypatch, "benchmark.py", "loss", "--device", "cuda") == 2
     assert "--device cuda: PyTorch finds no GPU here" in capsys.readouterr().err
+
+
+def test_exported_files_are_timed_on_the_cpu(monkeypatch):
+    monkeypatch.setattr("segbox.export.write.find_spec", lambda name: "there")
+    with pytest.raises(ConfigError, match="openvino: exported files are timed on the CPU only; remove --device cuda"):
+        check_runtimes(["eager", "openvino"], "cuda")
 
 
 def test_a_config_that_does_not_build(monkeypatch, capsys, tmp_path):
