@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +62,7 @@ class Worker:
 
     @property
     def waiting(self) -> int:
+        """Without the one that an idle model begins with."""
         return max(0, self.unfinished - max(1, self.running))
 
     def run(self, read: Callable[[], np.ndarray], is_wanted: Callable[[], bool]) -> Maps:
@@ -74,16 +75,25 @@ class Worker:
                 self._changed.notify()
             in_time, _ = wait([picture.maps], self.limits.wait)
             if not in_time and picture.maps.cancel():
+                self._forget(picture)
                 raise self._refusal(f"the picture has waited {self.limits.wait:g} seconds for {self.name}")
             try:
                 return picture.maps.result()
             except CancelledError:
                 raise Refused(499, "the client has gone") from None
+            finally:
+                with self._changed:
+                    self.running -= not picture.maps.cancelled()
+
+    def _forget(self, picture: Picture) -> None:
+        """While the model works on others, no memory is kept for it."""
+        with self._changed, suppress(ValueError):  # its turn may have come just now
+            self._pictures.remove(picture)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
         with self._changed:
-            if self.unfinished > self.limits.queue:
+            if self.unfinished - max(1, self.running) >= self.limits.queue:
                 raise self._refusal(f"{self.limits.queue} pictures wait for {self.name} already")
             self.unfinished += 1
         try:
@@ -102,8 +112,6 @@ class Worker:
     def _do(self) -> None:
         batch = self._next_batch()
         found = self._results(batch)
-        with self._changed:
-            self.running = 0
         for picture, one in zip(batch, found, strict=True):
             (picture.maps.set_exception if isinstance(one, Exception) else picture.maps.set_result)(one)
 
@@ -124,7 +132,7 @@ class Worker:
                 self._pictures.remove(other)
                 if other.begin():
                     batch.append(other)
-            self.running = len(batch)
+            self.running += len(batch)  # those of the last batch are there until their clients have them
         return batch
 
     def _results(self, batch: Sequence[Picture]) -> list[Maps | Exception]:

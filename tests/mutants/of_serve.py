@@ -25,8 +25,11 @@ OF_SERVE = [
         ("origin: any site", "if origin is not None and", "if False and"),
     ]),
     *in_file("serve/worker.py", SERVER, [
-        ("queue: one too many", "if self.unfinished > self.limits.queue:",
-         "if self.unfinished > self.limits.queue + 1:"),
+        ("queue: one too many", ">= self.limits.queue:", "> self.limits.queue:"),
+        ("queue: a batch takes its places", "if self.unfinished - max(1, self.running) >=",
+         "if self.unfinished - 1 >="),
+        ("queue: batches that have ended run on", "self.running -= not picture.maps.cancelled()", "pass"),
+        ("queue: pictures that were given up stay", "            self._pictures.remove(picture)", "            pass"),
         ("queue: places are not given back", "self.unfinished -= 1", "self.unfinished -= 0"),
         ("batch: pictures of any size", "if other.is_like(first)]", "]"),
         ("batch: each gets the first one's maps", "for label, confidence in pairs]",

@@ -24,7 +24,9 @@ PICTURE = as_png(half_bright())
 
 @pytest.fixture
 def model():
-    return Model()
+    model = Model()
+    yield model
+    model.may_run.set()  # after a failure, too: no client is left waiting
 
 
 @pytest.fixture
@@ -287,6 +289,34 @@ def test_pictures_of_one_size_that_wait_share_a_run(model, is_small, batches):
     assert model.batches == batches
 
 
+def test_a_batch_that_the_model_works_on_takes_no_place_in_the_queue(model):
+    model.most = 2
+    with serving(model, queue=2) as client:
+        worker = client.server.workers["a"]
+        model.may_run.clear()
+        threads, found = [], []
+        for number in range(3):  # the first one alone, then two together
+            threads += together(1, lambda: found.append(client.predict(PICTURE).status))[0]
+            until(lambda waiting=number: model.running and worker.waiting == waiting)
+        assert client.predict(PICTURE).status == 503
+        step_on(model)
+        until(lambda: worker.running == 2 and model.batches == [1, 2])
+        threads += together(2, lambda: found.append(client.predict(PICTURE).status))[0]
+        until(lambda: worker.waiting == 2)
+        refused = client.predict(PICTURE)
+        assert refused.status == 503 and "2 pictures wait" in refused.json["error"]
+        model.may_run.set()
+        finished(threads)
+        assert found == [200] * 5 and model.batches == [1, 2, 2]
+        assert worker.running == worker.unfinished == 0
+
+
+def step_on(model):
+    """The model ends its batch, and waits in the next one."""
+    now, model.may_run = model.may_run, threading.Event()
+    now.set()
+
+
 def test_a_picture_waits_no_longer_than_it_may(model):
     with serving(model, wait=0.3) as client:
         model.may_run.clear()
@@ -295,6 +325,7 @@ def test_a_picture_waits_no_longer_than_it_may(model):
         late = client.predict(PICTURE)
         assert late.status == 503 and late.headers["Retry-After"] == "5"
         assert late.json["error"] == "the picture has waited 0.3 seconds for a; try again in 5 seconds"
+        assert not client.server.workers["a"]._pictures, "given up, and no memory is kept for it"
         model.may_run.set()
         finished(threads)
         assert found[0].status == 200, "the one that the model works on is not given up"
