@@ -155,7 +155,7 @@ def scorer(evaluator: Evaluator | None) -> Callable[[nn.Module, Callable[[], boo
     """The function that evaluates a model in all processes and logs the table of scores."""
 
     def score(model: nn.Module, is_stopped: Callable[[], bool]) -> Evaluation:
-        with closing(iter(evaluator.loader)) as own:
+        with closing(evaluator.batches()) as own:
             model, batches = synchronized(model, own, is_stopped)
             evaluation = evaluator.record(evaluator(model, batches=batches))
         if distributed.is_main():

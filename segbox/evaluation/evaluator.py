@@ -1,6 +1,6 @@
 """Scores a model on the validation set of a config, by its sections `test` and `metric`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -15,6 +15,7 @@ from segbox.data.render import BYTES_PER_PIXEL
 from segbox.data.sample import Item
 from segbox.data.settings import DataSettings
 from segbox.errors import ConfigError
+from segbox.evaluation.batches import batches_of
 from segbox.evaluation.fill_color import fill_with_mean
 from segbox.evaluation.inference import build_inference, pair
 from segbox.evaluation.loop import Watch, evaluate
@@ -41,8 +42,9 @@ class Evaluator:
         self.classes = self.dataset.classes
         call(MetricSet, self.metric, "metric", classes=self.classes)  # find mistakes before hours of training
         call(build_inference, self.test, "test", model=nn.Identity())
+        self.batch_size = data.val_batch_size
         self.loader: Loader = val_loader(
-            self.dataset, data.val_batch_size, data.workers, distributed.rank(), distributed.world_size()
+            self.dataset, self.batch_size, data.workers, distributed.rank(), distributed.world_size()
         )
 
     def _val_config(self, val: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -65,13 +67,22 @@ class Evaluator:
     ) -> MetricSet:
         """Score the model. `batches`, if given, are scored in place of the validation set's."""
         fill_with_mean(self.dataset, model)
-        with closing(iter(self.loader)) as own:
+        with closing(self.batches(show_progress)) as own:
             batches = own if batches is None else batches
-            if show_progress and distributed.is_main():
-                batches = with_progress(batches, len(self.loader))
             predict = call(build_inference, self.test, "test", model=model)
             metric = call(MetricSet, self.metric, "metric", classes=self.classes)
             return evaluate(model, predict, batches, metric, self.device, self.amp, watch)
+
+    def batches(self, show_progress: bool = False) -> Iterator[list[Item]]:
+        """One pass over this process's images, in batches of one size; not in their order. Close a pass that you may
+        leave early, as that of a loader."""
+        with closing(iter(self.loader)) as read:
+            is_shown = show_progress and distributed.is_main()
+            lists = with_progress(read, len(self.loader)) if is_shown else read
+            items = (item for items in lists for item in items)
+            yield from batches_of(
+                items, lambda item: (item["image"].shape, item["image"].dtype), lambda item: self.batch_size
+            )
 
     def record(self, metric: MetricSet, checkpoint: str = "") -> Evaluation:
         """What a finished evaluation leaves behind. The order of the images depends on no number of processes."""

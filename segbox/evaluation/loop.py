@@ -1,6 +1,6 @@
 """The evaluation loop: predictions are resized to the label files' size and counted by the metric."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -26,16 +26,16 @@ def evaluate(
     amp: torch.dtype | None = None,
     watch: Watch | None = None,
 ) -> Metric:
-    """Count each image of all processes once. Returns `metric`; the model's train/eval mode is restored."""
+    """Count each image of all processes once, in batches of one size. Returns `metric`; the model's train/eval mode is
+    restored."""
     was_training = model.training
     seen = 0
     model.eval()
     try:
         for batch in batches:
             seen += len(batch)
-            for items in of_one_size(batch):
-                with scoring_explained(len(items), items[0]["image"].shape[-2:], device):
-                    score(items, predict, metric, device, amp, watch)
+            with scoring_explained(len(batch), batch[0]["image"].shape[-2:], device):
+                score(batch, predict, metric, device, amp, watch)
     finally:
         model.train(was_training)
     counted = distributed.gather((seen, metric))
@@ -66,18 +66,6 @@ def score(
         prediction = count(scores.of(slice(i, i + 1)), item, metric)
         if watch is not None:
             watch(item, prediction)
-
-
-def of_one_size(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Consecutive images of one size, which can be stacked."""
-    group: list[Item] = []
-    for item in items:
-        if group and group[-1]["image"].shape != item["image"].shape:
-            yield group
-            group = []
-        group.append(item)
-    if group:
-        yield group
 
 
 def count(scores: ScoreMap, item: Item, metric: Metric) -> Tensor:

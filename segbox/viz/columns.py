@@ -7,9 +7,9 @@ import numpy as np
 
 from segbox.data.readers.files import decode_image
 from segbox.errors import ConfigError, DataError, did_you_mean
+from segbox.evaluation.batches import batches_of
 from segbox.evaluation.predictor import Predictor
 from segbox.viz.areas import pixels_per_class
-from segbox.viz.batches import batches_of
 from segbox.viz.certainty import predicted_maps
 from segbox.viz.overlay import encoded
 from segbox.viz.prediction import as_image

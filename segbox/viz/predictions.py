@@ -17,12 +17,12 @@ from segbox.convert.polygon_files import POLYGONS, file_of_all, labelme_file, po
 from segbox.data.readers.files import read_image
 from segbox.data.readers.opencv import quiet
 from segbox.errors import DataError
+from segbox.evaluation.batches import batches_of, in_order
 from segbox.evaluation.predictor import Predictor
 from segbox.machine import cores
 from segbox.outputs import claim, write_bytes
 from segbox.progress import ProgressBar
 from segbox.viz.areas import area_table, pixels_per_class
-from segbox.viz.batches import batches_of, in_order
 from segbox.viz.certainty import as_grey, predicted_maps
 from segbox.viz.in_threads import in_threads
 from segbox.viz.overlay import colour_map, overlay, with_legend, write_image

@@ -2,6 +2,8 @@
 
 import multiprocessing
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,7 +13,7 @@ from segbox.config import Config
 from segbox.errors import ConfigError, DataError, UserError
 from segbox.evaluation.evaluator import Evaluator
 from segbox.evaluation.inference import whole_image
-from segbox.evaluation.loop import evaluate, of_one_size
+from segbox.evaluation.loop import evaluate
 from segbox.evaluation.metrics import ConfusionMatrix
 from segbox.evaluation.score_map import LogitMap
 from tests.runs import tiny_runner
@@ -34,12 +36,13 @@ def item(height, width, label_size=None, seed=0):
     return {"image": image, "label": label, "path": f"{seed}.png", "size": (height, width)}
 
 
-def test_batches_of_any_sizes_score_as_one_by_one():
+def test_batches_score_as_one_by_one():
     items = [item(6, 8, seed=0), item(6, 8, seed=1), item(5, 9, seed=2), item(6, 8, seed=3)]
     batched, single = ConfusionMatrix(("a", "b")), ConfusionMatrix(("a", "b"))
     seen = []
     model = Brightness().train()
-    evaluate(model, whole_image(model), [items], batched, CPU, watch=lambda item, prediction: seen.append(item["path"]))
+    batches = [items[:2], items[2:3], items[3:]]
+    evaluate(model, whole_image(model), batches, batched, CPU, watch=lambda item, prediction: seen.append(item["path"]))
     for own in items:
         single.update((own["image"][0].float() / 255 > 0.5).to(torch.uint8), own["label"])
     assert (batched.counts == single.counts).all() and seen == ["0.png", "1.png", "2.png", "3.png"]
@@ -89,11 +92,10 @@ def test_memory_that_runs_out_is_told_with_what_to_try(count):
     )
 
 
-@pytest.mark.parametrize("batches", [[], [[]]])
-def test_nothing_that_can_be_read_is_no_score(batches):
+def test_nothing_that_can_be_read_is_no_score():
     model = Brightness().train()
     with pytest.raises(DataError, match="none of the validation images can be read"):
-        evaluate(model, whole_image(model), batches, ConfusionMatrix(("a", "b")), CPU)
+        evaluate(model, whole_image(model), [], ConfusionMatrix(("a", "b")), CPU)
     assert model.training
 
 
@@ -103,11 +105,6 @@ def test_a_process_without_images_is_no_mistake(monkeypatch):
     monkeypatch.setattr(distributed, "gather", lambda value: [value, (1, other)])
     metric = evaluate(Brightness(), whole_image(Brightness()), [], ConfusionMatrix(("a", "b")), CPU)
     assert metric.counts.sum() == 16
-
-
-def test_runs_of_one_size():
-    sizes = [len(group) for group in of_one_size([item(4, 4), item(4, 4), item(5, 4), item(4, 4)])]
-    assert sizes == [2, 1, 1] and not list(of_one_size([]))
 
 
 def test_class_maps_resize_scores_not_classes():
@@ -135,6 +132,25 @@ def test_the_protocols():
     several = Evaluator(config(mode="slide", window=16, scales=(0.5, 1.0), flip=True), CPU)
     assert several.description().startswith("slide 16x16, scales 0.5, 1.0, flipped too; ")
     assert several(Shapes()).counts.sum() == matrix.counts.sum()
+
+
+def test_images_of_two_sizes_make_full_batches(tmp_path):
+    for folder, channels in (("images", 3), ("annotations", 1)):
+        (tmp_path / folder).mkdir()
+        for i in range(5):
+            height, width = (30, 20) if i % 2 else (20, 30)
+            content = np.random.default_rng(i).integers(0, 7, (height, width, channels), dtype=np.uint8)
+            cv2.imwrite(str(tmp_path / folder / f"{i}.png"), content)
+    val = {"type": "FolderDataset", "root": str(tmp_path), "classes": list("abcdefg")}
+    counts = []
+    for batch_size, sizes in ((2, [2, 2, 1]), (1, [1] * 5)):
+        config = Config({"data": {"val": val, "val_batch_size": batch_size, "workers": 0}})
+        seen, paths, model = [], [], Shapes()
+        model.register_forward_pre_hook(lambda _, images, seen=seen: seen.append(len(images[0])))
+        metric = Evaluator(config, CPU)(model, lambda item, _, paths=paths: paths.append(item["path"]))
+        assert seen == sizes and len(set(paths)) == 5
+        counts.append(metric.counts)
+    assert (counts[0] == counts[1]).all() and counts[0].sum() == 5 * 600
 
 
 class Shapes(nn.Module):

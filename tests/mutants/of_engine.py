@@ -143,6 +143,9 @@ OF_ENGINE = [
     *in_file("evaluation/loop.py", "tests/test_distributed.py -k 'scores_and_samples and 2'", [
         ("evaluation: a process's own images alone", "metric.merge(other)", "pass"),
     ]),
+    *in_file("evaluation/evaluator.py", "tests/evaluation/test_loop.py -k two_sizes", [
+        ("evaluation: each image alone", "lambda item: self.batch_size", "lambda item: 1"),
+    ]),
     *in_file("evaluation/metrics.py", METRICS, [
         ("IoU: the union counts hits twice", "targets + predictions - hits", "targets + predictions"),
         ("metrics: ignored pixels count", "pairs[ignore_index] = 0", "pass"),

@@ -9,8 +9,8 @@ OF_SCALE = [
         ("threads: any number of results wait", "if len(begun) > threads:", "if len(begun) > 99 * threads:"),
         ("threads: one after the other", "pool = ThreadPoolExecutor(threads)", "pool = ThreadPoolExecutor(1)"),
     ]),
-    *in_file("viz/batches.py", "tests/viz/test_batches.py", [
-        ("batches: an item may wait for ever", "if oldest in begun and", "if False and"),
+    *in_file("evaluation/batches.py", "tests/evaluation/test_batches.py", [
+        ("batches: an item may wait for ever", "if oldest and", "if False and"),
         ("batches: one more than asked for", "if len(batch) >= most(item):", "if len(batch) > most(item):"),
         ("order: as they come", "while following in early:", "while early:"),
     ]),

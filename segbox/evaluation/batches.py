@@ -4,13 +4,14 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
-LONGEST_WAIT = 64  # for others of its kind: so many items may follow an item before it goes on
+LONGEST_WAIT = 8  # batches: so many full ones may follow an item before it goes on without others of its kind
 
 
 def batches_of(
     items: Iterable[Item], kind: Callable[[Item], Hashable], most: Callable[[Item], int]
 ) -> Iterator[list[Item]]:
-    """Batches of items of one kind, each of up to `most(item)` items. One that has waited long goes on incomplete."""
+    """Batches of items of one kind, each of up to `most(item)` items. One that has waited long goes on incomplete, so
+    that few items are held back."""
     begun: dict[Hashable, tuple[int, list[Item]]] = {}
     for count, item in enumerate(items):
         own = kind(item)
@@ -18,9 +19,9 @@ def batches_of(
         batch.append(item)
         if len(batch) >= most(item):
             yield begun.pop(own)[1]
-        oldest = next(iter(begun), None)
-        if oldest in begun and count - begun[oldest][0] >= LONGEST_WAIT:
-            yield begun.pop(oldest)[1]
+        begin, oldest = next(iter(begun.values()), (count, []))
+        if oldest and count - begin >= LONGEST_WAIT * most(oldest[0]):
+            yield begun.pop(kind(oldest[0]))[1]
     yield from (batch for _, batch in begun.values())
 
 
