@@ -23,7 +23,7 @@ class Tokens:
 
     def with_queries(self, queries: Tensor) -> "Tokens":
         """The same with queries, Q C, in front, which are not rotated."""
-        values = torch.cat([queries.expand(len(self.values), -1, -1), self.values], 1)
+        values = torch.cat([queries.expand(self.values.shape[0], -1, -1), self.values], 1)
         ropes = [None if rope is None else with_identity(rope, len(queries)) for rope in self.ropes]
         return replace(self, values=values, ropes=ropes)
 
