@@ -41,6 +41,7 @@ class Facts:
     boundaries: Boundaries | None = None
     train: tuple[float, int] | None = None  # the score of training images without augmentation, and their number
     is_weighted: bool = False  # the loss has class weights
+    predicts_masks: bool = False  # its loss takes no class weights, and counts the classes of an image alike
     duplicates: str = ""  # what `segbox check` says of images that are in train and val
 
 
@@ -114,6 +115,11 @@ def rare_and_missed(facts: Facts) -> Iterator[Advice]:
 
 def for_rare_classes(facts: Facts) -> str:
     often = 'show images with them more often: `type="ClassBalancedDataset"` around `data.train`'
+    if facts.predicts_masks:
+        return (
+            f"You can {often}; and draw no crops of one class alone: `cat_max_ratio=0.75` in `RandomCrop`. The loss of"
+            " masks takes no class weights: it counts the classes of an image alike already."
+        )
     if not facts.is_weighted:
         return f'Weigh the classes in the loss: `class_weight="sqrt"` in `model.decode_head.loss`; or {often}.'
     return (
@@ -123,6 +129,7 @@ def for_rare_classes(facts: Facts) -> str:
 
 
 def dominant_class(facts: Facts) -> Iterator[Advice]:
+    regions = ' A loss of regions beside the cross entropy counts them alike: `dict(type="DiceLoss")`.'
     targets = facts.evaluation.counts().sum(1)
     part = targets.max() / max(1, targets.sum())
     if (targets > 0).sum() > 1 and part >= DOMINANT:
@@ -130,8 +137,7 @@ def dominant_class(facts: Facts) -> Iterator[Advice]:
         yield Advice(
             f"Most pixels are {first}",
             f"{percent_text(part)} % of the labelled pixels: predicting nothing else would give {100 * part:.1f} aAcc.",
-            "Read the scores of the other classes, not aAcc. A loss of regions beside the cross entropy counts them"
-            ' alike: `dict(type="DiceLoss")`.',
+            "Read the scores of the other classes, not aAcc." + ("" if facts.predicts_masks else regions),
         )
 
 

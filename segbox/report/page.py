@@ -95,7 +95,8 @@ def advice_section(run: Run, found: Findings) -> Iterator[str]:
     boundaries, train = (None, None) if found.again is None else (found.again.boundaries, found.again.train)
     weighted = has_class_weights(run.config)
     losses = column(run.log.steps, "loss")
-    tips = advice(Facts(run.evaluation, "mIoU", interval, curve, losses, boundaries, train, weighted, shared))
+    masks = predicts_masks(run.config)
+    tips = advice(Facts(run.evaluation, "mIoU", interval, curve, losses, boundaries, train, weighted, masks, shared))
     if tips:
         yield "<h2>What to try next</h2>"
         yield f'<div class="cards">{"".join(map(advice_card, tips))}</div>'
@@ -103,10 +104,23 @@ def advice_section(run: Run, found: Findings) -> Iterator[str]:
 
 def has_class_weights(config: Mapping[str, Any] | None) -> bool:
     """Whether a loss of the decode head weighs classes."""
-    head = (config or {}).get("model", {}).get("decode_head")
-    losses = head.get("loss") if isinstance(head, Mapping) else None
+    losses = decode_head(config).get("loss")
     every = [losses] if isinstance(losses, Mapping) else losses or ()
     return any(isinstance(loss, Mapping) and loss.get("class_weight") is not None for loss in every)
+
+
+def predicts_masks(config: Mapping[str, Any] | None) -> bool:
+    """Whether the decode head classifies masks, not pixels."""
+    from segbox.models.heads.mask_head import MaskHead
+    from segbox.registry import HEADS
+
+    kind = decode_head(config).get("type")
+    return kind in HEADS and issubclass(HEADS[kind], MaskHead)
+
+
+def decode_head(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    head = (config or {}).get("model", {}).get("decode_head")
+    return head if isinstance(head, Mapping) else {}
 
 
 def advice_card(tip: Advice) -> str:

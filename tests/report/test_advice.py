@@ -99,6 +99,13 @@ def test_the_texts_have_the_numbers():
     assert "1.2 % of the labelled pixels, 17 % are found" in tip.why
 
 
+def test_heads_of_masks_get_no_advice_that_their_loss_refuses():
+    for name in ("rare_and_missed", "never_predicted", "dominant_class"):
+        text = " ".join(tip.what for tip in advice(replace(FIRING[name], predicts_masks=True)))
+        assert "class_weight" not in text and "DiceLoss" not in text, name
+    assert "ClassBalancedDataset" in advice(replace(FIRING["rare_and_missed"], predicts_masks=True))[0].what
+
+
 def test_the_leak_that_a_check_has_found():
     leak = {"kind": "leak", "message": "3 images of 'val' are in 'train' too"}
     assert shared_by_check({"problems": [{"kind": "duplicate", "message": "x"}, leak]}) == leak["message"]

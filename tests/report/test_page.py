@@ -13,7 +13,7 @@ from segbox.errors import DataError, UserError
 from segbox.evaluation.records import EVALUATION, Evaluation
 from segbox.report.class_table import class_table
 from segbox.report.log_rows import LogRows
-from segbox.report.page import Findings, has_class_weights, report_page
+from segbox.report.page import Findings, has_class_weights, predicts_masks, report_page
 from segbox.report.run import read_run
 from segbox.report.write import write_report
 from tests.doctor.test_html_report import EMPTY, Balance
@@ -180,3 +180,9 @@ def test_findings_of_a_check_and_a_damaged_environment(tmp_path):
 def test_class_weights_are_found_in_the_config(loss, expected):
     assert has_class_weights(dict(model=dict(decode_head=dict(loss=loss)))) == expected
     assert not has_class_weights(None) and not has_class_weights({})
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("EoMTHead", True), ("FCNHead", False), ("OfMyProject", False)])
+def test_heads_of_masks_are_found_in_the_config(kind, expected):
+    assert predicts_masks(dict(model=dict(decode_head=dict(type=kind)))) == expected
+    assert not predicts_masks(None)
