@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -90,16 +91,8 @@ def floor_of(name: str) -> str:
 
 def imports(path: Path, at_start_only: bool = False) -> Iterator[tuple[str, int]]:
     """What a module imports as (absolute module, number of leading dots), except what only types need."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    skipped = {
-        id(inner)
-        for node in ast.walk(tree)
-        if (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-        or (at_start_only and isinstance(node, ast.FunctionDef))
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in skipped:
+    for node, is_at_start in import_statements(path):
+        if at_start_only and not is_at_start:
             continue
         if isinstance(node, ast.Import):
             yield from ((alias.name, 0) for alias in node.names)
@@ -107,6 +100,28 @@ def imports(path: Path, at_start_only: bool = False) -> Iterator[tuple[str, int]
             yield from ((f"segbox.{alias.name}", 0) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module or "", node.level
+
+
+HOLDS_STATEMENTS = (ast.Module, ast.stmt, ast.excepthandler, ast.match_case)
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+@cache
+def import_statements(path: Path) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Those that are not for types alone, and whether each runs when the module is imported."""
+    found: list[tuple[ast.Import | ast.ImportFrom, bool]] = []
+    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(path.read_text(encoding="utf-8")), True)]
+    while waiting:
+        node, is_at_start = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append((node, is_at_start))
+        elif isinstance(node, HOLDS_STATEMENTS) and not is_for_types(node):
+            inside = is_at_start and not isinstance(node, ast.FunctionDef)
+            waiting += [(child, inside) for child in ast.iter_child_nodes(node)]
+    return found
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

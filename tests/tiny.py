@@ -1,5 +1,9 @@
 """Small models and batches that the tests share."""
 
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -66,6 +70,11 @@ def tiny_model(
         "decode_head": {"type": head, **SMALL.get(head, {})},
     }
     return build_segmentor({**config, **model}, num_classes)
+
+
+def others_are_slow(names: Iterable[str], quick: Collection[str]) -> list[Any]:
+    """All of them, to be tried by one test; those that are not `quick` by `make test-slow` alone."""
+    return [pytest.param(name, marks=[] if name in quick else [pytest.mark.slow]) for name in names]
 
 
 def random_batch(

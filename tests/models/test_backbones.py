@@ -8,7 +8,10 @@ from torch import nn
 
 from segbox.errors import ConfigError
 from segbox.registry import BACKBONES
+from tests.tiny import others_are_slow
 
+# One per way to compute; the export of each of the others takes seconds and is a slow test.
+EXPORTED = ("ResNet", "MixTransformer", "PoolFormer", "UNetEncoder", "VGG", "VisionTransformer")
 CONVOLUTIONAL = ["MobileNetV1", "MobileNetV2", "MobileNetV3", "ResNet", "VGG", "Xception"]
 
 
@@ -98,7 +101,7 @@ def test_half_precision_stays_finite(name):
     assert all(p.grad.isfinite().all() for p in backbone.parameters())
 
 
-@pytest.mark.parametrize("name", list(BACKBONES))
+@pytest.mark.parametrize("name", others_are_slow(BACKBONES, EXPORTED))
 def test_can_be_exported(name):
     torch.manual_seed(0)
     backbone, images = build(name).eval(), torch.randn(1, 3, 33, 47)

@@ -11,10 +11,12 @@ from segbox.models.heads.mask_head import MaskHead
 from segbox.models.layers import resize
 from segbox.registry import HEADS
 from tests.models.mask_heads import with_logits_of_pixels
-from tests.tiny import HEADS_OF_MAPS, SMALL, random_batch, tiny_model
+from tests.tiny import HEADS_OF_MAPS, SMALL, others_are_slow, random_batch, tiny_model
 
 # strides of the maps of: dilated nets, a transformer, VGG before its pools, an FPN with one more level, plain ViTs
 MAPS = [(2, 4, 8, 8, 8), (4, 8, 16, 32), (1, 2, 4, 8, 16), (4, 8, 16, 32, 64), (8, 16, 32), (16,) * 4, (16,), (14,)]
+# One per way to compute; the export of each of the others takes seconds and is a slow test.
+EXPORTED = ("FCNHead", "PSPHead", "SegFormerHead", "OCRHead", "PointRendHead", "SETRUPHead")
 
 
 @pytest.fixture(params=list(HEADS))
@@ -34,10 +36,10 @@ def images():
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("model", others_are_slow(HEADS_OF_MAPS, EXPORTED), indirect=True)
 def test_exports(model, images):
-    head = model.double().decode_head  # alone: the backbone would be exported again and again
-    if head.reads_tokens:  # it is exported with its backbone: test_eomt.py
-        return
+    """Alone: the backbone would be exported again and again. Heads that read tokens are exported by test_eomt.py."""
+    head = model.double().decode_head
     features = model.backbone(images.double())  # in float64, where only a mistake differs
     features = (images.double(), *features) if head.sees_images else features
     exported = torch.export.export(head, (features,), strict=False).module()
