@@ -28,9 +28,15 @@ def with_placement(sample: Sample, placement: Placement) -> Sample:
     return {**sample, "placement": placement}
 
 
-def last_row(sample: Sample) -> int:
-    """Where the rows of the image end that the pending placement needs."""
-    return _needed_rectangle(pending(sample), sample["image"].shape)[1].stop
+def last_row(sample: Sample, placement: Placement) -> int:
+    """Where the rows of the image end that a placement needs."""
+    return _needed_rectangle(placement, sample["image"].shape)[1].stop
+
+
+def label_rows(sample: Sample, placement: Placement) -> np.ndarray:
+    """The label, or those of its first rows that a placement needs."""
+    source = sample.get("label_source")
+    return sample["label"] if source is None else source.read(last_row(sample, placement))
 
 
 def render(sample: Sample) -> Sample:

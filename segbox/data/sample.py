@@ -25,6 +25,7 @@ class Sample(_Always, total=False):
     label_path: str  # for messages
     placement: Placement
     source: Any  # a `TopRows` of `readers`, if `image` has its size but not its pixels yet
+    label_source: Any  # the same for `label`
     fill: Sequence[float] | float  # the colour outside of the image, in its units; 0 if absent
     outside: Any  # an `Outside` of `render`: which pixels lie outside of the image
 

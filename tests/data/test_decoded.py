@@ -72,7 +72,7 @@ def test_samples_are_the_same_and_are_decoded_once(root, tmp_path, monkeypatch):
     plain = samples(dataset_of(root))
     cached = dataset_of(root, cache_in(tmp_path))
     assert_equal(samples(cached), plain)
-    for reader in ("read_image", "read_label", "read_late"):
+    for reader in ("read_image", "read_label", "read_late", "read_label_late"):
         monkeypatch.setattr(pairs, reader, refuse)
     assert_equal(samples(cached), plain)
 

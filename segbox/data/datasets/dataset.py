@@ -50,7 +50,10 @@ class SegDataset(Dataset, ABC):
         """Read the files. DataError names a file that cannot be read."""
 
     def load_late(self, index: int) -> Sample:
-        """`load`, or a sample whose image is decoded when the pipeline knows which rows it shows."""
+        """`load`, or a sample whose files are decoded when the pipeline knows which rows it shows.
+
+        Of a label that is decoded so, unknown ids are an error once a crop shows them.
+        """
         return self.load(index)
 
     def __getitem__(self, draw: Draw) -> Sample | None:
@@ -62,7 +65,10 @@ class SegDataset(Dataset, ABC):
         check_label(sample, self.classes)
         sample = {**sample, "fill": self.fill}
         if self.transform_labels:
-            return self.pipeline(sample, rng)
+            done = self.pipeline(sample, rng)
+            if "label_source" in sample and _has_unknown_ids(done["label"], self.classes):
+                check_label(self.load(index), self.classes)
+            return done
         label = sample["label"]
         image_only = {key: value for key, value in sample.items() if key != "label"}
         return {**self.pipeline(image_only, rng), "label": label}
@@ -119,9 +125,13 @@ def check_label(sample: Sample, classes: tuple[str, ...]) -> None:
         where = f"{sample['label_path']} " if "label_path" in sample else ""
         turned = TURNED if image == label[::-1] else ""
         raise DataError(f"{sample['path']}: the image is {_size(image)} but its label {where}is {_size(label)}{turned}")
-    # IGNORE_INDEX + 1 is 0 in bytes. A histogram would take twenty times as long.
-    if (sample["label"] + np.uint8(1)).max() > len(classes):
+    if "label_source" not in sample and _has_unknown_ids(sample["label"], classes):
         raise DataError(_describe_unknown_ids(sample, classes))
+
+
+def _has_unknown_ids(label: np.ndarray, classes: tuple[str, ...]) -> bool:
+    """IGNORE_INDEX + 1 is 0 in bytes. A histogram would take twenty times as long."""
+    return (label + np.uint8(1)).max() > len(classes)
 
 
 def _describe_unknown_ids(sample: Sample, classes: tuple[str, ...]) -> str:

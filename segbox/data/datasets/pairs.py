@@ -4,6 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from segbox.data.datasets.dataset import Colour, SegDataset
 from segbox.data.datasets.names import FilePairs
 from segbox.data.decoded import DecodedCache, kept
 from segbox.data.readers.files import errors_named, read_image, read_label
-from segbox.data.readers.rows import read_late
+from segbox.data.readers.rows import TopRows, read_label_late, read_late
 from segbox.data.sample import Sample
 from segbox.data.transforms.pipeline import PipelineConfig, as_pipeline
 from segbox.errors import DataError, printable
@@ -92,24 +93,41 @@ def load_pair_late(
     exif: bool = True,
     cache: DecodedCache | None = None,
 ) -> Sample:
-    """`load_pair`, or a sample with a `source` where the rows of the image can be decoded in part."""
+    """`load_pair`, or a sample with a `source` or a `label_source` where rows can be decoded in part."""
     if cache is not None and cache.may_hold(path, _image_kind(channels, bits, exif)):
         return load_pair(path, label_path, label_table, channels, bits, exif, cache)
-    source = read_late(path, channels, bits, exif)
-    label = as_classes(_read_label(label_path, exif, cache), label_table)
+    image, late = read_late(path, channels, bits, exif), {}
+    is_kept = cache is not None and cache.may_hold(label_path, _label_kind(exif))
+    label = _read_label(label_path, exif, cache) if is_kept else read_label_late(label_path, exif)
+    if isinstance(image, TopRows):
+        late["source"], image = image, _blank(*image.size, channels)
+    if isinstance(label, TopRows):
+        late["label_source"], label = _in_classes(label, label_table), _blank(*label.size)
+    else:
+        label = as_classes(label, label_table)
     names = {"path": str(path), "label_path": str(label_path)}
-    if isinstance(source, np.ndarray):
-        return {"image": source, "label": label, "size": source.shape[:2], **names}
-    image = np.broadcast_to(np.uint8(0), (*source.size, channels))  # takes no memory
-    return {"image": image, "label": label, "size": source.size, "source": source, **names}
+    return {"image": image, "label": label, "size": image.shape[:2], **names, **late}
+
+
+def _blank(*shape: int) -> np.ndarray:
+    """Of the size of what is decoded later; it takes no memory."""
+    return np.broadcast_to(np.uint8(0), shape)
+
+
+def _in_classes(label: TopRows, label_table: np.ndarray) -> TopRows:
+    return replace(label, decode=lambda rows: as_classes(label.decode(rows), label_table))
 
 
 def _image_kind(channels: int, bits: int, exif: bool) -> str:
     return f"image {channels} {bits} {exif}"
 
 
+def _label_kind(exif: bool) -> str:
+    return f"label {exif}"
+
+
 def _read_label(path: str | Path, exif: bool, cache: DecodedCache | None) -> np.ndarray:
-    return kept(cache, path, f"label {exif}", lambda: read_label(path, exif))
+    return kept(cache, path, _label_kind(exif), lambda: read_label(path, exif))
 
 
 def label_table(label_map: Mapping[int, int], num_classes: int) -> np.ndarray:

@@ -61,7 +61,12 @@ def read_label(path: str | Path, exif: bool = True) -> np.ndarray:
 
     `exif` as for images; few masks have such a tag of their own.
     """
-    return read(path, lambda data: _decoded(data, lambda reader, data: _as_ids(reader.label(data)), exif))
+    return read(path, lambda data: decode_label(data, exif))
+
+
+def decode_label(data: bytes, exif: bool = True) -> np.ndarray:
+    """The label of a file's content, as `read_label` gives it."""
+    return _decoded(data, lambda reader, data: _as_ids(reader.label(data)), exif)
 
 
 def read(path: str | Path, decode: Callable[[bytes], Result]) -> Result:

@@ -1,6 +1,6 @@
 """What a reader of a file format does. `files.FORMATS` lists the readers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from segbox.errors import DataError
 
 KINDS = {8: ("uint8",), 16: ("uint16", "int16"), 32: ("float32",)}  # what images of so many bits are made of
 MOST_CHANNELS = 4  # of all formats but TIFF
+Rows = Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,12 @@ class Format:
         """H W C in RGB order, the channels and values of the file."""
         return opencv.decode_stored(data)
 
-    def top(self, data: bytes, rows: int) -> bytes | None:
-        """A file that holds only the first rows, a few more, or all; None where the format has no way to say it.
+    def rows(self, data: bytes, channels: int) -> Rows | None:
+        """`opencv.decode_bytes` of the first rows, as many as asked for; None where that is not possible."""
+        return None
 
-        Of such a file the first `rows` are decoded as they are of the whole file.
-        """
+    def label_rows(self, data: bytes) -> Rows | None:
+        """`label` of the first rows, H W of bytes, in the same way."""
         return None
 
     def label(self, data: bytes) -> np.ndarray:

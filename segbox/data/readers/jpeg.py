@@ -1,13 +1,16 @@
 """JPEG. OpenCV decodes it, and fills what is missing of a cut file with grey: the end is looked for here, before."""
 
+import re
 import struct
 from collections.abc import Iterator
 
-from segbox.data.readers.format import ClaimedSize, Format, Header, cut_off
+from segbox.data.readers.format import ClaimedSize, Format, Header, Rows, cut_off
+from segbox.data.readers.opencv import decode_bytes
 from segbox.data.readers.orientation import EXIF_START
 
 START, END = b"\xff\xd8", b"\xff\xd9"
-EXIF, START_OF_SCAN, PADDING = 0xE1, 0xDA, 0xFF
+EXIF, START_OF_SCAN, RESTARTS, PADDING = 0xE1, 0xDA, 0xDD, 0xFF
+NEXT_MARKER = re.compile(b"\xff[^\x00\xff]")  # within the pixels 0xFF is followed by 0
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 WITHOUT_CONTENT = {0x01, *range(0xD0, 0xDA)}  # no length follows them: decoders go on in other places than `segments`
 BASELINE = (0xC0, 0xC1)
@@ -49,6 +52,12 @@ class Jpeg(Format):
                 return ClaimedSize(*struct.unpack_from(">HH", data, start + 1))
         return None
 
+    def rows(self, data: bytes, channels: int) -> Rows | None:
+        size = self.claimed_size(data)
+        if size is None or self.top(data, size.height) is None:
+            return None
+        return lambda rows: decode_bytes(self.top(data, rows), channels)[:rows]
+
     def top(self, data: bytes, rows: int) -> bytes | None:
         """Baseline files of one scan, with a smaller height in the header and without what follows the pixels.
 
@@ -57,17 +66,14 @@ class Jpeg(Format):
         """
         found = {marker: (start, end) for marker, start, end in segments(data)}
         frame = next((found[marker][0] for marker in BASELINE if marker in found), None)
-        if frame is None or START_OF_SCAN not in found:
+        scan, rest = found.get(START_OF_SCAN, (0, 0))
+        if frame is None or not scan or data[scan] != data[frame + 5] or RESTARTS in found:  # the scan has all channels
             return None
         height, kept = self.claimed_size(data).height, rows + LARGEST_BLOCK
-        start = found[START_OF_SCAN][1]
-        end = data.find(END, start)
-        # Within the pixels 0xFF is followed by 0; other markers are restarts, or begin more scans.
-        if end < 0 or data.count(b"\xff", start, end) != data.count(b"\xff\x00", start, end):
-            return None
-        if kept > height - LARGEST_BLOCK:
+        end = NEXT_MARKER.search(data, rest) if kept <= height - LARGEST_BLOCK else None
+        if end is None or end.group() != END:
             return data
-        return b"".join([data[: frame + 1], struct.pack(">H", kept), data[frame + 3 : end]])
+        return b"".join([data[: frame + 1], struct.pack(">H", kept), data[frame + 3 : end.start()]])
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from segbox.data.readers import opencv
-from segbox.data.readers.format import ClaimedSize, Format, Header, cut_off
+from segbox.data.readers.format import ClaimedSize, Format, Header, Rows, cut_off
 from segbox.data.readers.orientation import EXIF_START
+from segbox.data.readers.png_rows import GREY, PALETTE, open_rows
 from segbox.errors import DataError
 
 START = b"\x89PNG\r\n\x1a\n"
 STORED_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 CHANNELS = {**STORED_CHANNELS, 3: 3}  # with a palette it is a colour image
-GREY, PALETTE = 0, 3  # colour types
 DEFLATE_RATIO = 1032  # bytes that deflate can make of one, at most
 
 
@@ -47,6 +47,11 @@ class Png(Format):
             return None
         width, height = struct.unpack_from(">II", data, 16)
         return ClaimedSize(height, width)
+
+    def label_rows(self, data: bytes) -> Rows | None:
+        contents = [(start, end) for kind, start, end in chunks(data) if kind == b"IDAT"]
+        found = open_rows(data, contents, lambda: self.label(data))
+        return found and found.read
 
     def label(self, data: bytes) -> np.ndarray:
         data, step = as_grey(data)

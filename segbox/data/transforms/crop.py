@@ -8,7 +8,7 @@ import numpy as np
 from segbox import IGNORE_INDEX
 from segbox.arguments import Count
 from segbox.data.placement import Placement, Size
-from segbox.data.render import BYTES_PER_PIXEL, pending, render, render_label, with_placement
+from segbox.data.render import BYTES_PER_PIXEL, label_rows, pending, render, render_label, with_placement
 from segbox.data.sample import Sample
 from segbox.data.transforms.transform import Transform
 from segbox.machine import too_large
@@ -37,7 +37,7 @@ class RandomCrop(Transform):
         window = self._draw(pending(sample), rng)
         if self.cat_max_ratio < 1 and "label" in sample:
             for _ in range(TRIES - 1):
-                if _largest_share(sample["label"], window) <= self.cat_max_ratio:
+                if _largest_share(label_rows(sample, window), window) <= self.cat_max_ratio:
                     break
                 window = self._draw(pending(sample), rng)
         return with_placement(sample, window)

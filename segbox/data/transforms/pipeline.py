@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from segbox.arguments import Made
-from segbox.data.render import last_row, render
+from segbox.data.render import label_rows, last_row, pending, render
 from segbox.data.sample import Sample
 from segbox.data.transforms.transform import Transform
 from segbox.errors import ConfigError
@@ -22,7 +22,7 @@ class Pipeline:
         self.placing = _count_placing(self.transforms)  # transforms before the first that reads pixels
 
     def __call__(self, sample: Sample, rng: random.Random) -> Sample:
-        """A sample may have a `source` in place of its pixels if `placing` is not 0: see `SegDataset.load_late`."""
+        """A sample may have sources in place of pixels if `placing` is not 0: see `SegDataset.load_late`."""
         for position, transform in enumerate(self.transforms):
             if position == self.placing:
                 sample = _with_pixels(sample)
@@ -52,10 +52,12 @@ def _count_placing(transforms: Sequence[Callable]) -> int:
 
 def _with_pixels(sample: Sample) -> Sample:
     """Decode the rows that the placement shows, if this has not been done."""
-    if "source" not in sample:
-        return sample
-    done = {key: value for key, value in sample.items() if key != "source"}
-    return {**done, "image": sample["source"].read(last_row(sample))}
+    done = {key: value for key, value in sample.items() if key not in ("source", "label_source")}
+    if "source" in sample:
+        done["image"] = sample["source"].read(last_row(sample, pending(sample)))
+    if "label_source" in sample:
+        done["label"] = label_rows(sample, pending(sample))
+    return done
 
 
 PipelineConfig = Pipeline | Sequence[Annotated[Mapping, Made(TRANSFORMS, trial=call)]]

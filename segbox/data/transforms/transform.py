@@ -14,7 +14,7 @@ class Transform(ABC):
 
     keeps_view: bool = False  # True: the image is neither cropped nor moved, so its label may stay untransformed
     # For image files of which only the first rows are decoded. Both hold for the class itself, not for subclasses.
-    only_places: bool = False  # True: it reads no pixels of the image, and only edits the placement
+    only_places: bool = False  # True: it reads no pixels (labels by `label_rows`), and only edits the placement
     renders_first: bool = False  # True: it begins with `render`
 
     @abstractmethod
