@@ -3,7 +3,6 @@
 import pytest
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from segbox.engine.checkpoint import read_run
 from segbox.engine.hooks.ema import EMA
@@ -11,11 +10,10 @@ from segbox.engine.hooks.hook import Hook
 from segbox.engine.kept_buffers import KeptBuffers
 from segbox.engine.state import run_state
 from segbox.errors import DataError, TrainingError
-from segbox.models.losses import surprise
 from tests.engine.test_runner import At, Small, small_runner
+from tests.host_reads import HostReads, take_ways_of_gpus
 from tests.runs import differences, tiny_runner
 
-READS = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "_unique2", "unique_dim"}
 OPTIMIZERS = {
     "SGD": lambda model: torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, fused=True),
     "AdamW": lambda model: torch.optim.AdamW(model.parameters(), lr=0.1, fused=True),
@@ -23,25 +21,9 @@ OPTIMIZERS = {
 }
 
 
-class HostReads(TorchDispatchMode):
-    """Notes each operation for whose result a host would wait for its GPU."""
-
-    def __init__(self):
-        super().__init__()
-        self.found = []
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        name = function.overloadpacket.__name__
-        masks = args[1] if name in ("index", "index_put", "index_put_") else ()
-        if name in READS or any(mask is not None and mask.dtype == torch.bool for mask in masks):
-            self.found.append(name)
-        return function(*args, **(kwargs or {}))
-
-
 @pytest.fixture
 def losses_of_a_gpu(monkeypatch):
-    """The way of losses that is for CPUs alone looks at its logits first."""
-    monkeypatch.setattr(surprise, "has_spans", lambda logits, labels: False)
+    take_ways_of_gpus(monkeypatch)
 
 
 def reads_of_steps(folder, *overrides):

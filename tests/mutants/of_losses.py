@@ -51,7 +51,7 @@ OF_LOSSES = [
         
     ]),
     *loss("lovasz", "lovasz", [
-        ("Lovász: the smallest errors first", "errors.sort(descending=True)", "errors.sort()"),
+        ("Lovász: the smallest errors first", ".sort(descending=True)", ".sort()"),
         ("Lovász: the target is not sorted along", "target[order]", "target"),
         ("Lovász: the hinge at zero", "torch.relu(1 - torch.where", "torch.relu(torch.where"),
         ("Lovász: correct predictions count as errors", "torch.where(target, 1 - scores, scores)",
@@ -74,14 +74,14 @@ OF_LOSSES = [
         ("soft cross entropy: the easiest pixels", "mass.where(hardest(", "mass.where(~hardest("),
     ]),
     *loss("ohem_threshold", "threshold", [
-        ("OHEM by threshold: easy pixels", "surprises >= limit", "surprises < limit"),
-        ("OHEM by threshold: no fewest", "largest(candidates, fewest).clamp(max=limit)", "limit"),
-        ("OHEM by threshold: the threshold is the loss's", "limit = -math.log(self.threshold)",
-         "limit = self.threshold"),
+        ("OHEM by threshold: easy pixels", "~(surprises < limit)", "(surprises < limit)"),
+        ("OHEM by threshold: no fewest", "torch.minimum(limit, largest(surprises, valid, rank))", "limit * 1"),
+        ("OHEM by threshold: the threshold is the loss's", "-math.log(self.threshold), dtype",
+         "self.threshold, dtype"),
     ]),
     *loss("hardest", "hard", [
-        ("hardest: ties are left out", "losses >= largest(", "losses > largest("),
-        ("hardest: half of the share", "int(len(candidates) * ratio)", "int(len(candidates) * ratio / 2)"),
+        ("hardest: ties are left out", "losses < largest(", "losses <= largest("),
+        ("hardest: half of the share", "valid.sum().double() * ratio", "valid.sum().double() * ratio / 2"),
     ]),
     *loss("regions", "dice or tversky", [
         ("regions: classes that no pixel has count too", 'present if classes == "present" else',

@@ -7,6 +7,7 @@ resized logits B K rows W, and the same rows of the full-size maps (labels, weig
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -140,7 +141,7 @@ def cut(logits: Tensor, maps: Sequence[Tensor], align_corners: bool = False) -> 
     rows = max(FEWEST_ROWS, floats // (images * channels * width))
     mix = None
     if source != height:
-        mix = row_weights(source, height, precision(logits), align_corners).to(logits.device)
+        mix = rows_on_device(source, height, precision(logits), align_corners, logits.device)
     for image in range(0, batch, images):
         for top in range(0, height, rows):
             bottom = min(top + rows, height)
@@ -169,6 +170,13 @@ def neighbours(row: int, source: int, target: int, align_corners: bool) -> tuple
     place = row * (source - 1) / max(1, target - 1) if align_corners else by_area
     low = min(int(place), source - 1)
     return low, min(low + 1, source - 1), place - low
+
+
+@lru_cache(maxsize=16)
+def rows_on_device(source: int, target: int, dtype: torch.dtype, align_corners: bool, device: torch.device) -> Tensor:
+    """`row_weights`, kept: a GPU would be waited for while they are copied to it."""
+    with torch.inference_mode(False):  # the tensor outlives it
+        return row_weights(source, target, dtype, align_corners).to(device)
 
 
 def row_weights(source: int, target: int, dtype: torch.dtype, align_corners: bool) -> Tensor:

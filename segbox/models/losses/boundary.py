@@ -13,7 +13,7 @@ from segbox.registry import LOSSES
 
 from .banded import banded_sum
 from .pixels import all_classes, mean_over_pixels
-from .regions import checked_classes, chosen_classes
+from .regions import checked_classes, chosen_classes, present_classes
 
 
 @LOSSES.register
@@ -23,7 +23,7 @@ class BoundaryLoss(Resizing):
     Distances inside a class are negative, so the loss can be negative too. Its gradient is weak far from a solution:
     add it to a Dice or cross entropy loss, with a small `loss_weight`. A class without a border in an image (absent, or
     covering all of it) is left out there. Ignored pixels are not counted and have no borders. Distances are computed on
-    the CPU, in a few ms per class and image.
+    the CPU, in a few ms per class and image; a GPU is waited for.
     `classes` as in DiceLoss: "present", "all" or ids; with two classes, "present" and "all" mean the object (1) alone.
     """
 
@@ -40,22 +40,22 @@ class BoundaryLoss(Resizing):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         logits = all_classes(logits, self.num_classes)
         valid = labels != self.ignore_index
-        ids = torch.arange(self.num_classes, device=labels.device)
-        present = torch.isin(ids, labels[valid].long())
-        chosen = chosen_classes(self.classes, present[None])[0]
-        total = sum(self.sum_of_image(*image, chosen & present) for image in zip(logits, labels, valid, strict=True))
-        return mean_over_pixels(total, valid.sum() * chosen.sum())
+        known = labels.cpu()
+        present = present_classes(known, self.num_classes, self.ignore_index)
+        chosen = chosen_classes(self.classes, present.any(dim=0, keepdim=True))[0]
+        wanted = (present & chosen).numpy()
+        total = sum(self.sum_of_image(*image) for image in zip(logits, known.numpy(), valid, wanted, strict=True))
+        return mean_over_pixels(total, valid.sum() * np.count_nonzero(chosen.numpy()))
 
-    def sum_of_image(self, logits: Tensor, labels: Tensor, valid: Tensor, wanted: Tensor) -> Tensor:
+    def sum_of_image(self, logits: Tensor, known: np.ndarray, valid: Tensor, wanted: np.ndarray) -> Tensor:
         """One image at a time, so that only the distances of its classes are in memory."""
-        known = labels.cpu().numpy()
-        found = {c: signed_distances(known, c, self.ignore_index) for c in wanted.nonzero()[:, 0].tolist()}
+        found = {c: signed_distances(known, c, self.ignore_index) for c in np.flatnonzero(wanted)}
         maps = {c: distances for c, distances in found.items() if distances is not None}
-        ids = list(maps)
+        ids = torch.tensor(list(maps), dtype=torch.long, device=logits.device)
         distances = torch.from_numpy(np.array(list(maps.values()), np.float32).reshape(1, -1, *known.shape))
 
         def terms(logits: Tensor, distances: Tensor, valid: Tensor) -> Tensor:
-            p = logits.softmax(dim=1)[:, ids]
+            p = logits.softmax(dim=1).index_select(1, ids)
             return (p * distances).where(valid[:, None], 0).sum()
 
         maps = distances.to(logits.device), valid[None]

@@ -6,18 +6,26 @@ from torch import Tensor
 
 def hardest(losses: Tensor, valid: Tensor, ratio: float) -> Tensor:
     """Mask of the fraction of the valid pixels with the largest losses: at least one, and all ties with the last."""
-    candidates = losses[valid]
-    if ratio == 1 or not len(candidates):
+    if ratio == 1:
         return valid
-    return valid & (losses >= largest(candidates, max(1, int(len(candidates) * ratio))))
+    rank = (valid.sum().double() * ratio).long().clamp(min=1)
+    return valid & ~(losses < largest(losses, valid, rank))  # NaN is kept: the step is not finite
 
 
-def largest(values: Tensor, rank: int) -> Tensor:
-    """The value of this rank: 1 is the largest."""
-    place = len(values) - rank
-    if values.device.type == "cpu":
-        return torch.kthvalue(values, place + 1).values  # several times as fast as sorting
-    return values.sort().values[place]  # GPUs sort fast; before 2.10 their kthvalue is not deterministic
+def largest(losses: Tensor, valid: Tensor, rank: Tensor) -> Tensor:
+    """The loss of this rank among the valid pixels: 1 is the largest. -inf if there are fewer."""
+    losses = losses.where(valid, -torch.inf).flatten()
+    return by_selection(losses, rank) if losses.device.type == "cpu" else by_sorting(losses, rank)
+
+
+def by_selection(values: Tensor, rank: Tensor) -> Tensor:
+    """Several times as fast as sorting, but the rank is read: a GPU would be waited for."""
+    return torch.kthvalue(values, len(values) + 1 - int(rank)).values
+
+
+def by_sorting(values: Tensor, rank: Tensor) -> Tensor:
+    """GPUs sort fast."""
+    return values.sort(descending=True).values.gather(0, rank[None] - 1)
 
 
 def checked_ratio(ratio: float) -> float:

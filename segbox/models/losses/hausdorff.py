@@ -13,7 +13,7 @@ from segbox.registry import LOSSES
 from .banded import banded_map, banded_sum
 from .boundary import distance_to
 from .pixels import all_classes, mean_over_pixels
-from .regions import checked_classes, chosen_classes
+from .regions import checked_classes, chosen_classes, present_classes
 
 SURE = 0.5  # the probability above which a pixel is predicted to belong to a class
 
@@ -24,8 +24,9 @@ class HausdorffLoss(Resizing):
 
     a and b are distances in pixels to the border of a class, in the labels and in the prediction (where p > 0.5): an
     error far from a border costs most. They count from 1, on both sides, and are 0 if there is no border. Ignored
-    pixels are not counted and have no borders. Distances are computed on the CPU, in a few ms per class and image. The
-    loss is unbounded: add it to a Dice or cross entropy loss, with a small `loss_weight`. `classes` as in BoundaryLoss.
+    pixels are not counted and have no borders. Distances are computed on the CPU, in a few ms per class and image; a
+    GPU is waited for. The loss is unbounded: add it to a Dice or cross entropy loss, with a small `loss_weight`.
+    `classes` as in BoundaryLoss.
     """
 
     name = "hausdorff"
@@ -48,23 +49,26 @@ class HausdorffLoss(Resizing):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         logits = all_classes(logits, self.num_classes)
         valid = labels != self.ignore_index
-        ids = torch.arange(self.num_classes, device=labels.device)
-        chosen = chosen_classes(self.classes, torch.isin(ids, labels[valid].long())[None])[0]
         guesses = banded_map(sure_classes, logits, labels, align_corners=self.align_corners)
-        total = sum(self.sum_of_image(*image, chosen) for image in zip(logits, labels, guesses, valid, strict=True))
-        return mean_over_pixels(total, valid.sum() * chosen.sum())
+        known = torch.stack([labels.to(guesses.dtype), guesses], dim=1).cpu()
+        present = present_classes(known[:, 0], self.num_classes, self.ignore_index).any(dim=0, keepdim=True)
+        ids = np.flatnonzero(chosen_classes(self.classes, present)[0].numpy())
+        images = zip(logits, labels, valid, known.numpy(), strict=True)
+        return mean_over_pixels(sum(self.sum_of_image(*image, ids) for image in images), valid.sum() * len(ids))
 
-    def sum_of_image(self, logits: Tensor, labels: Tensor, guess: Tensor, valid: Tensor, chosen: Tensor) -> Tensor:
-        """One image at a time, so that only the distances of its classes are in memory."""
-        ids = chosen.nonzero()[:, 0].tolist()
-        known, labelled, guessed = (x.cpu().numpy() for x in (valid, labels, guess))
-        distances = np.zeros((1, len(ids), *known.shape), np.float32)
-        for own, c in zip(distances[0], ids, strict=True):
-            own += sum(distances_to_border(map_ == c, known) ** self.alpha for map_ in (labelled, guessed))
+    def sum_of_image(
+        self, logits: Tensor, labels: Tensor, valid: Tensor, known: np.ndarray, classes: np.ndarray
+    ) -> Tensor:
+        """One image at a time, so that only the distances of its classes are in memory. `known`, 2 H W: labels and
+        prediction."""
+        distances = np.zeros((1, len(classes), *labels.shape), np.float32)
+        for own, c in zip(distances[0], classes, strict=True):
+            own += sum(distances_to_border(each == c, known[0] != self.ignore_index) ** self.alpha for each in known)
+        ids = torch.from_numpy(classes).to(labels.device)
 
         def terms(logits: Tensor, labels: Tensor, distances: Tensor, valid: Tensor) -> Tensor:
-            p = logits.softmax(dim=1)[:, ids]
-            target = labels[:, None] == chosen.nonzero()[:, 0, None, None]
+            p = logits.softmax(dim=1).index_select(1, ids)
+            target = labels[:, None] == ids[:, None, None]
             return ((p - target.to(p.dtype)).square() * distances).where(valid[:, None], 0).sum()
 
         maps = labels[None], torch.from_numpy(distances).to(logits.device), valid[None]

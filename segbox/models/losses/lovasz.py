@@ -13,7 +13,7 @@ from segbox.registry import LOSSES
 
 from .banded import precision
 from .pixels import ClassWeight, all_classes, log_odds, weights_of_classes
-from .regions import checked_classes, chosen_classes, groups, mean_over_classes
+from .regions import checked_classes, chosen_classes, groups, mean_over_classes, present_classes
 
 
 @LOSSES.register
@@ -24,7 +24,7 @@ class LovaszLoss(Resizing):
     labels ("present"), "all", or a list of ids; with two classes, "present" and "all" mean the object (1) alone. All
     pixels are sorted by their error, so unlike other losses this one needs the logits of all classes at full size.
     `stride=4` uses every fourth row and column, for 1/16 of the memory and time (on CPUs the loss can take as long as
-    the network).
+    the network). With "present" and more than two classes, a GPU is waited for: absent classes are not sorted.
     """
 
     name = "lovasz"
@@ -55,45 +55,62 @@ class LovaszLoss(Resizing):
         self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        ids = torch.arange(self.num_classes, device=labels.device)
         rows, choices = [], []
         with full_precision(logits):
             logits = at_pixels(logits.to(precision(logits)), labels.shape[-2:], self.stride, self.align_corners)
             start = self.stride // 2
             labels = labels[:, start :: self.stride, start :: self.stride]
             for own_logits, own_labels in groups(logits, labels, self.per_image):
-                valid = own_labels != self.ignore_index
-                target = own_labels[valid] == ids[:, None]  # K N
-                chosen = chosen_classes(self.classes, target.any(dim=1)[None])[0]
-                rows.append(self.losses(own_logits, valid, target, chosen))
+                present = present_classes(own_labels, self.num_classes, self.ignore_index)
+                chosen = chosen_classes(self.classes, present.any(dim=0, keepdim=True))[0]
+                rows.append(self.losses(own_logits, own_labels, chosen))
                 choices.append(chosen)
             return mean_over_classes(torch.stack(rows), torch.stack(choices), self.class_weight)
 
-    def losses(self, logits: Tensor, valid: Tensor, target: Tensor, chosen: Tensor) -> Tensor:
+    def losses(self, logits: Tensor, labels: Tensor, chosen: Tensor) -> Tensor:
         """The loss of each class; zero, without sorting, for classes that are not chosen."""
-        scores = self.scores(logits, valid)  # of the classes, each N
-        nothing = scores[0][:0].sum()  # keeps the gradient where no class is chosen
-        return torch.stack(
-            [
-                self.loss_of_class(own, is_true) if is_chosen else nothing
-                for own, is_true, is_chosen in zip(scores, target, chosen.tolist(), strict=True)
-            ]
-        )
+        scores = self.scores(logits).unbind(dim=1)  # of the classes, each B H W
+        losses = [scores[0][:0].sum()] * len(scores)  # zeros with a gradient
+        counted = counted_pixels(labels.flatten(), self.ignore_index)
+        for c in self.ids(chosen):
+            losses[c] = self.loss_of_class(scores[c].flatten(), c, *counted)
+        return torch.stack(losses)
 
-    def scores(self, logits: Tensor, valid: Tensor) -> list[Tensor]:
+    def ids(self, chosen: Tensor) -> Sequence[int]:
+        """The classes to sort: those that are chosen, or more, where that is known without a look at the labels."""
+        if not isinstance(self.classes, str):
+            return self.classes
+        if self.num_classes == 2:
+            return [1]
+        if self.classes == "all":
+            return range(self.num_classes)
+        return [c for c, is_chosen in enumerate(chosen.tolist()) if is_chosen]
+
+    def scores(self, logits: Tensor) -> Tensor:
+        """B K H W."""
         if self.form == "hinge":
-            odds = log_odds(logits)[:, 0][valid]
-            return [-odds, odds]
-        probabilities = all_classes(logits, self.num_classes).softmax(dim=1)
-        return [own[valid] for own in probabilities.unbind(dim=1)]
+            odds = log_odds(logits)
+            return torch.cat([-odds, odds], dim=1)
+        return all_classes(logits, self.num_classes).softmax(dim=1)
 
-    def loss_of_class(self, scores: Tensor, target: Tensor) -> Tensor:
+    def loss_of_class(self, scores: Tensor, c: int, labels: Tensor, places: Tensor | None) -> Tensor:
+        scores = scores if places is None else scores.index_select(0, places)
+        valid = labels != self.ignore_index
+        target = (labels == c) & valid
         if self.form == "hinge":
             errors = torch.relu(1 - torch.where(target, scores, -scores))
         else:
             errors = torch.where(target, 1 - scores, scores)
-        errors, order = errors.sort(descending=True)
-        return errors @ jaccard_steps(target[order]).to(errors.dtype)
+        errors, order = errors.where(valid, -1).sort(descending=True)  # ignored pixels come last
+        return errors @ jaccard_steps(target[order]).where(valid[order], 0).to(errors.dtype)
+
+
+def counted_pixels(labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    """The labels of the valid pixels, and their places; of all pixels (None) on a GPU, which would be waited for."""
+    if labels.device.type != "cpu":
+        return labels, None
+    places = (labels != ignore_index).nonzero()[:, 0]
+    return labels.index_select(0, places), places
 
 
 def jaccard_steps(target: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from .banded import precision
 from .mask_matching import UNKNOWN, MaskCosts, dice_losses, match
 from .pixels import ratio_or_zero
 from .points import class_at, classes_at, values_at
+from .regions import present_classes
 
 
 @LOSSES.register
@@ -88,7 +89,8 @@ class MaskLoss(Resizing):
             shares = classes_at(points, self.columns(labels), self.num_classes + 1, self.align_corners)
             logits = [values_at(points[:, None], own.masks, self.align_corners) for own in layers]
         shares = shares.to(logits[0].dtype)
-        classes = match(self.costs, layers, logits, shares[:, :-1], self.counts(shares[:, -1]), self.present(labels))
+        present = present_classes(labels, self.num_classes, self.ignore_index)
+        classes = match(self.costs, layers, logits, shares[:, :-1], self.counts(shares[:, -1]), present)
         if self.void == "ignore":
             classes[:, (classes == self.num_classes).all(axis=(0, 2))] = UNKNOWN
         return classes
@@ -100,11 +102,6 @@ class MaskLoss(Resizing):
     def counts(self, ignored: Tensor) -> Tensor:
         """1 for points that count, 0 for the others, by the share of ignored pixels."""
         return torch.ones_like(ignored) if self.void == "background" else (ignored == 0).to(ignored.dtype)
-
-    def present(self, labels: Tensor) -> Tensor:
-        """B K: whether an image has pixels of a class."""
-        found = torch.zeros(len(labels), self.num_classes + 1, dtype=torch.bool, device=labels.device)
-        return found.scatter_(1, self.columns(labels).flatten(1).long(), True)[:, :-1]
 
     def masses(self, classes: np.ndarray, device: torch.device) -> Tensor:
         """What the losses of classes (B Q) and those of masks are divided by: means over the processes."""

@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
@@ -49,11 +50,9 @@ class OHEMThresholdCrossEntropyLoss(Resizing):
     def hard(self, logits: Tensor, labels: Tensor) -> Tensor:
         valid = labels != self.ignore_index
         surprises = self.surprise.of_pixels(logits, labels)
-        candidates = surprises[valid]
         fewest = int(self.min_kept * labels.numel()) if self.min_kept < 1 else int(self.min_kept) * len(labels)
-        if len(candidates) <= fewest:
-            return valid
-        limit = -math.log(self.threshold)
+        limit = torch.full((), -math.log(self.threshold), dtype=surprises.dtype, device=surprises.device)
         if fewest:
-            limit = largest(candidates, fewest).clamp(max=limit)
-        return valid & (surprises >= limit)
+            rank = torch.full((), min(fewest, labels.numel()), device=labels.device)
+            limit = torch.minimum(limit, largest(surprises, valid, rank))
+        return valid & ~(surprises < limit)  # NaN is kept: the step is not finite

@@ -26,13 +26,21 @@ def checked_classes(classes: Classes, num_classes: int, class_weight: ClassWeigh
     return classes if is_word else tuple(classes)
 
 
+def present_classes(labels: Tensor, num_classes: int, ignore_index: int) -> Tensor:
+    """B K: whether an image has pixels of a class."""
+    columns = labels.where(labels != ignore_index, num_classes).flatten(1).long()
+    found = torch.zeros(len(labels), num_classes + 1, dtype=torch.bool, device=labels.device)
+    return found.scatter_(1, columns, True)[:, :-1]
+
+
 def chosen_classes(classes: Classes, present: Tensor) -> Tensor:
     """Groups x classes: whether a loss uses the class; `present` is whether it has labelled pixels."""
     names = torch.zeros_like(present[0])
-    if not isinstance(classes, str):
-        names[list(classes)] = True
-    else:
+    if isinstance(classes, str):
         names[1 if len(names) == 2 else 0 :] = True
+    else:
+        for c in classes:  # a list as an index would be copied to the device, and waited for
+            names[c] = True
     return names & (present if classes == "present" else present.any(dim=1, keepdim=True))
 
 
