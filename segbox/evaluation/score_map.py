@@ -220,9 +220,11 @@ class WindowMap(ScoreMap):
         total = torch.zeros(batch, rows.stop - rows.start, width, channels, device=self.device)
         for own in self.windows:
             top, bottom = max(rows.start, own.y), min(rows.stop, own.y + own.h)
-            if top < bottom:
+            left, right = max(0, own.x), min(width, own.x + own.w)
+            if top < bottom and left < right:
                 logits = own.scores.rows_at(slice(top - own.y, bottom - own.y), (own.h, own.w))
-                total[:, top - rows.start : bottom - rows.start, own.x : own.x + own.w] += logits.softmax(dim=3)
+                inside = logits[:, :, left - own.x : right - own.x]
+                total[:, top - rows.start : bottom - rows.start, left:right] += inside.softmax(dim=3)
         return total.clamp_(
             min=SMALLEST
         ).log_()  # no division: the number of windows is the same for all classes of a pixel

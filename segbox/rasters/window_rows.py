@@ -14,6 +14,9 @@ from segbox.data.rasters.source import Raster, without_nodata
 from segbox.data.sample import as_tensor
 from segbox.evaluation.inference import InferenceFunction, starts
 from segbox.evaluation.score_map import Window, WindowMap
+from segbox.rasters.cells import pieces
+
+STRIDES_AT_ONCE = 4  # in a row: to find the largest classes takes more memory than the scores
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,21 @@ class WindowRows:
             top, bottom = max(rows.start, row.y), min(rows.stop, row.y + self.h)
             valid[top - rows.start : bottom - rows.start] = row.valid[top - row.y : bottom - row.y]
         result = np.full(size, IGNORE_INDEX, np.uint8)
-        windows = [
-            Window(row.y - rows.start, own.x, own.h, own.w, own.scores) for row in self.kept for own in row.windows
-        ]
-        if windows:
-            classes = WindowMap(windows, *size).classes(size)[0].cpu().numpy()
-            result[valid] = classes[valid]
+        for columns in pieces(self.width, STRIDES_AT_ONCE * self.sliding.stride[1]):
+            own, known = self._classes(rows, columns), valid[:, columns]
+            result[:, columns][known] = own[known]
         return result[:, self.columns.start - self.left : self.columns.stop - self.left]
+
+    def _classes(self, rows: slice, columns: slice) -> np.ndarray:
+        """Of columns of the panel, from the windows that reach into them; class 0 where there are none."""
+        size = rows.stop - rows.start, columns.stop - columns.start
+        windows = [
+            Window(row.y - rows.start, own.x - columns.start, own.h, own.w, own.scores)
+            for row in self.kept
+            for own in row.windows
+            if columns.start - own.w < own.x < columns.stop
+        ]
+        return WindowMap(windows, *size).classes(size)[0].cpu().numpy() if windows else np.zeros(size, np.uint8)
 
     def _row(self, y: int) -> WindowRow:
         """Batches do not go beyond a row of windows: it is the same whichever process computes it."""

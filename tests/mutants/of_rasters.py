@@ -11,6 +11,12 @@ OF_RASTERS = [
         ("raster: windows without data are computed", "if valid[:, x : x + self.w].any()]", "if True]"),
         ("raster: panels begin at their first window", "self.columns.start - self.left : self.columns.stop - self.left",
          ": self.columns.stop - self.columns.start"),
+        ("raster: all windows are looked at together", "STRIDES_AT_ONCE * self.sliding.stride[1]", "self.width"),
+        ("raster: windows that begin further left", "if columns.start - own.w < own.x <",
+         "if columns.start <= own.x <"),
+    ]),
+    *in_file("evaluation/score_map.py", ROWS, [
+        ("windows: begun further left", "left - own.x : right - own.x", ": right - left"),
     ]),
     *in_file("rasters/cells.py", ROWS, [
         ("raster: shares overlap", "cells[(number - 1) * len(cells) // count", "cells[max(0, number - 2) * len(cells)"
@@ -28,6 +34,10 @@ OF_RASTERS = [
     *in_file("data/rasters/source.py", "tests/rasters/test_files.py", [
         ("raster: bands are counted from 0", "        return int(word)\n", "        return int(word) + 1\n"),
         ("raster: a name of two bands", "lower.count(word.lower()) == 1", "lower.count(word.lower()) >= 1"),
+    ]),
+    *in_file("data/rasters/geo_raster.py", "tests/commands/test_raster.py", [
+        ("raster: some errors of a full disk are traces", "(rasterio.errors.RasterioError, CPLE_BaseError)",
+         "rasterio.errors.RasterioError"),
     ]),
     *in_file("data/datasets/raster.py", "tests/data/datasets/test_raster.py", [
         ("windows: the rest of the scene is left out", "length - window + stride)", "length - window + 1)"),

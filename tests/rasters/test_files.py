@@ -6,6 +6,7 @@ import pytest
 from segbox.data.rasters import source
 from segbox.data.rasters.source import check_there, chosen_bands, open_raster
 from segbox.errors import DataError, UserError
+from segbox.outputs import atomic_file
 from tests.rasters.made import picture
 
 NAMES = ["red", "green", "blue", "nir", "nir", ""]
@@ -166,3 +167,23 @@ def test_the_class_map_lies_where_the_raster_lies(tmp_path, monkeypatch, reader)
             assert written.overviews(1) and written.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
             assert written.tags(1)["class_1"] == "wood"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.tif", "map.tif"]
+
+
+@pytest.mark.parametrize("reader", ["rasterio", "tifffile"])
+def test_where_the_system_refuses_to_write_there_is_no_half_class_map(tmp_path, monkeypatch, reader):
+    """As on a full disk, but with a limit for the size of a file: it needs no rights."""
+    resource = pytest.importorskip("resource")
+    pytest.importorskip(reader)
+    raster_path = geotiff(tmp_path / "a.tif", picture(600, 520))
+    monkeypatch.setattr(source.importlib.util, "find_spec", lambda name: name == reader)
+    raster = open_raster(raster_path, None, 3, 8)
+    classes = np.random.default_rng(0).integers(0, 2, (600, 520), np.uint8)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for most in (100, 3000, 30_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+        try:
+            with pytest.raises(UserError, match="could not be written"), atomic_file(tmp_path / "map.tif") as partial:
+                raster.write(partial, iter([classes]), CLASSES, PALETTE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert [file.name for file in tmp_path.iterdir()] == ["a.tif"]

@@ -8,7 +8,9 @@ from torch import nn
 from segbox.data.transforms.pipeline import build_pipeline
 from segbox.errors import ConfigError
 from segbox.evaluation.inference import slide, whole_image
+from segbox.evaluation.score_map import WindowMap
 from segbox.rasters import cells as cells_module
+from segbox.rasters import window_rows
 from segbox.rasters.cells import Cell, cells_of, panel_width, share_of
 from segbox.rasters.prediction import class_cells, computed, sliding_of
 from segbox.rasters.window_rows import Sliding, WindowRows, without_nodata
@@ -69,6 +71,38 @@ def test_the_probabilities_are_averaged_like_those_of_a_naive_loop():
         whole = slide(whole_image(model), (16, 24), (9, 10), 2)(tensor).classes((41, 53))[0].numpy()
     got = joined(raster, computed(sliding, raster, cells_of(41, 53, 30, 11)))
     assert (got == whole).all() and (got == total.argmax(0).numpy()).mean() > 0.999
+
+
+def test_of_a_wide_raster_few_windows_are_looked_at_together(predictor, monkeypatch):
+    """What is made of their scores takes more memory than they do."""
+    most = []
+
+    class Counted(WindowMap):
+        def __init__(self, windows, *size):
+            most.append(len(windows))
+            super().__init__(windows, *size)
+
+    monkeypatch.setattr(window_rows, "WindowMap", Counted)
+    raster = InMemory(picture(70, 400))
+    got = WindowRows(sliding_of(predictor), raster, slice(0, 400)).classes(slice(0, 70))
+    assert max(most) <= 3 * (4 + 2) and (got == predictor.class_map(raster.image)).all()
+
+
+@pytest.mark.parametrize("scale", [1, 1e4])  # of the logits: how classes are found depends on their spread
+def test_windows_that_cover_what_the_model_sees_give_the_map_of_one_pass_over_the_whole(scale):
+    """Of a model that sees 3 x 3 pixels: no seam anywhere, but for the pixel at the border of each window."""
+    torch.manual_seed(0)
+    model = nn.Conv2d(3, 5, 3).eval()
+
+    def unpadded(images):
+        return nn.functional.pad(scale * model(images), (1, 1, 1, 1))
+
+    image = picture(90, 107).astype(np.float32) / 50
+    sliding = Sliding(whole_image(unpadded), (24, 24), (22, 22), 3, MEAN, torch.device("cpu"))
+    with torch.inference_mode():
+        whole = model(torch.from_numpy(image).movedim(2, 0)[None])[0].argmax(0).numpy()
+    got = joined(InMemory(image), computed(sliding, InMemory(image), cells_of(90, 107, 40, 24)))
+    assert (got[1:-1, 1:-1] == whole).all()
 
 
 def test_windows_without_data_are_not_computed_and_nodata_is_255(predictor):

@@ -1,5 +1,6 @@
 """Rasters that GDAL knows, by rasterio: their windows, and the class map beside them as a cloud-optimized GeoTIFF."""
 
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -86,10 +87,15 @@ class GeoRaster:
 @contextmanager
 def gdal_errors_named(path: Path) -> Iterator[None]:
     import rasterio
+    from rasterio._err import CPLE_BaseError  # what rasterio lets through of a full disk
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         try:
             yield
-        except rasterio.errors.RasterioError as error:
-            raise UserError(f"{path.parent}: the class map could not be written: {error.__cause__ or error}") from error
+        except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
+            free = shutil.disk_usage(path.parent).free / 1e6  # GDAL does not say that a disk is full
+            raise UserError(
+                f"{path.parent}: the class map could not be written: {error.__cause__ or error} ({free:.1f} MB were"
+                " free there)"
+            ) from error
