@@ -26,6 +26,7 @@ OF_MASKS: list[Mutant] = [
                 "(x * width, y * height)",
             ),
             ("points: beyond the border as at the border", "weight * is_inside", "weight"),
+            ("points: the first image for all", "height * width * torch.arange", "0 * torch.arange"),
         ],
     ),
     *in_file(

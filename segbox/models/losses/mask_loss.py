@@ -18,7 +18,7 @@ from segbox.registry import LOSSES
 from .banded import precision
 from .mask_matching import UNKNOWN, MaskCosts, dice_losses, match
 from .pixels import ratio_or_zero
-from .points import class_at, classes_at, values_at
+from .points import all_values_at, class_at, classes_at, values_at
 from .regions import present_classes
 
 
@@ -87,7 +87,7 @@ class MaskLoss(Resizing):
         else:
             points = torch.rand(len(labels), self.num_points, 2, device=labels.device)
             shares = classes_at(points, self.columns(labels), self.num_classes + 1, self.align_corners)
-            logits = [values_at(points[:, None], own.masks, self.align_corners) for own in layers]
+            logits = [all_values_at(points, own.masks, self.align_corners) for own in layers]
         shares = shares.to(logits[0].dtype)
         present = present_classes(labels, self.num_classes, self.ignore_index)
         classes = match(self.costs, layers, logits, shares[:, :-1], self.counts(shares[:, -1]), present)

@@ -6,6 +6,7 @@ With aligned corners, 0 and 1 are the centres of the corner pixels.
 from collections.abc import Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -31,6 +32,19 @@ def values_at(points: Tensor, maps: Tensor, align_corners: bool) -> Tensor:
     flat = maps.flatten(-2)
     found = neighbours(points, maps.shape[-2:], align_corners)
     return sum(flat.gather(-1, index.expand(*flat.shape[:-1], -1)) * weight for index, weight in found)
+
+
+def all_values_at(points: Tensor, maps: Tensor, align_corners: bool) -> Tensor:
+    """Maps B Q h w at the same points B P 2 for all maps of an image -> B Q P: `values_at`, without a gradient.
+
+    Whole columns of maps are summed, which takes a fraction of the time of single values.
+    """
+    batch, _, height, width = maps.shape
+    index, weight = (torch.stack(own, dim=2) for own in zip(*neighbours(points, (height, width), align_corners)))
+    index = index + height * width * torch.arange(batch, device=index.device)[:, None, None]  # B P 4
+    table = maps.movedim(1, 3).reshape(batch * height * width, -1)
+    own = dict(per_sample_weights=weight.flatten(0, 1).to(table.dtype), mode="sum")
+    return F.embedding_bag(index.flatten(0, 1), table, **own).unflatten(0, (batch, -1)).mT
 
 
 def classes_at(points: Tensor, labels: Tensor, num_classes: int, align_corners: bool) -> Tensor:
