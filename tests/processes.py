@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch._dynamo  # two seconds of a processor, which else the first optimizer of every forked process spends
 
 from segbox import distributed
 

@@ -122,7 +122,7 @@ def test_own_batch_statistics_and_own_means_would_not_be_the_same(twenty, tmp_pa
     assert losses[10] != pytest.approx(twenty[0][0]["losses"][10], rel=1e-3)
 
 
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_scores_and_samples_are_those_of_one_process(tmp_path, count):
     write_config(tmp_path)
     torch.manual_seed(0)

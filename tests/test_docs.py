@@ -22,6 +22,7 @@ from segbox.starter.trial import Stopwatch
 from tests.faulty_data import blocky_label, deep_image, smooth_image, write_image
 from tests.runs import ROOT
 from tests.tiff_files import write_tiff
+from tests.tiny import others_are_slow
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
@@ -266,19 +267,26 @@ def test_python_blocks_are_python(path):
         ast.parse(block)
 
 
-@pytest.mark.parametrize("name", CONFIG_BLOCKS)
-def test_config_blocks_load_and_their_models_build(name, tmp_path, monkeypatch, capsys):
+def configs_of_blocks(name: str, folder: Path) -> list[Path]:
     """A block without `_base_` is a part of a config: it is put on top of a whole one."""
     page = ROOT / name if name == "README.md" else ROOT / "docs" / name
     blocks = [block for block in python_blocks(page) if re.search(r"^(_base_|data|model) = ", block, re.M)]
-    assert blocks
     for i, block in enumerate(blocks):
-        path = tmp_path / f"{i}.py"
         head = "" if "_base_ =" in block else f'_base_ = "{ROOT}/configs/pspnet/pspnet_r50_ade20k.py"\n'
-        path.write_text(head + block.replace("../_base_", "segbox::_base_"))
-        load_config(path)
+        (folder / f"{i}.py").write_text(head + block.replace("../_base_", "segbox::_base_"))
+    return [folder / f"{i}.py" for i in range(len(blocks))]
+
+
+@pytest.mark.parametrize("name", CONFIG_BLOCKS)
+def test_config_blocks_load(name, tmp_path):
+    assert [load_config(path).model for path in configs_of_blocks(name, tmp_path)]
+
+
+@pytest.mark.parametrize("name", others_are_slow(CONFIG_BLOCKS, ("README.md", "configuration.md", "deep_images.md")))
+def test_models_of_config_blocks_build(name, tmp_path, capsys):
+    for path in configs_of_blocks(name, tmp_path):
         run("params", command_parser("params").parse_args([str(path), "--size", "64", "64"]))
-        assert "total" in capsys.readouterr().out, block
+        assert "total" in capsys.readouterr().out, path.read_text()
 
 
 def test_the_config_of_the_readme_means_what_its_comments_say(tmp_path):

@@ -78,6 +78,7 @@ def test_the_mistake_of_one_process_is_told_once_and_ends_all(folder):
     assert "2 process(es)" in out and read_run(folder / "mistaken" / "last.pt")["step"] == 1
 
 
+@pytest.mark.slow
 def test_a_bug_in_one_process_ends_all_with_workers_at_once(folder):
     config, work_dir = losing(folder, "bug", step=3), folder / "broken"
     status, _, errors = end(start(folder, config, work_dir, workers=2))

@@ -9,6 +9,7 @@ from segbox.data.readers.files import read_image
 from tests.faulty_data import blocky_label, deep_image, write_deep_png, write_image
 from tests.runs import run_tool
 from tests.tiff_files import write_tiff
+from tests.tiny import others_are_slow
 
 SIZE = (64, 80)
 KINDS = {"grey16": (1, 16, "png"), "rgb16": (3, 16, "png"), "five16": (5, 16, "tif"), "float2": (2, 32, "tif")}
@@ -34,7 +35,7 @@ def write_set(root, channels, bits, suffix):
     return root
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", others_are_slow(KINDS, ("rgb16", "float2")))
 def test_from_a_folder_to_predictions(monkeypatch, capsys, tmp_path, name):
     channels, bits, suffix = KINDS[name]
     write_set(tmp_path / name, channels, bits, suffix)

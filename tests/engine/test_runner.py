@@ -242,6 +242,14 @@ def test_what_cannot_be_deterministic_is_named(tmp_path, text, message):
         small_runner(tmp_path, model).train()
 
 
+@pytest.fixture(scope="module")
+def after_a_step(tmp_path_factory):
+    """The last checkpoint of a run of one step."""
+    folder = tmp_path_factory.mktemp("after_a_step")
+    tiny_runner(folder, ["train.max_steps=1", "hooks.evaluate=None"]).train()
+    return folder / "last.pt"
+
+
 @pytest.mark.parametrize(
     ("part", "change", "message"),
     [
@@ -254,13 +262,11 @@ def test_what_cannot_be_deterministic_is_named(tmp_path, text, message):
         ("optimizer", lambda memory: {"momentum_buffer": "x"}, "has another shape or type"),
     ],
 )
-def test_spoilt_numbers_are_refused_by_name_before_the_first_step(tmp_path, part, change, message):
-    runner = tiny_runner(tmp_path, ["train.max_steps=1", "hooks.evaluate=None"])
-    runner.train()
-    content = read_run(tmp_path / "last.pt")
+def test_spoilt_numbers_are_refused_by_name_before_the_first_step(tmp_path, after_a_step, part, change, message):
+    runner, content = tiny_runner(tmp_path), read_run(after_a_step)
     own = {**content[part], "backbone.conv1.weight": change(content[part]["backbone.conv1.weight"])}
     with pytest.raises(CheckpointError, match=rf"last\.pt: .*{message}"):
-        runner.resume(tmp_path / "last.pt", {**content, part: own})
+        runner.resume(after_a_step, {**content, part: own})
 
 
 def test_changes_of_the_config_are_told_when_resuming(tmp_path):

@@ -17,6 +17,7 @@ from segbox.engine.signals import Stopped
 from segbox.errors import DataError, TrainingError
 from tests.processes import CPU, fork, free_port, kill, together, wait
 from tests.runs import differences, tiny_runner
+from tests.tiny import others_are_slow
 
 RARE = ["hooks.checkpoint.interval=100"]  # so that only the end of a run saves
 PARTS = ["train.gradient_accumulation_steps=2", *RARE]
@@ -57,7 +58,10 @@ class Breaks(Hook):
             raise self.error
 
 
-@pytest.mark.parametrize("moment", ["before_step", "after_step", "save", "evaluate", "after_eval"])
+MOMENTS = ("before_step", "after_step", "save", "evaluate", "after_eval")
+
+
+@pytest.mark.parametrize("moment", others_are_slow(MOMENTS, ("before_step", "save", "evaluate")))
 def test_an_error_between_steps_costs_nothing_and_the_message_says_so(tmp_path, straight, moment):
     runner = tiny_runner(tmp_path, RARE)
     lines = []
@@ -78,7 +82,14 @@ def straight_in_parts(tmp_path_factory):
     return read_run(folder / "last.pt")
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), RuntimeError("of a device"), OSError(5, "of a disk")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError("a bug"),
+        pytest.param(RuntimeError("of a device"), marks=pytest.mark.slow),
+        pytest.param(OSError(5, "of a disk"), marks=pytest.mark.slow),
+    ],
+)
 def test_an_error_within_a_step_leaves_the_state_before_it(tmp_path, straight_in_parts, error):
     """In its second part, when the first has moved the statistics of the norms. A bug keeps its own words."""
     runner = tiny_runner(tmp_path, PARTS)
@@ -268,8 +279,15 @@ def many(tmp_path_factory):
     return read_run(folder / "last.pt")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [
+        (signal.SIGTERM, 0),
+        (signal.SIGHUP, 1),
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 0, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_is_answered_within_an_evaluation(tmp_path, many, number, workers):
     before = signal.signal(number, signal.SIG_DFL)
     try:
@@ -280,8 +298,15 @@ def test_a_signal_is_answered_within_an_evaluation(tmp_path, many, number, worke
     assert goes_on(tmp_path / "a", many, 3, MANY) == [3, 6]
 
 
-@pytest.mark.parametrize("shard", [False, True])
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize(
+    ("rank", "shard"),
+    [
+        (1, False),
+        (0, True),
+        pytest.param(0, False, marks=pytest.mark.slow),
+        pytest.param(1, True, marks=pytest.mark.slow),
+    ],
+)
 def test_all_processes_give_up_an_evaluation_together(tmp_path, rank, shard):
     """Whichever has the signal; of 19 images, the second process has one less."""
     if shard and "fully_shard" not in vars(pytest.importorskip("torch.distributed.fsdp")):

@@ -181,16 +181,17 @@ def test_weights_that_are_not_finite_on_one_process_are_named_by_all(tmp_path):
     assert together(2, work) == [True, True]
 
 
-def test_a_sharded_run_goes_on_with_and_without_sharding(tmp_path, double):
+@pytest.mark.parametrize("count", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_a_sharded_run_goes_on_with_and_without_sharding(tmp_path, double, count):
     """And a plain one with it, on any number of processes. With as many, the end is the same to the last bit."""
     adam = "optimizer=dict(type='AdamW',lr=0.003)"
     straight, end = ran(tmp_path, "straight", 2, adam, SHARD, "hooks.checkpoint.interval=2")
     plain, _ = ran(tmp_path, "plain", 2, adam, "train.max_steps=2")
     assert plain == pytest.approx(straight[:2], rel=1e-9)
     half, plain_half = tmp_path / "straight" / "step_00000002.pt", tmp_path / "plain" / "last.pt"
-    for source, count, overrides in ((half, 1, []), (half, 3, [SHARD]), (plain_half, 2, [SHARD])):
-        losses, content = ran(tmp_path, "on", count, adam, *overrides, resume=source)
-        assert losses == pytest.approx(straight[2:], rel=1e-9), (source, count)
+    for source, others, overrides in ((half, count, [SHARD] if count > 1 else []), (plain_half, 2, [SHARD])):
+        losses, content = ran(tmp_path, "on", others, adam, *overrides, resume=source)
+        assert losses == pytest.approx(straight[2:], rel=1e-9), (source, others)
         assert not close(without_config(content), without_config(end), 1e-9)
     losses, content = ran(tmp_path, "again", 2, adam, SHARD, resume=half)
     assert losses == straight[2:] and not differences(without_config(content), without_config(end))
@@ -271,7 +272,7 @@ def test_it_is_said(tmp_path, caplog, monkeypatch):
 # --- evaluation -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("count", "images"), [(2, 2), (3, 1)])
+@pytest.mark.parametrize(("count", "images"), [(2, 2), pytest.param(3, 1, marks=pytest.mark.slow)])
 def test_scores_are_those_of_one_process(tmp_path, count, images):
     """With one image more, of another size: processes have different numbers of images and passes, one of three none.
 
@@ -343,9 +344,8 @@ def same_when_sharded(backbone, head):
     together(2, work)
 
 
-@pytest.mark.parametrize(("backbone", "head"), [("MixTransformer", "SegFormerHead"), ("VGG", "DANetHead")])
-def test_models_are_what_they_were(backbone, head):
-    same_when_sharded(backbone, head)
+def test_a_model_is_what_it_was():
+    same_when_sharded("MixTransformer", "SegFormerHead")
 
 
 @pytest.mark.slow

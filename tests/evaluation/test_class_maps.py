@@ -51,8 +51,7 @@ def test_more_classes_than_a_signed_byte_holds():
     agree(LogitMap(logits).classes((30, 40)), full(logits, (30, 40), False))
 
 
-@pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize("noise", [0.0, 8.0])
+@pytest.mark.parametrize(("align_corners", "noise"), [(False, 8.0), (True, 0.0)])
 def test_overlapping_windows_add_up_their_probabilities(align_corners, noise, pixels):
     (height, width), (h, w) = (90, 150), (64, 50)
     corners = [(y, x) for y in starts(height, h, 42) for x in starts(width, w, 33)]

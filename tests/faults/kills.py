@@ -111,7 +111,9 @@ def shared_step() -> Iterator[mmap.mmap]:
         yield shared
 
 
-def kills(folder: Path, seed: int, count: int, variants: tuple[str, ...] = tuple(VARIANTS)) -> list[Row]:
+def kills(
+    folder: Path, seed: int, count: int, variants: tuple[str, ...] = tuple(VARIANTS), of_a_run: int = 6
+) -> list[Row]:
     """`count` kills, an equal part of them for each variant, half of them while a checkpoint is written."""
     rows = []
     for number, variant in enumerate(variants):
@@ -124,7 +126,7 @@ def kills(folder: Path, seed: int, count: int, variants: tuple[str, ...] = tuple
         while anywhere.tried + writing.tried < count // len(variants):
             runs += 1
             own = folder / f"run{number}_{runs}"
-            killed_run(own, variant, rng, seconds, anywhere, writing)
+            killed_run(own, variant, rng, seconds, anywhere, writing, of_a_run)
             problems = compare(straight, own / "last.pt")
             if straight.with_name("best.pt").exists():
                 problems += compare(straight.with_name("best.pt"), own / "best.pt")
@@ -143,11 +145,13 @@ def run_straight(folder: Path, variant: str) -> tuple[Path, float]:
     return folder / "last.pt", time.monotonic() - begin
 
 
-def killed_run(folder: Path, variant: str, rng: random.Random, seconds: float, anywhere: Row, writing: Row) -> None:
+def killed_run(
+    folder: Path, variant: str, rng: random.Random, seconds: float, anywhere: Row, writing: Row, times: int
+) -> None:
     """One run to its end, killed a few times on the way."""
     folder.mkdir()
     write_config(folder)
-    for _ in range(6):
+    for _ in range(times):
         with shared_step() as shared:
             is_writing = rng.random() < 0.5
             deadly = (rng.choice(MOMENTS), rng.randint(1, 3), rng.random()) if is_writing else None

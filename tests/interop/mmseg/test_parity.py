@@ -1,5 +1,6 @@
 """Converted models compute what mmsegmentation does, from the same weights: see ../make_mmseg_fixtures.py."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.interop.mmseg.cases import MODELS as CASES
 from tests.models.fixed import filling, normal
 
 DATA = Path(__file__).parent / "data"
+filled = lru_cache(maxsize=256)(filling)  # most models have the ResNet-18 of the one before
 MARKS = {"pidnet_l": pytest.mark.slow}  # 36 million parameters
 
 
@@ -26,7 +28,7 @@ def state_of(found):
     lines = [line.split() for line in found["tensors"].tobytes().decode().splitlines()]
     shapes = {name: tuple(map(int, shape)) for name, *shape in lines}
     counters = [name for name in shapes if name.endswith("num_batches_tracked")]
-    return {n: torch.tensor(0) if n in counters else filling(n, shape) for n, shape in shapes.items()}
+    return {n: torch.tensor(0) if n in counters else filled(n, shape) for n, shape in shapes.items()}
 
 
 def converted(name, state):
