@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from segbox.errors import ConfigError, UserError
 from segbox.export.plan import Plan
+from segbox.export.resampling import without_antialiased_resizing
 from segbox.export.run_segbox import first_line
 
 # Of the example where sizes are free. Each half, rounded up, is odd again down to stride 32: no size of the graph
@@ -118,6 +119,7 @@ def write_format(
 def write_onnx(program: torch.export.ExportedProgram, path: Path, metadata: str, output: str) -> None:
     with quiet():
         try:
+            program = without_antialiased_resizing(program)
             exported = torch.onnx.export(program, dynamo=True, verbose=False, opset_version=OPSET)
         except Exception as error:
             raise UserError(f"the model cannot be written as ONNX: {first_line(error)}") from error

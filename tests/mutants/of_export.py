@@ -31,6 +31,16 @@ OF_EXPORT: list[Mutant] = [
         ],
     ),
     *in_file(
+        "export/resampling.py",
+        "tests/export/test_resampling.py",
+        [
+            ("export: the kernel of resizing without antialiasing", "SHARPNESS = -0.5", "SHARPNESS = -0.75"),
+            ("export: positions are resized without antialiasing", " / scale.clamp(min=1)", ""),
+            ("export: positions are enlarged by a narrow kernel", "scale.clamp(min=1)", "scale"),
+            ("export: positions fade at the border", "found / found.sum(1, keepdim=True)", "found / scale"),
+        ],
+    ),
+    *in_file(
         "export/check.py",
         CHECK,
         [
