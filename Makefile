@@ -14,10 +14,10 @@ export OMP_WAIT_POLICY ?= passive
 # The tests run in four groups, two at a time, each in a process of its own; the longest begins. What no other group names
 # is in the last. (Tests that fork, those of test-engine, stay apart from those that start the threads of autograd, those
 # of test-models.)
-GROUPS := test-models test-engine test-runs test-rest
+GROUPS := test-rest test-runs test-models test-engine
 MODELS := tests/models
 ENGINE := $(addprefix tests/,engine faults test_distributed.py test_launch_environment.py)
-RUNS := $(filter-out $(ENGINE),$(wildcard tests/test_*.py))
+RUNS := $(filter-out $(ENGINE),$(wildcard tests/test_*.py)) $(addprefix tests/,interop weights)
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) # make 3.81, that of macOS, has none
 

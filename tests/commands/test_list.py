@@ -92,11 +92,14 @@ PUBLISHED_SIZES = {
     "ocrnet_hr18_voc": 12_081_604,
     "ocrnet_hr48_voc": 70_373_914,
 }
-# Seconds each: the same model with a smaller network of timm, or not frozen, is built by the quick tests.
+# Seconds each. The quick tests build a network of timm of each form (fpn_repvit, linear_dinov2_s, segformer_pvt_v2_b0,
+# eomt_s), and with these heads other backbones; test_configs.py takes a step of each with a tiny network.
 LARGE = (
     *("eomt_b_dinov3_ade20k", "eomt_l_dinov2_ade20k", "eomt_l_dinov2_cityscapes", "eomt_l_dinov3_ade20k"),
     *("linear_dinov2_b_ade20k", "linear_dinov2_b_frozen_ade20k", "linear_lingbot_b_frozen_ade20k"),
-    *("segformer_pvt_v2_b2_ade20k", "segformer_pvt_v2_b5_ade20k"),
+    *("linear_dinov3_b_frozen_ade20k", "linear_lingbot_b_ade20k", "dpt_dinov2_b_ade20k", "upernet_dinov2_b_ade20k"),
+    *("segformer_pvt_v2_b2_ade20k", "segformer_pvt_v2_b5_ade20k", "segformer_efficientvit_b1_cityscapes"),
+    *("lraspp_mobilenet_v4_conv_m_cityscapes", "upernet_convnext_t_ade20k"),
 )
 TINY = '"""Foo (https://a.b/c) with ResNet-50 on My Set.\n\nExpected: 41.7 mIoU (the paper).\n"""\n' + (
     "model = dict(backbone=dict(type='ResNet', variant='50', stem='S'), neck=dict(type='JPU'))\n"
