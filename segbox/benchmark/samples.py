@@ -9,19 +9,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segbox.benchmark.measure import FLOOR, OURS, Case, local
+from segbox.benchmark.measure import FLOOR, OURS, Case, Side, local
 from segbox.benchmark.peer import shared
 from segbox.benchmark.peers import Peer, sides_of
 from segbox.data.datasets.folder import FolderDataset
+from segbox.data.decoded import DecodedCache
+from segbox.data.sample import collate
 
 CLASSES = [str(k) for k in range(19)]
 FORMATS = ("jpg", "png")
+CACHE_LIMIT = 2**31  # bytes
 
 
 def data_cases(
     peers: Sequence[Peer], size: tuple[int, int], crop: tuple[int, int], formats: Sequence[str] = FORMATS
 ) -> Iterator[Case]:
-    """One image and mask of this size; random scale, crop, flip and colours, as the recipes of Cityscapes do."""
+    """One image and mask of this size to tensors; scale, crop, flip and colours as in the recipes of Cityscapes."""
     for suffix in formats:
         with tempfile.TemporaryDirectory() as name, cv2_threads(1):
             yield data_case(peers, Path(name), suffix, size, crop)
@@ -29,14 +32,20 @@ def data_cases(
 
 def data_case(peers: Sequence[Peer], root: Path, suffix: str, size: tuple[int, int], crop: tuple[int, int]) -> Case:
     image, label = write_pair(root, suffix, size)
-    dataset = FolderDataset(str(root), classes=CLASSES, pipeline=pipeline(crop))
     files = {"image": str(image), "label": str(label), "scale": size, "crop": crop}
     others, notes = sides_of(peers, "data", files)
-    seeds = itertools.count()
-    ours = local(OURS, lambda: dataset[0, next(seeds)], lambda: loaded(dataset))
+    ours = sample_side(OURS, root, crop, None)
     bare = local(FLOOR, lambda: decoded(image, label))
+    cached = sample_side(f"{OURS}, cached", root, crop, DecodedCache(root / "cache", CACHE_LIMIT, "bench"))
     title = f"{suffix}, {size[0]} x {size[1]} to {crop[0]} x {crop[1]}; bare: decoding the two files"
-    return Case(title, [ours, bare, *others], notes)
+    return Case(title, [ours, bare, cached, *others], notes)
+
+
+def sample_side(name: str, root: Path, crop: tuple[int, int], cache: DecodedCache | None) -> Side:
+    """A sample as a batch of one: peers make tensors too. Each side draws the same crops."""
+    dataset, seeds = FolderDataset(str(root), classes=CLASSES, pipeline=pipeline(crop)), itertools.count()
+    dataset.cache = cache  # filled when the numbers are compared, before the first run that is timed
+    return local(name, lambda: collate([dataset[0, next(seeds)]]), lambda: loaded(dataset))
 
 
 def pipeline(crop: tuple[int, int]) -> list[dict]:

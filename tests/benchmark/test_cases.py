@@ -117,7 +117,7 @@ def test_real_runtimes(runtime):
 
 def test_samples():
     found = [*measure(samples.data_cases([], (40, 64), (16, 32)), runs=1)]
-    assert [side.note for case in found for side in case.sides] == [""] * 4
+    assert [side.note for case in found for side in case.sides] == [""] * 6
 
 
 def test_parts_grow_by_the_same_work():
