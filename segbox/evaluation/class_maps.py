@@ -5,16 +5,17 @@ one everywhere between them are left out, and where one class remains nothing is
 probabilities are added up, a block at a time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from segbox.models.losses.spans import COLUMNS, FLOATS, Columns, Spans, columns_at, shifted, spans_of
+from segbox.models.losses.spans import COLUMNS, Columns, Spans, columns_at, shifted, spans_of
 
-FEWEST_PIXELS = 4096  # of a block: each has a fixed cost
+FLOATS, FEWEST_PIXELS = 2**19, 4096  # of a block: each has a fixed cost
+SEVERAL = 255  # no class has this id
 ROUNDING = 1e-5  # relative to the largest logit: what the order of operations may change, and more
 
 
@@ -24,6 +25,7 @@ class Source:
 
     logits: Tensor  # shifted, h+2 K w
     rivals: Tensor  # h+1 K w-1: the classes that may be the largest between four neighbours
+    alone: np.ndarray  # h+1 w-1: the only one of these, or SEVERAL
     y: int
     x: int
     size: tuple[int, int]
@@ -33,26 +35,37 @@ class Source:
     def of(cls, logits: Tensor, y: int, x: int, size: Sequence[int], align_corners: bool) -> "Source":
         """K h w."""
         own = shifted(logits.detach().float())
-        return cls(own, rivals(own), y, x, (size[0], size[1]), align_corners)
+        some = rivals(own)
+        return cls(own, some, only(some), y, x, (size[0], size[1]), align_corners)
 
     def covers(self, rows: slice, columns: slice) -> bool:
         (height, width), y, x = self.size, rows.start, columns.start
         return self.y <= y < self.y + height and self.x <= x < self.x + width
 
-    def part(self, rows: slice, columns: slice) -> tuple[Spans, Columns]:
-        """How a block of the class map lies between the logits."""
-        (height, _, width), (full_height, full_width), dtype = self.logits.shape, self.size, self.logits.dtype
-        vertical = rows.start - self.y, rows.stop - self.y
-        horizontal = columns.start - self.x, columns.stop - self.x
-        spans = spans_of(height - 2, full_height, self.align_corners, dtype, vertical)
-        return spans, columns_at(width, full_width, self.align_corners, dtype, horizontal)
+    def spans(self, rows: slice) -> Spans:
+        """How rows of the class map lie between those of the logits."""
+        part = rows.start - self.y, rows.stop - self.y
+        return spans_of(self.logits.shape[0] - 2, self.size[0], self.align_corners, self.logits.dtype, part)
 
-    def rivals_in(self, spans: Spans, columns: Columns) -> Tensor:
-        """The ids of the classes that may be the largest somewhere in a block."""
+    def columns(self, columns: slice) -> Columns:
+        part = columns.start - self.x, columns.stop - self.x
+        return columns_at(self.logits.shape[2], self.size[1], self.align_corners, self.logits.dtype, part)
+
+    def cells(self, spans: Spans, columns: Columns) -> tuple[slice, slice]:
+        """Where `rivals` and `alone` have a block."""
         left = min(columns.near.start, self.rivals.shape[2] - 1)  # right of the last column is that column
         right = max(columns.near.stop - 1, left + 1)
-        own = self.rivals[spans.first : spans.first + len(spans.mix), :, left:right]
-        return own.any(dim=2).any(dim=0).nonzero()[:, 0]
+        return slice(spans.first, spans.first + len(spans.mix)), slice(left, right)
+
+    def only_class(self, rows: slice, columns: slice) -> int:
+        """The class of all pixels of some cells, or SEVERAL."""
+        own = self.alone[rows, columns]
+        first = own[0, 0]
+        return int(first) if (own == first).all() else SEVERAL
+
+    def rivals_in(self, rows: slice, columns: slice) -> Tensor:
+        """The ids of the classes that may be the largest somewhere in some cells."""
+        return self.rivals[rows, :, columns].any(dim=2).any(dim=0).nonzero()[:, 0]
 
 
 @torch.no_grad()
@@ -60,12 +73,31 @@ def class_map(sources: Sequence[Source], size: Sequence[int]) -> Tensor:
     """H W, bytes; where sources overlap, by the sum of their probabilities. They may reach beyond the map; pixels of no
     source are of class 0, as if all were equally probable."""
     result = torch.zeros(*size, dtype=torch.uint8)
-    most = max(FEWEST_PIXELS, FLOATS // sources[0].logits.shape[1]) // COLUMNS
-    for rows in cut((y for own in sources for y in (own.y, own.y + own.size[0])), size[0], most):
+    for rows in bands(sources, size[0]):
         for columns in cut((x for own in sources for x in (own.x, own.x + own.size[1])), size[1], COLUMNS):
             if own := [source for source in sources if source.covers(rows, columns)]:
                 result[rows, columns] = classes_of_block(own, rows, columns)
     return result
+
+
+def bands(sources: Sequence[Source], height: int) -> Iterator[slice]:
+    """The rows of blocks: between neighbouring edges of the sources. Rows of no source are left out."""
+    most = max(FEWEST_PIXELS, FLOATS // sources[0].logits.shape[1]) // COLUMNS
+    for rows in cut((y for own in sources for y in (own.y, own.y + own.size[0])), height, height):
+        if own := next((own for own in sources if own.y <= rows.start < own.y + own.size[0]), None):
+            yield from whole_spans(rows.start, own.spans(rows).counts, most)
+
+
+def whole_spans(begin: int, counts: Iterable[int], most: int) -> Iterator[slice]:
+    """Slices from `begin` on, of `most` rows at most, that end where a span of `counts` rows ends: part of a span costs
+    as much as all of it. Only a span that is too long is cut."""
+    end = begin
+    for step in (min(most, count - done) for count in counts for done in range(0, count, most)):
+        if end + step - begin > most:
+            yield slice(begin, end)
+            begin = end
+        end += step
+    yield slice(begin, end)
 
 
 def cut(edges: Iterable[int], length: int, most: int) -> list[slice]:
@@ -77,26 +109,33 @@ def cut(edges: Iterable[int], length: int, most: int) -> list[slice]:
 
 def classes_of_block(sources: Sequence[Source], rows: slice, columns: slice) -> Tensor | int:
     """H W, or one id for all."""
-    parts = [source.part(rows, columns) for source in sources]
-    ids = [source.rivals_in(*part) for source, part in zip(sources, parts)]
-    if all(len(own) == 1 for own in ids) and len({int(own) for own in ids}) == 1:
-        return int(ids[0])
+    parts = [(source.spans(rows), source.columns(columns)) for source in sources]
+    cells = [source.cells(*part) for source, part in zip(sources, parts)]
+    found = {source.only_class(*own) for source, own in zip(sources, cells)}
+    if len(found) == 1 and SEVERAL not in found:
+        return found.pop()
     if len(sources) > 1:
-        return summed(sources, parts, (rows.stop - rows.start, columns.stop - columns.start))
+        return summed(sources, parts)
     (source,), [(spans, part)] = sources, parts
-    near = spans.near(source.logits)
-    near = near if len(ids[0]) == near.shape[1] else near.index_select(1, ids[0])
-    return spans.of_rows(largest(spans.enlarged(part.widen(near)), ids[0]))
+    near, ids = spans.near(source.logits), source.rivals_in(*cells[0])
+    near = near if len(ids) == near.shape[1] else near.index_select(1, ids)
+    return spans.of_rows(largest(spans.enlarged(part.widen(near)), ids))
 
 
-def summed(sources: Sequence[Source], parts: Sequence[tuple[Spans, Columns]], size: tuple[int, int]) -> Tensor:
-    """The class with the largest sum of probabilities."""
-    classes = sources[0].logits.shape[1]
-    total = torch.zeros(size[0], classes, size[1])
-    for source, (spans, part) in zip(sources, parts, strict=True):
-        p = spans.exponentials(part.widen(spans.near(source.logits)))
-        spans.add_rows(p, p.sum(dim=2, keepdim=True).reciprocal_(), total)
-    return largest(total, torch.arange(classes))
+def summed(sources: Sequence[Source], parts: Sequence[tuple[Spans, Columns]]) -> Tensor:
+    """The class with the largest sum of probabilities. All of them are multiplied by the sum of the first source's
+    exponentials, so that these need no division."""
+    found = (exponentials_and_sums(source, *part) for source, part in zip(sources, parts, strict=True))
+    total, first_sums = next(found)
+    for p, sums in found:
+        total.addcmul_(p, first_sums / sums)
+    return largest(total, torch.arange(total.shape[1]))
+
+
+def exponentials_and_sums(source: Source, spans: Spans, columns: Columns) -> tuple[Tensor, Tensor]:
+    """H K W, H 1 W."""
+    p = spans.exponentials(columns.widen(spans.near(source.logits)))
+    return spans.of_rows(p), spans.of_rows(p.sum(dim=2, keepdim=True))
 
 
 def largest(values: Tensor, ids: Tensor) -> Tensor:
@@ -118,6 +157,13 @@ def rivals(logits: Tensor) -> Tensor:
     margin = ROUNDING * logits.abs().amax()
     is_above = [own >= own.gather(1, ids).mean(dim=1, keepdim=True) - margin for own in corners(logits)]
     return is_above[0] | is_above[1] | is_above[2] | is_above[3]
+
+
+def only(some: Tensor) -> np.ndarray:
+    """Rivals, h+1 K w-1 -> h+1 w-1: the only one, or SEVERAL."""
+    codes, ids = some.view(torch.uint8), torch.arange(some.shape[1], dtype=torch.uint8)[:, None]
+    first, last = 255 - (codes * (255 - ids)).amax(dim=1), (codes * ids).amax(dim=1)
+    return last.where(first == last, SEVERAL).numpy()
 
 
 def corners(each: Tensor) -> list[Tensor]:

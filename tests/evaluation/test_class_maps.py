@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from segbox.evaluation import class_maps
-from segbox.evaluation.class_maps import largest
+from segbox.evaluation.class_maps import largest, whole_spans
 from segbox.evaluation.inference import starts
 from segbox.evaluation.score_map import CroppedMap, LogitMap, ScoreMap, Window, WindowMap
 
@@ -114,6 +114,11 @@ def test_a_block_of_one_class_is_not_computed(monkeypatch):
     assert seen.pop(0) == [0, 1, 2, 3, 4]  # at the scale of the logits
     assert seen == [[1, 3]] * len(seen) and 0 < len(seen) <= 5
     assert (found[..., :316] == 3).all() and (found[..., 324:] == 1).all()
+
+
+def test_blocks_end_with_whole_spans():
+    rows = [(own.start, own.stop) for own in whole_spans(4, [4, 8, 8, 30, 3], 16)]
+    assert rows == [(4, 16), (16, 24), (24, 40), (40, 54), (54, 57)]
 
 
 def test_windows_may_reach_beyond_the_map_and_leave_gaps():

@@ -116,10 +116,17 @@ OF_LOSSES = [
     *in_file("evaluation/class_maps.py", "tests/evaluation/test_class_maps.py", [
         ("class maps: only one neighbour is looked at", "is_above[0] | is_above[1] | is_above[2] | is_above[3]",
          "is_above[0]"),
-        ("class maps: the last of equal classes", "(255 - ids)", "(1 + ids)"),
-        ("class maps: windows are not divided by their sums", "p.sum(dim=2, keepdim=True).reciprocal_()",
-         "torch.ones_like(p[:, :, :1])"),
-        ("class maps: one class in each window is the same in all", "len({int(own) for own in ids}) == 1", "True"),
+        ("class maps: the last of equal classes", "(255 - ids).to(", "(1 + ids).to("),
+        ("class maps: windows are not divided by their sums", "total.addcmul_(p, first_sums / sums)",
+         "total.add_(p)"),
+        ("class maps: one class in each window is the same in all", "len(found) == 1 and SEVERAL", "SEVERAL"),
+    ]),
+    *in_file("evaluation/class_maps.py", "tests/evaluation/test_class_maps.py -k blocks_end", [
+        ("class maps: blocks of any number of rows", "if end + step - begin > most:", "if end - begin > most:"),
+    ]),
+    *in_file("models/losses/spans.py", "tests/models/losses/test_spans.py", [
+        ("spans: rows before a span that begins late", "share[0] > (missing - 0.01) * step", "True"),
+        ("spans: the first is filled up at its end", "offsets[0] -= missing", "pass"),
     ]),
     *in_file("evaluation/score_map.py", "tests/evaluation/test_class_maps.py -k 'not_finite or other_sizes'", [
         ("class maps: logits that are not finite", "spread_of(self.logits) < widest", "True"),

@@ -8,6 +8,7 @@ its ratio, and a multiplication per row.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -24,15 +25,17 @@ class Spans:
     """The rows of the labels, by the two rows of the logits between which they are.
 
     Span i is between the rows `first + i` and the next one of the logits, whose first and last row stand there twice.
-    All spans have as many rows as the longest one; its last row fills up the others.
+    All spans have as many rows as the longest one; rows that do not count fill up the others, at their ends. In a first
+    one that is the rest of a longer one, they stand at its begin: where only it and the last one are shorter, the rows
+    of the labels then lie behind each other.
     """
 
     first: int
     start: Tensor  # the weight of the second row of the logits in the first row of each span
     step: float  # what it grows by from row to row
     mix: Tensor  # spans x 2 x rows: the weights of both; 0 for rows that fill up
-    rows: Tensor  # of the labels: those of all spans, one after the other
-    places: Tensor  # where `rows` has each row of the labels
+    rows: Tensor  # of the labels: those of all spans, one after the other; near ones for rows that fill up
+    places: slice | Tensor  # where `rows` has each row of the labels
     counts: list[int]  # rows of each span that do not fill up
 
     def tiles(self, pixels: int) -> Iterator[slice]:
@@ -47,7 +50,8 @@ class Spans:
 
     def of_rows(self, each: Tensor) -> Tensor:
         """Spans, their rows, W -> H W."""
-        return each.flatten(0, 1).index_select(0, self.places)
+        rows = each.flatten(0, 1)
+        return rows[self.places] if isinstance(self.places, slice) else rows.index_select(0, self.places)
 
     def some(self, own: slice) -> "Spans":
         """Some of the spans, to enlarge and to spread."""
@@ -65,10 +69,11 @@ class Spans:
         """Their rows -> the exponentials of spans, their rows, K W."""
         change = near[1:] - near[:-1]
         result = near.new_empty(len(change), self.mix.shape[2], *near.shape[1:])
-        torch.exp(torch.addcmul(near[:-1], change, self.start), out=result[:, 0])
+        rows = result.unbind(1)
+        torch.exp(torch.addcmul(near[:-1], change, self.start), out=rows[0])
         ratio = change.mul_(self.step).exp_()
-        for row in range(1, self.mix.shape[2]):
-            torch.mul(result[:, row - 1], ratio, out=result[:, row])
+        for row, following in pairwise(rows):
+            torch.mul(row, ratio, out=following)
         return result
 
     def spread(self, gradient: Tensor, near: Tensor) -> None:
@@ -76,13 +81,6 @@ class Spans:
         both = torch.bmm(self.mix, gradient.flatten(2)).unflatten(2, near.shape[1:])
         near[:-1] += both[:, 0]
         near[1:] += both[:, 1]
-
-    def add_rows(self, values: Tensor, factors: Tensor, total: Tensor) -> None:
-        """Add values times factors (spans, their rows, K or 1, W) to all rows, H K W."""
-        begin = 0
-        for value, factor, count in zip(values, factors, self.counts, strict=True):
-            total[begin : begin + count].addcmul_(value[:count], factor[:count])
-            begin += count
 
 
 @lru_cache(maxsize=256)
@@ -97,15 +95,20 @@ def spans_of(
         positions = rows * step if align_corners else (rows + 0.5) * step - 0.5
         below, counts = positions.floor().unique_consecutive(return_counts=True)
         begin = counts.cumsum(0) - counts
-        offsets = torch.arange(int(counts.max()))
-        counted = offsets < counts[:, None]
-        share = (positions[begin] - below)[:, None] + step * offsets
+        longest, share = int(counts.max()), positions[begin] - below
+        missing = longest - int(counts[0])
+        offsets = torch.arange(longest).repeat(len(counts), 1)
+        if below[0] < 0 or share[0] > (missing - 0.01) * step:  # else, exponentials before the span might be 0
+            offsets[0] -= missing
+        counted = (offsets >= 0) & (offsets < counts[:, None])
+        share = share[:, None] + step * offsets
         mix = torch.stack([1 - share, share], dim=1) * counted[:, None]
-        own = begin[:, None] + offsets.minimum(counts[:, None] - 1)
+        own = begin[:, None] + offsets.clamp(min=0).minimum(counts[:, None] - 1)
         places = counted.flatten().nonzero()[:, 0]
-        return Spans(
-            int(below[0]) + 1, share[:, :1, None].to(dtype), step, mix.to(dtype), own.flatten(), places, counts.tolist()
-        )
+        if places[-1] - places[0] < len(places):
+            places = slice(int(places[0]), int(places[-1]) + 1)
+        start = share[:, :1, None].to(dtype)
+        return Spans(int(below[0]) + 1, start, step, mix.to(dtype), own.flatten(), places, counts.tolist())
 
 
 @dataclass(frozen=True)
