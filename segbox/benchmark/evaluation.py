@@ -1,6 +1,8 @@
-"""`segbox bench eval`, `slide` and `metric`: from logits to class maps to counts, without a network."""
+"""`segbox bench eval`, `slide` and `metric`: from files or logits to class maps to counts, without a network."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,11 @@ from torch import Tensor
 from segbox.benchmark.measure import FLOOR, OURS, Case, Side, local
 from segbox.benchmark.peer import shared
 from segbox.benchmark.peers import Peer, sides_of
+from segbox.benchmark.samples import CLASSES, FORMATS, decoded, write_pair
+from segbox.data.datasets.folder import FolderDataset
+from segbox.data.loader import val_loader
 from segbox.evaluation.inference import build_inference, starts
+from segbox.evaluation.loop import evaluate
 from segbox.evaluation.metrics import ConfusionMatrix
 from segbox.models.layers import resize
 
@@ -76,6 +82,44 @@ def bare_windows(model: Known, image: Tensor, window: tuple[int, int], step: tup
             own = image[..., y : y + window[0], x : x + window[1]]
             total[..., y : y + window[0], x : x + window[1]] += resize(model.logits(own), window).softmax(dim=1)
     return total
+
+
+class Prepared(torch.nn.Module):
+    """Stands for a network: it normalises the images, as models do, and always gives the same logits."""
+
+    def __init__(self, scores: Tensor) -> None:
+        super().__init__()
+        self.scores = scores
+        self.mean = torch.tensor(shared.MEAN, device=scores.device).view(-1, 1, 1)
+        self.std = torch.tensor(shared.STD, device=scores.device).view(-1, 1, 1)
+
+    def logits(self, images: Tensor) -> Tensor:
+        self.images = (images - self.mean) / self.std
+        return self.scores
+
+
+def files_cases(peers: Sequence[Peer], size: tuple[int, int], device: str = "cpu") -> Iterator[Case]:
+    """From the files of an image and its label to counts, as `segbox test` goes through a data set."""
+    for suffix in FORMATS:
+        with tempfile.TemporaryDirectory() as name:
+            yield files_case(peers, Path(name), suffix, size, device)
+
+
+def files_case(peers: Sequence[Peer], root: Path, suffix: str, size: tuple[int, int], device: str) -> Case:
+    image, label = write_pair(root, suffix, size)
+    dataset = FolderDataset(str(root), classes=CLASSES, transform_labels=False)
+    model = Prepared(torch.from_numpy(shared.scores(1, len(CLASSES), *shared.strided(size))).to(device))
+
+    def ours() -> np.ndarray:
+        matrix = ConfusionMatrix(CLASSES)
+        evaluate(model, build_inference(model), val_loader(dataset), matrix, torch.device(device))
+        return areas(matrix.counts)
+
+    arguments = {"root": str(root), "suffix": suffix, "classes": len(CLASSES), "size": size}
+    others, notes = sides_of(peers, "files", arguments)
+    bare = local(FLOOR, lambda: decoded(image, label), checked=False)
+    title = f"{suffix} and label to scores, {len(CLASSES)} classes, {size[0]} x {size[1]}; bare: decoding the two files"
+    return Case(title, [local(OURS, ours, device=device), bare, *others], notes)
 
 
 def metric_cases(peers: Sequence[Peer], classes: Sequence[int], size: tuple[int, int]) -> Iterator[Case]:

@@ -173,10 +173,12 @@ def loss(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
     return loss_cases(peers, args.classes, tuple(args.size), args.batch, args.device)
 
 
-def evaluation(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
-    from segbox.benchmark.evaluation import eval_cases
+def evaluation(args: argparse.Namespace, peers: list["Peer"]) -> Iterator["Case"]:
+    from segbox.benchmark.evaluation import eval_cases, files_cases
 
-    return eval_cases(peers, args.classes, tuple(args.size), args.device, args.subject == "slide")
+    yield from eval_cases(peers, args.classes, tuple(args.size), args.device, args.subject == "slide")
+    if args.subject == "eval":
+        yield from files_cases(peers, tuple(args.size), args.device)
 
 
 def metric(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
@@ -231,7 +233,7 @@ SUBJECTS: dict[str, tuple[str, Make, dict[str, Any]]] = {  # name: what it is, i
     "infer": ("from images to class maps", infer, {**STEP, "runtimes": ["eager", "channels_last"]}),
     "data": ("a training sample, from JPEG and PNG", data, dict(size=(1024, 2048), crop=(512, 1024), runs=15)),
     "loss": ("cross entropy with its gradient", loss, dict(classes=[7, 19, 150], size=(512, 512), batch=2)),
-    "eval": ("from logits to class maps to counts, without the network", evaluation, WHOLE),
+    "eval": ("from logits, and from files, to class maps to counts, without the network", evaluation, WHOLE),
     "slide": ("the same, by windows that overlap", evaluation, {**WHOLE, "runs": 3}),
     "metric": ("counting the pixels of a class map", metric, WHOLE),
     "depthwise": (

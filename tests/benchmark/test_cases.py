@@ -1,5 +1,6 @@
 """The sides of each case compute the same, and bad arguments are refused."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -38,6 +39,13 @@ def test_evaluation(is_slide, monkeypatch):
     monkeypatch.setattr(evaluation, "STEP", 32)
     [case] = evaluation.eval_cases([], [5], (64, 96), is_slide=is_slide)
     assert agreed(case) == ["segbox", "bare"]
+
+
+def test_files_to_scores():
+    for case in evaluation.files_cases([], (32, 48)):
+        assert agreed(case) == ["segbox", "bare"] and case.name.startswith(("jpg", "png"))
+        found, guessed, true = np.array(case.sides[0].digest()[2:]).reshape(3, 19)
+        assert guessed.sum() == true.sum() == 30 * 48 and (found <= true).all()
 
 
 def test_counting():
