@@ -25,6 +25,32 @@ def test_two_rows_of_the_table_of_models():
         assert f"| {' | '.join(row_of(name))} |" in text
 
 
+def test_measured_seconds_are_kept_one_by_one(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(choosing_table, "PAGE", page)
+    monkeypatch.setattr(choosing_table.sys, "argv", ["choosing_table", "--measure", "--write"])
+    monkeypatch.setattr(choosing_table, "processor", lambda: "Z80")
+    asked = []
+
+    def seconds(name):
+        asked.append(name)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return 0.256
+
+    monkeypatch.setattr(choosing_table, "seconds", seconds)
+    with pytest.raises(KeyboardInterrupt):
+        choosing_table.main(["--measure", "--write"])
+    choosing_table.main(["--measure", "--write", *MODELS[:4]])
+    assert asked == [*MODELS[:3], *MODELS[2:4]]
+    written = choosing_table.table_of_page()
+    assert written.count("| 0.26 (Z80) |") == 4 and written.count("| – |\n") == len(MODELS) - 4
+    assert choosing_table.with_seconds(written, choosing_table.seconds_in(written)) == written
+    with pytest.raises(SystemExit, match="fcn/fcn: not in the table; it has lraspp"):
+        choosing_table.main(["fcn/fcn"])
+
+
 @pytest.mark.slow
 def test_the_table_of_models_is_up_to_date():
     """python -m tests.choosing_table --write"""

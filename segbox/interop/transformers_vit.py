@@ -67,24 +67,12 @@ DPT: Rules = {
 
 
 def dpt(config: Settings) -> Part:
-    config.expect(
-        is_hybrid=False, backbone_config=None, qkv_bias=True, reassemble_factors=(4, 2, 1, 0.5), head_in_index=-1,
-    )  # fmt: skip
-    readout = config.get("readout_type", "project")
-    has_bias = config.get("use_bias_in_fusion_residual", None)
-    if readout not in ("project", "ignore"):
-        raise CheckpointError(
-            f"{config.source}: readout_type={readout!r} has no counterpart in segbox; it has 'project'"
-        )
-    if not config.get("use_batch_norm_in_fusion_residual", False) or has_bias:
-        raise CheckpointError(
-            f"{config.source}: segbox's DPTHead has batch norms and no biases in its fusions"
-            " (use_batch_norm_in_fusion_residual=True, use_bias_in_fusion_residual=False)"
-        )
+    check_dpt(config)
+    has_readout = config.get("readout_type", "project") == "project"
     backbone = dict(
         type="VisionTransformer",
         out_indices=tuple(sorted(config.get("backbone_out_indices", (2, 5, 8, 11)))),
-        class_token="joined" if readout == "project" else "seen",
+        class_token="joined" if has_readout else "seen",
         resize="bilinear",
         **of_vit(config, image_size=384),
     )
@@ -92,19 +80,35 @@ def dpt(config: Settings) -> Part:
         type="DPTHead",
         channels=config.get("fusion_hidden_size", 256),
         level_channels=config.get("neck_hidden_sizes", (96, 192, 384, 768)),
-        readout=readout == "project",
+        readout=has_readout,
         dropout=config.get("semantic_classifier_dropout", 0.1),
     )
+    note = "the auxiliary head, which only training needs, is left out"
     return Part(
         dict(backbone=backbone, decode_head=head, align_corners=True),  # transformers doubles its logits so
         {**VIT, **DPT},
         without_patch_bias,
-        ("the auxiliary head, which only training needs, is left out",)
-        if config.get("use_auxiliary_head", True)
-        else (),
+        (note,) if config.get("use_auxiliary_head", True) else (),
         classifier="head.head.4.bias",
         test=dict(mode="whole", divisor=32),
     )
+
+
+def check_dpt(config: Settings) -> None:
+    """Refuse the forms of DPT that segbox does not have."""
+    config.expect(
+        is_hybrid=False, backbone_config=None, qkv_bias=True, reassemble_factors=(4, 2, 1, 0.5), head_in_index=-1
+    )
+    if (readout := config.get("readout_type", "project")) not in ("project", "ignore"):
+        raise CheckpointError(
+            f"{config.source}: readout_type={readout!r} has no counterpart in segbox; it has 'project' and 'ignore'"
+        )
+    has_norms = config.get("use_batch_norm_in_fusion_residual", False)
+    if not has_norms or config.get("use_bias_in_fusion_residual", None):
+        raise CheckpointError(
+            f"{config.source}: segbox's DPTHead has batch norms and no biases in its fusions"
+            " (use_batch_norm_in_fusion_residual=True, use_bias_in_fusion_residual=False)"
+        )
 
 
 def beit(config: Settings) -> Part:

@@ -71,7 +71,7 @@ OF_VITS: list[Mutant] = [
         ("SETR-MLA of mmsegmentation: the classifier's maps", ".flip(1).flatten(1, 2)", ".flatten(1, 2)"),
         ("SETR-MLA of mmsegmentation: auxiliary heads at the backbone", '{"auxiliary_maps": "neck"}', "{}"),
     ]),
-    *in_file("interop/mmseg/parts/vit.py", "tests/interop/mmseg/test_transformers.py -k bias", [
+    *in_file("interop/names.py", "tests/interop/mmseg/test_transformers.py -k bias", [
         ("ViT of mmsegmentation: the bias of patches is lost", "positions[:, 1:] + bias", "positions[:, 1:]"),
     ]),
 ]  # fmt: skip

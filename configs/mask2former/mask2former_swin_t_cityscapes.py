@@ -1,0 +1,14 @@
+"""Mask2Former (https://arxiv.org/abs/2112.01527) with Swin-T on Cityscapes.
+
+    tools/train.py configs/mask2former/mask2former_swin_t_cityscapes.py  # 16 images per step, 90000 steps
+
+Expected: 81.71 mIoU (MMSegmentation's model zoo, 512x1024, 90k steps, single scale).
+"""
+
+_base_ = "mask2former_r50_cityscapes.py"
+
+model = dict(
+    backbone=dict(_delete_=True, type="Swin", variant="tiny", in_channels=3, window=7, drop_path=0.3, map_norm=1e-5),
+    backbone_weights="timm://swin_tiny_patch4_window7_224.ms_in1k",
+    norm=None,
+)
