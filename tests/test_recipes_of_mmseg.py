@@ -7,9 +7,10 @@ from segbox.config import load_config
 from segbox.models.segmentors import build_segmentor, without_weights
 from tests.test_configs import CONFIGS
 
-CLASSES = {"ade20k": 150, "cityscapes": 19, "chase_db1": 2}
+CLASSES = {"ade20k": 150, "cityscapes": 19, "chase_db1": 2, "coco_stuff": 171}
 # The first recipe of each model: the parameters of what mmsegmentation 1.2.2 builds from the config of the
-# published checkpoint. That of fpn_r101_ade20k names ResNet-50 by mistake; this is the number with its ResNet-101.
+# published checkpoint. That of fpn_r101_ade20k names ResNet-50 by mistake; this is the number with its ResNet-101. SAN
+# has the embeddings of classes in the place of the text encoder.
 PARAMETERS = {
     "ann_r101_ade20k": 65_321_612,
     "ann_r50_ade20k": 46_329_484,
@@ -84,6 +85,8 @@ PARAMETERS = {
     "pspnet_r18_cityscapes": 12_790_086,
     "pspnet_r50_ade20k_160k": 49_076_364,
     "pspnet_s101_cityscapes": 71_674_246,
+    "san_vit_b16_coco_stuff": 94_499_762,
+    "san_vit_l14_coco_stuff": 313_156_018,
     "segformer_b0_ade20k": 3_753_718,
     "segformer_b1_ade20k": 13_716_822,
     "segformer_b2_ade20k": 24_761_686,

@@ -43,6 +43,10 @@ SMALL: dict[str, dict[str, object]] = {
     ),
     "MaskFormerHead": dict(channels=32, mask_channels=6, num_queries=4, num_layers=2, hidden=12, num_heads=2),
     "RefineNetHead": {"channels": 16, "deepest_channels": 32},
+    "SANHead": dict(
+        channels=12, depth=4, side_heads=2, image_size=64, num_queries=5, num_heads=2, fused_blocks=(0, 1, 3),
+        supervised=(3,), mask_channels=10, class_channels=6,
+    ),
     "SETRMLAHead": {"channels": 8},
     "SETRUPHead": {"channels": 16},
     "SMPDeepLabV3PlusHead": {"channels": 16, "low_channels": 8},
@@ -55,7 +59,8 @@ SMALL: dict[str, dict[str, object]] = {
 }  # fmt: skip
 
 # Heads that run the blocks of their backbone, which is this one, whatever is asked for.
-BODIES = {"EoMTHead": {"type": "Timm", "name": "test_vit", "model_arguments": {"depth": 4}}}
+BODY = {"type": "Timm", "name": "test_vit", "model_arguments": {"depth": 4}}
+BODIES = {"EoMTHead": BODY, "SANHead": BODY}
 HEADS_OF_MAPS = [name for name in HEADS if not HEADS[name].reads_tokens]
 
 

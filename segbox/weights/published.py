@@ -15,6 +15,7 @@ BSD, APACHE, MIT = "BSD-3-Clause", "Apache-2.0", "MIT"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of images from 0 to 1
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 FIRST_VERSION = ".IMAGENET1K_V1"  # may be left out
+OF_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 VIT = ("small", "base", "large", "giant")
 # Repositories https://huggingface.co/timm/NAME, Apache-2.0 except the copies of torchvision's and Microsoft's
 TIMM = (
@@ -54,6 +55,7 @@ TIMM_WITH_HALF = (
     *(f"vit_{size}_patch16_384.augreg_in21k_ft_in1k" for size in ("tiny", "small", "base", "large")),
     *("xception41.tf_in1k", "xception65.tf_in1k", "xception65.ra3_in1k"),
 )
+CLIP = ("vit_base_patch16_clip_224.openai", "vit_large_patch14_clip_336.openai")
 # Files of https://download.openmmlab.com/, for the networks that nobody else has
 OPENMMLAB = (
     "pretrain/third_party/resnet18_v1c-b5776b93.pth",
@@ -101,7 +103,8 @@ def entries() -> Iterator[Published]:
             if tag != torchvision.COCO:
                 word = f"torchvision://{name}.{tag}".removesuffix(FIRST_VERSION)
                 yield Published(word, torchvision.URL + file, torchvision.LICENCE, *IMAGENET)
-    for names, numbers in ((TIMM, IMAGENET), (TIMM_BY_MICROSOFT, IMAGENET), (TIMM_WITH_HALF, HALF)):
+    of_timm = ((TIMM, IMAGENET), (TIMM_BY_MICROSOFT, IMAGENET), (TIMM_WITH_HALF, HALF), (CLIP, OF_CLIP))
+    for names, numbers in of_timm:
         for name in names:
             licence = BSD if name.endswith((".tv_in1k", ".tv2_in1k")) else MIT if ".ms_" in name else APACHE
             yield Published(f"timm://{name}", on_the_hub(f"timm/{name}", "model.safetensors"), licence, *numbers)

@@ -13,6 +13,7 @@ from pathlib import Path
 import mmseg  # noqa: F401
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.models.decode_heads.ham_head import NMF2D
@@ -43,6 +44,8 @@ def fixed_bases(factorization, batch, groups, channels, rank, device=None):
 
 @torch.no_grad()
 def logits_of(model, images):
+    if hasattr(model, "text_encoder"):
+        return masks_of_san(model, images)
     maps = model.extract_feat(images)
     if hasattr(model.decode_head, "query_embed"):
         return masks_of(model.decode_head, maps, images)
@@ -62,6 +65,21 @@ def masks_of(head, maps, images):
     return torch.cat([layers[-1].flatten() for layers in head.forward(maps, [sample])]).view(1, 1, 1, -1)
 
 
+def masks_of_san(model, images):
+    """Classes and masks, as `masks_of` gives them."""
+    smaller = F.interpolate(images, scale_factor=model.encoder_resolution, mode="bilinear")
+    masks, classes = model.decode_head([images, model.image_encoder(smaller), model.text_encoder()], [])
+    return torch.cat([classes[-1].flatten(), masks[-1].flatten()]).view(1, 1, 1, -1)
+
+
+def count_parameters(model):
+    """Of a text encoder, the embeddings that it gives."""
+    if hasattr(model, "text_encoder"):
+        parts = (model.image_encoder, model.decode_head)
+        return sum(value.numel() for part in parts for value in part.parameters()) + model.text_encoder().numel()
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
 def main(names):
     init_default_scope("mmseg")
     mmseg_operators.install()
@@ -76,7 +94,7 @@ def main(names):
         state = model.state_dict()
         shapes = "\n".join(f"{key} {' '.join(map(str, value.shape))}" for key, value in state.items())
         kept = logits[..., ::step, ::step].astype(np.float32)
-        count = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+        count = count_parameters(model)
         tensors = np.frombuffer(shapes.encode(), np.uint8)
         np.savez_compressed(FOLDER / f"{name}.npz", tensors=tensors, logits=kept, step=step, parameters=count)
         print(f"{name}: {count:,} parameters, {(FOLDER / f'{name}.npz').stat().st_size:,} bytes")

@@ -9,11 +9,11 @@ OF_VITS: list[Mutant] = [
         ("ViT: no positions", "x = x + resized_positions", "x = x + 0 * resized_positions"),
         ("ViT: the class token has no position", "self.class_token + self.positions[:, :1]", "self.class_token"),
         ("ViT: every map has the final norm", "self.norm(x) if i == len(self.blocks) - 1 else x", "self.norm(x)"),
-        ("ViT: images padded on the other sides", "(0, -width % columns, 0, -height % rows)",
-         "(-width % columns, 0, -height % rows, 0)"),
     ], "VisionTransformer"),
     *part("layers", "vit_block", [
         ("ViT: no attention", "x = x + self.drop_path(self.scale1(", "x = x + 0 * self.drop_path(self.scale1("),
+        ("ViT: images padded on the other sides", "(0, -width % columns, 0, -height % rows)",
+         "(-width % columns, 0, -height % rows, 0)"),
         ("ViT: the mlp has no skip", "return x + self.drop_path(self.scale2(", "return self.drop_path(self.scale2("),
     ], "VisionTransformer"),
     *part("layers", "vit_block", [

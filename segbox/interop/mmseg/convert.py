@@ -51,11 +51,12 @@ def convert(
     if not isinstance(model, Mapping) or "decode_head" not in model:
         raise ConfigError("this is no config of mmsegmentation: it has no model with a backbone and a decode_head")
     refuse_unreadable(model, "model")
-    refuse_other_segmentors(model)
     decode = arguments_of(model["decode_head"], "model.decode_head")[-1]
+    model, places = rearranged(model, decode.values)
+    refuse_other_segmentors(model)
     num_classes = number_of_classes(decode)
     state, note = with_threshold(decode, {name.removeprefix("module."): value for name, value in state.items()})
-    model, state = rearranged(model, state)
+    state = renamed(state, places, inside={}) if places else state
     placed = list(parts_of(model))
     own = {"type": "EncoderDecoder", **sections(placed), "num_classes": num_classes}
     if is_binary(decode.values):
@@ -88,16 +89,13 @@ def refuse_other_segmentors(model: Mapping[str, Any]) -> None:
         raise ConfigError(f"model: segbox has no counterpart of {', '.join(rest)}")
 
 
-def rearranged(model: Mapping[str, Any], state: Mapping[str, Tensor]) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
-    """A model whose parts are divided in another way than ours, divided as ours."""
+def rearranged(model: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """A model whose parts are divided in another way than ours, divided as ours; and the new beginnings of names."""
     converters()
-    head = arguments_of(model["decode_head"], "model.decode_head")[-1].values
-    kinds = (mapping(model["backbone"], "model.backbone")["type"], head.get("type"))
+    backbone = mapping(model["backbone"], "model.backbone") if "backbone" in model else {}
+    kinds = (backbone.get("type"), head.get("type"))
     rearrangement = next((found for kind in kinds if (found := REARRANGEMENTS.get(bare(kind)))), None)
-    if rearrangement is None:
-        return model, dict(state)
-    model, places = rearrangement(model)
-    return model, renamed(state, places, inside={})
+    return (model, {}) if rearrangement is None else rearrangement(model)
 
 
 def parts_of(model: Mapping[str, Any]) -> Iterator[Placed]:

@@ -88,7 +88,17 @@ def test_pipeline(config: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
             if step.get("type") == "Resize":
                 is_old = "scale" not in step  # 0.x, where the ratio is kept unless the config says otherwise
                 return resizing(step.get("scale", step.get("img_scale", scale)), step.get("keep_ratio", is_old))
+            if step.get("type") == "ResizeShortestEdge":
+                return short_edge(step.get("scale"), step.get("max_size"))
     return ()
+
+
+def short_edge(scale: Any, longest: Any) -> tuple[dict[str, Any], ...]:
+    """The scale is the short side, or several, of which it is the smallest."""
+    sides = scale if isinstance(scale, list | tuple) else (scale,)
+    if not sides or not all(isinstance(side, int) for side in (*sides, longest)):
+        return ()
+    return ({"type": "Resize", "short": min(sides), "long": longest},)
 
 
 def test_part(section: Any) -> Any:

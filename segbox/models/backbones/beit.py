@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from segbox.arguments import Count, Fraction
 from segbox.models.layers.drop_path import drop_rates
-from segbox.models.layers.vit_block import TransformerBlock, initialize_transformer
+from segbox.models.layers.vit_block import TransformerBlock, embedded, initialize_transformer, resized_positions
 from segbox.registry import BACKBONES
 
-from .vit import VARIANTS, checked, embedded, resized_positions
+from .vit import VARIANTS, checked
 
 CLASS_ROWS = 3  # of a table, at its end: class token to others, others to it, it to itself
 
@@ -68,7 +68,7 @@ class BEiT(nn.Module):
         size = x.shape[-2:]
         tokens = torch.cat([self.class_token.expand(x.shape[0], -1, -1), x.flatten(2).transpose(1, 2)], dim=1)  # B N C
         if self.positions is not None:
-            grid = resized_positions(self.positions, self.side, size, "bicubic").flatten(2).transpose(1, 2)
+            grid = resized_positions(self.positions[:, 1:], self.side, size, "bicubic").flatten(2).transpose(1, 2)
             tokens = tokens + torch.cat([self.positions[:, :1], grid], dim=1)
         places = offsets(*size, self.side, x.device)
         maps = []

@@ -31,4 +31,5 @@ def embed(model: nn.Module, images: Tensor, size: tuple[int, int]) -> Tokens:
         blocks=model.blocks,
         norm=model.norm,
         ropes=rope if is_each else [rope] * len(model.blocks),
+        heads=model.blocks[0].attn.num_heads,
     )

@@ -20,15 +20,17 @@ class Tokens:
     blocks: nn.ModuleList
     norm: nn.Module  # after the last block
     ropes: Sequence[Tensor | None]  # of each block: sine and cosine of the rotation of each patch
+    heads: int  # of the blocks' attention
 
     def with_queries(self, queries: Tensor) -> "Tokens":
-        """The same with queries, Q C, in front, which are not rotated."""
+        """The same with queries, Q C or B Q C, in front, which are not rotated."""
         values = torch.cat([queries.expand(self.values.shape[0], -1, -1), self.values], 1)
         ropes = [None if rope is None else with_identity(rope, len(queries)) for rope in self.ropes]
         return replace(self, values=values, ropes=ropes)
 
     def after(self, first: int, last: int, mask: Tensor | None = None) -> "Tokens":
-        """What blocks first ... last - 1 make of them. With a `mask`, B 1 N N, a token sees those where it is True."""
+        """What blocks first ... last - 1 make of them. A `mask` says which tokens a token sees (bool, B 1 N N), or is
+        added to the products of queries and keys (B heads N N)."""
         values = self.values
         for block, rope in zip(self.blocks[first:last], self.ropes[first:last]):
             values = block(values, attn_mask=mask, **({} if rope is None else {"rope": rope}))
@@ -37,9 +39,17 @@ class Tokens:
     def normed(self, num_queries: int) -> tuple[Tensor, Tensor]:
         """The queries, B Q C, and the patches as a map, B C h w, after the final norm."""
         values = self.norm(self.values)
+        return values[:, :num_queries], replace(self, values=values).patches()
+
+    def patches(self) -> Tensor:
+        """B C h w."""
         rows, columns = self.grid
-        patches = values[:, -rows * columns :].transpose(1, 2).unflatten(2, (rows, columns))
-        return values[:, :num_queries], patches
+        return self.values[:, -rows * columns :].transpose(1, 2).unflatten(2, (rows, columns))
+
+    def prefix(self) -> int:
+        """The number of tokens before the patches."""
+        rows, columns = self.grid
+        return self.values.shape[1] - rows * columns
 
 
 def with_identity(rope: Tensor, count: int) -> Tensor:

@@ -26,6 +26,7 @@ VIT = {
     r"^cls_token": "class_token",
     r"^pos_embed": "positions",
     r"^patch_embed\.proj\.": "embed.",
+    r"^norm_pre\.": "first_norm.",
     **BLOCK,
 }
 BEIT = {

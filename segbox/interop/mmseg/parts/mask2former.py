@@ -46,14 +46,18 @@ def convert_mask2former(args: Arguments, maps: Maps) -> Part:
 def common(args: Arguments) -> int:
     """What the heads of MaskFormer and Mask2Former share; returns the number of channels."""
     channels = args.take("feat_channels")
-    if args.values.get("align_corners", False):
-        raise ConfigError(f"{args.path}.align_corners: True has no counterpart in segbox for this head, only False")
+    refuse_aligned(args)
     if args.values.get("num_classes") == 1:
         raise ConfigError(f"{args.path}.num_classes: segbox has no mask classification of one class")
     args.expect("norm_cfg", None)
     sines_of(args, "positional_encoding", channels)
     args.skip("loss_cls", "loss_mask", "loss_dice", "train_cfg", "test_cfg")
     return channels
+
+
+def refuse_aligned(args: Arguments) -> None:
+    if args.values.get("align_corners", False):
+        raise ConfigError(f"{args.path}.align_corners: True has no counterpart in segbox for this head, only False")
 
 
 def expect_four_maps(args: Arguments, maps: Maps) -> None:
