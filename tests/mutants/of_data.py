@@ -153,7 +153,7 @@ OF_DATA = [
         ("objects: the smallest first", "key=lambda shape: -shape.area", "key=lambda shape: shape.area"),
     ]),
     *in_file("data/datasets/dataset.py", "tests/data/datasets/test_dataset.py", [
-        ("data sets: unknown ids pass", "+ np.uint8(1)).max() > len(classes):", "* 0).max() > 0:"),
+        ("data sets: unknown ids pass", "+ np.uint8(1)).max() > len(classes)", "* 0).max() > 0"),
         ("data sets: labels of another size pass", "if image != label:", "if False:"),
         ("data sets: the seed of a draw does not count", "random.Random(0 if seed is None else seed)",
          "random.Random(0)"),
