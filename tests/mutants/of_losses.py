@@ -167,7 +167,7 @@ OF_LOSSES = [
         ("criterion: losses of one name replace each other", 'f"{name}{i}"', "name"),
     ]),
     *in_file("models/losses/hausdorff.py", "tests/models/losses -k 'Hausdorff or hausdorff'", [
-        ("Hausdorff: the labels' border alone", "for map_ in (labelled, guessed))", "for map_ in (labelled,))"),
+        ("Hausdorff: the labels' border alone", "for each in known)", "for each in known[:1])"),
         ("Hausdorff: ignored pixels have borders", "inside & valid, ~inside & valid", "inside, ~inside"),
         ("Hausdorff: the most probable class", "probability > SURE", "probability > 0"),
     ]),
