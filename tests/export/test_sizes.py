@@ -36,4 +36,4 @@ def test_class_maps_of_files_are_those_of_pytorch(tmp_path, name):
     for suffix in (".onnx", ".xml"):
         [file, *_] = write_format(plan, program, tmp_path / f"model{suffix}")
         found = compare(plan, open_exported(file, threads=1).run, pictures)
-        assert all(one.different < 0.01 and one.classes > 1 for one in found), (suffix, found)
+        assert all(one.different < 0.01 for one in found) and found[-1].classes > 1, (suffix, found)
