@@ -225,9 +225,8 @@ class WindowMap(ScoreMap):
                 logits = own.scores.rows_at(slice(top - own.y, bottom - own.y), (own.h, own.w))
                 inside = logits[:, :, left - own.x : right - own.x]
                 total[:, top - rows.start : bottom - rows.start, left:right] += inside.softmax(dim=3)
-        return total.clamp_(
-            min=SMALLEST
-        ).log_()  # no division: the number of windows is the same for all classes of a pixel
+        # No division: the number of windows is the same for all classes of a pixel.
+        return total.clamp_(min=SMALLEST).log_()
 
     def classes(self, size: Sequence[int]) -> Tensor:
         if tuple(size) != self.shape[2:] or not all(own.is_quick() for own in self.windows):

@@ -133,8 +133,7 @@ OF_LOSSES = [
         ("class maps: windows at another size", "tuple(size) != self.shape[2:] or not all(", "not all("),
     ]),
     *in_file("evaluation/score_map.py", "tests/evaluation/test_inference.py", [
-        ("scores: windows are summed as logits", "+= logits.softmax(dim=3)\n        return total",
-         "+= logits.exp()\n        return total"),
+        ("scores: windows are summed as logits", "+= inside.softmax(dim=3)", "+= inside.exp()"),
         ("scores: the least probable class", "logits.max(dim=3).indices", "logits.min(dim=3).indices"),
         ("scores: no softmax in probabilities", "result[..., band, :] = logits.softmax(dim=3).movedim(3, 1)",
          "result[..., band, :] = logits.movedim(3, 1)"),

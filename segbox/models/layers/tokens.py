@@ -25,7 +25,7 @@ class Tokens:
     def with_queries(self, queries: Tensor) -> "Tokens":
         """The same with queries, Q C or B Q C, in front, which are not rotated."""
         values = torch.cat([queries.expand(self.values.shape[0], -1, -1), self.values], 1)
-        ropes = [None if rope is None else with_identity(rope, len(queries)) for rope in self.ropes]
+        ropes = [None if rope is None else with_identity(rope, queries.shape[-2]) for rope in self.ropes]
         return replace(self, values=values, ropes=ropes)
 
     def after(self, first: int, last: int, mask: Tensor | None = None) -> "Tokens":
