@@ -34,7 +34,7 @@ OF_MASKS: list[Mutant] = [
         LOSS,
         [
             ("matching: without the classes", "self.class_loss_weight * own + ", ""),
-            ("matching: ignored points are outside", "(outside * counts).sum", "outside.sum"),
+            ("matching: ignored points are outside", "outside @ counts.mT", "outside.sum(dim=2, keepdim=True)"),
             ("matching: no focal loss", 'if self.form == "bce":', "if True:"),
             ("dice: no smooth", "(2 * both + 1) / (predicted + target + 1)", "2 * both / (predicted + target + 1e-9)"),
             ("matching: NaN is no number", "every.nan_to_num(nan=1e9, posinf=1e9, neginf=-1e9)", "every"),

@@ -128,8 +128,8 @@ class MaskLoss(Resizing):
         """Of N masks (N h w), each of a class of an image, the sums of the mean losses of points and of dice losses."""
         logits, share, counts = self.at_points(masks, labels, images, classes)
         share = share * counts
-        inside, outside = self.costs.of_points(logits)
-        points = (share * inside + (counts - share) * outside).sum(dim=1) / counts.sum(dim=1).clamp(min=1)
+        outside, more = self.costs.of_points(logits)
+        points = (share * more + counts * outside).sum(dim=1) / counts.sum(dim=1).clamp(min=1)
         p = logits.sigmoid() * counts
         return points.sum(), dice_losses((p * share).sum(dim=1), p.sum(dim=1), share.sum(dim=1)).sum()
 

@@ -27,22 +27,23 @@ class MaskCosts:
     form: Literal["bce", "focal"]
 
     def of_points(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss of each point inside of the mask, and of each point outside."""
-        inside, outside = F.softplus(-logits), F.softplus(logits)
+        """The loss of each point outside of the mask, and by how much it is greater inside."""
+        outside = F.softplus(logits)
         if self.form == "bce":
-            return inside, outside
-        p = logits.sigmoid()
-        return 0.25 * (1 - p).square() * inside, 0.75 * p.square() * outside
+            return outside, -logits
+        p, inside = logits.sigmoid(), outside - logits
+        outside = 0.75 * p.square() * outside
+        return outside, 0.25 * (1 - p).square() * inside - outside
 
     def of_pairs(self, classes: Tensor, logits: Tensor, shares: Tensor, counts: Tensor) -> Tensor:
         """Of queries B Q K+1 with logits B Q P at points: B Q K, beside the masks B K P. `counts`, B P, is 0 for points
         that are left out."""
-        shares, counts = shares * counts[:, None], counts[:, None]
-        inside, outside = self.of_points(logits)
-        mass = counts.sum(dim=2, keepdim=True).clamp(min=1)
-        points = ((inside - outside) @ shares.mT + (outside * counts).sum(dim=2, keepdim=True)) / mass
-        p = logits.sigmoid() * counts
-        dice = dice_losses(p @ shares.mT, p.sum(dim=2, keepdim=True), shares.sum(dim=2)[:, None])
+        counts = counts[:, None]
+        shares = shares * counts
+        outside, more = self.of_points(logits)
+        points = (more @ shares.mT + outside @ counts.mT) / counts.sum(dim=2, keepdim=True).clamp(min=1)
+        p = logits.sigmoid()
+        dice = dice_losses(p @ shares.mT, p @ counts.mT, shares.sum(dim=2)[:, None])
         own = -classes.softmax(dim=2)[..., :-1]
         return self.class_loss_weight * own + self.mask_loss_weight * points + self.dice_loss_weight * dice
 
