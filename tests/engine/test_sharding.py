@@ -310,7 +310,7 @@ def test_scores_are_those_of_one_process(tmp_path, count, images):
 
 def scored(config, model, is_stopped=lambda: False):
     evaluation = Evaluator(config, CPU, "bf16")
-    model, batches = sharding.synchronized(model, iter(evaluation.loader), is_stopped)
+    model, batches = sharding.synchronized(model, evaluation.batches(), is_stopped)
     return evaluation(model, batches=batches).counts.tolist()
 
 
