@@ -31,7 +31,7 @@ def test_measured_seconds_are_kept_one_by_one(tmp_path, monkeypatch):
     monkeypatch.setattr(choosing_table, "PAGE", page)
     monkeypatch.setattr(choosing_table.sys, "argv", ["choosing_table", "--measure", "--write"])
     monkeypatch.setattr(choosing_table, "processor", lambda: "Z80")
-    asked = []
+    known, asked = choosing_table.seconds_in(choosing_table.table_of_page()), []
 
     def seconds(name):
         asked.append(name)
@@ -45,8 +45,10 @@ def test_measured_seconds_are_kept_one_by_one(tmp_path, monkeypatch):
     choosing_table.main(["--measure", "--write", *MODELS[:4]])
     assert asked == [*MODELS[:3], *MODELS[2:4]]
     written = choosing_table.table_of_page()
-    assert written.count("| 0.26 (Z80) |") == 4 and written.count("| – |\n") == len(MODELS) - 4
+    stems = [name.split("/")[1] for name in MODELS[:4]]
+    assert choosing_table.seconds_in(written) == known | dict.fromkeys(stems, "0.26 (Z80)") and len(known) > 10
     assert choosing_table.with_seconds(written, choosing_table.seconds_in(written)) == written
+    assert choosing_table.with_seconds(written, {}).count("| – |\n") == len(MODELS)
     with pytest.raises(SystemExit, match="fcn/fcn: not in the table; it has lraspp"):
         choosing_table.main(["fcn/fcn"])
 
