@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import socket
 import struct
 import threading
@@ -30,7 +31,8 @@ def model():
 
 
 @pytest.fixture
-def client(model):
+def client(model, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("segbox"), "handlers", [])  # those of a run before write to closed streams
     with serving(model) as client:
         yield client
 
