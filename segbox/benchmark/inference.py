@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from segbox.benchmark.measure import FLOOR, OURS, Case, Side, local
+from segbox.benchmark.measure import COMPILED, FLOOR, OURS, Case, Side, local, told_first
 from segbox.benchmark.models import Shape, images_and_labels, model_of, peer_model, refused
 from segbox.benchmark.peers import Peer
 from segbox.errors import ConfigError, UserError
@@ -75,7 +75,10 @@ def infer_cases(
     device: str = "cpu",
 ) -> Iterator[Case]:
     """The config's own model, by each runtime; then the model of each peer."""
-    yield Case(f"the config's model, {shape}", own_sides(config["model"], shape, runtimes, device))
+    notes: list[str] = []
+    sides = own_sides(config["model"], shape, runtimes, device)
+    told = [told_first(side, notes) if side.name == COMPILED else side for side in sides]
+    yield Case(f"the config's model, {shape}", told, notes)
     for peer in peers:
         try:
             found = peer_model(peer, "infer", models.get(peer.name), shape)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segbox.benchmark.measure import FLOOR, OURS, Case, Side, local
+from segbox.benchmark.measure import COMPILED, FLOOR, OURS, Case, Side, local, told_first
 from segbox.benchmark.models import (
     OPTIMIZER,
     PeerModel,
@@ -32,11 +32,20 @@ from segbox.weights.loading import load_weights
 
 
 def train_cases(
-    peers: Sequence[Peer], config: Mapping[str, Any], shape: Shape, models: Mapping[str, str], device: str = "cpu"
+    peers: Sequence[Peer],
+    config: Mapping[str, Any],
+    shape: Shape,
+    models: Mapping[str, str],
+    device: str = "cpu",
+    compile: bool = False,
 ) -> Iterator[Case]:
     """The config's own model; then the model of each peer that trains, with the optimizer SGD."""
     with ExitStack() as stack:
-        yield Case(f"the config's model, {shape}", own_sides(stack, config, shape, device))
+        notes: list[str] = []
+        sides = own_sides(stack, config, shape, device)
+        if compile:
+            sides.insert(1, told_first(compiled_side(stack, config, shape, device), notes))
+        yield Case(f"the config's model, {shape}", sides, notes)
     for peer in peers:
         with ExitStack() as stack:
             try:
@@ -64,14 +73,34 @@ def own_sides(
     bare = model_of(config["model"], shape.classes, weights).to(device)
     load_weights(runner.model, bare.state_dict(), "the weights to compare with")
     optimizer = build_optimizer(config.get("optimizer", OPTIMIZER), bare)
-    images, labels = images_and_labels(shape, device)
-    batch = {"images": images, "labels": labels, "paths": ["a.png"] * shape.batch}
+    batch = batch_of(shape, device)
     bare.train()
     steps = {
         OURS: lambda: step_of(runner, batch),
-        FLOOR: lambda: bare_step(bare, optimizer, images, labels),
+        FLOOR: lambda: bare_step(bare, optimizer, batch["images"], batch["labels"]),
     }
     return [local(name, step, partial(seeded, step), device) for name, step in steps.items()]
+
+
+def compiled_side(stack: ExitStack, config: Mapping[str, Any], shape: Shape, device: str) -> Side:
+    """The runner with `train.compile`, which draws random numbers as without it: otherwise it drops other values."""
+    from torch._inductor import config as inductor  # seconds to import
+
+    stack.enter_context(inductor.patch(fallback_random=True))
+    train = {**config.get("train", {}), "compile": True}
+    runner = stack.enter_context(runner_of({**config, "train": train}, shape, device))
+    load_weights(runner.model, model_of(config["model"], shape.classes).state_dict(), "the weights to compare with")
+    batch = batch_of(shape, device)
+
+    def step() -> Tensor:
+        return step_of(runner, batch)
+
+    return local(COMPILED, step, partial(seeded, step), device)
+
+
+def batch_of(shape: Shape, device: str) -> dict[str, Any]:
+    images, labels = images_and_labels(shape, device)
+    return {"images": images, "labels": labels, "paths": ["a.png"] * shape.batch}
 
 
 def seeded(step: Callable[[], Tensor]) -> Tensor:

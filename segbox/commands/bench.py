@@ -1,7 +1,7 @@
 """Measure segbox beside the same work in bare PyTorch or NumPy, and beside other libraries.
 
 segbox bench train                     # a step of PSPNet-R18-D8, 150 classes, beside the bare loop
-segbox bench train my_config.py --size 512 512 --batch 4
+segbox bench train my_config.py --size 512 512 --batch 4 --compile
 segbox bench infer --runtimes eager compile onnxruntime openvino
 segbox bench loss --peer mmseg=/path/to/environment      # beside mmsegmentation, which another Python runs
 segbox bench data, eval, slide, metric, depthwise        # a sample, an evaluated image, windows, counts, a layer
@@ -55,6 +55,9 @@ def add_subject(subject: argparse.ArgumentParser, defaults: dict[str, Any]) -> N
     if "runtimes" in defaults:
         text = "some of eager, channels_last, compile, onnxruntime, openvino (eager channels_last)"
         subject.add_argument("--runtimes", nargs="+", default=defaults["runtimes"], metavar="NAME", help=text)
+    if "compile" in defaults:
+        text = "compare with train.compile=True too, and tell what its first step takes"
+        subject.add_argument("--compile", action="store_true", help=text)
     add_common(subject, defaults.get("runs", 5))
 
 
@@ -150,7 +153,7 @@ def train(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
     from segbox.benchmark.training import train_cases
 
     config, shape, models = model_arguments(args)
-    return train_cases(peers, config, shape, models, args.device)
+    return train_cases(peers, config, shape, models, args.device, args.compile)
 
 
 def infer(args: argparse.Namespace, peers: list["Peer"]) -> Cases:
@@ -229,7 +232,7 @@ Make = Callable[[argparse.Namespace, list["Peer"]], Cases]
 WHOLE = dict(classes=[19, 150], size=(1024, 2048))
 STEP = dict(config=True, classes=[150], size=(256, 256), batch=2)
 SUBJECTS: dict[str, tuple[str, Make, dict[str, Any]]] = {  # name: what it is, its cases, the defaults of its options
-    "train": ("a training step", train, {**STEP, "runs": 3}),
+    "train": ("a training step", train, {**STEP, "compile": False, "runs": 3}),
     "infer": ("from images to class maps", infer, {**STEP, "runtimes": ["eager", "channels_last"]}),
     "data": ("a training sample, from JPEG and PNG", data, dict(size=(1024, 2048), crop=(512, 1024), runs=15)),
     "loss": ("cross entropy with its gradient", loss, dict(classes=[7, 19, 150], size=(512, 512), batch=2)),

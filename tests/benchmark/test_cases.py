@@ -1,5 +1,7 @@
 """The sides of each case compute the same, and bad arguments are refused."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,23 @@ def test_the_runner_and_the_bare_loop_take_the_same_steps():
     assert [side.name for side in case.sides] == ["segbox", "bare"]
     ours, bare = ([side.digest()[1] for _ in range(3)] for side in case.sides)
     assert ours == pytest.approx(bare, rel=1e-3) and len(set(ours)) == 3
+
+
+def test_a_compiled_step_is_compared_and_the_time_of_the_first_told(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda model: compiled.append(model) or model)
+    [case] = training.train_cases([], CONFIG, SHAPE, {}, compile=True)
+    assert agreed(case) == ["segbox", "segbox, compile", "bare"]
+    assert len(compiled) == 1
+    [note] = case.notes
+    assert re.fullmatch(r"segbox, compile: its first run took [\d.]+ s", note)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the compiler has warnings of its own
+def test_a_step_by_the_compiler():
+    [case] = training.train_cases([], CONFIG, SHAPE, {}, compile=True)
+    assert agreed(case) == ["segbox", "segbox, compile", "bare"]
 
 
 def test_other_losses_are_those_of_the_model():
