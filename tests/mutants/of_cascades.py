@@ -20,9 +20,7 @@ OF_CASCADES = [
     *in_file("models/heads/pointrend.py", f"{HEADS} -k PointRendHead", [
         ("PointRend: the surest pixels", "return second - best", "return best - second"),
         ("PointRend: corners of pixels instead of centres", "(column.to(precision) + 0.5)", "column.to(precision)"),
-        ("PointRend: x and y exchanged", "points[..., 0] * width - 0.5, points[..., 1] * height - 0.5",
-         "points[..., 1] * width - 0.5, points[..., 0] * height - 0.5"),
-        ("PointRend: the edge goes on outside", "share = share * (", "share = share + 0 * ("),
+        ("PointRend: the corners of pixels are their centres", "x, align_corners=False", "x, align_corners=True"),
         ("PointRend: layers without the coarse logits", "layer(torch.cat([x, coarse], dim=1))",
          "layer(torch.cat([x, 0 * coarse], dim=1))"),
         ("PointRend: one subdivision", "in range(self.subdivisions)", "in range(1)"),

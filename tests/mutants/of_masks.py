@@ -17,7 +17,7 @@ OF_MASKS: list[Mutant] = [
         ],
     ),
     *in_file(
-        "models/losses/points.py",
+        "models/layers/points.py",
         LOSS,
         [
             (

@@ -24,7 +24,14 @@ OF_QUERIES = [
          "offsets[..., 1] / width, offsets[..., 0] / height"),
         ("deformable: corners for centres", "dtype=dtype) + 0.5)", "dtype=dtype) + 0.0)"),
         ("deformable: the weights of level 0", "weights[:, None, :, level]", "weights[:, None, :, 0]"),
-        ("deformable: aligned corners", "align_corners=False", "align_corners=True"),
+    ]),
+    *in_file("models/layers/points.py", "tests/models/layers/test_points.py", [
+        ("points: never deterministic", "if torch.are_deterministic_algorithms_enabled():", "if False:"),
+        ("points: the axes are swapped", "x, y = points.unbind(-1)", "y, x = points.unbind(-1)"),
+    ]),
+    *in_file("models/layers/points.py", MASK2FORMER, [
+        ("points: aligned corners by grid_sample", "2 * points[:, None] - 1, align_corners=align_corners",
+         "2 * points[:, None] - 1, align_corners=True"),
     ]),
     *in_file("models/layers/deformable_pixel_decoder.py", MASK2FORMER, [
         ("pixel decoder: no levels", "self.channels) + level for", "self.channels) + 0 * level for"),

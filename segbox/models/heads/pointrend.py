@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segbox.arguments import Count, Depth, Fraction
+from segbox.models.layers.points import values_at
 from segbox.registry import HEADS
 
 from .fpn import FPNHead
@@ -117,21 +118,8 @@ def uncertain_points(logits: Tensor, count: int, num_candidates: int, num_uncert
 
 
 def sample(x: Tensor, points: Tensor) -> Tensor:
-    """B C H W at points (B N 2, from 0 to 1 over the areas of all pixels) -> B C N 1. Bilinear; outside is 0.
-
-    By `gather`, as the gradient of `grid_sample` on a GPU is never the same to the last bit.
-    """
-    height, width = x.shape[-2:]
-    columns, rows = points[..., 0] * width - 0.5, points[..., 1] * height - 0.5
-    total = 0
-    for down in (0, 1):
-        for right in (0, 1):
-            row, column = rows.floor() + down, columns.floor() + right
-            share = (1 - (rows - row).abs()) * (1 - (columns - column).abs())
-            share = share * ((row >= 0) & (row < height) & (column >= 0) & (column < width))
-            place = row.long().clamp(0, height - 1) * width + column.long().clamp(0, width - 1)
-            total = total + share[:, None] * x.flatten(2).gather(2, place[:, None].expand(-1, x.shape[1], -1))
-    return total.to(x.dtype)[..., None]
+    """B C H W at points (B N 2, from 0 to 1 over the areas of all pixels) -> B C N 1. Bilinear; outside is 0."""
+    return values_at(points[:, None], x, align_corners=False).to(x.dtype)[..., None]
 
 
 def labels_at(labels: Tensor, points: Tensor) -> Tensor:

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .points import sampled
 from .transformer import projection
 
 
@@ -29,25 +29,25 @@ class DeformableAttention(nn.Module):
 
         places: N 2, the column and the row of each token as fractions of its map, at least in float32.
         """
-        heads, levels, points = self.shape
-        offsets = self.offsets(query).unflatten(2, (heads, levels, points, 2)).to(places.dtype)
-        weights = self.weights(query).unflatten(2, (heads, levels * points)).to(places.dtype).softmax(dim=-1)
-        weights = weights.unflatten(3, (levels, points)).transpose(1, 2).flatten(0, 1)  # B*heads N levels points
+        heads, levels, count = self.shape
+        offsets = self.offsets(query).unflatten(2, (heads, levels, count, 2)).to(places.dtype)
+        weights = self.weights(query).unflatten(2, (heads, levels * count)).to(places.dtype).softmax(dim=-1)
+        weights = weights.unflatten(3, (levels, count)).transpose(1, 2).flatten(0, 1)  # B*heads N levels points
         values = self.value(tokens).to(places.dtype).split([h * w for h, w in sizes], dim=1)
         total = torch.zeros((), dtype=places.dtype, device=places.device)
         for level, (value, size) in enumerate(zip(values, sizes)):
-            grid = grid_of(places, offsets[:, :, :, level], size)
+            points = points_of(places, offsets[:, :, :, level], size)
             pixels = value.mT.unflatten(1, (heads, -1)).flatten(0, 1).unflatten(2, size)  # B*heads C/heads h w
-            found = F.grid_sample(pixels, grid, align_corners=False)  # B*heads C/heads N points
+            found = sampled(points.flatten(1, 2), pixels).unflatten(2, points.shape[1:3])  # B*heads C/heads N points
             total = total + (found * weights[:, None, :, level]).sum(dim=-1)
         return self.out(total.unflatten(0, (-1, heads)).flatten(1, 2).mT.to(query.dtype))
 
 
-def grid_of(places: Tensor, offsets: Tensor, size: tuple[int, int]) -> Tensor:
-    """Where to sample, from -1 to 1: B*heads N points 2. Offsets (B N heads points 2) are in pixels of the map."""
+def points_of(places: Tensor, offsets: Tensor, size: tuple[int, int]) -> Tensor:
+    """Where to sample, from 0 to 1: B*heads N points 2. Offsets (B N heads points 2) are in pixels of the map."""
     height, width = size
     shifts = torch.stack([offsets[..., 0] / width, offsets[..., 1] / height], dim=-1)
-    return (2 * (places[:, None, None] + shifts) - 1).transpose(1, 2).flatten(0, 1)
+    return (places[:, None, None] + shifts).transpose(1, 2).flatten(0, 1)
 
 
 def centers(size: tuple[int, int], like: Tensor) -> Tensor:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
 from segbox.models.layers import Resizing, resize
 from segbox.models.layers.full_precision import full_precision
+from segbox.models.layers.points import sampled
 from segbox.registry import LOSSES
 
 from .banded import precision
@@ -129,8 +129,12 @@ def at_pixels(logits: Tensor, size: tuple[int, int], stride: int, align_corners:
         return resize(logits, size, align_corners)[..., start::stride, start::stride]
     places = (torch.arange(start, n, stride, device=logits.device, dtype=logits.dtype) for n in size)
     if align_corners:
-        y, x = (2 * own / max(1, n - 1) - 1 for own, n in zip(places, size, strict=True))
-    else:
-        y, x = ((2 * own + 1) / n - 1 for own, n in zip(places, size, strict=True))
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).expand(len(logits), -1, -1, -1)
-    return F.grid_sample(logits, grid, padding_mode="border", align_corners=align_corners)
+        y, x = (own / max(1, n - 1) for own, n in zip(places, size, strict=True))
+    else:  # no closer to the border than the centres of the first and the last logits
+        y, x = (
+            ((own + 0.5) / n).clamp(0.5 / h, 1 - 0.5 / h)
+            for own, n, h in zip(places, size, logits.shape[-2:], strict=True)
+        )
+    points = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+    found = sampled(points.flatten(0, 1).expand(len(logits), -1, -1), logits, align_corners)
+    return found.unflatten(2, points.shape[:2])

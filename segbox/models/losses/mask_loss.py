@@ -13,12 +13,12 @@ from segbox import IGNORE_INDEX, distributed
 from segbox.models.layers import Resizing
 from segbox.models.layers.full_precision import full_precision
 from segbox.models.layers.masks import Masks
+from segbox.models.layers.points import all_values_at, class_at, classes_at, values_at
 from segbox.registry import LOSSES
 
 from .banded import precision
 from .mask_matching import UNKNOWN, MaskCosts, dice_losses, match
 from .pixels import ratio_or_zero
-from .points import all_values_at, class_at, classes_at, values_at
 from .regions import present_classes
 
 

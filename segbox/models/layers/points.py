@@ -27,8 +27,16 @@ def neighbours(points: Tensor, size: Sequence[int], align_corners: bool) -> Iter
             yield index, weight * is_inside
 
 
+def sampled(points: Tensor, maps: Tensor, align_corners: bool = False) -> Tensor:
+    """Maps B C h w at points B P 2 -> B C P, bilinear, 0 outside. By grid_sample, whose gradient on a GPU is never the
+    same to the last bit: where that is asked for, by `values_at`."""
+    if torch.are_deterministic_algorithms_enabled():
+        return values_at(points[:, None], maps, align_corners)
+    return F.grid_sample(maps, 2 * points[:, None] - 1, align_corners=align_corners)[:, :, 0]
+
+
 def values_at(points: Tensor, maps: Tensor, align_corners: bool) -> Tensor:
-    """Maps ... h w -> ... P, bilinear, as by grid_sample, whose gradient is not deterministic on GPUs."""
+    """Maps ... h w at points ... P 2 -> ... P, bilinear, 0 outside; by `gather`, which can be deterministic."""
     flat = maps.flatten(-2)
     found = neighbours(points, maps.shape[-2:], align_corners)
     return sum(flat.gather(-1, index.expand(*flat.shape[:-1], -1)) * weight for index, weight in found)
