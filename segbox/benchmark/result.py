@@ -69,7 +69,7 @@ def machine_text(result: Mapping[str, Any]) -> str:
     ]
     clock = "wall-clock" if setting.get("device") == "cuda" else "CPU"
     return (
-        f"{about['cpu']}, {about['cores']} cores, {where}; Python {about['python']}, {own}"
+        f"{about['cpu']}, {about['cores']} core{'s' if about['cores'] > 1 else ''}, {where}; Python {about['python']}, {own}"
         f"{''.join(f'; {text}' for text in theirs)}; {clock} time, median of {setting['runs']} in turns"
     )
 
