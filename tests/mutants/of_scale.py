@@ -46,6 +46,15 @@ OF_SCALE = [
     *in_file("api.py", "tests/test_api.py", [
         ("batches: pickled with the weights", 'vars(self).items() if name != "model"}', "vars(self).items()}"),
     ]),
+    *in_file("evaluation/score_map.py", "tests/evaluation/test_class_maps.py", [
+        ("class maps: id 256 is 0", 'check_count(self.shape[1], "the model")', "pass"),
+    ]),
+    *in_file("evaluation/class_maps.py", "tests/evaluation/test_class_maps.py", [
+        ("class maps: id 256 of a quick map is 0", 'check_count(sources[0].logits.shape[1], "the model")', "pass"),
+    ]),
+    *in_file("evaluation/open_model.py", "tests/evaluation/test_open_model.py", [
+        ("open: a model of any number of classes", "check_count(model.criteria[0].num_classes, saved.source)", "pass"),
+    ]),
     *in_file("evaluation/predictor.py", "tests/evaluation/test_predictor.py", [
         ("predictor: batches of any number of pixels", "BATCH_PIXELS // (", "2**30 // ("),
     ]),
