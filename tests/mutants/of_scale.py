@@ -25,7 +25,8 @@ OF_SCALE = [
         ("shards: failed images count as made", 'for _, record in records_in(path) if "error" not in record}',
          "for _, record in records_in(path)}"),
         ("merge: what is gone counts as made", "all((out / file).is_file() for", "all((out / file).name for"),
-        ("merge: the last line counts", "elif name in made:", "elif False:"),
+        ("merge: the last line counts", "not (has_failed and is_made[i])", "True"),
+        ("merge: each line of the first manifest", "manifests[number].open", "manifests[0].open"),
     ]),
     *in_file("viz/manifest.py", SHARDS, [
         ("manifest: half a line stays", "os.truncate(path, complete_bytes(path))", "pass"),
