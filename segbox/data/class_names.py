@@ -9,6 +9,15 @@ from segbox.errors import DataError, is_printable, short
 LONGEST = 100  # characters
 
 
+def check_count(num_classes: int, source: object) -> None:
+    """DataError for more classes than a byte can name beside the ignored id: ids would begin at 0 again."""
+    if num_classes > IGNORE_INDEX:
+        raise DataError(
+            f"{source}: {num_classes} classes; class maps and labels are bytes, which name at most {IGNORE_INDEX}"
+            " classes, so merge some of them"
+        )
+
+
 def checked_classes(names: Any, source: object = "classes") -> tuple[str, ...]:
     """At most 255 different names of one printable line each. `source` tells in errors where they come from."""
     if (
@@ -25,8 +34,8 @@ def checked_classes(names: Any, source: object = "classes") -> tuple[str, ...]:
                 f"{source}: class {number} is {shown}; a name is one line of up to {LONGEST} characters that can be"
                 " shown"
             )
-    if len(set(names)) < len(names) or len(names) > IGNORE_INDEX:
-        twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
-        why = f"{len(names)}" if twice is None else f"{twice!r} twice"
-        raise DataError(f"{source}: expected 1 to {IGNORE_INDEX} different names, got {why}")
+    check_count(len(names), source)
+    if len(set(names)) < len(names):
+        twice = next(name for number, name in enumerate(names) if name in names[:number])
+        raise DataError(f"{source}: expected 1 to {IGNORE_INDEX} different names, got {twice!r} twice")
     return names

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from segbox.data.class_names import check_count
 from segbox.models.losses.spans import COLUMNS, Columns, Spans, columns_at, shifted, spans_of
 
 FLOATS, FEWEST_PIXELS = 2**19, 4096  # of a block: each has a fixed cost
@@ -73,6 +74,7 @@ def class_map(sources: Sequence[Source], size: Sequence[int]) -> Tensor:
     """H W, bytes; where sources overlap, by the sum of their probabilities. They may reach beyond the map; pixels of no
     source are of class 0, as if all were equally probable."""
     result = torch.zeros(*size, dtype=torch.uint8)
+    check_count(sources[0].logits.shape[1], "the model")
     for rows in bands(sources, size[0]):
         for columns in cut((x for own in sources for x in (own.x, own.x + own.size[1])), size[1], COLUMNS):
             if own := [source for source in sources if source.covers(rows, columns)]:

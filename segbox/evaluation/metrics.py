@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from segbox import IGNORE_INDEX
+from segbox.data.class_names import check_count
 from segbox.evaluation.records import ImageCounts
 
 
@@ -46,8 +47,7 @@ class ConfusionMatrix(Metric):
     ) -> None:
         if absent not in (None, 0):
             raise ValueError(f"absent={absent!r}: either None (left out of the means) or 0")
-        if len(classes) > 255:
-            raise ValueError(f"{len(classes)} classes; labels are bytes: at most 255 classes, and the ignored id")
+        check_count(len(classes), "the data set")
         if ignore_background and len(classes) < 2:
             raise ValueError("ignore_background=True: leaves no class to score")
         self.classes = tuple(classes)

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from segbox.config import Config, with_overrides
-from segbox.data.class_names import checked_classes
+from segbox.data.class_names import check_count, checked_classes
 from segbox.data.palette import Colour, checked_palette, default_palette
 from segbox.errors import CheckpointError, ConfigError
 from segbox.evaluation.inference import build_inference
@@ -69,6 +69,7 @@ def open_model(
     classes = None if saved.classes is None else checked_classes(saved.classes, f"{saved.source}: classes")
     own = settings["model"].get("num_classes") if saved.stands_alone else num_classes
     model = build_segmentor(without_weights(settings["model"]), own or (len(classes) if classes else None))
+    check_count(model.criteria[0].num_classes, saved.source)
     load_weights(model, saved.weights, saved.source, reconcile=require_same_mean_std)
     return Opened(model, settings, replace(saved, weights={}), classes)
 

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from segbox.data.class_names import check_count
 from segbox.evaluation.class_maps import Source, class_map
 from segbox.models.class_scores import SMALLEST, log_scores
 from segbox.models.layers.full_precision import full_precision
@@ -78,14 +79,19 @@ class ScoreMap(ABC):
 
     def classes(self, size: Sequence[int]) -> Tensor:
         """The most probable class of each pixel: B H W, bytes."""
-        result = torch.empty(self.shape[0], *size, dtype=torch.uint8, device=self.device)
+        result = self._bytes(size)
         for band, logits in self.bands(size):
             result[:, band] = logits.max(dim=3).indices
         return result
 
+    def _bytes(self, size: Sequence[int]) -> Tensor:
+        """For the ids of classes: B H W."""
+        check_count(self.shape[1], "the model")
+        return torch.empty(self.shape[0], *size, dtype=torch.uint8, device=self.device)
+
     def classes_and_confidences(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The most probable classes, and their probabilities: B H W each."""
-        result = torch.empty(self.shape[0], *size, dtype=torch.uint8, device=self.device)
+        result = self._bytes(size)
         confidences = torch.empty(self.shape[0], *size, device=self.device)
         for band, logits in self.bands(size):
             confidences[:, band], result[:, band] = logits.softmax(dim=3).max(dim=3)
@@ -93,7 +99,7 @@ class ScoreMap(ABC):
 
     def classes_confidences_entropies(self, size: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
         """Like classes_and_confidences, and the normalised entropies: B H W each."""
-        result = torch.empty(self.shape[0], *size, dtype=torch.uint8, device=self.device)
+        result = self._bytes(size)
         confidences, entropies = torch.empty(2, self.shape[0], *size, device=self.device)
         for band, logits in self.bands(size):
             probabilities = logits.softmax(dim=3)

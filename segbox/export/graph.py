@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segbox.data.class_names import check_count
 from segbox.evaluation.inference import own_logits
 from segbox.models.class_scores import SMALLEST, at_own_scale, at_size
 from segbox.models.layers.masks import Masks
@@ -27,6 +28,8 @@ class Graph(nn.Module):
         self, model: nn.Module, output: Output, divisor: int, flip: bool, is_half: bool, takes_bytes: bool
     ) -> None:
         super().__init__()
+        if output == "classes":
+            check_count(model.criteria[0].num_classes, "the model")
         self.output, self.divisor, self.flip = output, divisor, flip
         self.network = copy.deepcopy(model).eval().requires_grad_(False)
         self.dtype = torch.half if is_half else torch.float

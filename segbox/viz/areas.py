@@ -35,11 +35,9 @@ class AreaTable:
 
     def add_counts(self, name: object, counts: Sequence[int]) -> None:
         """`counts` are the pixels of each class. Rows are written at once: a million pictures need no memory."""
-        total = sum(counts)
+        shown, total = printable(name), sum(counts)
         with write_errors_named(self.path):
-            self.rows.writerows(
-                [printable(name), own, count, f"{count / total:.6f}"] for own, count in zip(self.classes, counts)
-            )
+            self.rows.writerows([shown, own, count, f"{count / total:.6f}"] for own, count in zip(self.classes, counts))
 
 
 @contextmanager

@@ -85,10 +85,10 @@ def first_line(path: Path) -> bytes:
     return line if line.endswith(b"\n") else b""
 
 
-def records_in(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Each complete line behind the header, and its content."""
+def records_in(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Where each complete line behind the header begins, and its content."""
     with path.open("rb") as file:
-        file.readline()
+        place = len(file.readline())
         for number, line in enumerate(file, 2):
             if not line.endswith(b"\n"):
                 return
@@ -99,7 +99,8 @@ def records_in(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
                 is_sound = False
             if not is_sound:
                 raise UserError(f"{path}, line {number}: is damaged; delete the line, and its image is made again")
-            yield line, record
+            yield place, record
+            place += len(line)
 
 
 @contextmanager

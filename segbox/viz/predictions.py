@@ -26,7 +26,7 @@ from segbox.viz.areas import area_table, pixels_per_class
 from segbox.viz.certainty import as_grey, predicted_maps
 from segbox.viz.in_threads import in_threads
 from segbox.viz.overlay import colour_map, overlay, with_legend, write_image
-from segbox.viz.sources import output_names, relative_paths
+from segbox.viz.sources import output_names, shown_names
 from segbox.viz.submission import submission_path, write_submission
 
 AREAS = "areas.csv"  # one for all images
@@ -71,7 +71,7 @@ def predict_files(
         tables = [out / AREAS] if "areas" in kinds else []
         areas = [stack.enter_context(area_table(file, "image", predictor.classes)) for file in tables]
         add_polygons = stack.enter_context(polygon_files(out, kinds, predictor.classes, tolerance, min_area))
-        pictures = numbered(images, names, relative_paths(images))
+        pictures = numbered(images, names, shown_names(images))
         made = stack.enter_context(closing(predict_pictures(predictor, pictures, out, kinds, batch_size)))
         for done, picture in enumerate(made, 1):
             for table in areas if not picture.error else ():
@@ -83,9 +83,9 @@ def predict_files(
     return failures
 
 
-def numbered(images: Iterable[Path], names: Iterable[Path], shown: Iterable[Path]) -> Iterator[Picture]:
+def numbered(images: Iterable[Path], names: Iterable[Path], shown: Iterable[str]) -> Iterator[Picture]:
     """The pictures, made one after the other: a million of them need no memory."""
-    return (Picture(i, *own[:2], own[2].as_posix()) for i, own in enumerate(zip(images, names, shown)))
+    return (Picture(i, *own) for i, own in enumerate(zip(images, names, shown)))
 
 
 def predict_pictures(

@@ -1,11 +1,12 @@
 """Several processes predict one list of images: each its share, what is made already is passed over."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from segbox.convert.polygon_files import POLYGONS
 from segbox.errors import UserError
@@ -27,7 +28,10 @@ from segbox.viz.manifest import (
     records_in,
 )
 from segbox.viz.predictions import AREAS, Picture, files_of, numbered, planned_files, predict_pictures
-from segbox.viz.sources import output_names, relative_paths
+from segbox.viz.sources import output_names, shown_names
+
+NOWHERE = -1  # the manifest of an image without a line
+MOST_OPEN = 100  # manifests at a time: systems allow a few hundred files
 
 
 def predict_share(
@@ -43,14 +47,14 @@ def predict_share(
     the errors of single ones."""
     if whole := sorted(set(kinds) & set(POLYGONS)):
         raise UserError(f"--save {','.join(whole)} writes files of all images together, so it cannot be divided")
-    names, shown = output_names(images), relative_paths(images)
-    header = header_of([path.as_posix() for path in shown], predictor, kinds, share)
+    names, shown = output_names(images), shown_names(images)
+    header = header_of(shown, predictor, kinds, share)
     files = [kind for kind in kinds if kind != "areas"]  # these are in the manifest
     made = made_before(out, header)
     own = range(share.number - 1, len(images), share.count)
 
     def is_made(i: int) -> bool:
-        return shown[i].as_posix() in made and all(
+        return shown[i] in made and all(
             file.is_file() for file in files_of(out / names[i], files, predictor.classes).values()
         )
 
@@ -107,7 +111,7 @@ class Merged:
 
 def merge_manifests(out: Path, images: Sequence[Path]) -> Merged:
     """Write `manifest.jsonl`, and areas.csv if it was asked for, of the manifests of all shards."""
-    shown = [path.as_posix() for path in relative_paths(images)]
+    shown = shown_names(images)
     found = [path for path in manifests_in(out, {"list": digest_of_list(shown)}) if path.name != JOINED]
     if not found:
         raise UserError(f"{out}: holds no manifests; --merge comes after the shards, with the same SOURCE and --out")
@@ -117,13 +121,12 @@ def merge_manifests(out: Path, images: Sequence[Path]) -> Merged:
     targets = [out / JOINED, *([out / AREAS] if "areas" in header["save"] else [])]
     claim([(target, "--merge") for target in targets])
     merged = Merged()
-    lines = best_lines(found)
     with ExitStack() as stack:
         joined = stack.enter_context(new_text_file(out / JOINED))
         tables = [stack.enter_context(area_table(path, "image", header["classes"])) for path in targets[1:]]
         add_line(joined, out / JOINED, json.dumps(header) + "\n")
-        for i, name in enumerate(shown):
-            line = lines.get(name, b"")
+        lines = stack.enter_context(closing(best_lines(found, shown)))
+        for i, (name, line) in enumerate(zip(shown, lines)):
             record = json.loads(line or b"{}")
             if not line or not all((out / file).is_file() for file in record.get("output", {}).values()):
                 merged.missing.append(f"{name} (shard {i % count + 1}/{count})")
@@ -133,19 +136,37 @@ def merge_manifests(out: Path, images: Sequence[Path]) -> Merged:
     return merged
 
 
-def best_lines(manifests: Sequence[Path]) -> dict[str, bytes]:
-    """The line of each image: the last one that says that it was made, or else the last error."""
-    lines: dict[str, bytes] = {}
-    made: set[str] = set()
-    for path in manifests:
-        for line, record in records_in(path):
-            name = record["input"]
-            if "error" not in record:
-                made.add(name)
-            elif name in made:
-                continue
-            lines[name] = line
-    return lines
+def best_lines(manifests: Sequence[Path], shown: Sequence[str]) -> Iterator[bytes]:
+    """The line of each image: the last one that says that it was made, or else the last error; empty if there is none.
+
+    Lines are read where they lie: all of them together would take more memory than the names.
+    """
+    opened: dict[int, BinaryIO] = {}
+    with ExitStack() as stack:
+        for number, place in zip(*best_places(manifests, shown)):
+            if number not in opened and number != NOWHERE:
+                if len(opened) == MOST_OPEN:
+                    stack.close()
+                    opened.clear()
+                opened[number] = stack.enter_context(manifests[number].open("rb"))
+            yield line_at(opened[number], place) if number != NOWHERE else b""
+
+
+def best_places(manifests: Sequence[Path], shown: Sequence[str]) -> tuple[Sequence[int], Sequence[int]]:
+    """For each image, the number of a manifest and the place of its best line there."""
+    numbers = {name: i for i, name in enumerate(shown)}
+    files, places, is_made = array("i", [NOWHERE]) * len(shown), array("q", [0]) * len(shown), bytearray(len(shown))
+    for number, path in enumerate(manifests):
+        for place, record in records_in(path):
+            i, has_failed = numbers.get(record["input"]), "error" in record
+            if i is not None and not (has_failed and is_made[i]):
+                files[i], places[i], is_made[i] = number, place, not has_failed
+    return files, places
+
+
+def line_at(file: BinaryIO, place: int) -> bytes:
+    file.seek(place)
+    return file.readline()
 
 
 def add_line(file: TextIO, path: Path, line: str) -> None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from segbox.errors import DataError
 from segbox.evaluation import class_maps
 from segbox.evaluation.class_maps import largest, whole_spans
 from segbox.evaluation.inference import starts
@@ -49,6 +50,15 @@ def test_classes_are_those_of_all_logits(small, size, align_corners, noise, pixe
 def test_more_classes_than_a_signed_byte_holds():
     logits = torch.randn(1, 255, 4, 5)
     agree(LogitMap(logits).classes((30, 40)), full(logits, (30, 40), False))
+
+
+def test_classes_that_no_byte_names_are_refused_and_their_probabilities_are_not():
+    scores = LogitMap(torch.randn(1, 256, 4, 5))
+    for size in ((30, 40), (3, 4)):  # by both ways
+        for read in (scores.classes, scores.classes_and_confidences, scores.classes_confidences_entropies):
+            with pytest.raises(DataError, match="the model: 256 classes; class maps and labels are bytes"):
+                read(size)
+    assert scores.probabilities((30, 40)).shape == (1, 256, 30, 40)
 
 
 @pytest.mark.parametrize(("align_corners", "noise"), [(False, 8.0), (True, 0.0)])

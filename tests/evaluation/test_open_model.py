@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from segbox.config import load_config
-from segbox.errors import CheckpointError, ConfigError
+from segbox.errors import CheckpointError, ConfigError, DataError
 from segbox.evaluation import open_model as opening
 from segbox.evaluation.open_model import check_classes, open_model, own_config, settled
 from segbox.interop.imported import Imported
@@ -77,6 +77,12 @@ def test_classes_without_names_are_numbered(imported):
     check_classes(opened, ("a", "b", "c", "d", "e"))
     with pytest.raises(ConfigError, match="other://net has 5 classes; the config's data set has 2"):
         check_classes(opened, ("a", "b"))
+
+
+def test_a_model_of_more_classes_than_a_byte_names():
+    found = of_import(Imported({**MODEL, "num_classes": 300}, {}, "another library's net"), "other://net")
+    with pytest.raises(DataError, match=r"^other://net: 300 classes; class maps and labels are bytes"):
+        open_model(found)
 
 
 def test_classes_are_compared_by_name(imported):

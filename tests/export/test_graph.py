@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from segbox.errors import UserError
+from segbox.errors import DataError, UserError
 from segbox.evaluation.predictor import Predictor
-from segbox.export.plan import plan_export
+from segbox.export.plan import plain_plan, plan_export
 from segbox.weights.digest import digest_of_weights
 from tests.faulty_data import smooth_image
+from tests.tiny import tiny_model
 from tests.trained import CLASSES, write_checkpoint
 
 BINARY = 'model["decode_head"]["out_channels"] = 1\n'
@@ -50,6 +51,13 @@ def test_the_network_of_half_precision_is_in_half_precision_alone(tmp_path):
     scores = plan.graph(images_of(image))
     assert scores.dtype == torch.float32
     torch.testing.assert_close(scores[0], predictor.probabilities(image), rtol=0, atol=0.02)
+
+
+def test_classes_that_no_byte_names_are_refused_and_their_probabilities_are_not():
+    model = tiny_model(num_classes=256)
+    with pytest.raises(DataError, match="the model: 256 classes"):
+        plain_plan(model, "classes")
+    assert plain_plan(model, "probabilities").graph(images_of(smooth_image(9, 9))).shape == (1, 256, 9, 9)
 
 
 def test_what_is_told_about_the_model(tmp_path):

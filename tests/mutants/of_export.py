@@ -20,6 +20,7 @@ OF_EXPORT: list[Mutant] = [
                 "((images - self.mean) / self.std).to(self.dtype)",
                 "(images.to(self.dtype) - self.mean) / self.std",
             ),
+            ("export: ids of 256 classes as bytes", "check_count(model.criteria[0].num_classes", "check_count(1"),
         ],
     ),
     *in_file(

@@ -39,6 +39,10 @@ OF_RASTERS = [
         ("raster: some errors of a full disk are traces", "(rasterio.errors.RasterioError, CPLE_BaseError)",
          "rasterio.errors.RasterioError"),
     ]),
+    *in_file("data/rasters/plain_tiff.py", "tests/rasters/test_files.py", [
+        ("raster: of any byte order", "self.page.dtype.newbyteorder(self.order)", "self.page.dtype"),
+        ("raster: a strip of the whole image is decoded", "self._rows(rows, columns) if self._is_of_rows() else ", ""),
+    ]),
     *in_file("data/datasets/raster.py", "tests/data/datasets/test_raster.py", [
         ("windows: the rest of the scene is left out", "length - window + stride)", "length - window + 1)"),
         ("windows: pixels without data count", "np.where(valid, as_classes", "np.where(True, as_classes"),

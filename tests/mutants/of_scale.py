@@ -25,7 +25,8 @@ OF_SCALE = [
         ("shards: failed images count as made", 'for _, record in records_in(path) if "error" not in record}',
          "for _, record in records_in(path)}"),
         ("merge: what is gone counts as made", "all((out / file).is_file() for", "all((out / file).name for"),
-        ("merge: the last line counts", "elif name in made:", "elif False:"),
+        ("merge: the last line counts", "not (has_failed and is_made[i])", "True"),
+        ("merge: each line of the first manifest", "manifests[number].open", "manifests[0].open"),
     ]),
     *in_file("viz/manifest.py", SHARDS, [
         ("manifest: half a line stays", "os.truncate(path, complete_bytes(path))", "pass"),
@@ -45,6 +46,15 @@ OF_SCALE = [
     ]),
     *in_file("api.py", "tests/test_api.py", [
         ("batches: pickled with the weights", 'vars(self).items() if name != "model"}', "vars(self).items()}"),
+    ]),
+    *in_file("evaluation/score_map.py", "tests/evaluation/test_class_maps.py", [
+        ("class maps: id 256 is 0", 'check_count(self.shape[1], "the model")', "pass"),
+    ]),
+    *in_file("evaluation/class_maps.py", "tests/evaluation/test_class_maps.py", [
+        ("class maps: id 256 of a quick map is 0", 'check_count(sources[0].logits.shape[1], "the model")', "pass"),
+    ]),
+    *in_file("evaluation/open_model.py", "tests/evaluation/test_open_model.py", [
+        ("open: a model of any number of classes", "check_count(model.criteria[0].num_classes, saved.source)", "pass"),
     ]),
     *in_file("evaluation/predictor.py", "tests/evaluation/test_predictor.py", [
         ("predictor: batches of any number of pixels", "BATCH_PIXELS // (", "2**30 // ("),

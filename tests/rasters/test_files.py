@@ -142,6 +142,19 @@ def test_tifffile_reads_the_windows_that_rasterio_reads(tmp_path, options):
         assert (np.ma.getmaskarray(got) == np.ma.getmaskarray(expected)).all()
 
 
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_of_a_plain_file_of_one_strip_only_the_window_is_read(tmp_path, monkeypatch, planes):
+    tifffile = pytest.importorskip("tifffile")
+    image = picture(83, 71).astype(np.uint16) * 257
+    stored = image if planes == "contig" else image.transpose(2, 0, 1)
+    tifffile.imwrite(tmp_path / "a.tif", stored, byteorder=">", photometric="rgb", planarconfig=planes)
+    plain = plain_reader(tmp_path / "a.tif")
+    monkeypatch.setattr(plain, "_decoded", None)  # it decodes whole blocks
+    plain.choose((3, 1))
+    assert len(plain.sizes) == (1 if planes == "contig" else 3)
+    assert (plain.read(slice(30, 49), slice(15, 70)) == image[30:49, 15:70, [2, 0]]).all()
+
+
 # --- the class map ---------------------------------------------------------------------------------------------------
 
 CLASSES, PALETTE = ("water", "wood"), [(0, 0, 255), (0, 128, 0)]

@@ -183,6 +183,19 @@ def test_bad_images_are_told_and_tried_again(images, tmp_path):
     assert merge_manifests(out, images).made == 11  # a line of success comes before one of failure
 
 
+def test_merging_keeps_few_manifests_open_and_no_lines(images, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    for i in range(1, 5):
+        predict(images, out, (i, 4))
+    merge_manifests(out, images)
+    expected = (out / "manifest.jsonl").read_bytes()
+    lines = [line for path in sorted(out.glob("manifest_*.jsonl")) for line in path.read_bytes().splitlines(True)]
+    assert set(expected.splitlines(True)[1:]) == {line for line in lines if b'"input"' in line}
+    monkeypatch.setattr(shards, "MOST_OPEN", 2)
+    merge_manifests(out, images)
+    assert (out / "manifest.jsonl").read_bytes() == expected
+
+
 def test_what_is_missing_is_named_with_its_shard(images, tmp_path):
     with pytest.raises(UserError, match="holds no manifests; --merge comes after the shards"):
         merge_manifests(tmp_path / "out", images)

@@ -25,6 +25,7 @@ class PlainTiff:
             with tifffile.TiffFile(path) as file:
                 self.page = file.pages[0]
                 self.starts, self.sizes = self.page.dataoffsets, self.page.databytecounts
+                self.order = file.byteorder
                 self.place = [
                     (tag.code, tag.dtype, tag.count, tag.value, True)
                     for tag in self.page.tags.values()
@@ -55,12 +56,28 @@ class PlainTiff:
         size = rows.stop - rows.start, columns.stop - columns.start, len(self.names)
         image = np.full(size, self.nodata or 0, self.page.dtype)  # of blocks that the file leaves out, as GDAL does it
         with self.path.open("rb") as file:
-            for block, top, left, sample in self._blocks(file, rows, columns):
+            blocks = self._rows(rows, columns) if self._is_of_rows() else self._blocks(file, rows, columns)
+            for block, top, left, sample in blocks:
                 to_rows, from_rows = overlap(rows, top, block.shape[0])
                 to_columns, from_columns = overlap(columns, left, block.shape[1])
                 image[to_rows, to_columns, sample : sample + block.shape[2]] = block[from_rows, from_columns]
         chosen = image[:, :, [band - 1 for band in self.bands]]
         return chosen if self.nodata is None else np.ma.masked_array(chosen, chosen == self.nodata)
+
+    def _is_of_rows(self) -> bool:
+        """Whether the values follow each other as they are. The only strip of such files may be the whole image."""
+        return self.page.is_final and not self.page.is_tiled and self.sizes[0] > 0
+
+    def _rows(self, rows: slice, columns: slice) -> Iterator[tuple[np.ndarray, int, int, int]]:
+        """The window itself, plane by plane, as `_blocks` gives blocks."""
+        planes, samples = (len(self.names), 1) if self.page.planarconfig == 2 else (1, len(self.names))
+        shape = planes, self.height, self.width, samples
+        try:
+            image = np.memmap(self.path, self.page.dtype.newbyteorder(self.order), "r", self.starts[0], shape)
+        except ValueError as error:
+            raise DataError(f"{self.path}: is cut off or damaged ({error})") from error
+        for plane in range(planes):
+            yield image[plane, rows, columns], rows.start, columns.start, plane
 
     def _blocks(self, file: BinaryIO, rows: slice, columns: slice) -> Iterator[tuple[np.ndarray, int, int, int]]:
         """The tiles or strips that reach into a window: H W C, top, left, and the first sample."""
