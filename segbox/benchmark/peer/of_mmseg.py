@@ -47,7 +47,8 @@ def known_segmentor(classes, size, window, step):
             self.test_cfg = ConfigDict(dict(mode="whole") if window == size else slide)
 
         def encode_decode(self, inputs, batch_img_metas):
-            found = [logits[..., y : y + cells[0], x : x + cells[1]] for y, x in shared.places_of(inputs)]
+            places = [(0, 0)] if window == size else shared.places_of(inputs)
+            found = [logits[..., y : y + cells[0], x : x + cells[1]] for y, x in places]
             return resize(torch.cat(found), inputs.shape[2:], mode="bilinear", align_corners=False)
 
     return Known()
@@ -71,6 +72,41 @@ def evaluation(classes, size, window, step):
         return IoUMetric.intersect_and_union(guess(), truth, classes, shared.IGNORED)
 
     return run, lambda: shared.confusion(guess().numpy(), labels, classes)
+
+
+def files(root, suffix, classes, size):
+    """The loop of mmengine's test runner, without the network."""
+    from mmengine.dataset import pseudo_collate
+    from mmengine.registry import init_default_scope
+    from mmseg.datasets import BaseSegDataset
+    from mmseg.evaluation import IoUMetric
+    from mmseg.models import SegDataPreProcessor
+
+    init_default_scope("mmseg")
+    resize = dict(type="Resize", scale=tuple(size[::-1]), keep_ratio=True)
+    dataset = BaseSegDataset(
+        data_root=root,
+        data_prefix=dict(img_path="images", seg_map_path="annotations"),
+        img_suffix=f".{suffix}",
+        seg_map_suffix=".png",
+        metainfo=dict(classes=[str(k) for k in range(classes)]),
+        pipeline=[dict(type="LoadImageFromFile"), resize, dict(type="LoadAnnotations"), dict(type="PackSegInputs")],
+    )
+    loader = torch.utils.data.DataLoader(dataset, collate_fn=pseudo_collate)
+    model = known_segmentor(classes, size, size, size)
+    model.data_preprocessor = SegDataPreProcessor(mean=shared.MEAN, std=shared.STD, bgr_to_rgb=True)
+    metric = IoUMetric()
+    metric.dataset_meta = dataset.metainfo
+
+    @torch.no_grad()
+    def run():
+        metric.results.clear()
+        for batch in loader:
+            metric.process(batch, [found.to_dict() for found in model.test_step(batch)])
+        found, _, predicted, true = metric.results[0]
+        return torch.stack([found, predicted, true])
+
+    return run, run
 
 
 def metric(classes, size):
@@ -201,6 +237,7 @@ WORKS = {
     "loss": loss,
     "eval": evaluation,
     "slide": evaluation,
+    "files": files,
     "metric": metric,
     "train": train,
     "infer": infer,
