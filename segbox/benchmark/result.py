@@ -67,9 +67,10 @@ def machine_text(result: Mapping[str, Any]) -> str:
         f"{name}: {', '.join(f'{part} {version}' for part, version in versions.items())}"
         for name, versions in about["peers"].items()
     ]
+    cores = f"{about['cores']} core{'s' if about['cores'] > 1 else ''}"
     clock = "wall-clock" if setting.get("device") == "cuda" else "CPU"
     return (
-        f"{about['cpu']}, {about['cores']} core{'s' if about['cores'] > 1 else ''}, {where}; Python {about['python']}, {own}"
+        f"{about['cpu']}, {cores}, {where}; Python {about['python']}, {own}"
         f"{''.join(f'; {text}' for text in theirs)}; {clock} time, median of {setting['runs']} in turns"
     )
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from segbox.errors import DataError
-from segbox.evaluation import class_maps
+from segbox.evaluation import class_maps, score_map
 from segbox.evaluation.class_maps import largest, whole_spans
 from segbox.evaluation.inference import starts
 from segbox.evaluation.score_map import CroppedMap, LogitMap, ScoreMap, Window, WindowMap
@@ -45,6 +45,36 @@ def pixels(request, monkeypatch):
 def test_classes_are_those_of_all_logits(small, size, align_corners, noise, pixels):
     logits = regions(7, small, noise=noise)
     agree(LogitMap(logits, align_corners).classes(size), full(logits, size, align_corners))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_logits_of_the_labels_size(dtype, layout, monkeypatch):
+    """As those of a U-Net."""
+    monkeypatch.setattr(score_map, "floats_per_band", lambda device: 500)
+    logits = torch.randn(2, 7, 33, 50).to(dtype, memory_format=layout).requires_grad_()
+    assert torch.equal(LogitMap(logits).classes((33, 50)), logits.argmax(dim=1).to(torch.uint8))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_windows_of_logits_of_the_labels_size(layout, monkeypatch):
+    monkeypatch.setattr(score_map, "floats_per_band", lambda device: 3000)
+    parts = {(y, x): torch.randn(2, 7, 20, 24).to(memory_format=layout) for y in (0, 12, 17) for x in (0, 16, 26)}
+    total = torch.zeros(2, 7, 37, 50, dtype=torch.double)
+    for (y, x), own in parts.items():
+        total[..., y : y + 20, x : x + 24] += own.double().softmax(dim=1)
+    scores = WindowMap([Window(y, x, 20, 24, LogitMap(own)) for (y, x), own in parts.items()], 37, 50)
+    agree(scores.classes((37, 50)), total)
+
+
+@pytest.mark.parametrize("is_slide", [False, True])
+def test_nan_in_logits_of_the_labels_size_takes_the_way_for_any_map(is_slide):
+    logits = torch.randn(1, 4, 12, 16)
+    logits[0, 2, 3, 3] = torch.nan
+    scores = LogitMap(logits)
+    if is_slide:
+        scores = WindowMap([Window(0, x, 12, 12, LogitMap(logits[..., x : x + 12])) for x in (0, 4)], 12, 16)
+    assert torch.equal(scores.classes((12, 16)), ScoreMap.classes(scores, (12, 16)))
 
 
 def test_more_classes_than_a_signed_byte_holds():

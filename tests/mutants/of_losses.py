@@ -48,7 +48,13 @@ OF_LOSSES = [
         ("surprise: the label has no gradient", ".scatter_add_(2, label, -slope)", ""),
         ("surprise: pixels of weight 0 keep their label", "spans.of_spans(labels.where(weights != 0, 0))",
          "spans.of_spans(labels)"),
-        
+        ("surprise: labels of pixels of weight 0, at the labels' size", "label.where(weight != 0, 0).long()",
+         "label.long()"),
+        ("surprise: the label has no gradient at the labels' size", ".scatter_add_(dim, label, -slope)", ""),
+    ]),
+    *in_file("evaluation/score_map.py", "tests/evaluation/test_class_maps.py -k labels_size", [
+        ("class maps: NaN at the labels' size", "by_torch = (found == SEVERAL).any()", "by_torch = False"),
+        ("class maps: the sum of logits of windows", "part.softmax(dim=0) for part", "part for part"),
     ]),
     *loss("lovasz", "lovasz", [
         ("Lovász: the smallest errors first", ".sort(descending=True)", ".sort()"),

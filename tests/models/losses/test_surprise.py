@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from segbox.models.layers import set_align_corners
-from segbox.models.losses import spans, surprise
+from segbox.models.losses import banded, spans, surprise
 from segbox.models.losses.cross_entropy import CrossEntropyLoss, weighted
 from segbox.models.losses.focal import FocalLoss
 from segbox.models.losses.surprise import map_of_losses, sum_of_losses
@@ -54,6 +54,20 @@ def test_sum_gradient_and_map(shape, align_corners, floats):
     torch.testing.assert_close(own.double(), losses.detach(), rtol=1e-5, atol=1e-5)
     with torch.no_grad():
         assert torch.equal(sum_of_losses(weighted, logits, labels, weights, align_corners), total)
+
+
+@pytest.mark.parametrize("floats", [2**20, 100])
+def test_channels_last_at_the_size_of_the_labels(floats, monkeypatch):
+    monkeypatch.setattr(banded, "floats_per_band", lambda device: floats)
+    logits, labels, weights = make("equal")
+    weights[:, :5], labels[:, :5] = 0, 255
+    last = logits.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+    plain, total = (sum_of_losses(weighted, each, labels, weights) for each in (logits, last))
+    torch.testing.assert_close(total, plain, rtol=1e-6, atol=0)
+    gradients = torch.autograd.grad(plain, logits)[0], torch.autograd.grad(total, last)[0]
+    torch.testing.assert_close(*gradients)
+    assert gradients[1].is_contiguous(memory_format=torch.channels_last)
+    assert not gradients[0][:, :, :5].any() and gradients[0][:, :, 5:].all()
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
