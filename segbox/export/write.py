@@ -44,7 +44,7 @@ def check_format(out: Path, precision: str) -> None:
 
 
 def refuse_too_large(plan: Plan, out: Path) -> None:
-    size = sum(tensor.nbytes for tensor in plan.graph.state_dict().values())
+    size = sum(tensor.nbytes for tensor in plan.of_file().state_dict().values())
     if out.suffix == ".onnx" and size > LARGEST_ONNX:
         raise UserError(
             f"{out}: the weights are {size / 2**30:.1f} GB, one .onnx file holds {LARGEST_ONNX / 2**30:g} GB; take"
@@ -53,16 +53,17 @@ def refuse_too_large(plan: Plan, out: Path) -> None:
 
 
 def export_program(plan: Plan) -> torch.export.ExportedProgram:
+    graph = plan.of_file()
     example = torch.zeros(2, plan.metadata["channels"], *(plan.size or FREE), dtype=input_type(plan))
     free = torch.export.Dim.DYNAMIC
     sizes = {0: free} if plan.size else {0: free, 2: free, 3: free}
     with quiet():
         try:
-            return traced(plan.graph, example, sizes)
+            return traced(graph, example, sizes)
         except UserError:
             raise
         except Exception as error:  # what is not supported ends in many classes of errors
-            part = suspected_part(plan.graph, example, sizes)
+            part = suspected_part(graph, example, sizes)
             hint = "" if plan.size else "; with fixed sizes (--size H W) it may work"
             raise UserError(f"{part} cannot be exported{hint}. torch.export: {first_line(error)}") from error
 
