@@ -13,6 +13,12 @@ from segbox.export.plan import Plan, Size
 SIZES = ((160, 256), (224, 224), (117, 187))  # the last is no multiple of any stride
 MOST_DIFFERENT = {"fp32": 0.1, "fp16": 1.0, "int8": 5.0}  # percent of the pixels whose class may be another
 
+ADVICE = {
+    "fp32": "With a fixed size (--size H W) it may be right",
+    "fp16": "Without --half it may be right",
+    "int8": "Without --int8 it may be right",
+}
+
 Run = Callable[[np.ndarray], np.ndarray]
 
 
@@ -60,14 +66,18 @@ def verdict(plan: Plan, found: Sequence[Comparison], program: Run, pictures: Seq
     worst = max(found, key=lambda one: one.different)
     if worst.different <= most:
         return
-    if max(one.different for one in compare(plan, program, pictures)) > most:
+    is_program_wrong = max(one.different for one in compare(plan, program, pictures)) > most
+    if is_program_wrong and plan.metadata["precision"] == "fp16":
+        suspect = "the program of torch.export differs too: float16 holds too few digits, or no numbers over 65504"
+    elif is_program_wrong:
         suspect = "the program of torch.export differs too: a layer has fixed the example's size"
     elif plan.metadata["precision"] == "int8":
         suspect = "8 bits are too few for this model, or the calibration images are unlike these"
     else:
         suspect = "the program of torch.export agrees with PyTorch: an operator is translated or computed differently"
     height, width = worst.size
+    advice = ADVICE[plan.metadata["precision"]]
     raise UserError(
         f"at {height}x{width} pixels, {worst.different:.3g} % of the pixels have another class than in PyTorch;"
-        f" {most:g} % are allowed, so no file was written; {suspect}. With a fixed size (--size H W) it may be right"
+        f" {most:g} % are allowed, so no file was written; {suspect}. {advice}"
     )

@@ -20,25 +20,28 @@ class Graph(nn.Module):
     """Images B C H W, bytes or floats in the units of the mean -> classes B H W (bytes), or scores B K H W (floats).
 
     Images are padded to a multiple of `divisor` with the mean, as by `segbox.evaluation.inference.padded`. With
-    `flip` scores are the mean over the image and its mirror image. With `is_half` the network computes in float16;
-    normalisation, resizing and what follows stay in float32.
+    `flip` scores are the mean over the image and its mirror image.
     """
 
-    def __init__(
-        self, model: nn.Module, output: Output, divisor: int, flip: bool, is_half: bool, takes_bytes: bool
-    ) -> None:
+    def __init__(self, model: nn.Module, output: Output, divisor: int, flip: bool, takes_bytes: bool) -> None:
         super().__init__()
         if output == "classes":
             check_count(model.criteria[0].num_classes, "the model")
         self.output, self.divisor, self.flip = output, divisor, flip
         self.network = copy.deepcopy(model).eval().requires_grad_(False)
-        self.dtype = torch.half if is_half else torch.float
+        self.dtype = torch.float  # of the network
         self.register_buffer("mean", model.mean.clone())
         self.register_buffer("std", model.std.clone())
         self.register_buffer("fill", model.mean.round().clamp(0, 255) if takes_bytes else model.mean.clone())
         self.network.mean.zero_()
         self.network.std.fill_(1)
-        self.network.to(self.dtype)
+
+    def in_half(self) -> "Graph":
+        """A copy whose network computes in float16; normalisation, resizing and what follows stay in float32."""
+        half = copy.deepcopy(self)
+        half.dtype = torch.half
+        half.network.half()
+        return half
 
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]

@@ -19,11 +19,16 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Plan:
-    """`size` is the fixed height and width, or None: both are free. `metadata` goes into the file, as JSON."""
+    """`graph` is in float32, whatever the file computes in. `size` is the fixed height and width, or None: both are
+    free. `metadata` goes into the file, as JSON."""
 
     graph: Graph
     size: Size | None
     metadata: Mapping[str, Any]
+
+    def of_file(self) -> Graph:
+        """The graph that is traced; onnxruntime makes the 8 bits of it."""
+        return self.graph.in_half() if self.metadata["precision"] == "fp16" else self.graph
 
 
 def plan_export(predictor: Predictor, output: Output | None, size: Size | None, precision: str) -> Plan:
@@ -41,7 +46,7 @@ def plan_export(predictor: Predictor, output: Output | None, size: Size | None, 
     if window is not None and size not in (None, window):
         raise ConfigError(f"--size {size[0]} {size[1]}: the model is run by windows of {window[0]} {window[1]}")
     is_of_bytes = predictor.bits == 8
-    graph = Graph(predictor.model, output, test["divisor"], test["flip"], precision == "fp16", is_of_bytes)
+    graph = Graph(predictor.model, output, test["divisor"], test["flip"], is_of_bytes)
     known = dict(output=output, size=size, window=window, stride=stride_of(test, window), precision=precision)
     given = {name: test[name] for name in ("divisor", "flip")}
     return Plan(graph, size, {**described(predictor), **known, **given})
@@ -51,7 +56,7 @@ def plain_plan(model: nn.Module, output: Output) -> Plan:
     """Of a model that no checkpoint describes: one pass over bytes of any size, in float32."""
     known = {"input": "uint8", "channels": model.mean.numel(), "precision": "fp32"}
     levels = {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}
-    return Plan(Graph(model, output, 1, False, False, True), None, {**known, **levels})
+    return Plan(Graph(model, output, 1, False, True), None, {**known, **levels})
 
 
 def refuse_other_steps(predictor: Predictor, test: Mapping[str, Any]) -> None:

@@ -44,7 +44,7 @@ def check_format(out: Path, precision: str) -> None:
 
 
 def refuse_too_large(plan: Plan, out: Path) -> None:
-    size = sum(tensor.nbytes for tensor in plan.graph.state_dict().values())
+    size = sum(tensor.nbytes for tensor in plan.of_file().state_dict().values())
     if out.suffix == ".onnx" and size > LARGEST_ONNX:
         raise UserError(
             f"{out}: the weights are {size / 2**30:.1f} GB, one .onnx file holds {LARGEST_ONNX / 2**30:g} GB; take"
@@ -53,16 +53,17 @@ def refuse_too_large(plan: Plan, out: Path) -> None:
 
 
 def export_program(plan: Plan) -> torch.export.ExportedProgram:
+    graph = plan.of_file()
     example = torch.zeros(2, plan.metadata["channels"], *(plan.size or FREE), dtype=input_type(plan))
     free = torch.export.Dim.DYNAMIC
     sizes = {0: free} if plan.size else {0: free, 2: free, 3: free}
     with quiet():
         try:
-            return traced(plan.graph, example, sizes)
+            return traced(graph, example, sizes)
         except UserError:
             raise
         except Exception as error:  # what is not supported ends in many classes of errors
-            part = suspected_part(plan.graph, example, sizes)
+            part = suspected_part(graph, example, sizes)
             hint = "" if plan.size else "; with fixed sizes (--size H W) it may work"
             raise UserError(f"{part} cannot be exported{hint}. torch.export: {first_line(error)}") from error
 
@@ -82,6 +83,8 @@ def for_any_size(program: torch.export.ExportedProgram) -> torch.export.Exported
 def suspected_part(graph: nn.Module, example: Tensor, sizes: dict[int, object]) -> str:
     """The backbone if it cannot be exported on its own, else what follows it."""
     backbone, head = graph.network.backbone, graph.network.decode_head
+    if head.reads_tokens:
+        return f"the head {type(head).__name__}, with the blocks of {type(backbone).__name__} that it runs,"
     try:
         traced(backbone, example.to(graph.dtype), sizes)
     except Exception:
@@ -107,11 +110,7 @@ def write_format(
         quantize(onnx_file, calibration, metadata)
     if out.suffix == ".onnx":
         return [out]
-    import openvino
-
-    model = openvino.Core().read_model(onnx_file)
-    model.set_rt_info(metadata, KEY)
-    openvino.save_model(model, out, compress_to_fp16=False)
+    write_openvino(onnx_file, out, metadata)
     onnx_file.unlink()
     return [out, out.with_suffix(".bin")]
 
@@ -122,11 +121,24 @@ def write_onnx(program: torch.export.ExportedProgram, path: Path, metadata: str,
             program = without_antialiased_resizing(program)
             exported = torch.onnx.export(program, dynamo=True, verbose=False, opset_version=OPSET)
         except Exception as error:
-            raise UserError(f"the model cannot be written as ONNX: {first_line(error)}") from error
+            raise UserError(f"the model cannot be written as ONNX: {first_line(first_cause(error))}") from error
     exported.model.graph.inputs[0].name = "images"
     exported.model.graph.outputs[0].name = output
     exported.model.metadata_props[KEY] = metadata
     exported.save(path)
+
+
+def write_openvino(onnx_file: Path, out: Path, metadata: str) -> None:
+    import openvino
+
+    model = openvino.Core().read_model(onnx_file)
+    model.set_rt_info(metadata, KEY)
+    openvino.save_model(model, out, compress_to_fp16=False)
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """The exporter's own words say that it failed; the error behind them names the operator."""
+    return error if error.__cause__ is None else first_cause(error.__cause__)
 
 
 def quantize(path: Path, calibration: Sequence[np.ndarray], metadata: str) -> None:

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from segbox.errors import DataError
@@ -65,13 +65,17 @@ def output_names(images: Sequence[Path]) -> list[Path]:
 
 def relative_paths(images: Sequence[Path]) -> list[Path]:
     """The paths below the innermost folder that holds all images."""
-    common = common_folder(images)
-    return [Path(os.path.abspath(path)).relative_to(common) for path in images]
+    return list(below_common(images))
 
 
 def shown_names(images: Sequence[Path]) -> list[str]:
     """The same as texts, which take a third of the memory: there may be a million."""
-    return [path.as_posix() for path in relative_paths(images)]
+    return [path.as_posix() for path in below_common(images)]
+
+
+def below_common(images: Sequence[Path]) -> Iterator[Path]:
+    common = common_folder(images)
+    return (Path(os.path.abspath(path)).relative_to(common) for path in images)
 
 
 def common_folder(images: Sequence[Path]) -> Path:

@@ -1,5 +1,7 @@
 """The comparison with PyTorch, with runtimes that are made up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +62,17 @@ def test_a_file_that_is_wrong_at_one_size_is_refused_and_the_fault_is_named(pred
         verdict(plan, found, right(plan), pictures)
     with pytest.raises(UserError, match=r"the program of torch.export differs too: a layer has fixed"):
         verdict(plan, found, wrong, pictures)
+
+
+def test_numbers_that_float16_does_not_hold_are_refused(predictor):
+    plan = plan_export(predictor, None, None, "fp16")
+    classify = plan.graph.network.decode_head.classify
+    classify.weight.mul_(1e7)  # the classes stay: without the bias, only the scale of the logits changes
+    classify.bias.zero_()
+    half = right(replace(plan, graph=plan.of_file()))
+    pictures = generated_pictures(plan)
+    with pytest.raises(UserError, match=r"float16 holds too few digits, or no numbers over 65504\. Without --half"):
+        verdict(plan, compare(plan, half, pictures), half, pictures)
 
 
 def test_a_tenth_of_a_percent_is_allowed(predictor):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from segbox.export.opened import open_exported
 from segbox.export.pictures import calibration_of, generated_pictures
 from segbox.export.plan import plan_export
 from segbox.export.run_segbox import Exported
-from segbox.export.write import check_format, refuse_too_large
+from segbox.export.write import check_format, first_cause, refuse_too_large, suspected_part
 from tests.export.test_check import right, wrong_at
 from tests.export.test_graph import predictor_of
 from tests.faulty_data import smooth_image, write_image
@@ -128,6 +129,15 @@ def test_the_ranges_of_8_bits_come_from_images_of_their_size(tmp_path):
     predictor = predictor_of(tmp_path)
     plan = plan_export(predictor, None, None, "int8")
     assert [images.shape for images in calibration_of(predictor, plan, tmp_path / "in")] == [(1, 3, 90, 512)] * 3
+
+
+def test_what_cannot_be_exported_is_named():
+    head = type("SANHead", (), {"reads_tokens": True})()
+    graph = SimpleNamespace(network=SimpleNamespace(backbone=torch.nn.Identity(), decode_head=head))
+    assert suspected_part(graph, None, {}) == "the head SANHead, with the blocks of Identity that it runs,"
+    error = RuntimeError("step 3 of 3 failed")
+    error.__cause__ = LookupError("No ONNX function found for prims.as_strided_scatter")
+    assert first_cause(error) is error.__cause__ and first_cause(error.__cause__) is error.__cause__
 
 
 def test_one_file_holds_all_weights(tmp_path, monkeypatch):

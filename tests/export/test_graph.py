@@ -45,10 +45,12 @@ def test_logits_are_those_of_the_model(tmp_path):
 def test_the_network_of_half_precision_is_in_half_precision_alone(tmp_path):
     predictor = predictor_of(tmp_path, "test = dict(divisor=16)\n")
     plan = plan_export(predictor, "probabilities", None, "fp16")
-    assert {p.dtype for p in plan.graph.network.parameters()} == {torch.float16}
-    assert plan.graph.mean.dtype == torch.float32 and predictor.model.mean.abs().max() > 0
+    half = plan.of_file()
+    assert {p.dtype for p in half.network.parameters()} == {torch.float16}
+    assert {p.dtype for p in plan.graph.network.parameters()} == {torch.float32}  # what the file is compared with
+    assert half.mean.dtype == torch.float32 and predictor.model.mean.abs().max() > 0
     image = smooth_image(41, 57)
-    scores = plan.graph(images_of(image))
+    scores = half(images_of(image))
     assert scores.dtype == torch.float32
     torch.testing.assert_close(scores[0], predictor.probabilities(image), rtol=0, atol=0.02)
 

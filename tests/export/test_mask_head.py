@@ -21,7 +21,7 @@ def test_the_graph_predicts_what_the_predictor_does(tmp_path, mask_head, test):
     torch.testing.assert_close(scores[0], predictor.probabilities(image), rtol=0, atol=1e-5)
     classes = plan_export(predictor, None, None, "fp32").graph(images_of(image))
     assert (classes[0].numpy() == predictor.class_map(image)).mean() > 0.999
-    half = plan_export(predictor, "probabilities", None, "fp16").graph(images_of(image))
+    half = plan_export(predictor, "probabilities", None, "fp16").of_file()(images_of(image))
     assert half.dtype == torch.float32
     torch.testing.assert_close(half[0], scores[0], rtol=0, atol=0.02)
 

@@ -27,6 +27,11 @@ OF_EXPORT: list[Mutant] = [
         "export/plan.py",
         GRAPH,
         [
+            (
+                "export: half precision is compared with itself",
+                'graph = Graph(predictor.model, output, test["divisor"], test["flip"], is_of_bytes)',
+                'graph = Graph(predictor.model, output, test["divisor"], test["flip"], is_of_bytes).in_half()',
+            ),
             ("export: transforms of images are left out", "if predictor.pipeline.transforms:", "if False:"),
             ("export: several scales are left out", 'if tuple(test["scales"]) != (1.0,):', "if False:"),
         ],
@@ -47,6 +52,7 @@ OF_EXPORT: list[Mutant] = [
         [
             ("export: nothing is refused", "if worst.different <= most:", "if True:"),
             ("export: the first size decides", "max(found, key=lambda one: one.different)", "found[0]"),
+            ("export: the fault of float16 is the example's", 'and plan.metadata["precision"] == "fp16"', "and False"),
             ("export: one percent is allowed", '"fp32": 0.1', '"fp32": 1.0'),
         ],
     ),

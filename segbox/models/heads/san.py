@@ -123,7 +123,7 @@ def attention_mask(looks: Tensor, prefix: int) -> Tensor:
     """B heads N N, of queries, `prefix` other tokens and patches. `looks` is what is added for queries at patches: B
     heads Q P. A query sees itself beside them; nobody else sees the queries."""
     batch, heads, queries, patches = looks.shape
-    own = looks.new_full((queries, queries), UNSEEN).fill_diagonal_(0)
+    own = UNSEEN * (1 - torch.eye(queries).to(looks))  # ONNX has no fill_diagonal_
     above = torch.cat([own, looks.new_full((queries, prefix), UNSEEN)], dim=1).expand(batch, heads, -1, -1)
     others = prefix + patches
     below = torch.cat([looks.new_full((others, queries), UNSEEN), looks.new_zeros(others, others)], dim=1)
@@ -168,7 +168,7 @@ class SideNetwork(Resizing):
         cells = resized_positions(self.positions, self.grid, size, "bicubic").flatten(2).mT
         positions = torch.cat([self.query_positions, cells], dim=1)
         count = self.queries.shape[1]
-        x = torch.cat([self.queries.expand(len(x), -1, -1), x.flatten(2).mT], dim=1)
+        x = torch.cat([self.queries.expand(x.shape[0], -1, -1), x.flatten(2).mT], dim=1)
         found = []
         for i, block in enumerate(self.blocks):
             x = x + positions
