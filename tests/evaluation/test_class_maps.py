@@ -32,7 +32,7 @@ def agree(found, values):
     assert (found == best.indices).float().mean() > 0.999
 
 
-@pytest.fixture(params=[4096, 128])
+@pytest.fixture(params=[4096, 512])
 def pixels(request, monkeypatch):
     monkeypatch.setattr(class_maps, "FEWEST_PIXELS", request.param)
     monkeypatch.setattr(class_maps, "FLOATS", request.param)
@@ -51,8 +51,10 @@ def test_more_classes_than_a_signed_byte_holds():
     agree(LogitMap(logits).classes((30, 40)), full(logits, (30, 40), False))
 
 
+@pytest.mark.parametrize("few", [0.0, 1.1], ids=["by blocks", "by pixels"])
 @pytest.mark.parametrize(("align_corners", "noise"), [(False, 8.0), (True, 0.0)])
-def test_overlapping_windows_add_up_their_probabilities(align_corners, noise, pixels):
+def test_overlapping_windows_add_up_their_probabilities(align_corners, noise, few, pixels, monkeypatch):
+    monkeypatch.setattr(class_maps, "FEW", few)
     (height, width), (h, w) = (90, 150), (64, 50)
     corners = [(y, x) for y in starts(height, h, 42) for x in starts(width, w, 33)]
     parts = [regions(7, (9, 7), seed, noise) for seed in range(len(corners))]
@@ -63,6 +65,22 @@ def test_overlapping_windows_add_up_their_probabilities(align_corners, noise, pi
     scores = WindowMap(windows, height, width)
     agree(scores.classes((height, width)), total)
     assert torch.equal(scores.of(slice(1, 2)).classes((height, width))[0], scores.classes((height, width))[1])
+
+
+def test_probabilities_are_computed_where_windows_differ(monkeypatch):
+    """The point of it all."""
+    left, right = torch.zeros(2, 1, 4, 6, 6)
+    left[:, 1], right[:, 1], right[:, 2, 2, 2] = 5, 5, 9
+    seen, add_up = [], class_maps.summed_pixels
+    monkeypatch.setattr(class_maps, "summed_pixels", lambda own, y, x: seen.append((y, x)) or add_up(own, y, x))
+    windows = [Window(0, x, 48, 48, LogitMap(own)) for x, own in ((0, left), (24, right))]
+    found = WindowMap(windows, 48, 72).classes((48, 72))[0]
+    alone = LogitMap(right).classes((48, 48))[0]
+    [(y, x)] = seen
+    assert set(zip(y.tolist(), x.tolist())) == set(
+        map(tuple, ((alone[:, :24] == 2).nonzero() + torch.tensor([0, 24])).tolist())
+    )
+    assert (found[:, 48:] == alone[:, 24:]).all() and (found[:, :24] == 1).all()
 
 
 def test_the_way_for_any_map_finds_the_same():
@@ -122,7 +140,7 @@ def test_blocks_end_with_whole_spans():
 
 def test_windows_may_reach_beyond_the_map_and_leave_gaps():
     """As in a band of a raster."""
-    corners, size = [(-40, 0), (-40, 33), (24, 33)], (40, 90)
+    corners, size = [(-40, 0), (-40, 33), (24, 33), (-64, 0), (0, 90)], (40, 90)
     windows = [Window(y, x, 64, 50, LogitMap(regions(7, (9, 7), i)[:1])) for i, (y, x) in enumerate(corners)]
     band = WindowMap(windows, *size)
     found, slowly = band.classes(size), ScoreMap.classes(band, size)

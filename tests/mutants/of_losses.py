@@ -119,7 +119,8 @@ OF_LOSSES = [
         ("class maps: the last of equal classes", "(255 - ids).to(", "(1 + ids).to("),
         ("class maps: windows are not divided by their sums", "total.addcmul_(p, first_sums / sums)",
          "total.add_(p)"),
-        ("class maps: one class in each window is the same in all", "len(found) == 1 and SEVERAL", "SEVERAL"),
+        ("class maps: windows that differ are not added up", "differ |= first != other", "pass"),
+        ("class maps: pixels are added up as logits", ".softmax(dim=1)", ""),
     ]),
     *in_file("evaluation/class_maps.py", "tests/evaluation/test_class_maps.py -k blocks_end", [
         ("class maps: blocks of any number of rows", "if end + step - begin > most:", "if end - begin > most:"),
