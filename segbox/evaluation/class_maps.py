@@ -238,7 +238,7 @@ def largest(values: Tensor, ids: Tensor) -> Tensor:
     not vectorised."""
     is_largest = np.equal(values.numpy(), values.amax(dim=-2, keepdim=True).numpy())
     codes = torch.from_numpy(is_largest).view(torch.uint8).mul_((255 - ids).to(torch.uint8)[:, None])
-    return 255 - codes.amax(dim=-2)
+    return codes.amax(dim=-2).bitwise_not_()  # 255 - codes, a byte at a time
 
 
 def rivals(logits: Tensor) -> Tensor:
