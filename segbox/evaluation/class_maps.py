@@ -10,7 +10,7 @@ largest sum, too. So the windows are computed one by one, and probabilities only
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import torch
@@ -83,21 +83,28 @@ class Source:
     def probabilities(self, y: np.ndarray, x: np.ndarray) -> Tensor:
         """Of pixels of the class map: M K."""
         high, _, wide = self.logits.shape
-        tops, down = (own[:, y - self.y] for own in beside(high - 2, self.size[0], self.align_corners))
-        lefts, over = (own[:, x - self.x] for own in beside(wide, self.size[1], self.align_corners))
+        down, over = beside(high - 2, self.size[0], self.align_corners), beside(wide, self.size[1], self.align_corners)
+        tops = [(place * wide, weight) for place, weight in taken(down, y - self.y)]
+        lefts = taken(over, x - self.x)
         places, weights = np.empty((len(y), 4), np.int64), np.empty((len(y), 4), np.float32)
-        for corner, (i, j) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-            np.add(tops[i] * wide, lefts[j], out=places[:, corner])
-            np.multiply(down[i], over[j], out=weights[:, corner])
+        for corner, ((top, of_top), (left, of_left)) in enumerate(product(tops, lefts)):
+            np.add(top, left, out=places[:, corner])
+            np.multiply(of_top, of_left, out=weights[:, corner])
         own = torch.from_numpy(weights)
-        return F.embedding_bag(torch.from_numpy(places), self.table, mode="sum", per_sample_weights=own).softmax(dim=1)
+        p = F.embedding_bag(torch.from_numpy(places), self.table, mode="sum", per_sample_weights=own).exp_()
+        return p.div_(p.sum(dim=1, keepdim=True))
 
 
 @lru_cache(maxsize=16)
-def beside(source: int, target: int, align_corners: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The two logits beside each pixel of one side, and their weights: 2 x target each."""
+def beside(source: int, target: int, align_corners: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The logit before and the one behind each pixel of one side, and their weights."""
     low, high, share = np.array([neighbours(pixel, source, target, align_corners) for pixel in range(target)]).T
-    return np.stack([low, high]).astype(np.int64), np.stack([1 - share, share]).astype(np.float32)
+    return [(own.astype(np.int64), weight.astype(np.float32)) for own, weight in ((low, 1 - share), (high, share))]
+
+
+def taken(side: list[tuple[np.ndarray, np.ndarray]], pixels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Those of some pixels of a side. Faster than indices in brackets."""
+    return [(own.take(pixels), weight.take(pixels)) for own, weight in side]
 
 
 @dataclass(frozen=True)
@@ -172,7 +179,9 @@ def summed_pixels(sources: Sequence[Source], y: np.ndarray, x: np.ndarray) -> np
     ids, result = torch.arange(sources[0].logits.shape[1]), np.empty(len(y), dtype=np.uint8)
     most = FLOATS // len(ids)
     for some in (slice(begin, begin + most) for begin in range(0, len(y), most)):
-        total = sum(source.probabilities(y[some], x[some]) for source in sources)
+        total = sources[0].probabilities(y[some], x[some])
+        for source in sources[1:]:
+            total += source.probabilities(y[some], x[some])
         result[some] = largest(total.t().contiguous(), ids).numpy()
     return result
 
