@@ -124,9 +124,6 @@ class Part:
         )
         return cls(source, rows, columns, classes_of_source(source, rows, columns))
 
-    def covers(self, y: int, x: int) -> bool:
-        return self.rows.start <= y < self.rows.stop and self.columns.start <= x < self.columns.stop
-
     def at(self, rows: slice, columns: slice) -> np.ndarray:
         return self.classes.numpy()[within(rows, self.rows), within(columns, self.columns)]
 
@@ -138,8 +135,9 @@ def class_map(sources: Sequence[Source], size: Sequence[int]) -> Tensor:
     parts = [Part.of(source, size) for source in sources if source.reaches(size)]
     result = np.zeros(size, dtype=np.uint8)
     for rows in between_ends(part.rows for part in parts):
-        for columns in between_ends(part.columns for part in parts):
-            if own := [part for part in parts if part.covers(rows.start, columns.start)]:
+        band = [part for part in parts if part.rows.start <= rows.start < part.rows.stop]
+        for columns in between_ends(part.columns for part in band):
+            if own := [part for part in band if part.columns.start <= columns.start < part.columns.stop]:
                 result[rows, columns] = classes_of_region(own, rows, columns)
     return torch.from_numpy(result)
 
