@@ -25,16 +25,14 @@ WINDOWS_DIFFER = 0.05  # libraries average logits or probabilities, and borders 
 
 
 class Known(torch.nn.Module):
-    """Stands for a network: the logits of a window are cut from those of the whole image."""
+    """Stands for a network: the logits of a window are those of the whole image there, and a bit more."""
 
     def __init__(self, whole: Tensor, window: tuple[int, int]) -> None:
         super().__init__()
         self.whole, self.cells = whole, shared.strided(window)
 
     def logits(self, images: Tensor) -> Tensor:
-        height, width = self.cells
-        places = shared.places_of(images)
-        return torch.cat([self.whole[..., y : y + height, x : x + width] for y, x in places])
+        return torch.cat([shared.window_of(self.whole, y, x, *self.cells) for y, x in shared.places_of(images)])
 
 
 def eval_cases(

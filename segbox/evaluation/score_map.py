@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from segbox.data.class_names import check_count
-from segbox.evaluation.class_maps import SEVERAL, Source, class_map, cut, largest
+from segbox.evaluation.class_maps import SEVERAL, Source, class_map
+from segbox.evaluation.full_size import Piece, classes_of_logits, classes_of_pieces
 from segbox.models.class_scores import SMALLEST, log_scores
 from segbox.models.layers.full_precision import full_precision
 from segbox.models.layers.masks import Masks
@@ -125,11 +126,15 @@ class LogitMap(ScoreMap):
         return LogitMap(self.logits[images], self.align_corners)
 
     def classes(self, size: Sequence[int]) -> Tensor:
-        if tuple(size) == self.own_size:
-            return largest_of_all(self.logits)
+        if self.has_size(size):
+            return classes_of_logits(self.logits)
         if not self.is_quick(size, math.inf):
             return super().classes(size)
         return torch.stack([class_map([self.source(image, 0, 0, size)], size) for image in range(len(self.logits))])
+
+    def has_size(self, size: Sequence[int]) -> bool:
+        """Whether there is a logit for each pixel, on a CPU."""
+        return self.device.type == "cpu" and tuple(size) == self.own_size
 
     def is_quick(self, size: Sequence[int], widest: float) -> bool:
         """Whether `class_map` can be used: enlarged on a CPU, finite, with a spread below `widest`."""
@@ -205,17 +210,11 @@ class Window:
     scores: ScoreMap
 
     def has_own_size(self) -> bool:
-        """Whether a CPU has a logit for each pixel, as a U-Net gives them."""
-        is_plain = isinstance(self.scores, LogitMap) and self.scores.device.type == "cpu"
-        return is_plain and self.scores.own_size == (self.h, self.w)
+        """Whether there is a logit for each pixel, on a CPU."""
+        return isinstance(self.scores, LogitMap) and self.scores.has_size((self.h, self.w))
 
-    def logits(self, image: int, rows: slice, columns: slice) -> Tensor | None:
-        """K rows columns of the image, by a window that covers all of them and has its own size."""
-        top, left = rows.start - self.y, columns.start - self.x
-        if not (0 <= top < self.h and 0 <= left < self.w):
-            return None
-        logits = self.scores.logits[image].detach()
-        return logits[:, top : rows.stop - self.y, left : columns.stop - self.x].float()
+    def piece(self, image: int) -> Piece:
+        return Piece(self.scores.logits[image], self.y, self.x)
 
     def is_quick(self) -> bool:
         return isinstance(self.scores, LogitMap) and self.scores.is_quick((self.h, self.w), WIDEST)
@@ -252,42 +251,17 @@ class WindowMap(ScoreMap):
     def classes(self, size: Sequence[int]) -> Tensor:
         images = range(self.shape[0])
         if tuple(size) == self.shape[2:] and all(own.has_own_size() for own in self.windows):
-            found = torch.stack([self.classes_of_pixels(image) for image in images])
-            if not (found == SEVERAL).any():  # NaN is no largest value there
+            pieces = ([own.piece(image) for own in self.windows] for image in images)
+            found = torch.stack([classes_of_pieces(own, size) for own in pieces])
+            if not (found == SEVERAL).any():
                 return found
         if tuple(size) != self.shape[2:] or not all(own.is_quick() for own in self.windows):
             return super().classes(size)
         return torch.stack([class_map([own.source(image) for own in self.windows], size) for image in images])
 
-    def classes_of_pixels(self, image: int) -> Tensor:
-        """H W: between neighbouring edges of the windows, where all pixels have the same windows."""
-        _, channels, height, width = self.shape
-        check_count(channels, "the model")
-        ids, result = torch.arange(channels), torch.empty(height, width, dtype=torch.uint8)
-        most = max(1, floats_per_band(self.device) // (channels * width))
-        for rows in cut((y for own in self.windows for y in (own.y, own.y + own.h)), height, most):
-            for columns in cut((x for own in self.windows for x in (own.x, own.x + own.w)), width, width):
-                parts = [part for own in self.windows if (part := own.logits(image, rows, columns)) is not None]
-                total = parts[0] if len(parts) == 1 else sum(part.softmax(dim=0) for part in parts)
-                result[rows, columns] = largest(total.movedim(0, 1), ids)
-        return result
-
     def of(self, images: slice) -> "WindowMap":
         windows = [Window(own.y, own.x, own.h, own.w, own.scores.of(images)) for own in self.windows]
         return WindowMap(windows, *self.shape[2:])
-
-
-def largest_of_all(logits: Tensor) -> Tensor:
-    """B K H W -> B H W: the class with the largest logit, bytes."""
-    check_count(logits.shape[1], "the model")
-    by_torch = logits.device.type != "cpu" or logits.stride(1) == 1
-    if not by_torch:
-        ids = torch.arange(logits.shape[1])
-        rows = max(1, floats_per_band(logits.device) // (logits.shape[1] * logits.shape[3]))
-        bands = logits.detach().split(rows, dim=2)
-        found = torch.cat([largest(band.float().movedim(1, 2), ids) for band in bands], dim=1)
-        by_torch = (found == SEVERAL).any()  # NaN is no largest value there
-    return logits.argmax(dim=1).to(torch.uint8) if by_torch else found
 
 
 def normalized_entropy(probabilities: Tensor, dim: int) -> Tensor:

@@ -60,6 +60,13 @@ def test_windows_are_found_by_the_pixels_of_their_first_corner():
     assert shared.places_of(image[..., 16:48, 40:72]) == [(2, 5)]
 
 
+def test_overlapping_windows_of_a_network_differ_a_bit():
+    logits = torch.from_numpy(shared.scores(1, 3, 8, 12))
+    left, right = (shared.window_of(logits, 0, x, 8, 8) for x in (0, 4))
+    gap = (left[..., 4:] - right[..., :4]).abs()
+    assert (gap > 0).all() and gap.mean() < 0.1 * logits.abs().mean()
+
+
 def test_depthwise():
     [case] = depthwise.depthwise_cases([8], (9, 12), 2, 2, 1)
     assert agreed(case) == ["segbox", "bare"]

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from segbox.errors import DataError
-from segbox.evaluation import class_maps, score_map
+from segbox.evaluation import class_maps
 from segbox.evaluation.class_maps import largest, whole_spans
 from segbox.evaluation.inference import starts
 from segbox.evaluation.score_map import CroppedMap, LogitMap, ScoreMap, Window, WindowMap
@@ -33,7 +33,7 @@ def agree(found, values):
     assert (found == best.indices).float().mean() > 0.999
 
 
-@pytest.fixture(params=[4096, 128])
+@pytest.fixture(params=[4096, 512])
 def pixels(request, monkeypatch):
     monkeypatch.setattr(class_maps, "FEWEST_PIXELS", request.param)
     monkeypatch.setattr(class_maps, "FLOATS", request.param)
@@ -45,36 +45,6 @@ def pixels(request, monkeypatch):
 def test_classes_are_those_of_all_logits(small, size, align_corners, noise, pixels):
     logits = regions(7, small, noise=noise)
     agree(LogitMap(logits, align_corners).classes(size), full(logits, size, align_corners))
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_logits_of_the_labels_size(dtype, layout, monkeypatch):
-    """As those of a U-Net."""
-    monkeypatch.setattr(score_map, "floats_per_band", lambda device: 500)
-    logits = torch.randn(2, 7, 33, 50).to(dtype, memory_format=layout).requires_grad_()
-    assert torch.equal(LogitMap(logits).classes((33, 50)), logits.argmax(dim=1).to(torch.uint8))
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_windows_of_logits_of_the_labels_size(layout, monkeypatch):
-    monkeypatch.setattr(score_map, "floats_per_band", lambda device: 3000)
-    parts = {(y, x): torch.randn(2, 7, 20, 24).to(memory_format=layout) for y in (0, 12, 17) for x in (0, 16, 26)}
-    total = torch.zeros(2, 7, 37, 50, dtype=torch.double)
-    for (y, x), own in parts.items():
-        total[..., y : y + 20, x : x + 24] += own.double().softmax(dim=1)
-    scores = WindowMap([Window(y, x, 20, 24, LogitMap(own)) for (y, x), own in parts.items()], 37, 50)
-    agree(scores.classes((37, 50)), total)
-
-
-@pytest.mark.parametrize("is_slide", [False, True])
-def test_nan_in_logits_of_the_labels_size_takes_the_way_for_any_map(is_slide):
-    logits = torch.randn(1, 4, 12, 16)
-    logits[0, 2, 3, 3] = torch.nan
-    scores = LogitMap(logits)
-    if is_slide:
-        scores = WindowMap([Window(0, x, 12, 12, LogitMap(logits[..., x : x + 12])) for x in (0, 4)], 12, 16)
-    assert torch.equal(scores.classes((12, 16)), ScoreMap.classes(scores, (12, 16)))
 
 
 def test_more_classes_than_a_signed_byte_holds():
@@ -91,8 +61,10 @@ def test_classes_that_no_byte_names_are_refused_and_their_probabilities_are_not(
     assert scores.probabilities((30, 40)).shape == (1, 256, 30, 40)
 
 
+@pytest.mark.parametrize("few", [0.0, 1.1], ids=["by blocks", "by pixels"])
 @pytest.mark.parametrize(("align_corners", "noise"), [(False, 8.0), (True, 0.0)])
-def test_overlapping_windows_add_up_their_probabilities(align_corners, noise, pixels):
+def test_overlapping_windows_add_up_their_probabilities(align_corners, noise, few, pixels, monkeypatch):
+    monkeypatch.setattr(class_maps, "FEW", few)
     (height, width), (h, w) = (90, 150), (64, 50)
     corners = [(y, x) for y in starts(height, h, 42) for x in starts(width, w, 33)]
     parts = [regions(7, (9, 7), seed, noise) for seed in range(len(corners))]
@@ -103,6 +75,22 @@ def test_overlapping_windows_add_up_their_probabilities(align_corners, noise, pi
     scores = WindowMap(windows, height, width)
     agree(scores.classes((height, width)), total)
     assert torch.equal(scores.of(slice(1, 2)).classes((height, width))[0], scores.classes((height, width))[1])
+
+
+def test_probabilities_are_computed_where_windows_differ(monkeypatch):
+    """The point of it all."""
+    left, right = torch.zeros(2, 1, 4, 6, 6)
+    left[:, 1], right[:, 1], right[:, 2, 2, 2] = 5, 5, 9
+    seen, add_up = [], class_maps.summed_pixels
+    monkeypatch.setattr(class_maps, "summed_pixels", lambda own, y, x: seen.append((y, x)) or add_up(own, y, x))
+    windows = [Window(0, x, 48, 48, LogitMap(own)) for x, own in ((0, left), (24, right))]
+    found = WindowMap(windows, 48, 72).classes((48, 72))[0]
+    alone = LogitMap(right).classes((48, 48))[0]
+    [(y, x)] = seen
+    assert set(zip(y.tolist(), x.tolist())) == set(
+        map(tuple, ((alone[:, :24] == 2).nonzero() + torch.tensor([0, 24])).tolist())
+    )
+    assert (found[:, 48:] == alone[:, 24:]).all() and (found[:, :24] == 1).all()
 
 
 def test_the_way_for_any_map_finds_the_same():
@@ -162,7 +150,7 @@ def test_blocks_end_with_whole_spans():
 
 def test_windows_may_reach_beyond_the_map_and_leave_gaps():
     """As in a band of a raster."""
-    corners, size = [(-40, 0), (-40, 33), (24, 33)], (40, 90)
+    corners, size = [(-40, 0), (-40, 33), (24, 33), (-64, 0), (0, 90)], (40, 90)
     windows = [Window(y, x, 64, 50, LogitMap(regions(7, (9, 7), i)[:1])) for i, (y, x) in enumerate(corners)]
     band = WindowMap(windows, *size)
     found, slowly = band.classes(size), ScoreMap.classes(band, size)

@@ -52,9 +52,11 @@ OF_LOSSES = [
          "label.long()"),
         ("surprise: the label has no gradient at the labels' size", ".scatter_add_(dim, label, -slope)", ""),
     ]),
-    *in_file("evaluation/score_map.py", "tests/evaluation/test_class_maps.py -k labels_size", [
-        ("class maps: NaN at the labels' size", "by_torch = (found == SEVERAL).any()", "by_torch = False"),
+    *in_file("evaluation/full_size.py", "tests/evaluation/test_full_size.py", [
+        ("class maps: NaN at full size", "if not (found == SEVERAL).any():", "if True:"),
         ("class maps: the sum of logits of windows", "part.softmax(dim=0) for part", "part for part"),
+        ("class maps: the first band alone", "for top in range(rows.start, rows.stop, most)",
+         "for top in [rows.start]"),
     ]),
     *loss("lovasz", "lovasz", [
         ("Lovász: the smallest errors first", ".sort(descending=True)", ".sort()"),
@@ -125,7 +127,8 @@ OF_LOSSES = [
         ("class maps: the last of equal classes", "(255 - ids).to(", "(1 + ids).to("),
         ("class maps: windows are not divided by their sums", "total.addcmul_(p, first_sums / sums)",
          "total.add_(p)"),
-        ("class maps: one class in each window is the same in all", "len(found) == 1 and SEVERAL", "SEVERAL"),
+        ("class maps: windows that differ are not added up", "differ |= first != other", "pass"),
+        ("class maps: pixels are added up as exponentials", "p.div_(p.sum(dim=1, keepdim=True))", "p"),
     ]),
     *in_file("evaluation/class_maps.py", "tests/evaluation/test_class_maps.py -k blocks_end", [
         ("class maps: blocks of any number of rows", "if end + step - begin > most:", "if end - begin > most:"),

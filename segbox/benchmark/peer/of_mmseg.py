@@ -48,7 +48,7 @@ def known_segmentor(classes, size, window, step):
 
         def encode_decode(self, inputs, batch_img_metas):
             places = [(0, 0)] if window == size else shared.places_of(inputs)
-            found = [logits[..., y : y + cells[0], x : x + cells[1]] for y, x in places]
+            found = [shared.window_of(logits, y, x, *cells) for y, x in places]
             return resize(torch.cat(found), inputs.shape[2:], mode="bilinear", align_corners=False)
 
     return Known()

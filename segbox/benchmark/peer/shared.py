@@ -14,6 +14,7 @@ STD = (58.395, 57.12, 57.375)
 IGNORED = 255
 COMPARED = 4096  # values of a result, evenly spread
 STRIDE = 8  # of logits that stand for those of a network
+AROUND = 0.05  # of these logits, what a window adds, as a network sees other surroundings in each
 
 
 def pixels(*shape: int) -> np.ndarray:
@@ -54,6 +55,11 @@ def with_places(height: int, width: int) -> np.ndarray:
 def places_of(windows: Any) -> list[tuple[int, int]]:
     """The cells in which windows (B C H W) of that image begin."""
     return [(int(window[0, 0, 0]), int(window[1, 0, 0])) for window in windows]
+
+
+def window_of(logits: Any, y: int, x: int, height: int, width: int) -> Any:
+    """The logits (B K h w) of a window of that many cells, which begins at a cell. Overlapping windows differ a bit."""
+    return logits[..., y : y + height, x : x + width] + AROUND * logits[..., :height, :width]
 
 
 def confusion(guess: np.ndarray, truth: np.ndarray, num_classes: int) -> np.ndarray:
