@@ -82,8 +82,8 @@ PADDED = [
     *SIX,
     "hooks.lr_schedule=None",
     "data.train.size=(20, 28)",
-    "model.backbone.output_stride=8",
-    "optimizer.lr=0.002",
+    "model.backbone=dict(type='VGG',variant='test')",  # a norm to share behind each of its few layers
+    "optimizer.lr=0.01",
     "optimizer.head_lr_mult=1.0",
     "crop_size=(24, 32)",
     "train.sync_batch_norm=True",

@@ -82,6 +82,17 @@ def others_are_slow(names: Iterable[str], quick: Collection[str]) -> list[Any]:
     return [pytest.param(name, marks=[] if name in quick else [pytest.mark.slow]) for name in names]
 
 
+# Heads of which nothing but the weight and the bias of the last layer depends on the classes, as FCNHead's.
+ONLY_CLASSIFY = (
+    "ANNHead", "APCHead", "CCNetHead", "DDRHead", "DMHead", "DNLHead", "DPTHead", "DeepLabV3Head",
+    "DeepLabV3PlusHead", "EMAHead", "FPNHead", "GCHead", "ISAHead", "LRASPPDecoderHead", "LightHamHead",
+    "LinearHead", "NonLocalHead", "OCNetHead", "PIDHead", "PSAHead", "PSPHead", "PlainUNetHead", "RefineNetHead",
+    "SETRMLAHead", "SETRUPHead", "SMPDeepLabV3PlusHead", "SMPLinkNetHead", "SMPPSPHead", "SMPUNetHead",
+    "SMPUNetPlusPlusHead", "SegFormerHead", "SegNetHead", "SeparableFCNHead", "UNetHead", "UPerHead",
+)  # fmt: skip
+HEADS_WITH_CLASSES = others_are_slow(HEADS_OF_MAPS, set(HEADS_OF_MAPS) - set(ONLY_CLASSIFY))
+
+
 def random_batch(
     batch: int, height: int, width: int, num_classes: int, ignored_rows: int = 0, seed: int = 0, channels: int = 3
 ) -> tuple[Tensor, Tensor]:

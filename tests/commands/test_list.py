@@ -17,7 +17,8 @@ from segbox.data.datasets.shapes import ShapesDataset
 from segbox.data.loader import classes_without_files
 from segbox.data.transforms.pipeline import build_pipeline
 from segbox.engine.optim import build_optimizer
-from segbox.models.segmentors import build_segmentor, without_weights
+from segbox.models import segmentors
+from segbox.models.segmentors import build_encoder, build_segmentor, without_weights
 from segbox.registry import DATASETS, HEADS, HOOKS
 from segbox.weights.backbone import word_for
 from segbox.weights.published import published
@@ -108,6 +109,14 @@ TINY = '"""Foo (https://a.b/c) with ResNet-50 on My Set.\n\nExpected: 41.7 mIoU 
 loaded = cache(load_config)  # the tests below only read them
 
 
+@pytest.fixture(scope="module")
+def encoders():
+    """Backbones, each with its neck, by all that they are built from."""
+    found = {}
+    yield found
+    found.clear()  # a hundred networks
+
+
 @pytest.fixture
 def run(monkeypatch, capsys):
     """The exit status of the tool, and what it says of a mistake."""
@@ -138,7 +147,7 @@ def test_networks_of_timm_are_called_what_timm_calls_them():
 
 
 @pytest.mark.parametrize("path", [slow_if_large(path) for path in CONFIGS])
-def test_every_config_builds(path):
+def test_every_config_builds(path, encoders, monkeypatch):
     config = loaded(path)
     if config.model.backbone.type == "Timm":
         pytest.importorskip("timm")
@@ -149,8 +158,7 @@ def test_every_config_builds(path):
     assert num_classes(config.data.train) == num_classes(config.data.val)
     for name, hook in config.hooks.items():
         assert hook is None or HOOKS.build(hook, f"hooks.{name}")
-    with torch.device("meta"):
-        model = build_segmentor(without_weights(config.model), num_classes(config.data.train))
+    model = built(config, encoders, monkeypatch)
     if path.parent.name == "demo":  # needs no network
         assert not config.model.get("backbone_weights") and not config.model.backbone.get("pretrained")
     else:
@@ -158,6 +166,22 @@ def test_every_config_builds(path):
     build_optimizer(config.optimizer, model)
     size = sum(parameter.numel() for parameter in model.parameters())
     assert size == PUBLISHED_SIZES.get(path.stem, size)
+
+
+def built(config: dict, encoders: dict, monkeypatch) -> torch.nn.Module:
+    """On the meta device. Building takes the time of the encoder: models that differ in nothing but heads share it."""
+    settings = without_weights(config.model)
+    others = {name: value for name, value in settings.items() if name not in ("decode_head", "auxiliary_head")}
+
+    def build_once(*given):
+        key = repr((others, given))
+        if key not in encoders:
+            encoders[key] = build_encoder(*given)
+        return encoders[key]
+
+    monkeypatch.setattr(segmentors, "build_encoder", build_once)
+    with torch.device("meta"):
+        return build_segmentor(settings, num_classes(config.data.train))
 
 
 def check_begin(config: dict, backbone: torch.nn.Module) -> None:

@@ -82,14 +82,26 @@ def run(folder, *overrides, resume=None, spoil=()):
     return [losses.get("decode.ce") for losses in take.losses], runner
 
 
-def ran(tmp_path, name, count, *overrides, **more):
-    """The losses and the last checkpoint of a run of `count` processes in a folder of its own."""
-    folder = tmp_path / name
-    folder.mkdir(exist_ok=True)
-    small_config(folder)
-    losses = together(count, lambda: run(folder, *overrides, **more)[0])
+def ran(tmp_path, count, runs, resume=None, spoil=()):
+    """The losses and the last checkpoint of each run of `runs`: the name of its folder, and its overrides.
+
+    The same `count` processes do one after the other, for what each first learns of sharding takes longer than a run.
+    `resume` has the checkpoints that runs begin from.
+    """
+    for name in runs:
+        (tmp_path / name).mkdir(exist_ok=True)
+        small_config(tmp_path / name)
+
+    def work():
+        found = []
+        for name, overrides in runs.items():
+            found.append(run(tmp_path / name, *overrides, resume=(resume or {}).get(name), spoil=spoil)[0])
+            distributed.barrier()  # what the first process has written is there
+        return found
+
+    losses = together(count, work)
     assert all(own == losses[0] for own in losses)
-    return losses[0], read_run(folder / "last.pt")
+    return [(own, read_run(tmp_path / name / "last.pt")) for own, name in zip(losses[0], runs)]
 
 
 def close(a, b, tolerance, way=""):
@@ -113,9 +125,8 @@ def without_config(content):
 @pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_twenty_steps_and_their_checkpoint_are_those_of_one_process(tmp_path, double, count):
     steps = "train.max_steps=20"
-    alone, of_one = ran(tmp_path, "alone", 1, steps)
-    plain, of_plain = ran(tmp_path, "plain", count, steps)
-    sharded, of_sharded = ran(tmp_path, "sharded", count, steps, SHARD)
+    ((alone, of_one),) = ran(tmp_path, 1, {"alone": [steps]})
+    (plain, of_plain), (sharded, of_sharded) = ran(tmp_path, count, {"plain": [steps], "sharded": [steps, SHARD]})
     assert len(sharded) == 20 and sharded[-1] < 0.9 * sharded[0]
     assert sharded == pytest.approx(plain, rel=1e-9) and sharded == pytest.approx(alone, rel=1e-9)
     for other in (of_one, of_plain):
@@ -127,9 +138,8 @@ def test_twenty_steps_and_their_checkpoint_are_those_of_one_process(tmp_path, do
 
 def test_accumulated_and_clipped_gradients_are_those_of_plain_processes(tmp_path, double):
     parts, clip = "train.gradient_accumulation_steps=3", "train.clip_grad=0.05"
-    plain, of_plain = ran(tmp_path, "plain", 2, parts, clip)
-    sharded, of_sharded = ran(tmp_path, "sharded", 2, parts, clip, SHARD)
-    free, _ = ran(tmp_path, "free", 2, parts)
+    runs = {"plain": [parts, clip], "sharded": [parts, clip, SHARD], "free": [parts]}
+    (plain, of_plain), (sharded, of_sharded), (free, _) = ran(tmp_path, 2, runs)
     assert sharded == pytest.approx(plain, rel=1e-9) and sharded[1:] != pytest.approx(free[1:], rel=1e-6)
     assert not close(without_config(of_sharded), without_config(of_plain), 1e-9)
 
@@ -137,8 +147,9 @@ def test_accumulated_and_clipped_gradients_are_those_of_plain_processes(tmp_path
 @pytest.mark.parametrize("amp", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)])
 def test_half_precision_is_that_of_plain_processes(tmp_path, amp):
     """Under fp16 the first scales are too large: the steps that all processes skip are the same ones."""
-    plain, of_plain = ran(tmp_path, "plain", 2, f"train.precision={amp}")
-    sharded, of_sharded = ran(tmp_path, "sharded", 2, f"train.precision={amp}", SHARD)
+    precision = f"train.precision={amp}"
+    runs = {"plain": [precision], "sharded": [precision, SHARD]}
+    (plain, of_plain), (sharded, of_sharded) = ran(tmp_path, 2, runs)
     assert sharded == pytest.approx(plain, rel=1e-5)
     assert of_sharded["scaler"] == of_plain["scaler"] and bool(of_plain["scaler"]) == (amp == "fp16")
     assert not close(of_sharded["model"], of_plain["model"], 1e-5)
@@ -146,24 +157,27 @@ def test_half_precision_is_that_of_plain_processes(tmp_path, amp):
 
 def test_steps_with_nan_are_dropped_by_all(tmp_path, double):
     more = ["train.on_nan=skip", "train.gradient_accumulation_steps=3", "train.max_steps=5"]
-    plain, of_plain = ran(tmp_path, "plain", 2, *more, spoil=(1, 6))
-    sharded, of_sharded = ran(tmp_path, "sharded", 2, *more, SHARD, spoil=(1, 6))
+    runs = {"plain": more, "sharded": [*more, SHARD]}
+    (plain, of_plain), (sharded, of_sharded) = ran(tmp_path, 2, runs, spoil=(1, 6))
     assert of_sharded["skipped"] == 2 and [loss is None for loss in sharded] == [True, False, True, False, False]
     assert [loss for loss in sharded if loss] == pytest.approx([loss for loss in plain if loss], rel=1e-9)
     assert not close(without_config(of_sharded), without_config(of_plain), 1e-9)
 
 
 def test_nan_stops_with_the_state_of_before(tmp_path, double):
-    def work(folder, *overrides):
-        with pytest.raises(TrainingError, match="the loss of step 3 is not finite") as caught:
-            run(folder, *overrides, spoil=(2,))
-        assert "The state before this step is in" in str(caught.value)
-
-    for name, overrides in (("plain", []), ("sharded", [SHARD])):
+    runs = {"plain": [], "sharded": [SHARD]}
+    for name in runs:
         (tmp_path / name).mkdir()
         small_config(tmp_path / name)
-        together(2, lambda: work(tmp_path / name, *overrides))  # noqa: B023
-    plain, sharded = (read_run(tmp_path / name / "before_nan.pt") for name in ("plain", "sharded"))
+
+    def work():
+        for name, overrides in runs.items():
+            with pytest.raises(TrainingError, match="the loss of step 3 is not finite") as caught:
+                run(tmp_path / name, *overrides, spoil=(2,))
+            assert "The state before this step is in" in str(caught.value)
+
+    together(2, work)
+    plain, sharded = (read_run(tmp_path / name / "before_nan.pt") for name in runs)
     assert sharded["step"] == 2 and not close(without_config(sharded), without_config(plain), 1e-9)
 
 
@@ -185,20 +199,25 @@ def test_weights_that_are_not_finite_on_one_process_are_named_by_all(tmp_path):
 def test_a_sharded_run_goes_on_with_and_without_sharding(tmp_path, double, count):
     """And a plain one with it, on any number of processes. With as many, the end is the same to the last bit."""
     adam = "optimizer=dict(type='AdamW',lr=0.003)"
-    straight, end = ran(tmp_path, "straight", 2, adam, SHARD, "hooks.checkpoint.interval=2")
-    plain, _ = ran(tmp_path, "plain", 2, adam, "train.max_steps=2")
-    assert plain == pytest.approx(straight[:2], rel=1e-9)
     half, plain_half = tmp_path / "straight" / "step_00000002.pt", tmp_path / "plain" / "last.pt"
-    for source, others, overrides in ((half, count, [SHARD] if count > 1 else []), (plain_half, 2, [SHARD])):
-        losses, content = ran(tmp_path, "on", others, adam, *overrides, resume=source)
-        assert losses == pytest.approx(straight[2:], rel=1e-9), (source, others)
+    runs = {
+        "straight": [adam, SHARD, "hooks.checkpoint.interval=2"],
+        "plain": [adam, "train.max_steps=2"],
+        "again": [adam, SHARD],
+        "with": [adam, SHARD],
+    }
+    found = ran(tmp_path, 2, runs, resume={"again": half, "with": plain_half})
+    (straight, end), (plain, _), (again, of_again), with_it = found
+    assert plain == pytest.approx(straight[:2], rel=1e-9)
+    assert again == straight[2:] and not differences(without_config(of_again), without_config(end))
+    (others,) = ran(tmp_path, count, {"others": [adam, *([SHARD] if count > 1 else [])]}, resume={"others": half})
+    for losses, content in (with_it, others):
+        assert losses == pytest.approx(straight[2:], rel=1e-9)
         assert not close(without_config(content), without_config(end), 1e-9)
-    losses, content = ran(tmp_path, "again", 2, adam, SHARD, resume=half)
-    assert losses == straight[2:] and not differences(without_config(content), without_config(end))
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
-    ran(tmp_path, "one", 1, "train.max_steps=1", "model.decode_head.channels=7")
+    ran(tmp_path, 1, {"one": ["train.max_steps=1", "model.decode_head.channels=7"]})
 
     def work():
         with pytest.raises(Exception, match="belongs to another model") as caught:
@@ -245,7 +264,7 @@ def test_a_process_keeps_its_part(tmp_path, count):
 
 def test_a_resumed_process_keeps_its_part(tmp_path):
     """A view into the checkpoint's tensors would keep all of them."""
-    ran(tmp_path, "one", 1, "train.max_steps=1")
+    ran(tmp_path, 1, {"one": ["train.max_steps=1"]})
 
     def work():
         runner = build_runner(load_config(tmp_path / "one" / "small.py", [SHARD]), tmp_path / "one", CPU)

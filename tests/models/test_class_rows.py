@@ -6,7 +6,7 @@ import torch
 from segbox.models.class_rows import class_dimensions, heads_of, match_classes, move_rows, plain_name
 from segbox.models.start_from import load_trained
 from segbox.weights.loading import load_weights
-from tests.tiny import HEADS_OF_MAPS, random_batch, tiny_model
+from tests.tiny import HEADS_WITH_CLASSES, ONLY_CLASSIFY, random_batch, tiny_model
 
 AUX = {"type": "FCNHead", "level": -2}
 CLASSES = ("road", "Traffic Light", "sky", "car", "person")
@@ -31,7 +31,7 @@ def test_names():
     assert not match_classes(("a", "b"), ("a",)).is_identity() and not match_classes(("a",), ("a", "b")).is_identity()
 
 
-@pytest.mark.parametrize("head", HEADS_OF_MAPS)
+@pytest.mark.parametrize("head", HEADS_WITH_CLASSES)
 def test_in_another_order_every_head_gives_the_same_scores_in_that_order(head):
     """Also where more than the classifier depends on the classes: all of it is moved along every such dimension."""
     torch.manual_seed(0)
@@ -60,6 +60,14 @@ def test_other_classes_begin_anew(head):
         theirs, value = old.state_dict()[name], new.state_dict()[name]
         assert torch.equal(value[0], theirs[2]) and torch.equal(value[2], theirs[1])
         assert torch.equal(value[1], before[name][1])
+
+
+def test_of_most_heads_the_last_layer_alone_depends_on_the_classes():
+    """So the tests of the others show what becomes of the tensors of these."""
+    for head in ("FCNHead", *ONLY_CLASSIFY):
+        (builder,) = heads_of(tiny_model(head=head)).values()
+        dimensions = class_dimensions(builder, 5)
+        assert len(dimensions) == 2 and set(dimensions.values()) == {(0,)}, head
 
 
 def test_a_head_that_is_no_classifier_only():

@@ -15,7 +15,7 @@ from segbox.models.norms import batch_norms, convert_norm
 from segbox.models.segmentors import build_segmentor, initialize_encoder
 from segbox.registry import BACKBONES
 from segbox.weights.input_channels import adapt_first_convolution
-from tests.tiny import HEADS_OF_MAPS, random_batch, tiny_model
+from tests.tiny import HEADS_WITH_CLASSES, random_batch, tiny_model
 
 AUX = {"type": "FCNHead", "level": -2}
 
@@ -176,7 +176,7 @@ def test_load_parameters(tmp_path):
     assert not changed(model.state_dict(), third.state_dict(), "backbone.")
 
 
-@pytest.mark.parametrize("head", HEADS_OF_MAPS)
+@pytest.mark.parametrize("head", HEADS_WITH_CLASSES)
 def test_reset_classes(head):
     torch.manual_seed(0)
     model = tiny_model(head=head, auxiliary_head=AUX)
