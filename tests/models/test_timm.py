@@ -103,6 +103,22 @@ def test_test_goes_before_the_name():
     assert build("convnext_tiny", variant="test").strides == FIVE
 
 
+def test_a_network_is_examined_once(monkeypatch):
+    """It takes seconds for a large one, and the check of a config builds the model of a run too."""
+    calls, plan = [], ours.plan_network
+    monkeypatch.setattr(ours, "plan_network", lambda *args: calls.append(args) or plan(*args))
+    ours.examined.cache_clear()
+    same = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        same.append(build("test_vit", model_arguments={"img_size": [32, 48]}).state_dict())
+    torch.testing.assert_close(*same, rtol=0, atol=0)
+    assert len(calls) == 1
+    for other in ({"in_channels": 4}, {"out_indices": [0]}, {"model_arguments": {"img_size": 48}}):
+        build("test_vit", **{"model_arguments": {"img_size": [32, 48]}, **other})
+    assert len(calls) == 4
+
+
 def test_without_timm(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(UserError, match=r'pip install "segbox\[timm\]"'):

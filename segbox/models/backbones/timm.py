@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -66,10 +66,9 @@ class Timm(nn.Module):
         dilation = {} if output_stride == 32 else {"output_stride": output_stride}
         arguments = {"in_chans": in_channels, **dilation, **(model_arguments or {})}
         self.plan_for = partial(plan_network, self.name, arguments, out_indices)  # called with a size of images
-        plan = self.plan_for()
+        indices = None if out_indices is None else tuple(out_indices)
+        plan, self.size_rule, self.channels, self.unused = examined(self.name, Arguments(arguments), indices)
         self.in_channels, self.patch, self.strides = in_channels, plan.patch, plan.strides
-        self.size_rule = find_size_rule(plan.trial, in_channels, plan.patch, plan.own_size)
-        self.channels, self.unused = channels_and_unused(plan, in_channels, self.size_rule)
         self.network = plan.build(pretrained)
         self.gives_tokens = gives_tokens
         if gives_tokens:
@@ -159,6 +158,25 @@ def plan_network(
     build = partial(create, name, {**arguments, **chosen, "features_only": True})
     trial = on_meta(build)
     return Plan(build, trial, tuple(trial.feature_info.channels()), tuple(trial.feature_info.reduction()), *about)
+
+
+class Arguments(dict):
+    """Of a network, as the key of a cache."""
+
+    def __hash__(self) -> int:
+        return hash(repr(sorted(self.items())))
+
+
+@lru_cache(maxsize=8)
+def examined(
+    name: str, arguments: Arguments, out_indices: tuple[int, ...] | None
+) -> tuple[Plan, SizeRule, tuple[int, ...], tuple[str, ...]]:
+    """The plan, the sizes of images, the channels of the maps, and the parameters that no map depends on.
+
+    Kept, as it takes seconds: a run builds its model once to check the config, and once to train it."""
+    plan = plan_network(name, arguments, out_indices)
+    size_rule = find_size_rule(plan.trial, arguments["in_chans"], plan.patch, plan.own_size)
+    return plan, size_rule, *channels_and_unused(plan, arguments["in_chans"], size_rule)
 
 
 def on_meta(build: Callable[[bool], nn.Module]) -> nn.Module:
