@@ -8,7 +8,7 @@ CONVERT = "tests/interop/mmseg/test_san.py"
 
 OF_SAN = [
     *in_file("models/heads/san.py", SAN, [
-        ("SAN: queries see each other", ".fill_diagonal_(0)", ".zero_()"),
+        ("SAN: queries see each other", "1 - torch.eye(queries)", "0 * torch.eye(queries)"),
         ("SAN: patches see queries", "below = torch.cat([looks.new_full((others, queries), UNSEEN)",
          "below = torch.cat([looks.new_full((others, queries), 0.0)"),
         ("SAN: fixed classes learn", "torch.cat([classes[:-1].detach(), classes[-1:]])", "classes"),
