@@ -11,7 +11,7 @@ from segbox.export.pictures import generated_pictures
 from segbox.export.plan import plain_plan
 from segbox.export.write import export_program, write_format, write_openvino
 from tests.export.test_formats import needs_torch
-from tests.tiny import BODIES, tiny_model
+from tests.tiny import tiny_model
 from tests.trained import random_weights
 
 VIT_14 = dict(type="Timm", name="test_vit", model_arguments=dict(patch_size=14, img_size=28, depth=3))
@@ -20,7 +20,6 @@ CASES = {
     "LinearHead": (VIT_14, dict(type="LinearHead")),
     "EoMTHead": (VIT_14, dict(type="EoMTHead", num_queries=6, num_blocks=2)),
     "Mask2FormerHead": (RESNET, None),
-    "SANHead": (BODIES["SANHead"], None),
 }
 
 
