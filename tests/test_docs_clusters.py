@@ -92,7 +92,7 @@ def test_ray_data_with_a_worker_that_is_killed(folder, monkeypatch):
         monkeypatch.setenv(name, str(value))
     ray = pytest.importorskip("ray")
     pytest.importorskip("pyarrow")
-    ray.init(num_cpus=2, include_dashboard=False, logging_level="error", log_to_driver=False)
+    ray.init(num_cpus=4, include_dashboard=False, logging_level="error", log_to_driver=False)
     try:
         exec(RAY.replace("segbox.Predictor", "DiesOnce").replace("batch_size=16", "batch_size=4"), dict(globals()))
         rows = ray.data.read_parquet("predictions/").take_all()
