@@ -2,7 +2,6 @@
 
 import csv
 import json
-import logging
 import socket
 import struct
 import threading
@@ -31,8 +30,7 @@ def model():
 
 
 @pytest.fixture
-def client(model, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("segbox"), "handlers", [])  # those of a run before write to closed streams
+def client(model):
     with serving(model) as client:
         yield client
 
