@@ -9,6 +9,7 @@ import torch
 from segbox.errors import UserError
 from segbox.export.pictures import batch_of
 from segbox.export.plan import Plan, Size
+from segbox.weights.loading import first_line
 
 SIZES = ((160, 256), (224, 224), (117, 187))  # the last is no multiple of any stride
 MOST_DIFFERENT = {"fp32": 0.1, "fp16": 1.0, "int8": 5.0}  # percent of the pixels whose class may be another
@@ -48,7 +49,7 @@ def compared(plan: Plan, run: Run, images: np.ndarray) -> Comparison:
             expected = plan.graph(torch.from_numpy(images)).numpy()
     finally:
         plan.graph.output = output
-    found = run(images)
+    found = answer(run, images, plan.metadata["precision"])
     truth = expected.argmax(1)
     guess = found if output == "classes" else found.argmax(1)
     is_other = truth != guess
@@ -58,6 +59,18 @@ def compared(plan: Plan, run: Run, images: np.ndarray) -> Comparison:
     else:
         largest = np.abs(found - expected).max()
     return Comparison(images.shape[2:], float(largest), 100 * float(is_other.mean()), len(np.unique(truth)))
+
+
+def answer(run: Run, images: np.ndarray, precision: str) -> np.ndarray:
+    """What the file says; UserError if its runtime fails."""
+    try:
+        return run(images)
+    except Exception as error:  # each runtime has its own
+        height, width = images.shape[2:]
+        raise UserError(
+            f"at {height}x{width} pixels the file cannot be run, so none was written ({first_line(error)[:60]} ...)."
+            f" {ADVICE[precision]}"
+        ) from error
 
 
 def verdict(plan: Plan, found: Sequence[Comparison], program: Run, pictures: Sequence[np.ndarray]) -> None:

@@ -64,6 +64,16 @@ def test_a_file_that_is_wrong_at_one_size_is_refused_and_the_fault_is_named(pred
         verdict(plan, found, wrong, pictures)
 
 
+def test_a_file_that_its_runtime_cannot_run_is_refused(predictor):
+    plan = plan_export(predictor, None, None, "fp32")
+
+    def broken(images):
+        raise RuntimeError("Add: 49 by 98\nmore")
+
+    with pytest.raises(UserError, match=r"at 160x256 .* cannot be run, .* \(Add: 49 by 98 \.\.\.\)\. With"):
+        compare(plan, broken, generated_pictures(plan))
+
+
 def test_numbers_that_float16_does_not_hold_are_refused(predictor):
     plan = plan_export(predictor, None, None, "fp16")
     classify = plan.graph.network.decode_head.classify

@@ -29,10 +29,10 @@ def test_norms_of_the_maps_are_as_wide_as_the_maps():
 
 
 def test_tokens_that_the_roll_brought_together_are_apart():
-    mask = regions_apart(4, 8, 4, 2, torch.zeros(1))  # two windows beside each other
-    assert mask.shape == (2, 16, 16)
-    apart = (mask < 0).sum(dim=(1, 2)).tolist()
-    assert apart == [2 * 8 * 8, 12 * 16]  # the first is cut into an upper and a lower half, the last into quarters
+    mask = regions_apart(torch.zeros(3, 4, 8, 1), 4, 2)  # two windows beside each other, in each of three images
+    assert mask.shape == (6, 1, 16, 16)
+    apart = (mask < 0).sum(dim=(1, 2, 3)).tolist()
+    assert apart == 3 * [2 * 8 * 8, 12 * 16]  # the first is cut into an upper and a lower half, the last into quarters
 
 
 @pytest.mark.parametrize("arguments", [dict(variant="huge"), dict(output_stride=16)])

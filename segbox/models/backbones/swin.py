@@ -76,8 +76,7 @@ class Swin(nn.Module):
         initialize(self)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        height, width = images.shape[-2:]
-        x = self.norm(self.embed(F.pad(images, (0, -width % PATCH, 0, -height % PATCH))).movedim(1, -1))  # B H W C
+        x = self.norm(self.embed(filled_up(images, (2, 3), PATCH)).movedim(1, -1))  # B H W C
         maps = []
         for merge, stage, norm in zip([nn.Identity(), *self.merges], self.stages, self.map_norms, strict=True):
             x = stage(merge(x))
@@ -94,8 +93,8 @@ class Merge(nn.Module):
         self.reduce = nn.Linear(4 * channels, 2 * channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.pad(x, (0, 0, 0, x.shape[2] % 2, 0, x.shape[1] % 2))
-        pixels = [x[:, i::2, j::2] for j in range(2) for i in range(2)]  # column by column, as in published weights
+        x = cells(filled_up(x, (1, 2), 2), 2)
+        pixels = [x[:, :, :, i, j] for j in range(2) for i in range(2)]  # column by column, as in published weights
         return self.reduce(self.norm(torch.cat(pixels, dim=-1)))
 
 
@@ -120,22 +119,34 @@ class Block(nn.Module):
     def attend(self, x: Tensor) -> Tensor:
         height, width = x.shape[1:3]
         side = self.window
-        x = F.pad(x, (0, 0, 0, -width % side, 0, -height % side))
-        x = torch.roll(x, (-self.shift, -self.shift), dims=(1, 2))
-        mask = regions_apart(x.shape[1], x.shape[2], side, self.shift, x) if self.shift else None
-        batch, rows, columns = x.shape[0], x.shape[1] // side, x.shape[2] // side
-        tokens = x.unflatten(2, (columns, side)).unflatten(1, (rows, side)).transpose(2, 3).flatten(3, 4)
-        tokens = self.attention(tokens.flatten(0, 2), mask)  # windows, tokens, C
-        x = tokens.reshape(batch, rows, columns, side, side, -1).transpose(2, 3).flatten(3, 4).flatten(1, 2)
-        return torch.roll(x, (self.shift, self.shift), dims=(1, 2))[:, :height, :width]
+        x = torch.roll(filled_up(x, (1, 2), side), (-self.shift, -self.shift), dims=(1, 2))
+        mask = regions_apart(x, side, self.shift) if self.shift else None
+        windows = cells(x, side)  # B rows columns side side C
+        tokens = self.attention(windows.flatten(3, 4).flatten(0, 2), mask)  # windows, tokens, C
+        x = tokens.reshape(windows.shape).transpose(2, 3).flatten(3, 4).flatten(1, 2)
+        return torch.roll(x, (self.shift, self.shift), dims=(1, 2)).narrow(1, 0, height).narrow(2, 0, width)
 
 
-def regions_apart(height: int, width: int, window: int, shift: int, like: Tensor) -> Tensor:
+def filled_up(x: Tensor, sides: tuple[int, int], multiple: int) -> Tensor:
+    """Zeros right and below, up to whole cells. (With remainders, `-length % multiple`, an export takes minutes.)"""
+    lengths = (x.shape[side] for side in sides)
+    below, right = (((length + multiple - 1) // multiple) * multiple - length for length in lengths)
+    return F.pad(x, (0, 0) * (x.dim() - 1 - sides[1]) + (0, right, 0, below))
+
+
+def cells(x: Tensor, side: int) -> Tensor:
+    """B H W C -> B rows columns side side C."""
+    rows, columns = x.shape[1] // side, x.shape[2] // side
+    return x.unflatten(2, (columns, side)).unflatten(1, (rows, side)).transpose(2, 3)
+
+
+def regions_apart(x: Tensor, window: int, shift: int) -> Tensor:
     """For each window, -100 for pairs of tokens that are neighbours only because the map was rolled."""
-    rows, columns = (region(length, window, shift, like) for length in (height, width))
+    rows, columns = (region(length, window, shift, x) for length in x.shape[1:3])
     ids = 3 * rows[:, None] + columns  # H W
-    ids = ids.unflatten(1, (-1, window)).unflatten(0, (-1, window)).transpose(1, 2).flatten(2).flatten(0, 1)
-    return -100.0 * (ids[:, None, :] != ids[:, :, None]).to(like.dtype)  # windows, tokens, tokens
+    ids = cells(ids[None, :, :, None], window).flatten(3).flatten(0, 2)
+    apart = -100.0 * (ids[:, None, :] != ids[:, :, None]).to(x.dtype)
+    return apart.expand(x.shape[0], -1, -1, -1).flatten(0, 1)[:, None]  # windows, 1, tokens, tokens
 
 
 def region(length: int, window: int, shift: int, like: Tensor) -> Tensor:
@@ -162,7 +173,7 @@ class WindowAttention(nn.Module):
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # each windows, heads, N, C / heads
         bias = self.bias_table[self.offsets].permute(2, 0, 1)[None].to(query.dtype)  # 1 heads N N
         if mask is not None:
-            bias = bias + mask.repeat(windows // len(mask), 1, 1)[:, None]
+            bias = bias + mask
         mixed = F.scaled_dot_product_attention(query, key, value, bias.to(query.dtype))
         return self.out(mixed.transpose(1, 2).reshape(windows, count, channels))
 
