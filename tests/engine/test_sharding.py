@@ -13,6 +13,7 @@ from segbox.engine.devices import wrap_for_training
 from segbox.engine.not_finite import non_finite_parameters
 from segbox.errors import ConfigError, TrainingError
 from segbox.evaluation.evaluator import Evaluator
+from segbox.models.layers.masks import Masks
 from segbox.models.segmentors import build_segmentor
 from segbox.registry import BACKBONES, HEADS
 from tests import processes
@@ -341,7 +342,9 @@ def gradients(model, images, labels):
     sum(model(images, labels).values()).backward()
     found = {name: sharding.full_tensor(p.grad) for name, p in model.named_parameters() if p.requires_grad}
     with torch.no_grad():
-        return {**found, "logits": model.eval().logits(images)}
+        logits = model.eval().logits(images)
+    parts = logits if isinstance(logits, Masks) else [logits]
+    return {**found, **{f"output {i}": part for i, part in enumerate(parts)}}
 
 
 def same_when_sharded(backbone, head):
@@ -358,7 +361,9 @@ def same_when_sharded(backbone, head):
         found = gradients(model, images, labels)
         assert list(found) == list(expected) and len(sharding.fsdp_blocks(model)) > 1
         for name, value in expected.items():
-            torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4 * value.abs().max().item(), msg=name)
+            torch.testing.assert_close(
+                found[name], value, rtol=1e-3, atol=max(1e-6, 1e-4 * value.abs().max().item()), msg=name
+            )
 
     together(2, work)
 
@@ -368,6 +373,7 @@ def test_a_model_is_what_it_was():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:FSDP2-wrapped module .* returned a view")  # nothing is done in place on it
 @pytest.mark.parametrize("head", list(HEADS))
 def test_every_head_can_be_sharded(head):
     same_when_sharded("ResNet", head)

@@ -26,7 +26,8 @@ def conv_of_resized(
     """
     size = tuple(size)
     is_early = [pays(conv, x, size) for x in maps]
-    if not any(is_early) or torch.compiler.is_compiling() or maps[0].is_meta:
+    is_sharded = hasattr(conv.weight, "full_tensor")  # gathered when the convolution is called, not before
+    if not any(is_early) or torch.compiler.is_compiling() or maps[0].is_meta or is_sharded:
         return conv(joined([resize(x, size, align_corners) for x in maps]))
     weights = conv.weight.split([x.shape[1] for x in maps], dim=1)
     parts = list(zip(maps, weights, is_early))
