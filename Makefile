@@ -51,8 +51,9 @@ test-runs:
 test-rest:
 	$(PYTEST) tests $(addprefix --ignore=,$(MODELS) $(ENGINE) $(RUNS))
 
+# In the same groups: a process that has started the threads of autograd cannot fork.
 test-slow: .venv/.tests
-	$(BIN)/python -m pytest -q -m slow
+	@$(MAKE) --no-print-directory --keep-going $(GROUPS) PYTEST="$(PYTEST) -m slow"
 
 # On a machine with an NVIDIA GPU. SEGBOX_GPU_REHEARSAL=cpu: the same tests on the CPU (tests/gpu/__init__.py).
 test-gpu: .venv/.tests
