@@ -23,7 +23,7 @@ class Piece:
     def inside(self, size: Sequence[int]) -> tuple[slice, slice]:
         """Its rows and columns, as far as they are inside of the class map."""
         return tuple(
-            slice(max(0, begin), max(0, min(begin + own, most)))
+            slice(min(max(0, begin), most), min(max(0, begin + own), most))
             for begin, own, most in zip((self.y, self.x), self.logits.shape[1:], size, strict=True)
         )
 

@@ -49,7 +49,7 @@ def compared(plan: Plan, run: Run, images: np.ndarray) -> Comparison:
             expected = plan.graph(torch.from_numpy(images)).numpy()
     finally:
         plan.graph.output = output
-    found = answer(run, images, plan.metadata["precision"])
+    found = answer(plan, run, images)
     truth = expected.argmax(1)
     guess = found if output == "classes" else found.argmax(1)
     is_other = truth != guess
@@ -61,15 +61,20 @@ def compared(plan: Plan, run: Run, images: np.ndarray) -> Comparison:
     return Comparison(images.shape[2:], float(largest), 100 * float(is_other.mean()), len(np.unique(truth)))
 
 
-def answer(run: Run, images: np.ndarray, precision: str) -> np.ndarray:
+def advice(plan: Plan) -> str:
+    precision = plan.metadata["precision"]
+    return "" if plan.size and precision == "fp32" else f". {ADVICE[precision]}"
+
+
+def answer(plan: Plan, run: Run, images: np.ndarray) -> np.ndarray:
     """What the file says; UserError if its runtime fails."""
     try:
         return run(images)
     except Exception as error:  # each runtime has its own
         height, width = images.shape[2:]
         raise UserError(
-            f"at {height}x{width} pixels the file cannot be run, so none was written ({first_line(error)[:60]} ...)."
-            f" {ADVICE[precision]}"
+            f"at {height}x{width} pixels the file cannot be run, so none was written ({first_line(error)[:60]} ...)"
+            f"{advice(plan)}"
         ) from error
 
 
@@ -89,8 +94,7 @@ def verdict(plan: Plan, found: Sequence[Comparison], program: Run, pictures: Seq
     else:
         suspect = "the program of torch.export agrees with PyTorch: an operator is translated or computed differently"
     height, width = worst.size
-    advice = ADVICE[plan.metadata["precision"]]
     raise UserError(
         f"at {height}x{width} pixels, {worst.different:.3g} % of the pixels have another class than in PyTorch;"
-        f" {most:g} % are allowed, so no file was written; {suspect}. {advice}"
+        f" {most:g} % are allowed, so no file was written; {suspect}{advice(plan)}"
     )

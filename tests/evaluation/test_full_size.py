@@ -39,7 +39,7 @@ def test_nan_takes_the_way_for_any_map(is_slide):
 
 def test_windows_may_reach_beyond_the_map_and_leave_gaps():
     """As in a band of a raster."""
-    corners, size = [(-8, 0), (-8, 6), (5, 6), (-20, 0), (0, 19)], (10, 19)
+    corners, size = [(-8, 0), (-8, 6), (5, 6), (-20, 0), (0, 25), (14, 0)], (10, 19)
     scores = WindowMap([Window(y, x, 12, 8, LogitMap(torch.randn(1, 5, 12, 8))) for y, x in corners], *size)
     found = scores.classes(size)
     assert torch.equal(found, ScoreMap.classes(scores, size)) and (found[0, 5:, :6] == 0).all()

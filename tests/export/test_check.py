@@ -72,6 +72,9 @@ def test_a_file_that_its_runtime_cannot_run_is_refused(predictor):
 
     with pytest.raises(UserError, match=r"at 160x256 .* cannot be run, .* \(Add: 49 by 98 \.\.\.\)\. With"):
         compare(plan, broken, generated_pictures(plan))
+    fixed = replace(plan, size=(64, 80))
+    with pytest.raises(UserError, match=r"at 64x80 .*\(Add: 49 by 98 \.\.\.\)$"):
+        compare(fixed, broken, generated_pictures(fixed))
 
 
 def test_numbers_that_float16_does_not_hold_are_refused(predictor):
