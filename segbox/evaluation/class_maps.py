@@ -23,6 +23,7 @@ from segbox.models.losses.spans import COLUMNS, Columns, Spans, columns_at, shif
 
 FLOATS, FEWEST_PIXELS = 2**19, 8192  # of a block: each has a fixed cost
 FEW = 1 / 2  # of the pixels of a region: added up one by one, a pixel costs about twice as much as in a block
+LONG = 32  # rows of so many values: NumPy's argmax is the fastest
 SEVERAL = 255  # no class has this id
 ROUNDING = 1e-5  # relative to the largest logit: what the order of operations may change, and more
 
@@ -81,8 +82,8 @@ class Source:
         """The logits once more, h*w K."""
         return self.logits[1:-1].movedim(1, 2).flatten(0, 1)
 
-    def probabilities(self, y: np.ndarray, x: np.ndarray) -> Tensor:
-        """Of pixels of the class map: M K."""
+    def exponentials(self, y: np.ndarray, x: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Of pixels of the class map: M K, and their sums M 1."""
         high, _, wide = self.logits.shape
         down, over = beside(high - 2, self.size[0], self.align_corners), beside(wide, self.size[1], self.align_corners)
         tops = [(place * wide, weight) for place, weight in taken(down, y - self.y)]
@@ -93,7 +94,7 @@ class Source:
             np.multiply(of_top, of_left, out=weights[:, corner])
         own = torch.from_numpy(weights)
         p = F.embedding_bag(torch.from_numpy(places), self.table, mode="sum", per_sample_weights=own).exp_()
-        return p.div_(p.sum(dim=1, keepdim=True))
+        return p, p.sum(dim=1, keepdim=True)
 
 
 @lru_cache(maxsize=16)
@@ -176,13 +177,9 @@ def classes_of_region(parts: Sequence[Part], rows: slice, columns: slice) -> np.
 
 def summed_pixels(sources: Sequence[Source], y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The classes with the largest sum of probabilities of some pixels of the class map."""
-    ids, result = torch.arange(sources[0].logits.shape[1]), np.empty(len(y), dtype=np.uint8)
-    most = FLOATS // len(ids)
+    result, most = np.empty(len(y), dtype=np.uint8), FLOATS // sources[0].logits.shape[1]
     for some in (slice(begin, begin + most) for begin in range(0, len(y), most)):
-        total = sources[0].probabilities(y[some], x[some])
-        for source in sources[1:]:
-            total += source.probabilities(y[some], x[some])
-        result[some] = largest(total.t().contiguous(), ids).numpy()
+        result[some] = largest_in_rows(added_up(own.exponentials(y[some], x[some]) for own in sources))
     return result
 
 
@@ -227,12 +224,8 @@ def classes_of_block(source: Source, rows: slice, columns: slice) -> Tensor | in
 
 
 def summed(sources: Sequence[Source], rows: slice, columns: slice) -> Tensor:
-    """H W of a block: the class with the largest sum of probabilities. All of them are multiplied by the sum of the
-    first source's exponentials, so that these need no division."""
-    found = (exponentials_and_sums(source, source.spans(rows), source.columns(columns)) for source in sources)
-    total, first_sums = next(found)
-    for p, sums in found:
-        total.addcmul_(p, first_sums / sums)
+    """H W of a block: the class with the largest sum of probabilities."""
+    total = added_up(exponentials_and_sums(own, own.spans(rows), own.columns(columns)) for own in sources)
     return largest(total, torch.arange(total.shape[1]))
 
 
@@ -242,12 +235,28 @@ def exponentials_and_sums(source: Source, spans: Spans, columns: Columns) -> tup
     return spans.of_rows(p), spans.of_rows(p.sum(dim=2, keepdim=True))
 
 
+def added_up(found: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
+    """The sum of probabilities, of exponentials and their sums. All of it is multiplied by the first ones' sums, so
+    that these need no division."""
+    total, first_sums = next(found)
+    for p, sums in found:
+        total.addcmul_(p, first_sums / sums)
+    return total
+
+
 def largest(values: Tensor, ids: Tensor) -> Tensor:
     """... K W -> ... W: the id of the largest value, the lowest id of several; bytes. Faster than argmax, whose loop is
     not vectorised."""
     is_largest = np.equal(values.numpy(), values.amax(dim=-2, keepdim=True).numpy())
     codes = torch.from_numpy(is_largest).view(torch.uint8).mul_((255 - ids).to(torch.uint8)[:, None])
     return codes.amax(dim=-2).bitwise_not_()  # 255 - codes, a byte at a time
+
+
+def largest_in_rows(values: Tensor) -> np.ndarray:
+    """M K -> M: the place of the largest value, the first one of several."""
+    if values.shape[1] < LONG:
+        return largest(values.t().contiguous(), torch.arange(values.shape[1])).numpy()
+    return values.numpy().argmax(axis=1)
 
 
 def rivals(logits: Tensor) -> Tensor:
