@@ -5,6 +5,9 @@ import shutil
 import sys
 from collections.abc import Callable
 
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of glibc's mallopt
+LARGEST_IN_HEAP, KEPT = 2**25, 2**26  # bytes: what glibc itself comes to with larger and larger arrays
+
 
 def cores() -> int:
     """The usable cores: a container, Slurm or taskset may allow fewer than the machine has."""
@@ -32,6 +35,24 @@ def memory_left() -> int:
     except (OSError, ValueError):  # not Linux, no container, or one without a limit ("max")
         pass
     return max(0, min(left))
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep up to 64 MB of what it frees, instead of giving it back to Linux after every image.
+
+    To get it again costs a page fault for every 4 kB: a third of the time of a training sample of 2048 x 1024 pixels.
+    Settings of malloc in the environment are left alone. Nothing happens without glibc.
+    """
+    if any(name == "GLIBC_TUNABLES" or name.startswith("MALLOC_") for name in os.environ):
+        return
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # musl, macOS; Windows
+        return
+    mallopt(MMAP_THRESHOLD, LARGEST_IN_HEAP)
+    mallopt(TRIM_THRESHOLD, KEPT)
 
 
 def shared_memory_left() -> int:

@@ -20,6 +20,7 @@ from segbox.benchmark.peers import LIBRARIES, running
 from segbox.benchmark.pictures import growth_picture, parts_picture
 from segbox.benchmark.result import as_markdown, machine_text, seconds_text
 from segbox.commands import bench, command_parser
+from segbox.machine import keep_freed_memory
 from segbox.outputs import atomic_file
 
 HERE = Path(__file__).resolve().parent
@@ -70,6 +71,7 @@ def main() -> None:
     args = arguments()
     results = json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.exists() else {}
     if not args.stored:
+        keep_freed_memory()  # as commands do
         for subject, result in measured(args.only or [*PLAN], args.peer, args.quick):
             results[subject] = result
             write(NUMBERS, json.dumps(results) + "\n")

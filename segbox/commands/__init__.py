@@ -12,6 +12,7 @@ from types import ModuleType
 
 from segbox.ending import ends_with_a_message
 from segbox.errors import did_you_mean
+from segbox.machine import keep_freed_memory
 
 COMMANDS = {  # name: what it does, for `segbox --help`
     "init": "examine a folder of images and masks, and write a config to train on it",
@@ -81,7 +82,9 @@ def start(name: str, arguments: Sequence[str] | None = None, program: str | None
     """Run a command with these arguments (default: those of this process); errors end it with a message."""
     with ends_with_a_message():
         command = module_of(name)
-        command.run(parsed(command_parser(name, program), name, arguments))
+        args = parsed(command_parser(name, program), name, arguments)
+        keep_freed_memory()
+        command.run(args)
 
 
 def parsed(parser: argparse.ArgumentParser, name: str, arguments: Sequence[str] | None) -> argparse.Namespace:

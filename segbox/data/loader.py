@@ -19,7 +19,7 @@ from segbox.data.sample import Batch, Item, Sample, collate, collate_list
 from segbox.data.sampler import Draw, EndlessSampler, ShardSampler
 from segbox.data.transforms.pipeline import Pipeline, build_pipeline
 from segbox.errors import ConfigError, DataError, UserError
-from segbox.machine import cores, shared_memory_left
+from segbox.machine import cores, keep_freed_memory, shared_memory_left
 from segbox.registry import DATASETS
 
 SHARED = tuple(field.name for field in fields(Shared))  # arguments that a wrapper hands to the sets inside
@@ -169,6 +169,7 @@ class Loader:
 def start_worker(worker: int) -> None:
     cv2.setNumThreads(0)  # the processes are the parallelism; more threads would only wait for each other
     torch.set_num_threads(1)
+    keep_freed_memory()
     # The main process answers signals to the group: it saves, and needs its workers until then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(signal.SIGTERM, signal.SIG_DFL))

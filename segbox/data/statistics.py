@@ -16,7 +16,7 @@ from segbox.data.datasets.pairs import PairDataset
 from segbox.data.datasets.wrapper import unwrap
 from segbox.data.readers.files import read_label
 from segbox.errors import ConfigError, DataError, UserError
-from segbox.machine import cores
+from segbox.machine import cores, keep_freed_memory
 
 OnProgress = Callable[[int, int], None]  # done, of how many
 Result = TypeVar("Result")
@@ -146,3 +146,4 @@ class _Calls(Dataset):
 
 def _start_worker(worker: int) -> None:
     cv2.setNumThreads(0)
+    keep_freed_memory()

@@ -62,14 +62,14 @@ def test_classes_that_no_byte_names_are_refused_and_their_probabilities_are_not(
 
 
 @pytest.mark.parametrize("few", [0.0, 1.1], ids=["by blocks", "by pixels"])
-@pytest.mark.parametrize(("align_corners", "noise"), [(False, 8.0), (True, 0.0)])
-def test_overlapping_windows_add_up_their_probabilities(align_corners, noise, few, pixels, monkeypatch):
+@pytest.mark.parametrize(("align_corners", "noise", "classes"), [(False, 8.0, 7), (True, 0.0, 7), (False, 8.0, 40)])
+def test_overlapping_windows_add_up_their_probabilities(align_corners, noise, classes, few, pixels, monkeypatch):
     monkeypatch.setattr(class_maps, "FEW", few)
     (height, width), (h, w) = (90, 150), (64, 50)
     corners = [(y, x) for y in starts(height, h, 42) for x in starts(width, w, 33)]
-    parts = [regions(7, (9, 7), seed, noise) for seed in range(len(corners))]
+    parts = [regions(classes, (9, 7), seed, noise) for seed in range(len(corners))]
     windows = [Window(y, x, h, w, LogitMap(own, align_corners)) for (y, x), own in zip(corners, parts, strict=True)]
-    total = torch.zeros(2, 7, height, width, dtype=torch.double)
+    total = torch.zeros(2, classes, height, width, dtype=torch.double)
     for (y, x), own in zip(corners, parts, strict=True):
         total[..., y : y + h, x : x + w] += full(own, (h, w), align_corners).softmax(dim=1)
     scores = WindowMap(windows, height, width)

@@ -128,7 +128,8 @@ OF_LOSSES = [
         ("class maps: windows are not divided by their sums", "total.addcmul_(p, first_sums / sums)",
          "total.add_(p)"),
         ("class maps: windows that differ are not added up", "differ |= first != other", "pass"),
-        ("class maps: pixels are added up as exponentials", "p.div_(p.sum(dim=1, keepdim=True))", "p"),
+        ("class maps: pixels are added up without weights", "per_sample_weights=own", "per_sample_weights=own * 0 + 1"),
+        ("class maps: the least of many classes", "values.numpy().argmax(axis=1)", "values.numpy().argmin(axis=1)"),
     ]),
     *in_file("evaluation/class_maps.py", "tests/evaluation/test_class_maps.py -k blocks_end", [
         ("class maps: blocks of any number of rows", "if end + step - begin > most:", "if end - begin > most:"),
