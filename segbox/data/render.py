@@ -1,14 +1,16 @@
 """Apply a pending placement: pixels are resampled once, and only those that the output shows."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
+from itertools import product
 
 import cv2
 import numpy as np
 
 from segbox import IGNORE_INDEX
-from segbox.data.placement import Placement, Size, identity
+from segbox.data.placement import Placement, Size, are_close, identity
 from segbox.data.sample import Sample
 from segbox.data.window import resize_window
 from segbox.errors import ConfigError, DataError
@@ -170,11 +172,13 @@ def _axes(placement: Placement, shape: tuple[int, ...]) -> tuple[_Axis, _Axis]:
     )
 
 
+@lru_cache(maxsize=8)  # image, label and what is outside of them ask for the same ones
 def _axis(scale: float, shift: float, source: int, output: int) -> _Axis:
     centres = (np.arange(output) + 0.5 - shift) / scale
     inside = np.flatnonzero((centres > -1e-6) & (centres < source + 1e-6))
     start, stop = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
     nearest = np.floor(centres[start:stop] + 1e-6).astype(np.intp).clip(0, source - 1)
+    nearest.flags.writeable = False
     is_copied = abs(abs(scale) - 1) < 1e-9 and abs(shift - round(shift)) < 1e-6
     return _Axis(start, stop, nearest, is_copied)
 
@@ -198,7 +202,7 @@ def _paint_around(canvas: np.ndarray, rows: _Axis, columns: _Axis, fill: Colour 
 def _resize_or_warp(image: np.ndarray, placement: Placement) -> np.ndarray:
     """An upright placement whose whole output shows the source."""
     fits = np.array([[placement.size[1] / image.shape[1], 0, 0], [0, placement.size[0] / image.shape[0], 0]])
-    if np.allclose(placement.matrix[:2], fits, rtol=0, atol=1e-9):
+    if are_close(placement.matrix[:2], fits):
         image, _ = _reduce(image, placement)
         return cv2.resize(image, placement.size[::-1], interpolation=cv2.INTER_LINEAR)
     resized = resize_window(image, placement) if _factors(placement) == (1, 1) else None
@@ -232,17 +236,16 @@ def _needed(image: np.ndarray, placement: Placement) -> tuple[np.ndarray, Placem
 def _needed_rectangle(placement: Placement, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """Its columns and its rows."""
     height, width = placement.size
-    corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]])
-    points = np.linalg.solve(placement.matrix, corners)[:2]
+    x, y = zip(*(placement.source_of(*corner) for corner in product((0, width), (0, height))), strict=True)
     step_x, step_y = _factors(placement)
     # Starts are multiples of the reduction, so a pixel gets the same value in every crop.
-    return slice(*_span(points[0], step_x, shape[1])), slice(*_span(points[1], step_y, shape[0]))
+    return slice(*_span(x, step_x, shape[1])), slice(*_span(y, step_y, shape[0]))
 
 
-def _span(points: np.ndarray, step: int, length: int) -> tuple[int, int]:
+def _span(points: Sequence[float], step: int, length: int) -> tuple[int, int]:
     margin = 2 * step  # bilinear interpolation reads beyond the last centre
-    start = max(0, int(np.floor(points.min())) - margin) // step * step
-    stop = min(length, (int(np.ceil(points.max())) + margin) // step * step + step)
+    start = max(0, math.floor(min(points)) - margin) // step * step
+    stop = min(length, (math.ceil(max(points)) + margin) // step * step + step)
     return min(start, length), max(stop, 0)
 
 
@@ -259,8 +262,8 @@ def _reduce(image: np.ndarray, placement: Placement) -> tuple[np.ndarray, Placem
 
 
 def _factors(placement: Placement) -> tuple[int, int]:
-    scale_x, scale_y = np.linalg.norm(placement.matrix[:2, :2], axis=0)
-    return max(1, int(1 / scale_x + 1e-6)), max(1, int(1 / scale_y + 1e-6))
+    (xx, xy, _), (yx, yy, _) = placement.matrix[:2].tolist()
+    return max(1, int(1 / math.hypot(xx, yx) + 1e-6)), max(1, int(1 / math.hypot(xy, yy) + 1e-6))
 
 
 def in_cv2(image: np.ndarray, work: Callable[..., np.ndarray], *numbers: np.ndarray) -> np.ndarray:
