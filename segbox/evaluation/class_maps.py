@@ -25,6 +25,7 @@ FLOATS, FEWEST_PIXELS = 2**19, 8192  # of a block: each has a fixed cost
 FEW = 1 / 2  # of the pixels of a region: added up one by one, a pixel costs about twice as much as in a block
 LONG = 32  # rows of so many values: NumPy's argmax is the fastest
 SEVERAL = 255  # no class has this id
+CODES = (255 - torch.arange(256)).to(torch.uint8)[:, None]  # of ids: the largest code is the lowest id
 ROUNDING = 1e-5  # relative to the largest logit: what the order of operations may change, and more
 
 
@@ -219,7 +220,7 @@ def classes_of_block(source: Source, rows: slice, columns: slice) -> Tensor | in
     if only_class != SEVERAL:
         return only_class
     near, ids = spans.near(source.logits), source.rivals_in(*cells)
-    near = near if len(ids) == near.shape[1] else near.index_select(1, ids)
+    near = near if ids.numel() == near.shape[1] else near.index_select(1, ids)
     return spans.of_rows(largest(spans.enlarged(part.widen(near)), ids))
 
 
@@ -248,7 +249,7 @@ def largest(values: Tensor, ids: Tensor) -> Tensor:
     """... K W -> ... W: the id of the largest value, the lowest id of several; bytes. Faster than argmax, whose loop is
     not vectorised."""
     is_largest = np.equal(values.numpy(), values.amax(dim=-2, keepdim=True).numpy())
-    codes = torch.from_numpy(is_largest).view(torch.uint8).mul_((255 - ids).to(torch.uint8)[:, None])
+    codes = torch.from_numpy(is_largest.view(np.uint8)).mul_(CODES.index_select(0, ids))
     return codes.amax(dim=-2).bitwise_not_()  # 255 - codes, a byte at a time
 
 

@@ -124,7 +124,7 @@ OF_LOSSES = [
     *in_file("evaluation/class_maps.py", "tests/evaluation/test_class_maps.py", [
         ("class maps: only one neighbour is looked at", "is_above[0] | is_above[1] | is_above[2] | is_above[3]",
          "is_above[0]"),
-        ("class maps: the last of equal classes", "(255 - ids).to(", "(1 + ids).to("),
+        ("class maps: the last of equal classes", "(255 - torch.arange(256))", "(1 + torch.arange(256))"),
         ("class maps: windows are not divided by their sums", "total.addcmul_(p, first_sums / sums)",
          "total.add_(p)"),
         ("class maps: windows that differ are not added up", "differ |= first != other", "pass"),
