@@ -32,7 +32,7 @@ PLAN = {  # subject: its title, the peers that have it, its arguments, and those
     "data": ("A training sample", ("mmseg",), "--runs 10", "--size 256 512 --crop 128 256 --runs 3"),
     "loss": ("Cross entropy with its gradient", ("mmseg",), "--classes 19 150 --runs 3", SMALL),
     "eval": ("From logits to scores", ("mmseg",), "--runs 3", "--size 256 512 --classes 19 150 --runs 1"),
-    "slide": ("The same, by windows", ("mmseg",), "--classes 19 --runs 2", "--size 640 768 --classes 19 --runs 1"),
+    "slide": ("The same, by windows", ("mmseg",), "--classes 19 150 --runs 2", "--size 640 768 --classes 19 --runs 1"),
     "metric": ("Counting", ("mmseg",), "--runs 5", "--size 256 512 --runs 1"),
     "startup": ("Start", LIBRARIES, "--runs 2", "--runs 1"),
     "growth": ("How it grows", (), "--runs 3", "--runs 1"),
