@@ -276,8 +276,8 @@ def rivals(logits: Tensor) -> Tensor:
 
 def only(some: Tensor) -> np.ndarray:
     """Rivals, h+1 K w-1 -> h+1 w-1: the only one, or SEVERAL."""
-    codes, ids = some.view(torch.uint8), torch.arange(some.shape[1], dtype=torch.uint8)[:, None]
-    first, last = 255 - (codes * (255 - ids)).amax(dim=1), (codes * ids).amax(dim=1)
+    is_rival, codes = some.view(torch.uint8), CODES[: some.shape[1]]
+    first, last = 255 - (is_rival * codes).amax(dim=1), (is_rival * (255 - codes)).amax(dim=1)
     return last.where(first == last, SEVERAL).numpy()
 
 
