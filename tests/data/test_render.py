@@ -183,3 +183,11 @@ def test_sizes_that_fit_no_memory_are_refused_before_they_are_made(monkeypatch, 
     pipeline = build_pipeline([config])
     with pytest.raises(ConfigError, match=r"a\.png: the pipeline makes it too large: an image of .* takes .* GB; this"):
         pipeline({**sample(20, 30), "path": "a.png"}, random.Random(0))
+
+
+def test_what_is_averaged_is_the_side_of_the_source_that_shrinks():
+    """Although a rotation turns it into the other side of the output."""
+    image = np.random.default_rng(0).integers(0, 256, (8, 32, 3), dtype=np.uint8)
+    found = render_image(image, identity((8, 32)).resized((8, 8)).rotated(90))
+    averaged = np.rot90(image.reshape(8, 8, 4, 3).mean(axis=2))
+    assert np.abs(found - averaged).max() <= 1
